@@ -1,0 +1,27 @@
+"""tracelr: learning-rate schedules as tensor expressions, traced into the compiled training graph.
+
+Every schedule is a name of this package (`tracelr.Linear`, `tracelr.Cosine`, ...).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tracelr import schedules as schedules
+from tracelr.arithmetic import precision as precision
+from tracelr.compose import Product as Product
+from tracelr.compose import Scale as Scale
+from tracelr.compose import Sequential as Sequential
+from tracelr.schedule import REGISTRY, Schedule
+
+if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers want them by name
+    from tracelr.schedules.constant import Constant as Constant
+    from tracelr.schedules.cosine import Cosine as Cosine
+    from tracelr.schedules.exponential import Exponential as Exponential
+    from tracelr.schedules.inverse_sqrt import InverseSqrt as InverseSqrt
+    from tracelr.schedules.inverse_time import InverseTime as InverseTime
+    from tracelr.schedules.linear import Linear as Linear
+    from tracelr.schedules.piecewise_constant import PiecewiseConstant as PiecewiseConstant
+    from tracelr.schedules.polynomial import Polynomial as Polynomial
+
+__version__ = "0.1.0"
+globals().update(REGISTRY)

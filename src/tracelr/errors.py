@@ -1,0 +1,80 @@
+"""Every error of tracelr. Each is also a `ValueError` or a `TypeError`.
+
+A message has three parts: what was given, what is allowed, how to fix it. `explain` puts them together, so that every
+message of the library reads the same way.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+
+class TracelrError(Exception):
+    """Abstract base: `except TracelrError` catches everything this library raises on purpose."""
+
+
+@final
+class ScheduleError(TracelrError, ValueError):
+    """A schedule was built from a value that is not allowed."""
+
+
+@final
+class ScheduleTypeError(TracelrError, TypeError):
+    """A schedule was built from, or called with, something of the wrong type."""
+
+
+@final
+class ConfigError(TracelrError, ValueError):
+    """A configuration file or mapping does not describe a schedule."""
+
+
+@final
+class OptimizerError(TracelrError, TypeError):
+    """A scheduler was bound to something it cannot drive."""
+
+
+@final
+class CheckpointError(TracelrError, ValueError):
+    """A checkpoint does not belong here: foreign, truncated, or of another schedule."""
+
+
+@final
+class NotTraceable(TracelrError, TypeError):
+    """A schedule cannot become one graph."""
+
+
+@final
+class NotLowered(TracelrError, ValueError):
+    """A graph cannot be lowered to a target, or a target cannot run here."""
+
+
+@final
+class Words(str):
+    """Text that a message shows without quotes, for what has no short repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def show(given: object, limit: int = 80) -> str:
+    """Return `repr(given)`, shortened to `limit` characters, whatever the object does.
+
+    >>> show("x" * 100, limit=12)
+    "'xxxxxxxx..."
+    """
+    try:
+        text = repr(given)
+    except Exception:  # a foreign object's own repr failed: its type still says what it was
+        text = f"<{type(given).__name__}>"
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def explain(where: str, given: object, allowed: str, fix: str) -> str:
+    """Return the one sentence form that every error of this library has.
+
+    >>> explain("Linear.steps", 0, "an int from 1 to 2**53", "pass the number of steps")
+    'Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass the number of steps.'
+    """
+    return f"{where}: given {show(given)}; allowed: {allowed}; to fix it: {fix}."

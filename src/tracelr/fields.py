@@ -1,0 +1,173 @@
+"""The types of a schedule's fields. Each carries its own check, so that a schedule checks nothing by hand.
+
+A field is declared by annotation (`steps: Steps`). Its rule turns what the user gave into what the schedule keeps, or
+raises an error that says what was given, what is allowed and how to fix it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Annotated, Any, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+
+LARGEST = float(torch.finfo(torch.float32).max)
+_FINITE = "a finite number within the float32 range"
+
+
+class Rule(ABC):
+    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups."""
+
+    allowed: str
+    table: torch.dtype | None = None
+
+    @abstractmethod
+    def parse(self, where: str, given: Any) -> Any:
+        """Return the value to keep for the field called `where`, or raise."""
+
+    def relate(self, where: str, value: Any, fields: dict[str, Any]) -> None:
+        """Check the parsed value against the schedule's other fields, or raise."""
+
+
+def number(where: str, given: Any, allowed: str = _FINITE) -> float:
+    """Return `given` as a float; bools, strings, NaN and infinities are refused."""
+    if isinstance(given, bool) or not isinstance(given, Real):
+        fix = "remove the quotes" if isinstance(given, str) else "pass an int or a float"
+        raise ScheduleTypeError(explain(where, given, allowed, fix))
+    try:
+        value = float(given)
+    except OverflowError:
+        value = math.inf
+    if not abs(value) <= LARGEST:
+        raise ScheduleError(explain(where, given, allowed, "pass a finite number"))
+    return value
+
+
+def integer(where: str, given: Any, low: int, allowed: str) -> int:
+    """Return `given` as an int from `low` to 2**53; bools, floats and strings are refused."""
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        fix = f"pass {int(given)}" if isinstance(given, float) and given.is_integer() else "pass a whole number of steps"
+        raise ScheduleTypeError(explain(where, given, allowed, fix))
+    if not low <= given <= LAST_STEP:
+        raise ScheduleError(explain(where, int(given), allowed, "pass a number of steps in this range"))
+    return int(given)
+
+
+def sequence(where: str, given: Any, allowed: str) -> list[Any]:
+    """Return `given` as a list; a string, a mapping or a lone value is refused."""
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise ScheduleTypeError(explain(where, given, allowed, "pass a list"))
+    return list(given)
+
+
+@final
+@dataclass(frozen=True)
+class _Scalar(Rule):
+    positive: bool = False
+    tensors: bool = True
+    low: float = -LARGEST
+
+    @property
+    def allowed(self) -> str:  # type: ignore[override]
+        what = "a finite number above 0" if self.positive else _FINITE if self.low < 0 else "a finite number, 0 or more"
+        return what + (", or a 0-d floating point tensor" if self.tensors else "")
+
+    def parse(self, where: str, given: Any) -> float | Tensor:
+        if self.tensors and isinstance(given, Tensor):
+            if given.ndim or not given.is_floating_point():
+                raise ScheduleTypeError(explain(where, given, self.allowed, "pass a 0-d float tensor"))
+            return given
+        value = number(where, given, self.allowed)
+        if value < self.low or (self.positive and value <= 0):
+            raise ScheduleError(explain(where, given, self.allowed, "pass a number in this range"))
+        return value
+
+
+@final
+@dataclass(frozen=True)
+class _Steps(Rule):
+    allowed: str = "an int from 1 to 2**53"
+
+    def parse(self, where: str, given: Any) -> int:
+        return integer(where, given, 1, self.allowed)
+
+
+@final
+@dataclass(frozen=True)
+class _Flag(Rule):
+    allowed: str = "True or False"
+
+    def parse(self, where: str, given: Any) -> bool:
+        if not isinstance(given, bool):
+            raise ScheduleTypeError(explain(where, given, self.allowed, "pass a bool"))
+        return given
+
+
+@final
+@dataclass(frozen=True)
+class _Values(Rule):
+    allowed: str = "a list of at least one finite number"
+    table: torch.dtype | None = torch.float64
+
+    def parse(self, where: str, given: Any) -> tuple[float, ...]:
+        values = tuple(number(f"{where}[{k}]", v) for k, v in enumerate(sequence(where, given, self.allowed)))
+        if not values:
+            raise ScheduleError(explain(where, given, self.allowed, "pass a value"))
+        return values
+
+
+@final
+@dataclass(frozen=True)
+class Increasing(Rule):
+    """Strictly increasing steps, one fewer than the parts in the field called `between`."""
+
+    between: str
+    allowed: str = "a strictly increasing list of ints from 0 to 2**53"
+    table: torch.dtype | None = torch.int64
+
+    def parse(self, where: str, given: Any) -> tuple[int, ...]:
+        steps = sequence(where, given, self.allowed)
+        kept = tuple(integer(f"{where}[{k}]", s, 0, "an int from 0 to 2**53") for k, s in enumerate(steps))
+        if any(a >= b for a, b in zip(kept, kept[1:], strict=False)):
+            raise ScheduleError(explain(where, given, self.allowed, "sort it and drop the repeated ones"))
+        return kept
+
+    def relate(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
+        parts = len(fields[self.between])
+        if len(value) != parts - 1:
+            allowed = f"exactly one fewer than its {parts} {self.between}"
+            given = Words(f"{len(value)} milestones {list(value)}")
+            raise ScheduleError(explain(where, given, allowed, f"pass {parts - 1} milestones"))
+
+
+Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]
+"""A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph."""
+
+Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
+"""A `Scalar` above 0."""
+
+NonNegative: TypeAlias = Annotated[float | Tensor, _Scalar(low=0.0)]
+"""A `Scalar` of 0 or more."""
+
+Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False)]
+"""A number above 0 that shapes the expression, hence never a tensor."""
+
+Steps: TypeAlias = Annotated[int, _Steps()]
+"""A length in steps, from 1 to 2**53."""
+
+Flag: TypeAlias = Annotated[bool, _Flag()]
+"""A choice."""
+
+Values: TypeAlias = Annotated[Sequence[float], _Values()]
+"""At least one finite number."""
+
+Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values")]
+"""Strictly increasing steps, one fewer than the field `values`."""

@@ -1,0 +1,38 @@
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio
+from tracelr.fields import Flag, Positive, Scalar, Steps
+from tracelr.schedule import Schedule
+
+
+class Exponential(Schedule):
+    r"""Multiply by `rate` every `steps` steps, smoothly or, with `staircase`, all at once. It has no end.
+
+    .. math:: f(t) = s\, r^{t/n} \quad\text{or}\quad f(t) = s\, r^{\lfloor t/n \rfloor}
+
+    with s = `start`, r = `rate` > 0, n = `steps`. Source: Keras `ExponentialDecay`. It is not torch's `ExponentialLR`, whose gamma
+    is per step: that is `steps=1`.
+
+    >>> import torch
+    >>> Exponential(start=1.0, rate=0.25, steps=2)(torch.arange(5))
+    tensor([1.0000, 0.5000, 0.2500, 0.1250, 0.0625])
+    >>> Exponential(start=1.0, rate=0.25, steps=2, staircase=True)(torch.arange(5))
+    tensor([1.0000, 1.0000, 0.2500, 0.2500, 0.0625])
+    """
+
+    start: Scalar
+    rate: Positive
+    steps: Steps
+    staircase: Flag = False
+
+    def prepare(self) -> None:
+        self._per = 1 if self.staircase else self.steps
+        self._log2_rate = None if isinstance(self.rate, Tensor) else log2_ratio(self.rate, self._per)
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        count = A.stair(step, self.steps) if self.staircase else A.integer(step)
+        slope: Split | Tensor | None = self._log2_rate
+        if isinstance(self.rate, Tensor):
+            slope = torch.log2(self.rate.to(torch.float64)) / self._per
+        return A.mul(A.exp2(count, slope), self.start)
