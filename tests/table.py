@@ -1,6 +1,6 @@
 """One row per schedule: an instance, its value in exact arithmetic, and a few values anyone can check by hand.
 
-`exact` is the oracle: the textbook formula in 300-bit mpmath, written here independently of `src`. Every test that runs over
+`exact` is the oracle: the textbook formula in 300-bit mpmath (set in conftest.py), written here independently of `src`. Every test that runs over
 all schedules reads this table, and a registered schedule without a row fails `test_every_schedule_has_a_row`.
 """
 
@@ -16,7 +16,6 @@ from mpmath import mp, mpf
 import tracelr
 from tracelr import Schedule
 
-mp.prec = 300
 Exact = Callable[[int], Any]
 
 

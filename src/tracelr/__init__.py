@@ -3,15 +3,17 @@
 Every schedule is a name of this package (`tracelr.Linear`, `tracelr.Cosine`, ...).
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracelr import schedules as schedules
 from tracelr.arithmetic import precision as precision
 from tracelr.compose import Product as Product
 from tracelr.compose import Scale as Scale
 from tracelr.compose import Sequential as Sequential
-from tracelr.schedule import REGISTRY, Schedule
+from tracelr.fuse import fuse as fuse
+from tracelr.schedule import REGISTRY
+from tracelr.schedule import Schedule as Schedule
+from tracelr.scheduler import Scheduler as Scheduler
 
 if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers want them by name
     from tracelr.schedules.constant import Constant as Constant

@@ -94,6 +94,12 @@ class Schedule(nn.Module):
         """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that."""
         return getattr(self, "steps", None)
 
+    @property
+    def has_tensor_fields(self) -> bool:
+        """Whether a field, here or in a child, is a tensor: its value may change between two calls."""
+        mine = any(isinstance(getattr(self, name), Tensor) for name in self._rules)
+        return mine or any(child.has_tensor_fields for child in self.modules() if child is not self and isinstance(child, Schedule))
+
     def forward(self, step: int | Tensor) -> Tensor:
         if isinstance(step, _Inside):
             return self.evaluate(step.step, step.arithmetic)  # type: ignore[no-any-return]

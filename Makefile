@@ -1,0 +1,34 @@
+# make demo: the main job. make test: every check. Both make their environment first; nothing else is needed but Python 3.11,
+# a C compiler and pip.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test prove check format clean
+
+demo: $(VENV)/ready
+	$(BIN)/python -m tracelr train examples/digits.yaml --restart
+
+test: $(VENV)/ready check
+	$(BIN)/python -m pytest -q -m "not slow"
+
+prove: $(VENV)/ready
+	$(BIN)/python -m pytest -q -m slow
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache runs

@@ -1,0 +1,58 @@
+"""Schedules out of files and mappings: the form is recognised by its keys, one dialect per form.
+
+Nothing in a file is looked up, imported or called except the names of registered schedules.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tracelr.dialects import DIALECTS
+from tracelr.dialects._values import Place
+from tracelr.dialects._yaml import read as read
+from tracelr.errors import ConfigError, Words, show
+from tracelr.schedule import Schedule
+
+
+def load(path: str | os.PathLike[str]) -> Schedule:
+    """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
+
+    Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message names
+    the file and the key.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "params.yaml")
+    ...     written = file.write_text("optimizer: {learning_rate: {scheduler: Linear, steps: 1e4,"
+    ...                               " initial_learning_rate: 1e-3, end_learning_rate: 0}}")
+    ...     load(file)
+    Linear(start=0.001, end=0.0, steps=10000)
+    """
+    return from_dict(read(path), str(path))
+
+
+def from_dict(mapping: Mapping[str, Any], where: str = "mapping") -> Schedule:
+    """Return the schedule that `mapping` describes: what `schedule.to_dict()` wrote, or a params file already read.
+
+    Raises `ConfigError` if it is in none of the forms or does not describe a schedule; `where` names it in the message.
+
+    >>> from_dict({"schedule": "Linear", "start": 0.0, "end": 1.0, "steps": 10})
+    Linear(start=0.0, end=1.0, steps=10)
+    >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
+    Constant(value=0.0006)
+    """
+    place = Place(where)
+    if not isinstance(mapping, Mapping):
+        raise place.refuse(mapping, "a mapping", "pass a dict, or write keys and values")
+    for dialect in DIALECTS:
+        if dialect.recognises(mapping):
+            try:
+                return dialect.read(mapping, place)
+            except RecursionError:
+                raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
+    forms = "\n".join(dialect.EXAMPLE for dialect in DIALECTS)
+    given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
+    raise ConfigError(f"{place.refuse(given, 'one of the forms below', 'write one of them')}\n\n{forms}")

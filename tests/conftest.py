@@ -1,0 +1,27 @@
+"""Strictness for every test: the default dtype stays, Dynamo starts fresh, and nothing is left forced."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from mpmath import mp
+
+from tracelr import arithmetic
+
+mp.prec = 300
+
+
+@pytest.fixture(autouse=True)
+def _strict() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # raised inside torch's own export and pickling code
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|sympy")
+        yield
+    assert torch.get_default_dtype() == torch.float32
+    assert arithmetic._forced is None
+    torch._dynamo.reset()
