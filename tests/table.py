@@ -81,10 +81,16 @@ ROWS: dict[str, Row] = {
     "linear_down": Row(
         tracelr.Linear(6e-4, 0.0, 100_000), linear(6e-4, 0.0, 100_000), {0: 6e-4, 50_000: 3e-4, 100_000: 0.0}, (100_000,), -1
     ),
-    "linear_up": Row(tracelr.Linear(0.0, 1.0, 2**24 + 3), linear(0.0, 1.0, 2**24 + 3), {0: 0.0, 2**25: 1.0}, (2**24 + 3,), 1),
+    "linear_up": Row(
+        tracelr.Linear(0.0, 1.0, 2**24 + 3), linear(0.0, 1.0, 2**24 + 3), {0: 0.0, 2**25: 1.0}, (2**24 + 3,), 1
+    ),
     "linear_long": Row(tracelr.Linear(1.0, 0.1, 2**53), linear(1.0, 0.1, 2**53), {0: 1.0, 2**52: 0.55, 2**53: 0.1}, (), -1),
     "cosine": Row(
-        tracelr.Cosine(6e-4, 6e-5, 100_000), cosine(6e-4, 6e-5, 100_000), {0: 6e-4, 50_000: 3.3e-4, 10**6: 6e-5}, (100_000,), -1
+        tracelr.Cosine(6e-4, 6e-5, 100_000),
+        cosine(6e-4, 6e-5, 100_000),
+        {0: 6e-4, 50_000: 3.3e-4, 10**6: 6e-5},
+        (100_000,),
+        -1,
     ),
     "cosine_to_zero": Row(tracelr.Cosine(6e-4, 0.0, 10**12), cosine(6e-4, 0.0, 10**12), {5 * 10**11: 3e-4}, (10**12,), -1),
     "polynomial_linear": Row(
@@ -149,7 +155,10 @@ ROWS: dict[str, Row] = {
     ),
     "sequential_nested": Row(
         tracelr.Sequential(
-            [WARMUP_COSINE, tracelr.Sequential([tracelr.Linear(0.0, 1e-4, 10), tracelr.InverseSqrt(1e-4, 10)], [10], reset=False)],
+            [
+                WARMUP_COSINE,
+                tracelr.Sequential([tracelr.Linear(0.0, 1e-4, 10), tracelr.InverseSqrt(1e-4, 10)], [10], reset=False),
+            ],
             [150_000],
         ),
         sequence(
@@ -168,5 +177,7 @@ ROWS: dict[str, Row] = {
         {0: 0.0, 1000: 0.05},
         (100, 1000),
     ),
-    "scale": Row(0.3 * tracelr.Cosine(1.0, 0.1, 100), lambda t: mpf(0.3) * cosine(1.0, 0.1, 100)(t), {0: 0.3, 100: 0.03}, (100,), -1),
+    "scale": Row(
+        0.3 * tracelr.Cosine(1.0, 0.1, 100), lambda t: mpf(0.3) * cosine(1.0, 0.1, 100)(t), {0: 0.3, 100: 0.03}, (100,), -1
+    ),
 }

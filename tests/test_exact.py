@@ -14,7 +14,6 @@ from table import Exact
 import tracelr
 from tracelr import Schedule
 
-
 LENGTHS = [1, 2, 3, 10, 10**5, 2**24 - 1, 2**24 + 3, 2**31 + 11, 10**12, 2**53]
 RATES = [0.9, 0.1, 0.5, 0.96, 1.0, 1 - 1e-7]
 POWERS = [1, 2, 3, 4, 0.5, 1.5, 3.7, 10]

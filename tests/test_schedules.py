@@ -86,7 +86,9 @@ def test_monotone_where_the_curve_is(row: Row) -> None:
 @EVERY
 def test_holds_past_the_end(row: Row) -> None:
     schedule = row.schedule
-    if type(schedule) in (tracelr.Linear, tracelr.Cosine) or (isinstance(schedule, tracelr.Polynomial) and not schedule.cycle):
+    if type(schedule) in (tracelr.Linear, tracelr.Cosine) or (
+        isinstance(schedule, tracelr.Polynomial) and not schedule.cycle
+    ):
         after = schedule(torch.tensor([schedule.length, 2 * schedule.length, 2**53, 2**62]))
         assert torch.equal(after, torch.full((4,), schedule.end))
 

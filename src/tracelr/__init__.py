@@ -3,6 +3,7 @@
 Every schedule is a name of this package (`tracelr.Linear`, `tracelr.Cosine`, ...).
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tracelr import schedules as schedules
@@ -10,12 +11,16 @@ from tracelr.arithmetic import precision as precision
 from tracelr.compose import Product as Product
 from tracelr.compose import Scale as Scale
 from tracelr.compose import Sequential as Sequential
+from tracelr.config import from_dict as from_dict
+from tracelr.config import load as load
 from tracelr.fuse import fuse as fuse
 from tracelr.schedule import REGISTRY
 from tracelr.schedule import Schedule as Schedule
 from tracelr.scheduler import Scheduler as Scheduler
 
 if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers want them by name
+    from tracelr import lowering as lowering
+    from tracelr import lr_scheduler as lr_scheduler
     from tracelr.schedules.constant import Constant as Constant
     from tracelr.schedules.cosine import Cosine as Cosine
     from tracelr.schedules.exponential import Exponential as Exponential
@@ -27,3 +32,9 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
 
 __version__ = "0.1.0"
 globals().update(REGISTRY)
+
+
+def __getattr__(name: str) -> object:
+    if name in ("lowering", "lr_scheduler"):  # reachable without an import of their own, loaded when first used
+        return import_module(f"tracelr.{name}")
+    raise AttributeError(f"module 'tracelr' has no attribute {name!r}")

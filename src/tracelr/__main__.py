@@ -12,7 +12,9 @@ from tracelr.errors import TracelrError
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 a verification found a difference, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="tracelr", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="tracelr", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--version", action="version", version=f"tracelr {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     file_help = "a YAML file that describes a schedule"
@@ -21,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     train.add_argument("file", type=Path, help="a YAML params file, such as examples/digits.yaml")
     train.add_argument("--out", type=Path, help="the run folder (default: runs/<name of the file>)")
     state = train.add_mutually_exclusive_group()
-    state.add_argument("--resume", action="store_true", help="continue from the checkpoint in the run folder, if there is one")
+    state.add_argument(
+        "--resume", action="store_true", help="continue from the checkpoint in the run folder, if there is one"
+    )
     state.add_argument("--restart", action="store_true", help="drop the checkpoint in the run folder and begin again")
     train.set_defaults(run=_train)
 

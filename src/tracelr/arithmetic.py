@@ -10,131 +10,20 @@ cancels, and a constant that is not representable is carried in two parts.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, localcontext
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from tracelr.errors import ScheduleError, explain
-
-Wide: TypeAlias = Any  # a tensor here, a pair of tensors elsewhere: opaque to schedules on purpose
-Number: TypeAlias = "float | Tensor"  # a Python number is folded into the graph, a 0-d tensor is an input of it
-
-LAST_STEP = 2**53
-"""Steps count from 0 to here; a later step reads as this one. Every integer up to here is exact in float64."""
-
-
-class Split(NamedTuple):
-    """A real constant as an unevaluated sum of two floats: about 106 bits."""
-
-    high: float
-    low: float
-
-
-def log2_ratio(rate: float, steps: int) -> Split:
-    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it.
-
-    >>> log2_ratio(0.25, 2)
-    Split(high=-1.0, low=0.0)
-    """
-    with localcontext(prec=60):
-        exact = Decimal(rate).ln() / Decimal(2).ln() / steps
-        high = float(exact)
-        return Split(high, float(exact - Decimal(high)))
-
-
-class Arithmetic(ABC):
-    """What a schedule may do with numbers. `i` is an int64 tensor, `x` and `y` are wide, `c` is a number."""
-
-    name: str
-
-    @abstractmethod
-    def full(self, i: Tensor, c: Number) -> Wide:
-        """Return `c` in the shape of `i`."""
-
-    @abstractmethod
-    def integer(self, i: Tensor) -> Wide:
-        """Return `i` as a wide number."""
-
-    @abstractmethod
-    def ratio(self, i: Tensor | int, n: Tensor | int) -> Wide:
-        """Return i / n, for integers."""
-
-    @abstractmethod
-    def add(self, x: Wide, y: Wide | Number) -> Wide:
-        """Return x + y."""
-
-    @abstractmethod
-    def sub(self, x: Wide | Number, y: Wide) -> Wide:
-        """Return x - y."""
-
-    @abstractmethod
-    def mul(self, x: Wide, y: Wide | Number) -> Wide:
-        """Return x * y."""
-
-    @abstractmethod
-    def div(self, x: Wide | Number, y: Wide) -> Wide:
-        """Return x / y."""
-
-    @abstractmethod
-    def where(self, mask: Tensor, x: Wide, y: Wide) -> Wide:
-        """Return x where `mask` holds and y elsewhere."""
-
-    @abstractmethod
-    def floor(self, x: Wide) -> Wide:
-        """Return the largest integer not above x."""
-
-    @abstractmethod
-    def sqrt(self, x: Wide) -> Wide:
-        """Return the square root of x >= 0."""
-
-    @abstractmethod
-    def power(self, x: Wide, p: float) -> Wide:
-        """Return x ** p, for x >= 0."""
-
-    @abstractmethod
-    def power_drop(self, x: Wide, p: float) -> Wide:
-        """Return 1 - (1 - x) ** p without cancellation, for 0 <= x < 1."""
-
-    @abstractmethod
-    def sin2h(self, x: Wide) -> Wide:
-        """Return sin(pi x / 2) ** 2, which is (1 - cos(pi x)) / 2 without cancellation, for 0 <= x <= 1/2."""
-
-    @abstractmethod
-    def exp2(self, x: Wide, c: Split | Tensor) -> Wide:
-        """Return 2 ** (x c), for a whole number x >= 0."""
-
-    @abstractmethod
-    def lookup(self, i: Tensor, milestones: Tensor, values: Tensor) -> Wide:
-        """Return `values[k]`, k being how many of the sorted `milestones` are at or below each i."""
-
-    @abstractmethod
-    def round(self, x: Wide) -> Tensor:
-        """Return x as a float32 tensor. Called once, at the very end."""
-
-    def ramp(self, i: Tensor, steps: int, start: Number, end: Number, ease: Callable[[Wide], Wide] | None = None) -> Wide:
-        """Go from `start` to `end` in `steps` steps along `ease`, and hold.
-
-        `ease` maps [0, 1/2] to [0, 1/2] and continues as 1 - ease(1 - x). Working from the nearer end keeps both ends exact
-        and the last steps before them accurate; a straight line multiplies before it divides, to round once less.
-        """
-        done = i.clamp(0, steps)
-        left = steps - done
-        near = torch.minimum(done, left)
-        span = self.sub(start, end)
-        if ease is None:
-            drop = self.div(self.mul(self.integer(near), span), steps)
-        else:
-            drop = self.mul(ease(self.ratio(near, steps)), span)
-        return self.where(done <= left, self.sub(start, drop), self.add(drop, end))
-
-    def stair(self, i: Tensor, width: int) -> Wide:
-        """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""
-        return self.ratio(i - i.remainder(width), width)
+from tracelr.wide import LAST_STEP as LAST_STEP
+from tracelr.wide import Arithmetic as Arithmetic
+from tracelr.wide import Number as Number
+from tracelr.wide import Split as Split
+from tracelr.wide import Wide as Wide
+from tracelr.wide import log2_ratio as log2_ratio
 
 
 @final
@@ -155,30 +44,30 @@ class Float(Arithmetic):
         return f"<arithmetic {self.name}>"
 
     def _cast(self, c: Any) -> Any:
-        return c.to(self.dtype) if isinstance(c, Tensor) else c
+        return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
     def full(self, i: Tensor, c: Number) -> Tensor:
         if isinstance(c, Tensor):
-            return torch.zeros_like(i, dtype=self.dtype) + self._cast(c)
+            return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
         return torch.full_like(i, c, dtype=self.dtype)
 
     def integer(self, i: Tensor) -> Tensor:
         return i.to(self.dtype)
 
     def ratio(self, i: Tensor, n: Tensor | int) -> Tensor:
-        return i.to(self.dtype) / (self._cast(n) if isinstance(n, Tensor) else float(n))
+        return i.to(self.dtype) / (float(n) if isinstance(n, int) else n.to(self.dtype))
 
-    def add(self, x: Tensor, y: Wide) -> Tensor:
+    def add(self, x: Wide, y: Wide) -> Wide:
         return x + self._cast(y)
 
     def sub(self, x: Wide, y: Wide) -> Wide:
         return self._cast(x) - self._cast(y)
 
-    def mul(self, x: Tensor, y: Wide) -> Tensor:
+    def mul(self, x: Wide, y: Wide) -> Wide:
         return x * self._cast(y)
 
-    def div(self, x: Wide, y: Wide) -> Tensor:
-        return self._cast(x) / self._cast(y)  # type: ignore[no-any-return]
+    def div(self, x: Wide, y: Wide) -> Wide:
+        return self._cast(x) / self._cast(y)
 
     def where(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return torch.where(mask, x, y)
@@ -203,7 +92,11 @@ class Float(Arithmetic):
             return x
         if p == 2:
             return x * (2.0 - x)
-        return -torch.expm1(p * torch.log1p(-x))
+        # -expm1(y) as Kahan writes it: where e has lost digits, its logarithm has lost the same ones. (Inductor's own expm1
+        # is exp(y) - 1, which keeps none.)
+        y = p * torch.log1p(-x)
+        e = torch.exp(y)
+        return torch.where(e == 1.0, -y, (1.0 - e) * y / torch.log(e))
 
     def sin2h(self, x: Tensor) -> Tensor:
         half = torch.sin(x * (math.pi / 2))

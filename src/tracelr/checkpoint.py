@@ -14,7 +14,7 @@ from tracelr.errors import CheckpointError, explain
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place: a reader sees the old file or the new."""
+    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place: nobody ever sees half a file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
@@ -43,7 +43,9 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
         raise CheckpointError(f"{where}: there is no such file; to fix it: check the path, or start without it.") from None
     except (RuntimeError, EOFError, UnpicklingError, KeyError, ValueError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise CheckpointError(f"{where}: it cannot be read, it is truncated or no checkpoint ({reason}); to fix it: {fix}.") from None
+        raise CheckpointError(
+            f"{where}: it cannot be read, it is truncated or no checkpoint ({reason}); to fix it: {fix}."
+        ) from None
     missing = [key for key in keys if not isinstance(state, dict) or key not in state]
     if missing:
         given = sorted(map(str, state)) if isinstance(state, dict) else state

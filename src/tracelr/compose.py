@@ -133,19 +133,19 @@ class Scale(Schedule):
 
     .. math:: f(t) = c\, g(t)
 
-    with g = `schedule`, c = `factor` (a number, or a 0-d tensor).
+    with g = `inner`, c = `factor` (a number, or a 0-d tensor).
 
     >>> from tracelr import Linear
     >>> (0.5 * Linear(start=0.0, end=1.0, steps=4))(2)
     tensor(0.2500)
     """
 
-    schedule: Child
+    inner: Child
     factor: Scalar
 
     @property
     def length(self) -> int | None:
-        return self.schedule.length
+        return self.inner.length
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.mul(self.schedule.wide(step, A), self.factor)
+        return A.mul(self.inner.wide(step, A), self.factor)

@@ -19,8 +19,8 @@ from tracelr.schedule import Schedule
 def load(path: str | os.PathLike[str]) -> Schedule:
     """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
 
-    Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message names
-    the file and the key.
+    Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message
+    names the file and the key.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

@@ -59,13 +59,13 @@ class Words(str):
 
 
 def show(given: object, limit: int = 80) -> str:
-    """Return `repr(given)`, shortened to `limit` characters, whatever the object does.
+    """Return `repr(given)` on one line, shortened to `limit` characters, whatever the object does.
 
     >>> show("x" * 100, limit=12)
     "'xxxxxxxx..."
     """
     try:
-        text = repr(given)
+        text = " ".join(repr(given).split())
     except Exception:  # a foreign object's own repr failed: its type still says what it was
         text = f"<{type(given).__name__}>"
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Annotated, Any, TypeAlias, final
 
@@ -35,6 +36,7 @@ class Rule(ABC):
 
     def relate(self, where: str, value: Any, fields: dict[str, Any]) -> None:
         """Check the parsed value against the schedule's other fields, or raise."""
+        return
 
 
 def number(where: str, given: Any, allowed: str = _FINITE) -> float:
@@ -56,9 +58,10 @@ def integer(where: str, given: Any, low: int, allowed: str) -> int:
     if isinstance(given, bool) or not isinstance(given, Integral):
         fix = f"pass {int(given)}" if isinstance(given, float) and given.is_integer() else "pass a whole number of steps"
         raise ScheduleTypeError(explain(where, given, allowed, fix))
-    if not low <= given <= LAST_STEP:
-        raise ScheduleError(explain(where, int(given), allowed, "pass a number of steps in this range"))
-    return int(given)
+    value = int(given)
+    if not low <= value <= LAST_STEP:
+        raise ScheduleError(explain(where, value, allowed, "pass a number of steps in this range"))
+    return value
 
 
 def sequence(where: str, given: Any, allowed: str) -> list[Any]:
@@ -136,7 +139,7 @@ class Increasing(Rule):
     def parse(self, where: str, given: Any) -> tuple[int, ...]:
         steps = sequence(where, given, self.allowed)
         kept = tuple(integer(f"{where}[{k}]", s, 0, "an int from 0 to 2**53") for k, s in enumerate(steps))
-        if any(a >= b for a, b in zip(kept, kept[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(kept)):
             raise ScheduleError(explain(where, given, self.allowed, "sort it and drop the repeated ones"))
         return kept
 
@@ -145,7 +148,7 @@ class Increasing(Rule):
         if len(value) != parts - 1:
             allowed = f"exactly one fewer than its {parts} {self.between}"
             given = Words(f"{len(value)} milestones {list(value)}")
-            raise ScheduleError(explain(where, given, allowed, f"pass {parts - 1} milestones"))
+            raise ScheduleError(explain(where, given, allowed, f"pass {parts - 1} of them"))
 
 
 Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]

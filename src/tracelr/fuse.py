@@ -8,18 +8,24 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.optim import LBFGS, SGD, Optimizer
+from torch.optim import LBFGS, SGD, Adam, Optimizer
 from torch.optim import optimizer as _torch_optimizer
 
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.scheduler import Scheduler
+
+# Dynamo traces Adam's `capturable` formula, which divides by the rate: at a rate of exactly 0, where a warm-up starts and a decay
+# ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight by more than itself.
+_NOTHING = 1e-30
 
 
 @final
 class FusedStep:
     """What `fuse` returns: call it after `backward()`, instead of `optimizer.step()` and `scheduler.step()`."""
 
-    def __init__(self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[[], None], options: dict[str, Any]) -> None:
+    def __init__(
+        self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[[], None], options: dict[str, Any]
+    ) -> None:
         self._eager = region
         self._compiled = torch.compile(region, fullgraph=True, **options)
         self._optimizer = optimizer
@@ -58,8 +64,8 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     The learning rate of every group becomes a tensor, on the device of its parameters, that the graph writes in place.
     `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
 
-    Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would skip
-    them), or for LBFGS, which evaluates the model inside its update.
+    Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
+    skip them), for `fused=True` (Dynamo does not trace it), or for LBFGS, which evaluates the model inside its update.
 
     >>> from tracelr import Cosine, Scheduler
     >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -75,12 +81,16 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     """
     _check(optimizer, scheduler)
     scheduler.as_tensors()
-    update = type(optimizer).step
+    update: Any = type(optimizer).step
     while hasattr(update, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
         update = update.__wrapped__
 
+    nonzero = [group["lr"] for group in optimizer.param_groups] if isinstance(optimizer, Adam) else []
+
     def region() -> None:
         with torch.no_grad():
+            for lr in nonzero:
+                lr.copy_(torch.where(lr == 0, _NOTHING, lr))
             update(optimizer)
         scheduler.step()
 

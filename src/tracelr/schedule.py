@@ -59,9 +59,11 @@ class Schedule(nn.Module):
         cls._rules = {}
         for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
             rule = next((r for r in getattr(hints[name], "__metadata__", ()) if isinstance(r, fields.Rule)), None)
-            if rule is None:
-                allowed = "a type of tracelr.fields, such as Scalar or Steps"
-                raise ScheduleTypeError(explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so"))
+            if rule is None or name == "schedule":  # the key under which to_dict writes the class
+                allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
+                raise ScheduleTypeError(
+                    explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
+                )
             cls._rules[name] = rule
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -89,6 +91,10 @@ class Schedule(nn.Module):
     def prepare(self) -> None:
         """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
 
+    def table(self, name: str) -> Tensor:
+        """Return the list field `name` as a tensor on the schedule's device, for look-ups."""
+        return self.get_buffer(f"{name}_table")
+
     @property
     def length(self) -> int | None:
         """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that."""
@@ -98,11 +104,13 @@ class Schedule(nn.Module):
     def has_tensor_fields(self) -> bool:
         """Whether a field, here or in a child, is a tensor: its value may change between two calls."""
         mine = any(isinstance(getattr(self, name), Tensor) for name in self._rules)
-        return mine or any(child.has_tensor_fields for child in self.modules() if child is not self and isinstance(child, Schedule))
+        return mine or any(
+            child.has_tensor_fields for child in self.modules() if child is not self and isinstance(child, Schedule)
+        )
 
     def forward(self, step: int | Tensor) -> Tensor:
         if isinstance(step, _Inside):
-            return self.evaluate(step.step, step.arithmetic)  # type: ignore[no-any-return]
+            return self.evaluate(step.step, step.arithmetic)
         device = None
         if isinstance(step, Tensor):
             if step.dtype not in (torch.int64, torch.int32):
@@ -131,10 +139,11 @@ class Schedule(nn.Module):
         """
         from tracelr.compose import Sequential
 
-        if at is None and self.length is None:
+        at = self.length if at is None else at
+        if at is None:
             allowed = "a step; this schedule has no length of its own"
             raise ScheduleError(explain(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>"))
-        return Sequential((self, other), (self.length if at is None else at,))
+        return Sequential((self, other), (at,))
 
     def __mul__(self, other: Schedule | float | Tensor) -> Product | Scale:
         from tracelr.compose import Product, Scale
@@ -189,7 +198,8 @@ class Schedule(nn.Module):
             moved = fn(tensor)
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
 
-        return super()._apply(keep_dtype, recurse)
+        super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 def _plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:

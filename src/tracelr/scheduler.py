@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
 from tracelr.schedule import Schedule
+from tracelr.state import read_state
 
 _BLOCK = 256  # eager steps are served from a block evaluated at once: one tensor expression per 256 calls
 _POLICIES = ("new", "checkpoint", "strict")
@@ -22,14 +23,14 @@ class Scheduler(LRScheduler):
     """Drive the learning rate of every param group of `optimizer` from schedules of the step.
 
     `lr` is one schedule for all groups, or a list with one for each. The contract is that of torch's own schedulers: call
-    `step()` after every optimizer update; between the calls the groups hold the rate of the **next** update, starting with the
-    value at step 0. The unit is optimizer updates. `step()` is the same call in an eager loop and inside a compiled region.
+    `step()` after every optimizer update; between the calls the groups hold the rate of the **next** update, starting with
+    the value at step 0. The unit is optimizer updates. `step()` is the same call in eager code and in a compiled region.
 
     A float rate stays a float. A tensor rate is written in place: it keeps its identity and its address, also across
     `optimizer.load_state_dict`. `optimizer.step` is not patched, and no host value enters a compiled region.
 
-    `on_change` says what happens when a loaded checkpoint was written with other schedules: "new" warns and keeps the ones given
-    here, "checkpoint" takes the ones in the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from the beginning.
+    `on_change` says what happens when a loaded checkpoint was written with other schedules: "new" warns and keeps the ones
+    given here, "checkpoint" takes those of the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from 0.
 
     Raises `OptimizerError` if `optimizer` is none, or if the number of schedules is not the number of its groups.
 
@@ -62,6 +63,8 @@ class Scheduler(LRScheduler):
         self._shared = isinstance(lr, Schedule)
         self._schedules: list[Schedule] = _per_group(lr, len(optimizer.param_groups))
         self._cells: list[Tensor | None] = []
+        self._block: tuple[int, list[list[float]]] = (-1, [])
+        self._last_lr: list[float] = []  # type: ignore[assignment]  # torch allows tensors here
         self._step = torch.zeros((), dtype=torch.int64)
         self.last_epoch = last_epoch
         self._adopt_groups()
@@ -72,16 +75,20 @@ class Scheduler(LRScheduler):
     # -- the counter ------------------------------------------------------------------------------------------------------
 
     @property
-    def last_epoch(self) -> int:  # type: ignore[override]
+    def last_epoch(self) -> int:
         """How many times `step()` was called, compiled calls included; assignable."""
-        if self._step._version != self._seen:  # a compiled region has advanced the tensor
-            self._count, self._seen = int(self._step), self._step._version
+        self._catch_up()
         return self._count
 
     @last_epoch.setter
     def last_epoch(self, count: int) -> None:
         self._step.fill_(count)
         self._count, self._seen = int(count), self._step._version
+
+    def _catch_up(self) -> None:
+        if self._step._version != self._seen:  # a compiled region has advanced the tensor
+            self._count, self._seen = int(self._step), self._step._version
+            self._last_lr = self._rates()
 
     def step(self, epoch: int | None = None) -> None:
         """Advance by one update, or go to `epoch`; afterwards the groups hold the rate of the next update."""
@@ -97,7 +104,9 @@ class Scheduler(LRScheduler):
             for schedule, cells in self._plan:
                 if not cells:
                     fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
-                    raise OptimizerError(explain("Scheduler.step() in a compiled region", Words("a float lr"), "a tensor lr", fix))
+                    raise OptimizerError(
+                        explain("Scheduler.step() in a compiled region", Words("a float lr"), "a tensor lr", fix)
+                    )
                 rate = schedule(self._step)
                 for cell in cells:
                     cell.copy_(rate)
@@ -114,6 +123,7 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at `last_epoch`, each of its group's kind. It changes nothing."""
+        self._catch_up()
         rates = self._rates()
         return [v if c is None else torch.full_like(c, v) for v, c in zip(rates, self._cells, strict=True)]
 
@@ -121,11 +131,12 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """Return the rate of each group as floats: what the next update will use."""
-        return list(self._last_lr) if self._step._version == self._seen else self._rates()
+        self._catch_up()
+        return list(self._last_lr)
 
     def _rates(self) -> list[float]:
         size = 1 if self._fresh else _BLOCK
-        block, offset = divmod(max(self.last_epoch, 0), size)
+        block, offset = divmod(max(self._count, 0), size)
         if self._block[0] != block or self._fresh:
             steps = torch.arange(block * size, (block + 1) * size, device=self._step.device)
             with torch.no_grad():
@@ -146,7 +157,7 @@ class Scheduler(LRScheduler):
     # -- the groups -------------------------------------------------------------------------------------------------------
 
     def _adopt_groups(self) -> None:
-        """Take over the groups not seen yet. Each tensor rate becomes its group's own: torch shares one among all of them."""
+        """Take over the groups not seen yet. A tensor rate becomes its group's own: torch shares one among all of them."""
         groups = self.optimizer.param_groups
         if self._shared:
             self._schedules += [self._schedules[0]] * (len(groups) - len(self._schedules))
@@ -178,7 +189,7 @@ class Scheduler(LRScheduler):
             for n, d in enumerate(distinct)
         ]
         self._fresh = any(d.has_tensor_fields for d in distinct)
-        self._block: tuple[int, list[list[float]]] = (-1, [])
+        self._block = (-1, [])
 
     def _retie(self, optimizer: Optimizer) -> None:
         """Put our tensors back into the groups: `load_state_dict` has replaced them by copies of the checkpoint's."""
@@ -187,7 +198,7 @@ class Scheduler(LRScheduler):
             group["lr"] = loaded if cell is None else cell.fill_(loaded)
 
     def as_tensors(self) -> None:
-        """Turn float rates into 0-d float32 tensors on the device of their group's parameters, as a compiled update needs."""
+        """Turn float rates into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
         for k, group in enumerate(self.optimizer.param_groups):
             if self._cells[k] is None:
                 device = group["params"][0].device if group["params"] else None
@@ -234,32 +245,13 @@ class Scheduler(LRScheduler):
             self._shared = len(set(map(str, written))) == 1
             self._arrange()
             return
-        warnings.warn(f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used", stacklevel=3)
+        warnings.warn(
+            f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used", stacklevel=3
+        )
 
     def __repr__(self) -> str:
         shown = self._schedules[0] if self._shared else self._schedules
         return f"{type(self).__name__}({type(self.optimizer).__name__}, lr={shown}, last_epoch={self.last_epoch})"
-
-
-def read_state(state: object, groups: int) -> tuple[int, list[Any]]:
-    """Return the step and the schedules of a scheduler's state, for an optimizer of `groups` param groups."""
-    where = "Scheduler.load_state_dict"
-    if not isinstance(state, Mapping) or "last_epoch" not in state:
-        given = Words(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
-        allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
-        raise CheckpointError(explain(where, given, allowed, "pass the scheduler's part of the checkpoint"))
-    count = state["last_epoch"]
-    if isinstance(count, Tensor) and count.numel() == 1 and not count.is_floating_point():
-        count = int(count)
-    if isinstance(count, bool) or not isinstance(count, int) or not -1 <= count < 2**63:
-        allowed = "an int from -1 to 2**63 - 1"
-        raise CheckpointError(explain(f'{where}["last_epoch"]', count, allowed, "use a checkpoint that is not damaged"))
-    written = state.get("lr", [])
-    if not isinstance(written, list) or (written and len(written) != groups):
-        given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
-        allowed = f"one for each of the optimizer's {groups} param groups"
-        raise CheckpointError(explain(f'{where}["lr"]', given, allowed, "load it into the optimizer it was written with"))
-    return count, written
 
 
 def _per_group(lr: object, groups: int) -> list[Schedule]:

@@ -55,9 +55,9 @@ class Digits:
         per_epoch = len(self.x) // self.batch
         step = start
         while True:
-            epoch, k = divmod(step, per_epoch)
+            epoch, done = divmod(step, per_epoch)
             order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(self.seed * 1_000_003 + epoch))
-            for k in range(k, per_epoch):
+            for k in range(done, per_epoch):
                 picked = order[k * self.batch : (k + 1) * self.batch]
                 yield self.x[picked], self.y[picked]
                 step += 1
@@ -66,8 +66,8 @@ class Digits:
 def train(job: Job, out: Path, resume: bool = False) -> Result:
     """Run `job` in the folder `out`, or continue it there, and return where it stands.
 
-    The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate used,
-    loss) and the checkpoint. A run killed at any moment and resumed gives the rates and weights of one never killed.
+    The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate
+    used, loss) and the checkpoint. A run killed at any moment and resumed gives the rates and weights of one never killed.
 
     Raises `CheckpointError` if `out` has a checkpoint and `resume` is not set, or if it is not of this job.
     """
@@ -83,13 +83,14 @@ def train(job: Job, out: Path, resume: bool = False) -> Result:
     scheduler = Scheduler(optimizer, lr=job.schedule, on_change="strict")
     update = fuse(optimizer, scheduler)
     start = _restore(saved, job, model, optimizer, scheduler) if saved.exists() else 0
-    describe(job, out)
+    if not (out / "verify.txt").exists():
+        describe(job, out)
     loss = torch.tensor(float("nan"))
     with _History(out / "history.csv", start) as history:
         for step, (x, y) in zip(_bar(start, job.steps), data.batches(start), strict=False):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x), y)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             history.add(step, scheduler.get_last_lr()[0], loss.item())
             update()
             if (step + 1) % job.save_every == 0 or step + 1 == job.steps:

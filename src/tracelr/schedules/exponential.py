@@ -11,8 +11,8 @@ class Exponential(Schedule):
 
     .. math:: f(t) = s\, r^{t/n} \quad\text{or}\quad f(t) = s\, r^{\lfloor t/n \rfloor}
 
-    with s = `start`, r = `rate` > 0, n = `steps`. Source: Keras `ExponentialDecay`. It is not torch's `ExponentialLR`, whose gamma
-    is per step: that is `steps=1`.
+    with s = `start`, r = `rate` > 0, n = `steps`. Source: Keras `ExponentialDecay`. It is not torch's `ExponentialLR`, whose
+    gamma is per step: that is `steps=1`.
 
     >>> import torch
     >>> Exponential(start=1.0, rate=0.25, steps=2)(torch.arange(5))
@@ -28,11 +28,11 @@ class Exponential(Schedule):
 
     def prepare(self) -> None:
         self._per = 1 if self.staircase else self.steps
-        self._log2_rate = None if isinstance(self.rate, Tensor) else log2_ratio(self.rate, self._per)
+        self._log2_rate = Split(0.0, 0.0) if isinstance(self.rate, Tensor) else log2_ratio(self.rate, self._per)
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         count = A.stair(step, self.steps) if self.staircase else A.integer(step)
-        slope: Split | Tensor | None = self._log2_rate
+        slope: Split | Tensor = self._log2_rate
         if isinstance(self.rate, Tensor):
             slope = torch.log2(self.rate.to(torch.float64)) / self._per
         return A.mul(A.exp2(count, slope), self.start)

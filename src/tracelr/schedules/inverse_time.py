@@ -10,8 +10,8 @@ class InverseTime(Schedule):
 
     .. math:: f(t) = \frac{s}{1 + r\, t^k / n} \quad\text{or}\quad f(t) = \frac{s}{1 + r \lfloor t^k / n \rfloor}
 
-    with s = `start`, r = `rate` >= 0, n = `steps`, k = `exponent`; the second form is `staircase`. Source: Keras `InverseTimeDecay`
-    (k = 1), Cerebras `InverseExponentialTimeDecayLR` (any k).
+    with s = `start`, r = `rate` >= 0, n = `steps`, k = `exponent`; the second form is `staircase`. Source: Keras
+    `InverseTimeDecay` (k = 1), Cerebras `InverseExponentialTimeDecayLR` (any k).
 
     >>> import torch
     >>> InverseTime(start=1.0, rate=1.0, steps=2)(torch.arange(5))

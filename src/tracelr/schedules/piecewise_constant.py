@@ -28,4 +28,4 @@ class PiecewiseConstant(Schedule):
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         if not self.milestones:
             return A.full(step, self.values[0])
-        return A.lookup(step, self.milestones_table, self.values_table)
+        return A.lookup(step, self.table("milestones"), self.table("values"))

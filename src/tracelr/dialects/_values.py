@@ -1,0 +1,121 @@
+"""Plain values out of a configuration, checked, with the key path in every error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, DecimalException
+from difflib import get_close_matches
+from typing import Any, TypeVar, final
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, show
+from tracelr.fields import LARGEST
+
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+T = TypeVar("T")
+_FINITE = "a finite number within the float32 range"
+
+
+@final
+@dataclass(frozen=True)
+class Place:
+    """A key path inside a source, as an error shows it.
+
+    >>> str(Place("params.yaml") / "optimizer" / "learning_rate" / 1 / "scheduler")
+    'params.yaml: optimizer.learning_rate[1].scheduler'
+    """
+
+    source: str
+    path: str = ""
+
+    def __truediv__(self, key: str | int) -> Place:
+        step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
+        return Place(self.source, self.path + step)
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.path}" if self.path else self.source
+
+    def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:
+        """Return the error of this place; the caller raises it."""
+        return ConfigError(explain(str(self), given, allowed, fix))
+
+    def forward(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
+        """Return a schedule's own error as an error of this place, with its sentence whole."""
+        return ConfigError(f"{self}: {error}")
+
+
+def number(where: Place, given: object) -> float:
+    """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is one."""
+    value = _decimal(given)
+    if value is None or not abs(value) <= Decimal(LARGEST):
+        raise where.refuse(given, _FINITE, "write a number such as 0.001 or 1e-3")
+    return float(value)
+
+
+def count(where: Place, given: object, low: int = 1) -> int:
+    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are whole numbers too."""
+    value = _decimal(given)
+    if value is None or not low <= value <= LAST_STEP or value != value.to_integral_value():
+        raise where.refuse(given, f"a whole number of steps from {low} to 2**53", "write a number such as 2000 or 1e5")
+    return int(value)
+
+
+def _decimal(given: object) -> Decimal | None:
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        return None
+    if isinstance(given, str) and not _NUMBER.fullmatch(given):
+        return None
+    try:
+        value = Decimal(given)
+    except DecimalException:  # an exponent of twenty digits
+        return None
+    return value if value.is_finite() else None
+
+
+def flag(where: Place, given: object) -> bool:
+    """Return a bool."""
+    if not isinstance(given, bool):
+        raise where.refuse(given, "true or false", "write one of them, without quotes")
+    return given
+
+
+def numbers(where: Place, given: object) -> list[float]:
+    """Return a list of finite numbers."""
+    return [number(where / k, item) for k, item in enumerate(sequence(where, given, "a list of numbers"))]
+
+
+def counts(where: Place, given: object) -> list[int]:
+    """Return a list of steps, of which the first may be 0."""
+    return [count(where / k, item, low=0) for k, item in enumerate(sequence(where, given, "a list of steps", low=0))]
+
+
+def sequence(where: Place, given: object, allowed: str, low: int = 1) -> list[Any]:
+    """Return a list of `low` entries or more."""
+    if not isinstance(given, list | tuple) or len(given) < low:
+        raise where.refuse(given, allowed + (", with at least one entry" if low else ""), "write such a list")
+    return list(given)
+
+
+def choose(where: Place, given: object, table: Mapping[str, T], fold: Callable[[str], str] = str) -> T:
+    """Return the row of `table` whose name is `given`, both folded, or raise with the names there are."""
+    rows = {fold(name): row for name, row in table.items()}
+    if not isinstance(given, str) or fold(given) not in rows:
+        raise where.refuse(given, ", ".join(sorted(table)), suggest(given, table))
+    return rows[fold(given)]
+
+
+def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> None:
+    """Raise if `mapping` has a key that is not `allowed`."""
+    for key in mapping:
+        if key not in allowed:
+            given = Words(f"the key {show(key)}")
+            raise where.refuse(given, ", ".join(sorted(allowed)), suggest(key, allowed, "rename it to", "remove it"))
+
+
+def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwise: str = "use one of these") -> str:
+    """Return the fix for a wrong name: the nearest of the `allowed` ones, if one is near."""
+    lower = {name.lower(): name for name in allowed}
+    near = get_close_matches(given.lower(), lower, n=1) if isinstance(given, str) else []
+    return f"{verb} {lower[near[0]]!r}" if near else otherwise

@@ -1,0 +1,212 @@
+"""What each mistake at construction or at the call says, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+import tracelr
+from tracelr import Constant, Exponential, InverseTime, Linear, PiecewiseConstant, Polynomial, Product, Scale, Sequential
+from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError
+from tracelr.fields import Scalar
+from tracelr.schedule import Schedule
+
+NUMBER = "a finite number within the float32 range, or a 0-d floating point tensor"
+STEPS = "an int from 1 to 2**53"
+STEP = "a Python int, or an int64 or int32 tensor of any shape"
+
+CASES: list[tuple[Callable[[], object], str]] = [
+    # rates
+    (lambda: Constant(float("nan")), f"Constant.value: given nan; allowed: {NUMBER}; to fix it: pass a finite number."),
+    (lambda: Constant(float("inf")), f"Constant.value: given inf; allowed: {NUMBER}; to fix it: pass a finite number."),
+    (lambda: Constant(1e39), f"Constant.value: given 1e+39; allowed: {NUMBER}; to fix it: pass a finite number."),
+    (lambda: Constant(True), f"Constant.value: given True; allowed: {NUMBER}; to fix it: pass an int or a float."),
+    (lambda: Constant("0.1"), f"Constant.value: given '0.1'; allowed: {NUMBER}; to fix it: remove the quotes."),  # type: ignore[arg-type]
+    (lambda: Constant(None), f"Constant.value: given None; allowed: {NUMBER}; to fix it: pass an int or a float."),  # type: ignore[arg-type]
+    (lambda: Constant(1j), f"Constant.value: given 1j; allowed: {NUMBER}; to fix it: pass an int or a float."),  # type: ignore[arg-type]
+    (
+        lambda: Constant(torch.tensor([0.1])),
+        f"Constant.value: given tensor([0.1000]); allowed: {NUMBER}; to fix it: pass a 0-d float tensor.",
+    ),
+    (
+        lambda: Constant(torch.tensor(1)),
+        f"Constant.value: given tensor(1); allowed: {NUMBER}; to fix it: pass a 0-d float tensor.",
+    ),
+    (
+        lambda: Exponential(0.1, 0.0, 10),
+        "Exponential.rate: given 0.0; allowed: a finite number above 0, or a 0-d floating point tensor; "
+        "to fix it: pass a number in this range.",
+    ),
+    (
+        lambda: InverseTime(0.1, -0.5, 10),
+        "InverseTime.rate: given -0.5; allowed: a finite number, 0 or more, or a 0-d floating point tensor; "
+        "to fix it: pass a number in this range.",
+    ),
+    (
+        lambda: Polynomial(0.1, 0.0, 10, power=0),
+        "Polynomial.power: given 0; allowed: a finite number above 0; to fix it: pass a number in this range.",
+    ),
+    (
+        lambda: Polynomial(0.1, 0.0, 10, cycle=1),  # type: ignore[arg-type]
+        "Polynomial.cycle: given 1; allowed: True or False; to fix it: pass a bool.",
+    ),
+    # lengths
+    (lambda: Linear(0, 1, 0), f"Linear.steps: given 0; allowed: {STEPS}; to fix it: pass a number of steps in this range."),
+    (
+        lambda: Linear(0, 1, -5),
+        f"Linear.steps: given -5; allowed: {STEPS}; to fix it: pass a number of steps in this range.",
+    ),
+    (
+        lambda: Linear(0, 1, 2**53 + 1),
+        f"Linear.steps: given 9007199254740993; allowed: {STEPS}; to fix it: pass a number of steps in this range.",
+    ),
+    (lambda: Linear(0, 1, 10.0), f"Linear.steps: given 10.0; allowed: {STEPS}; to fix it: pass 10."),  # type: ignore[arg-type]
+    (lambda: Linear(0, 1, 0.5), f"Linear.steps: given 0.5; allowed: {STEPS}; to fix it: pass a whole number of steps."),  # type: ignore[arg-type]
+    (lambda: Linear(0, 1, True), f"Linear.steps: given True; allowed: {STEPS}; to fix it: pass a whole number of steps."),
+    (
+        lambda: Linear(0, 1, "10"),  # type: ignore[arg-type]
+        f"Linear.steps: given '10'; allowed: {STEPS}; to fix it: pass a whole number of steps.",
+    ),
+    # lists
+    (
+        lambda: PiecewiseConstant([0.1, 0.2], [1, 2]),
+        "PiecewiseConstant.milestones: given 2 milestones [1, 2]; allowed: exactly one fewer than its 2 values; "
+        "to fix it: pass 1 of them.",
+    ),
+    (
+        lambda: PiecewiseConstant([0.1, 0.2, 0.3], [2, 1]),
+        "PiecewiseConstant.milestones: given [2, 1]; allowed: a strictly increasing list of ints from 0 to 2**53; "
+        "to fix it: sort it and drop the repeated ones.",
+    ),
+    (
+        lambda: PiecewiseConstant([0.1, 0.2, 0.3], [2, 2]),
+        "PiecewiseConstant.milestones: given [2, 2]; allowed: a strictly increasing list of ints from 0 to 2**53; "
+        "to fix it: sort it and drop the repeated ones.",
+    ),
+    (
+        lambda: PiecewiseConstant([0.1, 0.2], [-1]),
+        "PiecewiseConstant.milestones[0]: given -1; allowed: an int from 0 to 2**53; "
+        "to fix it: pass a number of steps in this range.",
+    ),
+    (
+        lambda: PiecewiseConstant([0.1, 0.2], [1.5]),  # type: ignore[list-item]
+        "PiecewiseConstant.milestones[0]: given 1.5; allowed: an int from 0 to 2**53; to fix it: pass a whole number of steps.",
+    ),
+    (
+        lambda: PiecewiseConstant([0.1, float("nan")], [1]),
+        "PiecewiseConstant.values[1]: given nan; allowed: a finite number within the float32 range; "
+        "to fix it: pass a finite number.",
+    ),
+    (
+        lambda: PiecewiseConstant([], []),
+        "PiecewiseConstant.values: given []; allowed: a list of at least one finite number; to fix it: pass a value.",
+    ),
+    (
+        lambda: PiecewiseConstant(0.1, [1]),  # type: ignore[arg-type]
+        "PiecewiseConstant.values: given 0.1; allowed: a list of at least one finite number; to fix it: pass a list.",
+    ),
+    # schedules of schedules
+    (
+        lambda: Sequential([Constant(1.0), 0.1], [3]),  # type: ignore[list-item]
+        "Sequential.schedules[1]: given 0.1; allowed: a tracelr schedule; to fix it: wrap the number as Constant(number).",
+    ),
+    (
+        lambda: Sequential([], []),
+        "Sequential.schedules: given []; allowed: a list of at least one tracelr schedule; to fix it: pass a schedule.",
+    ),
+    (
+        lambda: Sequential([Constant(1.0), Constant(2.0)], [3, 4]),
+        "Sequential.milestones: given 2 milestones [3, 4]; allowed: exactly one fewer than its 2 schedules; "
+        "to fix it: pass 1 of them.",
+    ),
+    (
+        lambda: Sequential([Constant(1.0), Constant(2.0)], [3], reset=[True]),
+        "Sequential.reset: given [True]; allowed: True or False, or a list of one bool per schedule; to fix it: pass 2 of them.",
+    ),
+    (
+        lambda: Sequential([Constant(1.0)], [], reset=[1]),  # type: ignore[list-item]
+        "Sequential.reset: given [1]; allowed: True or False, or a list of one bool per schedule; to fix it: pass bools.",
+    ),
+    (
+        lambda: Product(Constant(1.0)),  # type: ignore[arg-type]
+        "Product.schedules: given Constant(value=1.0); allowed: a list of at least one tracelr schedule; to fix it: pass a list.",
+    ),
+    (
+        lambda: Scale(None, 1.0),  # type: ignore[arg-type]
+        "Scale.inner: given None; allowed: a tracelr schedule; to fix it: pass a schedule.",
+    ),
+    (
+        lambda: Constant(1.0).then(Constant(2.0)),
+        "Constant.then(at): given None; allowed: a step; this schedule has no length of its own; "
+        "to fix it: pass at=<the step to switch at>.",
+    ),
+    # steps
+    (lambda: Constant(1.0)(1.0), f"Constant(step): given 1.0; allowed: {STEP}; to fix it: pass int(step)."),
+    (lambda: Constant(1.0)(True), f"Constant(step): given True; allowed: {STEP}; to fix it: pass int(step)."),
+    (lambda: Constant(1.0)("3"), f"Constant(step): given '3'; allowed: {STEP}; to fix it: pass int(step)."),
+    (
+        lambda: Constant(1.0)(torch.tensor(1.0)),
+        f"Constant(step): given a float32 tensor; allowed: {STEP}; to fix it: use step.long(), or count in an int64 tensor.",
+    ),
+    (
+        lambda: Constant(1.0)(torch.tensor(True)),
+        f"Constant(step): given a bool tensor; allowed: {STEP}; to fix it: use step.long(), or count in an int64 tensor.",
+    ),
+    # a schedule is a value
+    (
+        lambda: setattr(Linear(0, 1, 2), "steps", 3),
+        "Linear.steps: given 3; allowed: nothing, a schedule is immutable; "
+        "to fix it: build a new one: dataclasses.replace(schedule, steps=...).",
+    ),
+    (
+        lambda: tracelr.precision("float16").__enter__(),
+        "precision: given 'float16'; allowed: 'float64' or 'float32'; to fix it: use one of these names.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), CASES, ids=[message.split(";")[0] for _, message in CASES])
+def test_the_message(mistake: Callable[[], object], message: str) -> None:
+    with pytest.raises(TracelrError) as caught:
+        mistake()
+    assert str(caught.value) == message
+    assert isinstance(caught.value, ValueError | TypeError)
+
+
+def test_a_huge_int_is_no_overflow() -> None:
+    with pytest.raises(ScheduleError, match="pass a finite number"):
+        Constant(10**400)
+
+
+def test_numpy_scalars_are_numbers() -> None:
+    assert repr(Linear(np.float32(0.5), np.float64(1), np.int64(3))) == "Linear(start=0.5, end=1.0, steps=3)"
+
+
+def test_a_class_must_define_evaluate_and_typed_fields() -> None:
+    with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines evaluate"):
+        type("Nothing", (Schedule,), {})
+    with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines evaluate"):
+        type("Steeper", (Linear,), {})
+    with pytest.raises(ScheduleTypeError, match=r"Loop.schedule: given .*; allowed: .*, and a name other than schedule"):
+        type(
+            "Loop",
+            (Schedule,),
+            {"__annotations__": {"schedule": Scalar}, "evaluate": lambda self, step, A: A.full(step, 0.0)},
+        )
+    with pytest.raises(ScheduleTypeError, match=r"Loose.x: given <class 'int'>; allowed: a type of tracelr.fields"):
+        type("Loose", (Schedule,), {"__annotations__": {"x": int}, "evaluate": lambda self, step, A: A.full(step, 0.0)})
+
+
+def test_a_name_is_taken_once() -> None:
+    body = {"evaluate": lambda self, step, A: A.full(step, 0.0)}
+    with pytest.raises(ScheduleError, match=r"given 'Linear'; allowed: a name not taken yet; .* tracelr.schedules.linear"):
+        type("Linear", (Schedule,), body)
+    assert tracelr.schedule.REGISTRY["Linear"] is Linear
+
+
+def test_no_field_survives_a_failed_construction() -> None:
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        Linear(0.0, 1.0)  # type: ignore[call-arg]

@@ -1,0 +1,204 @@
+"""The update and the schedule in one graph: counted, and equal to the same training uncompiled."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._dynamo.utils import counters
+from torch.optim import LBFGS, SGD, AdamW, Optimizer
+
+from tracelr import Cosine, Linear, Scheduler, fuse
+from tracelr.errors import OptimizerError
+
+RATE = Linear(0.0, 1e-2, 20).then(Cosine(1e-2, 1e-4, 150))
+STEPS = 200
+Make = Callable[[list[nn.Parameter]], Optimizer]
+OPTIMIZERS: dict[str, Make] = {
+    "adamw": lambda p: AdamW(p),
+    "adamw_tensor": lambda p: AdamW(p, lr=torch.tensor(0.1)),
+    "adamw_groups": lambda p: AdamW([{"params": p[:2]}, {"params": p[2:], "weight_decay": 0.0}]),
+    "sgd": lambda p: SGD(p, lr=0.1),
+    "sgd_momentum": lambda p: SGD(p, lr=0.1, momentum=0.9),
+    "sgd_dampened": lambda p: SGD(p, lr=torch.tensor(0.1), momentum=0.9, dampening=0.1),
+}
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4))
+
+
+def backward(model: nn.Module, step: int) -> None:
+    x = torch.randn(4, 8, generator=torch.Generator().manual_seed(step))
+    model(x).square().mean().backward()
+
+
+def rates(optimizer: Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_one_graph_no_breaks_no_recompiles(make: Make, backend: str) -> None:
+    counters.clear()
+    model = network()
+    optimizer = make(list(model.parameters()))
+    scheduler = Scheduler(optimizer, lr=RATE)
+    update = fuse(optimizer, scheduler, backend=backend)
+    cells = [group["lr"] for group in optimizer.param_groups]
+    seen = []
+    for step in range(STEPS):
+        if step == STEPS // 2:  # a checkpoint load in the middle
+            saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+            optimizer.load_state_dict(saved[0])
+            scheduler.load_state_dict(saved[1])
+        optimizer.zero_grad()
+        backward(model, step)
+        seen.append(rates(optimizer))
+        update()
+    assert counters["stats"]["unique_graphs"] == 1
+    assert sum(counters["graph_break"].values()) == 0
+    assert counters["recompiles"] == {}
+    assert scheduler.last_epoch == STEPS
+    assert all(a is group["lr"] for a, group in zip(cells, optimizer.param_groups, strict=True))
+    assert seen == [[rate] * len(cells) for rate in RATE(torch.arange(STEPS)).tolist()]
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_the_same_weights_as_uncompiled(make: Make) -> None:
+    compiled, plain = network(), network()
+    optimizers = make(list(compiled.parameters())), make(list(plain.parameters()))
+    schedulers = [Scheduler(optimizer, lr=RATE) for optimizer in optimizers]
+    update = fuse(optimizers[0], schedulers[0])
+    for step in range(50):
+        for model, optimizer in zip((compiled, plain), optimizers, strict=True):
+            optimizer.zero_grad()
+            backward(model, step)
+        update()
+        optimizers[1].step()
+        schedulers[1].step()
+        assert rates(optimizers[0]) == rates(optimizers[1])
+    for a, b in zip(compiled.parameters(), plain.parameters(), strict=True):
+        # compiled Adam corrects its bias in float32, eager Adam in Python floats: up to 1e-5, whatever the schedule
+        assert torch.allclose(a, b, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_a_rate_of_zero_leaves_weights_without_gradients_alone(backend: str) -> None:
+    # torch's own formula, as Dynamo traces it, gives 0 / -0 here: a warm-up from 0 would turn every unused weight into NaN
+    weight = nn.Parameter(torch.tensor([1.0, 1.0, 0.0]))
+    optimizer = AdamW([weight], weight_decay=0.0)
+    scheduler = Scheduler(optimizer, lr=Linear(0.0, 0.5, 2).then(Linear(0.5, 0.0, 2)))
+    update = fuse(optimizer, scheduler, backend=backend)
+    held = []
+    for _ in range(6):
+        weight.grad = torch.tensor([1.0, 0.0, 0.0])
+        update()
+        held.append(weight.detach().clone())
+    assert torch.equal(held[0], torch.tensor([1.0, 1.0, 0.0]))
+    assert held[1][0] < 1.0
+    assert torch.equal(held[5], held[3])
+    assert held[5][1:].tolist() == [1.0, 0.0]
+    assert scheduler.get_last_lr() == [0.0]
+
+
+def test_fusing_many_pairs_does_not_exhaust_dynamo() -> None:
+    counters.clear()
+    for k in range(10):  # Dynamo's limit is 8 variants of one code object
+        weight = nn.Parameter(torch.ones(k + 1))
+        optimizer = SGD([weight], lr=0.1)
+        update = fuse(optimizer, Scheduler(optimizer, lr=RATE), backend="eager")
+        weight.grad = torch.ones_like(weight)
+        update()
+    assert counters["stats"]["unique_graphs"] == 10
+
+
+def test_the_schedule_is_in_the_graph_and_the_rate_is_no_constant() -> None:
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    weight = nn.Parameter(torch.ones(2))
+    optimizer = SGD([weight], lr=0.1)
+    update = fuse(optimizer, Scheduler(optimizer, lr=Cosine(0.5, 0.0, 4)), backend=keep)
+    weight.grad = torch.ones(2)
+    update()
+    update()
+    targets = [str(node.target) for node in graphs[0].graph.nodes]
+    assert sum("sin" in target for target in targets) == 1
+    assert not any("item" in target for target in targets)
+    moved = torch.tensor(1.0) - Cosine(0.5, 0.0, 4)(torch.arange(2)).sum()
+    assert torch.equal(weight.detach(), moved.expand(2))
+
+
+def fused(optimizer: Optimizer, scheduler: Any = None) -> object:
+    return fuse(optimizer, scheduler or Scheduler(optimizer, lr=RATE))
+
+
+def hooked(weight: nn.Parameter) -> Optimizer:
+    optimizer = SGD([weight], lr=0.1)
+    optimizer.register_step_post_hook(lambda *_: None)
+    return optimizer
+
+
+KERNELS = "neither fused=True, which Dynamo does not trace, nor foreach=True without capturable=True"
+MISTAKES: list[tuple[Callable[[nn.Parameter], object], str]] = [
+    (
+        lambda w: fuse("adam", None),  # type: ignore[arg-type]
+        "fuse(optimizer): given 'adam'; allowed: a torch.optim.Optimizer whose step() needs no closure; "
+        "to fix it: pass one, such as AdamW or SGD.",
+    ),
+    (
+        lambda w: fuse(SGD([w], lr=0.1), None),  # type: ignore[arg-type]
+        "fuse(scheduler): given None; allowed: a tracelr.Scheduler that drives this optimizer; "
+        "to fix it: build it as Scheduler(optimizer, lr=...).",
+    ),
+    (
+        lambda w: fused(AdamW([w], fused=True)),
+        f"fuse(optimizer): given AdamW with fused=True, foreach=None; allowed: {KERNELS}; "
+        "to fix it: leave both unset: Inductor fuses the update itself.",
+    ),
+    (
+        lambda w: fused(AdamW([w], foreach=True)),
+        f"fuse(optimizer): given AdamW with fused=None, foreach=True; allowed: {KERNELS}; "
+        "to fix it: leave both unset: Inductor fuses the update itself.",
+    ),
+    (
+        lambda w: fused(hooked(w)),
+        "fuse(optimizer): given 1 step hooks; allowed: none: a compiled update would skip them; "
+        "to fix it: remove them, or call optimizer.step() and scheduler.step() yourself.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=[m[1].split(";")[0] for m in MISTAKES])
+def test_the_message(mistake: Callable[[nn.Parameter], object], message: str) -> None:
+    with pytest.raises(OptimizerError) as caught:
+        mistake(nn.Parameter(torch.ones(1)))
+    assert str(caught.value) == message
+
+
+def test_lbfgs_is_refused_and_another_optimizers_scheduler_too() -> None:
+    weight = nn.Parameter(torch.ones(1))
+    lbfgs = LBFGS([weight])
+    with pytest.raises(OptimizerError, match=r"fuse\(optimizer\): given LBFGS .* whose step\(\) needs no closure"):
+        fuse(lbfgs, Scheduler(lbfgs, lr=RATE))
+    with pytest.raises(OptimizerError, match=r"fuse\(scheduler\): given Scheduler\(SGD, lr=Sequential"):
+        fuse(SGD([weight], lr=0.1), Scheduler(SGD([weight], lr=0.1), lr=RATE))
+
+
+def test_the_rate_becomes_a_tensor_with_the_same_value() -> None:
+    optimizer = SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = Scheduler(optimizer, lr=RATE)
+    scheduler.last_epoch = 30
+    fuse(optimizer, scheduler)
+    lr = optimizer.param_groups[0]["lr"]
+    assert isinstance(lr, Tensor)
+    assert lr.item() == RATE(30).item()

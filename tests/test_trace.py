@@ -1,0 +1,99 @@
+"""Every schedule, and a module that holds one, goes through every tracer of torch with the bits of eager."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from oracle import probes
+from table import ROWS, Row
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from tracelr import Linear, Schedule
+
+EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+
+
+class Holder(nn.Module):
+    """A model that scales its output by a schedule of a step it is given."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((2,), 3.0))
+        self.schedule = schedule
+
+    def forward(self, step: Tensor) -> Tensor:
+        return self.weight.sum() * self.schedule(step)
+
+
+def inputs(row: Row) -> list[Tensor]:
+    steps = torch.tensor(probes(row.ends, seed=7, random_steps=30))
+    return [steps, *steps[:: max(1, len(steps) // 12)]]
+
+
+def same(traced: nn.Module, module: nn.Module, row: Row) -> None:
+    for steps in inputs(row):
+        assert torch.equal(traced(steps), module(steps))
+
+
+@EVERY
+def test_symbolic_trace(row: Row) -> None:
+    same(torch.fx.symbolic_trace(row.schedule), row.schedule, row)
+    same(torch.fx.symbolic_trace(Holder(row.schedule)), Holder(row.schedule), row)
+
+
+@EVERY
+@pytest.mark.parametrize("shape", [(), (5,)])
+def test_make_fx(row: Row, shape: tuple[int, ...]) -> None:
+    example = torch.zeros(shape, dtype=torch.int64)
+    for module in (row.schedule, Holder(row.schedule)):
+        traced = make_fx(module)(example)
+        for steps in inputs(row)[1:]:
+            assert torch.equal(traced(steps.expand(shape)), module(steps.expand(shape)))
+
+
+@EVERY
+@pytest.mark.parametrize("strict", [True, False])
+def test_export(row: Row, strict: bool) -> None:
+    many = {"step": {0: torch.export.Dim("N", min=1)}}
+    for module in (row.schedule, Holder(row.schedule)):
+        one = torch.export.export(module, (torch.tensor(5),), strict=strict).module()
+        batch = torch.export.export(module, (torch.arange(7),), dynamic_shapes=many, strict=strict).module()
+        steps, *single = inputs(row)
+        assert torch.equal(batch(steps), module(steps))
+        for step in single:
+            assert torch.equal(one(step), module(step))
+
+
+@EVERY
+def test_compile(row: Row) -> None:
+    module = Holder(row.schedule)
+    same(torch.compile(row.schedule, fullgraph=True, backend="aot_eager"), row.schedule, row)
+    same(torch.compile(module, fullgraph=True, backend="aot_eager"), module, row)
+
+
+@EVERY
+def test_compile_with_inductor(row: Row) -> None:
+    same(torch.compile(row.schedule, fullgraph=True), row.schedule, row)
+
+
+def test_a_python_int_works_inside_a_compiled_region() -> None:
+    line = Linear(0.0, 1.0, 8)
+    assert torch.compile(lambda x: x * line(2), fullgraph=True, backend="eager")(torch.ones(3)).tolist() == [0.25] * 3
+
+
+def test_a_tensor_field_changes_without_a_recompile() -> None:
+    peak = torch.tensor(0.5, dtype=torch.float64)
+    compiled = torch.compile(Linear(0.0, peak, 4), fullgraph=True, backend="aot_eager")
+    with torch.compiler.set_stance("default"):
+        assert compiled(torch.tensor(2)).item() == 0.25
+    peak.fill_(1.0)
+    with torch.compiler.set_stance("fail_on_recompile"):
+        assert compiled(torch.tensor(2)).item() == 0.5
+
+
+def test_no_node_goes_through_the_host() -> None:
+    for row in ROWS.values():
+        graph = torch.export.export(row.schedule, (torch.tensor(5),), strict=False).run_decompositions().graph
+        targets = {str(node.target) for node in graph.nodes}
+        assert not targets & {"aten.item.default", "aten._local_scalar_dense.default", "aten.lift_fresh_copy.default"}
