@@ -12,6 +12,7 @@ from mpmath import mp
 from tracelr import arithmetic
 
 mp.prec = 300
+torch.set_num_threads(1)  # the tensors are small, and several tests may run at once
 
 
 @pytest.fixture(autouse=True)

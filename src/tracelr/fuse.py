@@ -14,8 +14,8 @@ from torch.optim import optimizer as _torch_optimizer
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.scheduler import Scheduler
 
-# Dynamo traces Adam's `capturable` formula, which divides by the rate: at a rate of exactly 0, where a warm-up starts and a decay
-# ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight by more than itself.
+# Dynamo traces Adam's `capturable` formula, which divides by the rate: at a rate of exactly 0, where a warm-up starts and a
+# decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight that counts.
 _NOTHING = 1e-30
 
 

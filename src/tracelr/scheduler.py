@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
 from tracelr.schedule import Schedule
-from tracelr.state import read_state
+from tracelr.state import per_group, read_state
 
 _BLOCK = 256  # eager steps are served from a block evaluated at once: one tensor expression per 256 calls
 _POLICIES = ("new", "checkpoint", "strict")
@@ -61,7 +61,7 @@ class Scheduler(LRScheduler):
         self.optimizer = optimizer
         self.on_change = on_change
         self._shared = isinstance(lr, Schedule)
-        self._schedules: list[Schedule] = _per_group(lr, len(optimizer.param_groups))
+        self._schedules: list[Schedule] = per_group(lr, len(optimizer.param_groups))
         self._cells: list[Tensor | None] = []
         self._block: tuple[int, list[list[float]]] = (-1, [])
         self._last_lr: list[float] = []  # type: ignore[assignment]  # torch allows tensors here
@@ -252,12 +252,3 @@ class Scheduler(LRScheduler):
     def __repr__(self) -> str:
         shown = self._schedules[0] if self._shared else self._schedules
         return f"{type(self).__name__}({type(self.optimizer).__name__}, lr={shown}, last_epoch={self.last_epoch})"
-
-
-def _per_group(lr: object, groups: int) -> list[Schedule]:
-    if isinstance(lr, Schedule):
-        return [lr] * groups
-    if isinstance(lr, list | tuple) and lr and all(isinstance(schedule, Schedule) for schedule in lr):
-        return list(lr)
-    fix = "wrap it as Constant(...)" if isinstance(lr, int | float) else "pass lr=<schedule>"
-    raise OptimizerError(explain("Scheduler(lr)", lr, "a schedule, or a list with one for each param group", fix))

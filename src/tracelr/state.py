@@ -1,4 +1,4 @@
-"""The state of a scheduler, checked before anything is changed."""
+"""What a scheduler is given, checked before anything is changed: its schedules, and a checkpoint's state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from tracelr.errors import CheckpointError, Words, explain
+from tracelr.errors import CheckpointError, OptimizerError, Words, explain
+from tracelr.schedule import Schedule
 
 
 def read_state(state: object, groups: int) -> tuple[int, list[Any]]:
@@ -29,3 +30,13 @@ def read_state(state: object, groups: int) -> tuple[int, list[Any]]:
         allowed = f"one for each of the optimizer's {groups} param groups"
         raise CheckpointError(explain(f'{where}["lr"]', given, allowed, "load it into the optimizer it was written with"))
     return count, written
+
+
+def per_group(lr: object, groups: int) -> list[Schedule]:
+    """Return the schedule of each of `groups` param groups: one for all, or the list of them."""
+    if isinstance(lr, Schedule):
+        return [lr] * groups
+    if isinstance(lr, list | tuple) and lr and all(isinstance(schedule, Schedule) for schedule in lr):
+        return list(lr)
+    fix = "wrap it as Constant(...)" if isinstance(lr, int | float) else "pass lr=<schedule>"
+    raise OptimizerError(explain("Scheduler(lr)", lr, "a schedule, or a list with one for each param group", fix))

@@ -1,0 +1,207 @@
+"""trace: a schedule becomes one graph of core ATen ops, by torch.export."""
+
+from __future__ import annotations
+
+import io
+import linecache
+import logging
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from torch import Tensor, fx, nn
+
+from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words, explain
+from tracelr.lowering.spec import ASSERTS, line_of, shape_of, type_of
+from tracelr.lowering.spec import verify as verify_spec
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+_TORCH = str(Path(torch.__file__).parent)
+_RESERVED = frozenset({"step", "lr", "torch", "aten", "Tensor"})
+_ALLOWED = "tensor operations that never look at the value of step"
+_FIX = "write torch.where(step < n, a, b) in place of a Python `if`, .item(), int(step) or a shape that depends on it"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A schedule as one expression: `lr(step: i64[]) -> f32[]`, or over `[N]` steps at once if it is a `batch`.
+
+    Calling it gives the bits that the schedule gives. Tables (the milestones and values of a look-up) are constants of the
+    graph. A field that is a tensor or an `nn.Parameter` is shared with the schedule: the graph reads its current value.
+
+    `typed` says that every scalar has a dtype; `tracelr.lowering.passes.run` makes it so.
+    """
+
+    module: fx.GraphModule
+    title: str
+    batch: bool = False
+    typed: bool = False
+
+    @property
+    def nodes(self) -> list[fx.Node]:
+        """Return the nodes in the order in which they run."""
+        return list(self.module.graph.nodes)
+
+    @property
+    def result(self) -> fx.Node:
+        """Return the node whose value is the learning rate."""
+        return self.module.graph.output_node().args[0]  # type: ignore[return-value]
+
+    @property
+    def signature(self) -> str:
+        """Return the one signature, such as `lr(step: i64[]) -> f32[]`."""
+        return f"lr(step: {'i64[N]' if self.batch else 'i64[]'}) -> {type_of(self.result)}"
+
+    def tensor(self, node: fx.Node) -> Tensor:
+        """Return the table or parameter that a `get_attr` node reads."""
+        path, _, name = str(node.target).rpartition(".")
+        tensor = getattr(self.module.get_submodule(path), name)
+        assert isinstance(tensor, Tensor)
+        return tensor
+
+    def constant(self, node: fx.Node) -> bool:
+        """Return whether a `get_attr` node never changes: a table, or a tensor that the formula itself makes."""
+        name = str(node.target)
+        return name.startswith("lifted_tensor_") or (name.endswith("_table") and self.tensor(node).ndim > 0)
+
+    def rebuilt(self, graph: fx.Graph, **changes: Any) -> Graph:
+        """Return a graph of other nodes over the same tensors."""
+        return replace(self, module=fx.GraphModule(_tensors(self.module, graph), graph), **changes)
+
+    def check(self) -> None:
+        """Raise `NotLowered` unless this is a legal graph of its stage."""
+        verify_spec(self.module.graph, self.typed)
+
+    def __call__(self, step: int | Tensor) -> Tensor:
+        step = torch.tensor(step) if isinstance(step, int) else step
+        if step.dtype != torch.int64 or step.ndim != int(self.batch):
+            given = Words(f"a {str(step.dtype).removeprefix('torch.')} tensor of shape {list(step.shape)}")
+            allowed = "an int64 tensor of shape " + ("[N]" if self.batch else "[]")
+            fix = "pass step.long().reshape(-1)" if self.batch else "trace(schedule, batch=True) for many steps at once"
+            raise ScheduleTypeError(explain(f"graph of {self.title}(step)", given, allowed, fix))
+        return self.module(step)  # type: ignore[no-any-return]
+
+
+def trace(schedule: nn.Module, batch: bool = False) -> Graph:
+    """Return `schedule` as a graph of core ATen ops over one int64 step, or over any number of steps with `batch`.
+
+    Every node keeps the author's source line and the path of the schedule it comes from. Raises `NotTraceable`, from
+    torch's own error, if the schedule looks at the value of the step in Python.
+
+    >>> from tracelr import Constant
+    >>> trace(Constant(0.5)).signature
+    'lr(step: i64[]) -> f32[]'
+    """
+    if not isinstance(schedule, nn.Module):
+        raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", "pass the schedule itself"))
+    title = type(schedule).__name__
+    step = torch.arange(7) if batch else torch.tensor(5)
+    try:
+        with _quiet():
+            program = _export(schedule, step, batch)
+    except TracelrError:
+        raise
+    except Exception as error:
+        frame = _author(error)
+        with torch.no_grad():
+            schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
+        where, given = f"{title}.evaluate", "a formula that torch.export refuses"
+        if frame is not None:
+            where = f"{type(frame.f_locals['self']).__name__}.evaluate"
+            given = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() or given
+        raise NotTraceable(explain(where, Words(given), _ALLOWED, _FIX)) from error
+    graph = Graph(_module(schedule, program), title, batch)
+    _refuse_data_dependence(graph)
+    return graph
+
+
+def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
+    from torch.export import Dim, export  # not at the top: it takes longer to import than tracelr does
+
+    dynamic = ({0: Dim("N", min=1)},) if batch else None
+    program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False).run_decompositions()
+    return program
+
+
+def _module(schedule: nn.Module, program: ExportedProgram) -> fx.GraphModule:
+    """Return torch's exported graph with one input and one output; its other inputs become attributes."""
+    inputs = program.graph_signature
+    places = {**inputs.inputs_to_parameters, **inputs.inputs_to_buffers, **inputs.inputs_to_lifted_tensor_constants}
+    own: dict[str, Tensor] = dict(program.constants)
+    for fields in (schedule.named_parameters, schedule.named_buffers):
+        own |= fields(remove_duplicate=False)  # two fields may hold one tensor
+    graph = fx.Graph()
+    env: dict[fx.Node, fx.Node] = {}
+    tensors: dict[str, Any] = {}
+    for node in program.graph.nodes:
+        if node.op == "output":
+            graph.output(env[node.args[0][0]])
+        elif node.name not in places:
+            env[node] = graph.node_copy(node, env.__getitem__)
+        elif node.users:
+            path = places[node.name]
+            name = path.replace(".", "_")
+            env[node] = graph.create_node("get_attr", path, name=f"{name}_" if name in _RESERVED else name)
+            env[node].meta = {"val": node.meta["val"]}
+            tensors[path] = own[path]
+    return fx.GraphModule(tensors, graph)
+
+
+def _tensors(module: fx.GraphModule, graph: fx.Graph) -> dict[str, Any]:
+    paths = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
+    return {path: getattr(module.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in paths}
+
+
+def _refuse_data_dependence(graph: Graph) -> None:
+    (step,) = (node for node in graph.nodes if node.op == "placeholder")
+    lengths = {str(size) for size in step.meta["val"].shape}
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, Tensor):
+            legal = all(isinstance(size, int) or str(size) in lengths for size in value.shape)
+        else:
+            legal = node.op == "output" or node.target in ASSERTS or str(value) in lengths
+        if not legal:
+            given = Words(line_of(node) or str(node.target))
+            raise NotTraceable(explain(f"{_class_of(node, graph.title)}.evaluate", given, _ALLOWED, _FIX))
+    if shape_of(graph.result) != shape_of(step):
+        given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
+        fix = "make constants with A.full(step, c)"
+        raise NotTraceable(explain(f"{graph.title}.evaluate", given, "one value per step, in the step's shape", fix))
+
+
+def _class_of(node: fx.Node, otherwise: str) -> str:
+    kinds = [kind for _, kind in node.meta.get("nn_module_stack", {}).values()]
+    return str(getattr(kinds[-1], "__name__", kinds[-1])).rpartition(".")[2] if kinds else otherwise
+
+
+def _author(error: BaseException) -> FrameType | None:
+    """Return the innermost frame of a schedule's own formula that `error` passed through."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    own = [
+        f for f in frames if isinstance(f.f_locals.get("self"), nn.Module) and not f.f_code.co_filename.startswith(_TORCH)
+    ]
+    return own[-1] if own else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # torch prints a failed graph, logs advice about its own internals, and in 2.13 trips over its own deprecation.
+    log = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    before = log.disabled
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore", FutureWarning)
+        log.disabled = True
+        try:
+            yield
+        finally:
+            log.disabled = before

@@ -1,0 +1,59 @@
+"""What a target is: one thing that turns a graph into an artifact. A file of `tracelr.lowering.targets` holds one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from os import PathLike
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tracelr.errors import ScheduleTypeError, Words, explain
+from tracelr.lowering.graph import Graph
+
+
+class Artifact(ABC):
+    """A schedule in a target's own form. It can be read, saved and, where its toolchain is, run."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """Return the artifact as text."""
+
+    @property
+    def bytes(self) -> bytes:
+        """Return the content of the file that `save` writes."""
+        return self.text.encode()
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the artifact to the file `path`."""
+        Path(path).write_bytes(self.bytes)
+
+    def run(self, steps: int | Tensor) -> Tensor:
+        """Return the float32 learning rates that the artifact gives for int64 or int32 `steps` of any shape, on the CPU.
+
+        Raises `NotLowered`, saying what to install, if the target's toolchain is not here.
+        """
+        steps = torch.tensor(steps) if isinstance(steps, int) else steps
+        if steps.dtype not in (torch.int64, torch.int32):
+            given = Words(f"a {str(steps.dtype).removeprefix('torch.')} tensor")
+            raise ScheduleTypeError(explain("artifact.run(steps)", given, "an int64 or int32 tensor", "use steps.long()"))
+        flat = steps.detach().to("cpu", torch.int64).reshape(-1).contiguous()
+        return self.evaluate(flat).reshape(steps.shape)
+
+    @abstractmethod
+    def evaluate(self, steps: Tensor) -> Tensor:
+        """Return float32 of shape [n] for contiguous int64 `steps` of shape [n]."""
+
+
+class Target(ABC):
+    """A way out of the graph. It imports its toolchain inside the method that needs it."""
+
+    @abstractmethod
+    def emit(self, graph: Graph, name: str) -> Artifact:
+        """Return `graph`, through all passes, as an artifact whose function is called `name`."""
+
+    @abstractmethod
+    def missing(self) -> str | None:
+        """Return what to install for `Artifact.run` to work here; None if it works."""

@@ -1,0 +1,66 @@
+"""Inductor: the kernel that torch.compile makes of a graph, the one a compiled training step runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import cached_property
+from typing import final
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from tracelr.errors import NotLowered, Words, explain
+from tracelr.lowering.graph import Graph
+from tracelr.lowering.target import Artifact, Target
+
+
+@final
+class Kernel(Artifact):
+    """Source text that Inductor generates. Reading or running it compiles, once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
+        if (absent := TARGET.missing()) is not None:
+            raise NotLowered(explain("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}"))
+        from torch._inductor.graph import GraphLowering
+
+        # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
+        function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
+        sources: list[str] = []
+        example = torch.arange(7) if self._graph.batch else torch.tensor(5)
+        with mock.patch.object(GraphLowering, "save_output_code", sources.append), torch.no_grad():
+            function(example)
+        return function, "\n".join(dict.fromkeys(sources))
+
+    @property
+    def text(self) -> str:
+        return self._compiled[1]
+
+    def evaluate(self, steps: Tensor) -> Tensor:
+        function = self._compiled[0]
+        with torch.no_grad():
+            if self._graph.batch:
+                return function(steps)
+            rates = [function(step).clone() for step in steps.unbind()]
+            return torch.stack(rates) if rates else torch.empty(0)
+
+
+@final
+class Inductor(Target):
+    """What `torch.compile(fullgraph=True)` makes of the graph: of one step, or of many if it is a batch."""
+
+    def emit(self, graph: Graph, name: str) -> Kernel:
+        return Kernel(graph)
+
+    def missing(self) -> str | None:
+        found = any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
+        return None if found else "a C++ compiler such as g++"
+
+
+TARGET = Inductor()

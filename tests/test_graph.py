@@ -1,0 +1,213 @@
+"""trace: the graph gives the bits of the schedule, remembers its author, and refuses what is no graph."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from oracle import probes
+from table import ROWS
+from torch import Tensor, nn
+
+from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
+from tracelr.errors import NotTraceable, ScheduleTypeError
+from tracelr.fields import Scalar, Steps
+from tracelr.lowering import Graph, passes, trace
+from tracelr.lowering.spec import line_of, op_of, owner_of
+
+EVERY = pytest.mark.parametrize("name", ROWS)
+
+
+@cache
+def traced(name: str, batch: bool = False) -> Graph:
+    return trace(ROWS[name].schedule, batch)
+
+
+def bits(rates: Tensor) -> Tensor:
+    return rates.view(torch.int32)
+
+
+@EVERY
+def test_a_graph_gives_the_bits_of_eager_one_step_at_a_time(name: str) -> None:
+    row, graph = ROWS[name], traced(name)
+    steps = [*torch.tensor([*probes(row.ends, seed=1, random_steps=40), -1, -(2**40), 2**53 + 1, 2**62])]
+    want = torch.stack([row.schedule(step) for step in steps])
+    for stage in (graph, passes.run(graph)):
+        assert torch.equal(bits(torch.stack([stage(step) for step in steps])), bits(want))
+
+
+@EVERY
+def test_a_batch_graph_gives_the_bits_of_eager(name: str) -> None:
+    row, graph = ROWS[name], traced(name, batch=True)
+    generator = torch.Generator().manual_seed(3)
+    any_size = torch.exp2(torch.rand(20_000, dtype=torch.float64, generator=generator) * 53).long()
+    steps = torch.cat([torch.tensor(probes(row.ends, seed=2, random_steps=1000)), any_size])
+    for stage in (graph, passes.run(graph)):
+        for some in (steps, steps[:1], steps[:0]):
+            assert torch.equal(bits(stage(some)), bits(row.schedule(some)))
+
+
+@EVERY
+def test_every_node_has_its_authors_line(name: str) -> None:
+    for stage in (traced(name), passes.run(traced(name))):
+        calls = [node for node in stage.nodes if op_of(node) is not None]
+        assert calls
+        for node in calls:
+            assert line_of(node).startswith("return ") or " = " in line_of(node)
+            assert "/" not in owner_of(node)
+
+
+def test_owner_and_line_name_the_child() -> None:
+    graph = passes.run(trace(Linear(0.0, 1.0, 10).then(Exponential(1.0, 0.5, 3)).then(Constant(0.1))))
+    (exp2, _) = (node for node in graph.nodes if str(node.target) == "aten.exp2.default")
+    assert owner_of(exp2) == "schedules.1"
+    assert line_of(exp2) == "return A.mul(A.exp2(count, slope), self.start)"
+    assert {owner_of(node) for node in graph.nodes} >= {".", "schedules.0", "schedules.1", "schedules.2"}
+
+
+def test_signature_says_what_the_graph_takes() -> None:
+    assert trace(Constant(1.0)).signature == "lr(step: i64[]) -> f32[]"
+    assert trace(Constant(1.0), batch=True).signature == "lr(step: i64[N]) -> f32[N]"
+
+
+def test_tables_are_constants_and_tensor_fields_are_not() -> None:
+    graph = trace(PiecewiseConstant([0.2, 0.1], [10]) * Constant(torch.tensor(3.0)))
+    fields = {str(node.target): graph.constant(node) for node in graph.nodes if node.op == "get_attr"}
+    assert fields == {
+        "schedules.0.values_table": True,
+        "schedules.0.milestones_table": True,
+        "schedules.1.value": False,
+    }
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_parameter_stays_an_input_through_all_passes(batch: bool) -> None:
+    start = nn.Parameter(torch.tensor(2.0))
+    schedule = Linear(start, torch.tensor(1.0), 4).then(Constant(start))
+    graph = passes.run(trace(schedule, batch))
+    step = torch.tensor([1, 3]) if batch else torch.tensor(1)
+    before = graph(step)
+    with torch.no_grad():
+        start.fill_(6.0)
+    assert torch.equal(graph(step), schedule(step))
+    assert not torch.equal(graph(step), before)
+    (gradient,) = torch.autograd.grad(graph(step).sum(), start)
+    (want,) = torch.autograd.grad(schedule(step).sum(), start)
+    assert gradient == want != 0
+
+
+def test_a_graph_takes_a_python_int() -> None:
+    assert trace(Linear(0.0, 1.0, 4))(3) == 0.75
+
+
+class BranchesOnStep(Schedule):
+    """Wrong on purpose."""
+
+    steps: Steps
+
+    def evaluate(self, step, A):
+        if step < self.steps:
+            return A.full(step, 1.0)
+        return A.full(step, 2.0)
+
+
+class TakesItem(Schedule):
+    """Wrong on purpose."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return A.full(step, 1.0) * step.item()
+
+
+class IndexesAList(Schedule):
+    """Wrong on purpose."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return A.full(step, [1.0, 2.0, 3.0][int(step)])
+
+
+class HasDataDependentShape(Schedule):
+    """Wrong on purpose."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return torch.nonzero(step.reshape(-1)).sum().to(torch.float64)
+
+
+LINES = {
+    BranchesOnStep(3): "if step < self.steps:",
+    TakesItem(1.0): "return A.full(step, 1.0) * step.item()",
+    IndexesAList(1.0): "return A.full(step, [1.0, 2.0, 3.0][int(step)])",
+    HasDataDependentShape(1.0): "return torch.nonzero(step.reshape(-1)).sum().to(torch.float64)",
+}
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("schedule", LINES, ids=lambda s: type(s).__name__)
+def test_python_that_looks_at_the_step_is_not_traceable(
+    schedule: Schedule, batch: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(NotTraceable) as caught:
+        trace(Constant(1.0).then(schedule, at=5), batch)
+    name, line = type(schedule).__name__, LINES[schedule]
+    assert str(caught.value) == (
+        f"{name}.evaluate: given {line}; allowed: tensor operations that never look at the value of step; to fix it: write "
+        "torch.where(step < n, a, b) in place of a Python `if`, .item(), int(step) or a shape that depends on it."
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_torchs_own_error_is_the_cause() -> None:
+    with pytest.raises(NotTraceable) as caught:
+        trace(BranchesOnStep(3))
+    assert type(caught.value.__cause__).__name__ == "GuardOnDataDependentSymNode"
+
+
+class IsMistaken(Schedule):
+    """Wrong on purpose."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return A.full(step, self.absent)
+
+
+class LosesTheShape(Schedule):
+    """Wrong on purpose."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return torch.ones((), dtype=torch.float64)
+
+
+def test_a_mistake_that_is_not_about_tracing_shows_as_itself() -> None:
+    with pytest.raises(AttributeError, match="absent"):
+        trace(IsMistaken(1.0))
+
+
+def test_a_value_without_the_steps_shape_is_refused() -> None:
+    with pytest.raises(NotTraceable) as caught:
+        trace(LosesTheShape(1.0), batch=True)
+    assert str(caught.value) == (
+        "LosesTheShape.evaluate: given a value of type f32[] for a step of type i64[N]; allowed: one value per step, in the "
+        "step's shape; to fix it: make constants with A.full(step, c)."
+    )
+
+
+def test_trace_wants_a_schedule() -> None:
+    with pytest.raises(NotTraceable, match=r"trace\(schedule\): given 0.1; allowed: a tracelr schedule"):
+        trace(0.1)
+
+
+@pytest.mark.parametrize(("batch", "step"), [(False, torch.arange(3)), (False, torch.tensor(1.0)), (True, torch.tensor(1))])
+def test_a_graph_refuses_a_step_of_another_type(batch: bool, step: Tensor) -> None:
+    graph = trace(Constant(1.0), batch)
+    assert isinstance(graph, Graph)
+    with pytest.raises(ScheduleTypeError, match=r"graph of Constant\(step\): given a .* tensor of shape"):
+        graph(step)

@@ -1,0 +1,229 @@
+"""The passes: what each one leaves, that none changes a bit, and that an illegal graph is refused between any two."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from table import ROWS, WARMUP_COSINE
+from test_graph import traced
+from torch import Tensor, fx
+
+from tracelr import Constant, Linear, PiecewiseConstant, Schedule
+from tracelr.errors import NotLowered
+from tracelr.fields import Scalar
+from tracelr.lowering import Graph, passes, trace
+from tracelr.lowering.spec import OPS, aten, dtype_of, op_of
+
+EVERY = pytest.mark.parametrize("name", ROWS)
+SPECIAL = torch.tensor([0, 1, 2, 3, 5, 7, 10, 1000, 2**24, 2**24 + 1, 2**31, 2**53])
+
+
+def constants(graph: Graph) -> list[tuple[object, torch.dtype | None]]:
+    return [(node.args[1], dtype_of(node)) for node in graph.nodes if op_of(node) == aten.full.default]
+
+
+def duplicates(graph: Graph) -> list[fx.Node]:
+    seen, twice = set(), []
+    for node in graph.nodes:
+        key = (node.op, node.target, repr(node.args), repr(node.kwargs))
+        twice += [node] if key in seen else []
+        seen.add(key)
+    return twice
+
+
+def formula(function):
+    """Make a schedule of a plain function of the float64 step."""
+
+    class Formula(torch.nn.Module):
+        def forward(self, step: Tensor) -> Tensor:
+            return function(step).to(torch.float32)
+
+    return Formula()
+
+
+@EVERY
+def test_each_pass_leaves_what_it_says(name: str) -> None:
+    stages = dict(passes.stages(traced(name)))
+    assert list(stages) == ["trace", *(one.__name__ for one in passes.PASSES)]
+    assert "_assert_tensor_metadata" in str(stages["trace"].module.graph)
+    for stage, graph in stages.items():
+        typed = list(stages).index(stage) >= list(stages).index("type_scalars")
+        assert graph.typed == typed, stage
+        if stage != "trace":
+            assert "_assert_tensor_metadata" not in str(graph.module.graph)
+        if typed:
+            assert {op_of(node) for node in graph.nodes} - {None} <= set(OPS)
+    last = stages["rename"]
+    assert duplicates(last) == []
+    assert all(node.users for node in last.nodes if node.op in ("call_function", "get_attr"))
+
+
+@EVERY
+def test_no_pass_changes_a_bit(name: str) -> None:
+    row = ROWS[name]
+    steps = torch.cat([SPECIAL, torch.tensor([e + d for e in row.ends for d in (-1, 0, 1)], dtype=torch.int64)])
+    want = row.schedule(steps).view(torch.int32)
+    for stage, graph in passes.stages(traced(name, batch=True)):
+        assert torch.equal(graph(steps).view(torch.int32), want), stage
+
+
+@EVERY
+def test_the_passes_are_a_fixed_point(name: str) -> None:
+    once = passes.run(traced(name))
+    assert str(passes.run(once).module.graph) == str(once.module.graph)
+
+
+def test_nothing_is_computed_twice_in_a_sequence_of_three() -> None:
+    graph = trace(WARMUP_COSINE)
+    assert len(duplicates(passes.run(graph, stop_after="fold_constants"))) > 5
+    assert duplicates(passes.run(graph, stop_after="share")) == []
+
+
+@pytest.mark.parametrize("big", [2**24 + 1, 2**53 - 1, 2**53])
+def test_an_integer_beside_integers_stays_that_integer(big: int) -> None:
+    graph = passes.run(trace(Constant(1.0).then(Constant(0.5), at=big)))
+    assert (big, torch.int64) in constants(graph)
+    assert all(type(value) is int for value, dtype in constants(graph) if dtype == torch.int64)
+    assert graph(big - 1) == 1.0
+    assert graph(big) == 0.5
+
+
+def test_a_literal_takes_the_dtype_of_its_operation() -> None:
+    graph = passes.run(trace(formula(lambda step: step.double() / 3 + (step < 5) * 2 + (step.float() * 0.1))))
+    assert (3.0, torch.float64) in constants(graph)
+    assert (5, torch.int64) in constants(graph)
+    assert (torch.tensor(0.1).item(), torch.float32) in constants(graph)
+
+
+FORMULAS = {
+    "integer beside a float": lambda s: s * 0.1,
+    "integer compared with a float": lambda s: (s < 16777217.5).double(),
+    "float32 and float64": lambda s: s.float() * 0.3 + s.double() * 0.3,
+    "true division of integers": lambda s: s / 7,
+    "where of two numbers": lambda s: torch.where(s > 3, 1.5, 2.5),
+    "where of an integer and a float": lambda s: torch.where(s > 3, s, 2.5).double(),
+    "a tensor made in the formula": lambda s: s.double() * torch.tensor(0.7, dtype=torch.float64) + torch.tensor(3.0),
+    "reflected operations": lambda s: (5 - s).double() + (1.0 / (1.0 + s.double())) + 2.0 ** (-(s % 7).double()),
+    "logic": lambda s: torch.where(torch.logical_and(s > 2, ~(s > 1000)) | (s == 0), 0.1, 0.2),
+    "clamps": lambda s: s.clamp(min=3).clamp(max=2000).double() + torch.clamp_min(s, 7) + torch.clamp_max(s.double(), 9.0),
+    "ones and zeros": lambda s: torch.ones_like(s, dtype=torch.float64) + torch.zeros_like(s) + torch.full_like(s, 3),
+    "rounding an integer": lambda s: torch.floor(s).double() + torch.round(s),
+    "sums of nothing": lambda s: (s.unsqueeze(-1) >= torch.tensor([], dtype=torch.int64)).sum(-1).double() + s,
+    **{f"power {p}": (lambda s, p=p: (s.double() / 3) ** p) for p in (0.5, 1, 2, 3, 4, -0.5, -1, -2, 1.7, 0)},
+}
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_any_formula_keeps_its_bits(name: str, batch: bool) -> None:
+    schedule = formula(FORMULAS[name])
+    graph = passes.run(trace(schedule, batch))
+    steps = [SPECIAL] if batch else list(SPECIAL)
+    for step in steps:
+        assert torch.equal(graph(step).view(torch.int32), schedule(step).view(torch.int32)), step
+
+
+def test_folding_is_done_in_the_dtype_of_the_node() -> None:
+    def third(step: Tensor) -> Tensor:
+        one = torch.full_like(step, 1.0, dtype=torch.float32)
+        return (one / 3.0).double() + 0.0 * step
+
+    graph = passes.run(trace(formula(third)), stop_after="fold_constants")
+    assert (torch.tensor(1.0).div(3.0).double().item(), torch.float64) in constants(graph)
+    assert (1.0 / 3.0, torch.float64) not in constants(graph)
+
+
+def test_a_parameter_is_not_folded() -> None:
+    graph = passes.run(trace(Constant(torch.tensor(2.0))))
+    assert [str(node.target) for node in graph.nodes if node.op == "get_attr"] == ["value"]
+
+
+def test_sharing_tells_zero_from_minus_zero_and_one_from_one() -> None:
+    graph = passes.run(
+        trace(formula(lambda s: torch.where(s > 2, 0.0, -0.0) + 1 / (s + 1).double() + (s - 1).double() * 1.0))
+    )
+    zeros = [math.copysign(1.0, value) for value, dtype in constants(graph) if value == 0 and dtype.is_floating_point]
+    assert sorted(zeros) == [-1.0, 1.0]
+    assert (1, torch.int64) in constants(graph)
+    assert (1.0, torch.float64) in constants(graph)
+
+
+def test_what_the_rate_does_not_need_is_dropped() -> None:
+    graph = passes.run(trace(PiecewiseConstant([0.1], []) * Constant(1.0)))
+    assert [node.op for node in graph.nodes] == ["placeholder", "call_function", "output"]
+
+
+def test_run_stops_where_it_is_told() -> None:
+    graph = trace(Linear(0.0, 1.0, 4))
+    assert passes.run(graph, stop_after="trace") is graph
+    assert not passes.run(graph, stop_after="expand_powers").typed
+    with pytest.raises(NotLowered) as caught:
+        passes.run(graph, stop_after="fuse")
+    assert str(caught.value) == (
+        "passes.run(stop_after): given 'fuse'; allowed: trace, drop_noops, expand_powers, type_scalars, fold_constants, share, "
+        "drop_dead, rename; to fix it: use one of these names."
+    )
+
+
+class TakesATangent(Schedule):
+    """Of an op that no graph holds."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return torch.tan(A.integer(step))
+
+
+def test_an_unknown_op_is_named_with_its_node_and_line() -> None:
+    with pytest.raises(NotLowered) as caught:
+        passes.run(trace(TakesATangent(1.0)))
+    text = str(caught.value)
+    assert text.startswith(
+        "aten.tan.default at node 'tan', from `return torch.tan(A.integer(step))`: given aten.tan.default; allowed: "
+        "aten._to_copy.default, aten.abs.default, aten.add.Tensor, "
+    )
+    assert text.endswith("to fix it: write it with these ops, or add a row to tracelr.lowering.spec.OPS.")
+
+
+def edited(change) -> Graph:
+    """Return the graph of `Linear`, through all passes, with one edit of its nodes."""
+    graph = passes.run(trace(Linear(0.0, 1.0, 4)))
+    nodes = {node.name: node for node in graph.nodes}
+    change(nodes)
+    return graph
+
+
+def test_an_untyped_scalar_is_refused_once_scalars_are_typed() -> None:
+    graph = edited(lambda nodes: nodes["mul"].update_arg(1, 0.5))
+    with pytest.raises(NotLowered, match=r"given the untyped scalar 0.5 in .*; allowed: a node of a known dtype"):
+        graph.check()
+
+
+def retype(node: fx.Node, dtype: torch.dtype) -> None:
+    node.meta["val"] = torch.empty((), dtype=dtype, device="meta")
+
+
+EDITS = {
+    r"operands of f64 and i64; allowed: operands of one dtype": lambda n: n["minimum"].update_arg(1, n["where"]),
+    r"i64\[\] as operand 0; allowed: f64, f32": lambda n: n["div"].update_arg(0, n["step"]),
+    r"i64\[\] as operand 0; allowed: b8": lambda n: n["where"].update_arg(0, n["step"]),
+    r"keywords \['alpha'\]": lambda n: n["mul"].update_kwarg("alpha", 2),
+    r"keywords \['dtype', 'pin_memory'\]": lambda n: n["full"].update_kwarg("pin_memory", False),
+    r"given complex64\[\]; allowed: the dtypes i64, f64, f32, b8": lambda n: retype(n["mul"], torch.complex64),
+    r"a result of f32\[\]; allowed: torch.float64": lambda n: retype(n["div"], torch.float32),
+    r"graph output: .* one float32 value": lambda n: n["output"].update_arg(0, n["where"]),
+    r"graph inputs: given \['step'\]; allowed: one int64 step": lambda n: retype(n["step"], torch.int32),
+}
+
+
+@pytest.mark.parametrize("message", EDITS)
+def test_an_illegal_graph_is_refused(message: str) -> None:
+    with pytest.raises(NotLowered, match=message):
+        edited(EDITS[message]).check()
+
+
+def test_alpha_is_refused_rather_than_dropped() -> None:
+    with pytest.raises(NotLowered, match="alpha"):
+        passes.run(trace(formula(lambda s: torch.add(s.double(), s.double(), alpha=2))))
