@@ -182,11 +182,23 @@ def test_saving_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
 
 
 JOBS = [
-    ("runconfig: {max_step: 5}", "runconfig: given 'max_step'; allowed: max_steps, checkpoint_steps, seed; to fix it: remove the key, or correct its name."),
-    ("runconfig: {max_steps: 0}", "runconfig.max_steps: given 0; allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5."),
-    ("runconfig: {}", "runconfig.max_steps: given None; allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5."),
+    (
+        "runconfig: {max_step: 5}",
+        "runconfig: given 'max_step'; allowed: max_steps, checkpoint_steps, seed; to fix it: remove the key, or correct its name.",
+    ),
+    (
+        "runconfig: {max_steps: 0}",
+        "runconfig.max_steps: given 0; allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5.",
+    ),
+    (
+        "runconfig: {}",
+        "runconfig.max_steps: given None; allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5.",
+    ),
     ("model: 3", "model: given 3; allowed: a mapping; to fix it: write its keys below it."),
-    ("models: {}", "given 'models'; allowed: optimizer, model, train_input, runconfig; to fix it: remove the key, or correct its name."),
+    (
+        "models: {}",
+        "given 'models'; allowed: optimizer, model, train_input, runconfig; to fix it: remove the key, or correct its name.",
+    ),
 ]
 
 

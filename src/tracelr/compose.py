@@ -1,7 +1,6 @@
 """Schedules made of schedules. Children are combined as wide numbers, before the one rounding at the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Annotated, Any, TypeAlias, final
 
@@ -15,9 +14,8 @@ from tracelr.schedule import Schedule
 
 
 @final
-@dataclass(frozen=True)
 class _Child(fields.Rule):
-    allowed: str = "a tracelr schedule"
+    allowed = "a tracelr schedule"
 
     def parse(self, where: str, given: Any) -> Schedule:
         if not isinstance(given, Schedule):
@@ -27,9 +25,8 @@ class _Child(fields.Rule):
 
 
 @final
-@dataclass(frozen=True)
 class _Children(fields.Rule):
-    allowed: str = "a list of at least one tracelr schedule"
+    allowed = "a list of at least one tracelr schedule"
 
     def parse(self, where: str, given: Any) -> nn.ModuleList:
         listed = list(given) if isinstance(given, nn.ModuleList) else fields.sequence(where, given, self.allowed)
@@ -39,9 +36,8 @@ class _Children(fields.Rule):
 
 
 @final
-@dataclass(frozen=True)
 class _Resets(fields.Rule):
-    allowed: str = "True or False, or a list of one bool per schedule"
+    allowed = "True or False, or a list of one bool per schedule"
 
     def parse(self, where: str, given: Any) -> bool | tuple[bool, ...]:
         if isinstance(given, bool):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Annotated, Any, TypeAlias, final
@@ -72,16 +71,11 @@ def sequence(where: str, given: Any, allowed: str) -> list[Any]:
 
 
 @final
-@dataclass(frozen=True)
 class _Scalar(Rule):
-    positive: bool = False
-    tensors: bool = True
-    low: float = -LARGEST
-
-    @property
-    def allowed(self) -> str:  # type: ignore[override]
-        what = "a finite number above 0" if self.positive else _FINITE if self.low < 0 else "a finite number, 0 or more"
-        return what + (", or a 0-d floating point tensor" if self.tensors else "")
+    def __init__(self, positive: bool = False, tensors: bool = True, low: float = -LARGEST) -> None:
+        self.positive, self.tensors, self.low = positive, tensors, low
+        what = "a finite number above 0" if positive else _FINITE if low < 0 else "a finite number, 0 or more"
+        self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
 
     def parse(self, where: str, given: Any) -> float | Tensor:
         if self.tensors and isinstance(given, Tensor):
@@ -95,18 +89,16 @@ class _Scalar(Rule):
 
 
 @final
-@dataclass(frozen=True)
 class _Steps(Rule):
-    allowed: str = "an int from 1 to 2**53"
+    allowed = "an int from 1 to 2**53"
 
     def parse(self, where: str, given: Any) -> int:
         return integer(where, given, 1, self.allowed)
 
 
 @final
-@dataclass(frozen=True)
 class _Flag(Rule):
-    allowed: str = "True or False"
+    allowed = "True or False"
 
     def parse(self, where: str, given: Any) -> bool:
         if not isinstance(given, bool):
@@ -115,10 +107,9 @@ class _Flag(Rule):
 
 
 @final
-@dataclass(frozen=True)
 class _Values(Rule):
-    allowed: str = "a list of at least one finite number"
-    table: torch.dtype | None = torch.float64
+    allowed = "a list of at least one finite number"
+    table = torch.float64
 
     def parse(self, where: str, given: Any) -> tuple[float, ...]:
         values = tuple(number(f"{where}[{k}]", v) for k, v in enumerate(sequence(where, given, self.allowed)))
@@ -128,13 +119,13 @@ class _Values(Rule):
 
 
 @final
-@dataclass(frozen=True)
 class Increasing(Rule):
     """Strictly increasing steps, one fewer than the parts in the field called `between`."""
 
-    between: str
-    allowed: str = "a strictly increasing list of ints from 0 to 2**53"
-    table: torch.dtype | None = torch.int64
+    allowed = "a strictly increasing list of ints from 0 to 2**53"
+
+    def __init__(self, between: str, table: torch.dtype | None = None) -> None:
+        self.between, self.table = between, table
 
     def parse(self, where: str, given: Any) -> tuple[int, ...]:
         steps = sequence(where, given, self.allowed)
@@ -172,5 +163,5 @@ Flag: TypeAlias = Annotated[bool, _Flag()]
 Values: TypeAlias = Annotated[Sequence[float], _Values()]
 """At least one finite number."""
 
-Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values")]
+Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64)]
 """Strictly increasing steps, one fewer than the field `values`."""

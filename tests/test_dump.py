@@ -1,0 +1,157 @@
+"""dump: the forms say the same thing, the code form runs, and the bytes depend on the schedule alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from oracle import probes
+from table import ROWS
+from test_graph import traced
+from torch import nn
+
+from tracelr import Constant, Cosine, Linear, PiecewiseConstant
+from tracelr.errors import NotLowered
+from tracelr.lowering import dump, passes, trace
+from tracelr.lowering.dump import FORMS
+
+EVERY = pytest.mark.parametrize("name", ROWS)
+
+
+def run_code(text: str):
+    space: dict[str, object] = {}
+    exec(compile(text, "dumped.py", "exec"), space)
+    return space["lr"]
+
+
+@EVERY
+def test_the_code_form_runs_alone_with_the_bits_of_eager(name: str) -> None:
+    row = ROWS[name]
+    graph = passes.run(traced(name))
+    lr = run_code(dump(graph, "code"))
+    for step in torch.tensor([*probes(row.ends, seed=4, random_steps=40), -1, 2**60]):
+        assert torch.equal(lr(step).view(torch.int32), row.schedule(step).view(torch.int32)), step
+
+
+def test_the_code_form_runs_at_every_stage_and_over_many_steps() -> None:
+    row = ROWS["piecewise_constant"]
+    steps = torch.arange(0, 3000, 7)
+    for name, graph in passes.stages(traced("piecewise_constant", batch=True)):
+        if name != "trace":  # torch's own graph asserts on devices, which code of this form does not spell
+            assert torch.equal(run_code(dump(graph, "code"))(steps), row.schedule(steps)), name
+
+
+def test_the_code_form_holds_the_value_of_a_parameter_and_survives_its_name() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lr, self.aten, self.torch = (
+                nn.Parameter(torch.tensor(0.1)),
+                nn.Parameter(torch.tensor(2.0)),
+                nn.Parameter(torch.tensor(torch.inf)),
+            )
+
+        def forward(self, step):
+            return torch.minimum(self.lr * self.aten * step.float(), self.torch)
+
+    text = dump(Named(), "code")
+    assert "lr_ = torch.tensor(0.10000000149011612, dtype=torch.float32)  # its value when this was written" in text
+    assert run_code(text)(torch.tensor(3)) == Named()(torch.tensor(3))
+
+
+def test_the_text_form_has_one_line_per_node() -> None:
+    graph = passes.run(trace(Linear(0.0, 1.0, 10).then(PiecewiseConstant([0.1, 0.2], [2**24 + 1]))))
+    lines = dump(graph, "text").splitlines()
+    nodes = [node for node in graph.nodes if node.op in ("get_attr", "call_function")]
+    assert lines[0] == "lr(step: i64[]) -> f32[]: Sequential"
+    assert lines[-1] == f"  return {graph.result.name}"
+    assert [line.split(":")[0].strip() for line in lines[1:-1]] == [node.name for node in nodes]
+    assert "  schedules_1_values_table: f64[2] = table(0.1, 0.2)  # schedules.1" in lines
+    line = next(line for line in lines if "ge.Tensor" in line)
+    assert line.startswith(
+        "  ge: b8[1] = ge.Tensor(unsqueeze, schedules_1_milestones_table)  # schedules.1 | return A.lookup(step, "
+    )
+    assert any("16777217" in line and "i64[]" in line for line in lines)
+
+
+def test_the_table_form_has_aligned_columns() -> None:
+    lines = dump(Cosine(1.0, 0.0, 10), "table").splitlines()
+    header = lines[2]
+    columns = [header.index(word) for word in ("node", "type", "op ", "operands", "owner", "source")]
+    assert header.split() == ["node", "type", "op", "operands", "owner", "source"]
+    assert set(lines[3]) == {"-", " "}
+    body = lines[4:-2]
+    assert len(body) == sum(node.op == "call_function" for node in passes.run(trace(Cosine(1.0, 0.0, 10))).nodes)
+    for line in body:
+        assert all(line[at] != " " and line[at - 1] == " " for at in columns[1:])
+
+
+def test_a_parameter_is_dumped_by_name_and_not_by_value() -> None:
+    assert dump(Constant(torch.tensor(0.5)), "text") == dump(Constant(torch.tensor(0.7)), "text")
+    assert "value: f32[] = parameter(value)  # ." in dump(Constant(torch.tensor(0.5)), "text")
+
+
+def test_the_raw_graph_can_be_dumped_too() -> None:
+    assert "_assert_tensor_metadata" in dump(trace(Constant(0.5)), "text")
+    assert "_assert_tensor_metadata" not in dump(Constant(0.5), "text")
+
+
+def test_an_unknown_form_lists_the_forms() -> None:
+    with pytest.raises(NotLowered) as caught:
+        dump(Constant(0.5), "pdf")
+    assert str(caught.value) == f"dump(form): given 'pdf'; allowed: {', '.join(FORMS)}; to fix it: use one of these names."
+    assert set(FORMS) >= {"text", "table", "code"}
+
+
+SCRIPT = """
+import hashlib, sys
+sys.path[:0] = sys.argv[1:]
+from table import ROWS
+from tracelr.lowering import dump, lower, passes, trace
+from tracelr.lowering.dump import FORMS
+for name in ("sequential_nested", "piecewise_constant"):
+    graph = passes.run(trace(ROWS[name].schedule))
+    for text in (*(dump(graph, form) for form in sorted(FORMS)), lower(graph, "c").text):
+        print(hashlib.sha256(text.encode()).hexdigest())
+"""
+
+
+def test_two_processes_two_folders_one_dump(tmp_path: Path) -> None:
+    tests = Path(__file__).parent
+    outputs = []
+    for seed, folder in (("1", tmp_path), ("2", tests)):
+        outputs.append(
+            subprocess.run(
+                [sys.executable, "-c", SCRIPT, str(tests)],
+                cwd=folder,
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+    assert outputs[0] == outputs[1]
+    digests = outputs[0].split()
+    assert len(set(digests)) == len(digests) == 2 * (len(FORMS) + 1)
+    here = dump(ROWS["sequential_nested"].schedule, sorted(FORMS)[0])
+    assert hashlib.sha256(here.encode()).hexdigest() == digests[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_dump_names_a_path(form: str) -> None:
+    text = dump(ROWS["sequential"].schedule, form)
+    assert str(Path(__file__).parent.parent) not in text
+    assert ".py" not in text
+
+
+def test_a_formula_typed_into_an_interpreter_has_no_line_and_no_path() -> None:
+    space: dict[str, object] = {"nn": nn}
+    exec("class Typed(nn.Module):\n    def forward(self, step):\n        return step.double().float() * 2.0\n", space)
+    text = dump(space["Typed"](), "text")  # type: ignore[operator]
+    assert "File" not in text
+    assert "mul: f32[] = mul.Tensor(to_copy_1, full)  # .\n" in text
