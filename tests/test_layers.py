@@ -15,6 +15,7 @@ LAYERS = {
     "errors": 0,
     "lowering.spec": 1,
     "lowering.graph": 2,
+    "lowering.rewrite": 2,
     "lowering.passes": 2,
     "lowering.dump": 2,
     "lowering": 4,

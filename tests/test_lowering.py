@@ -168,6 +168,12 @@ OPERATIONS = {
     "minimum and maximum keep NaN": lambda s: torch.minimum(
         torch.sqrt(s.double() - 50), torch.maximum(s.double(), torch.log(s - 9.5))
     ),
+    "minimum keeps the second NaN": lambda s: torch.minimum(s.double(), torch.sqrt(s.double() - 50)),
+    "maximum keeps the second NaN": lambda s: torch.maximum(s.double(), torch.sqrt(s.double() - 50)),
+    "comparisons": lambda s: sum(
+        (2.0**k) * (compare(s, 7).double() + 64 * compare(s.double(), s.double().abs()).double())
+        for k, compare in enumerate((torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne))
+    ),
     "infinities": lambda s: torch.where(s > 50, math.inf, -math.inf) * 1.0 + 1 / (s - 50).double(),
     "one-sided clamps": lambda s: torch.clamp_min(s.double(), 30.5) + torch.clamp_max(s, 60) + s.clamp(max=7),
     "logic": lambda s: torch.where((s > 20) & ~(s == 33) | (s <= 3), 0.25, 0.5) + (s != 4),
@@ -271,7 +277,7 @@ def test_a_literal_reads_back_as_the_value(value: float, dtype: torch.dtype, tmp
 )  # fmt: skip
 def test_a_name_that_c_or_cpp_could_not_take_is_refused(name: str) -> None:
     with pytest.raises(NotLowered) as caught:
-        lower(Constant(0.5), "c", name=name)
+        lower(traced("constant"), "c", name=name)
     assert str(caught.value) == (
         f"lower(name): given {name!r}; allowed: a C identifier that no keyword, library function or local name (v_...) has; to fix "
         'it: pass a name such as "lr".'
@@ -280,7 +286,7 @@ def test_a_name_that_c_or_cpp_could_not_take_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["lr", "LR", "rate2", "weight_decay", "vector", "sine", "learning_rate"])
 def test_other_names_are_taken(name: str) -> None:
-    assert f"static inline float {name}(int64_t step)" in lower(Constant(0.5), "c", name=name).text
+    assert f"static inline float {name}(int64_t step)" in lower(traced("constant"), "c", name=name).text
 
 
 class AttacksTheComment(Schedule):

@@ -125,6 +125,25 @@ def test_any_formula_keeps_its_bits(name: str, batch: bool) -> None:
         assert torch.equal(graph(step).view(torch.int32), schedule(step).view(torch.int32)), step
 
 
+@pytest.mark.parametrize(
+    ("power", "ops"),
+    [
+        (1, []),
+        (2, ["mul"]),
+        (3, ["mul", "mul"]),
+        (-2, ["mul", "reciprocal"]),
+        (0.5, ["sqrt"]),
+        (-0.5, ["rsqrt"]),
+        (-1, ["reciprocal"]),
+        (4, ["pow"]),
+        (1.7, ["pow"]),
+    ],
+)
+def test_a_power_with_a_kernel_of_its_own_becomes_that_kernel(power: float, ops: list[str]) -> None:
+    graph = passes.run(trace(formula(lambda step: step.double() ** power)))
+    assert [str(op_of(node)).split(".")[1] for node in graph.nodes if op_of(node)] == ["_to_copy", *ops, "_to_copy"]
+
+
 def test_folding_is_done_in_the_dtype_of_the_node() -> None:
     def third(step: Tensor) -> Tensor:
         one = torch.full_like(step, 1.0, dtype=torch.float32)
