@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 from mpmath import mp, mpf
-from table import Exact, cosine, linear, piecewise, sequence
+from row import Exact, cosine, linear, piecewise, sequence
 
 from tracelr import Schedule, Sequential
 from tracelr.config import from_dict, load

@@ -1,4 +1,4 @@
-"""Correct rounding for random hyper-parameters and lengths up to 2**53, against the oracles of `table.py`."""
+"""Correct rounding for random hyper-parameters and lengths up to 2**53, against the formulas of `row.py`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
-import table
+import row
 import torch
 from oracle import probes, to_float32, ulps
-from table import Exact
+from row import Exact
 
 import tracelr
 from tracelr import Schedule
@@ -35,16 +35,16 @@ def cases(draw: random.Random) -> Iterator[tuple[Schedule, Exact, int]]:
     for kind in ("Linear", "Cosine", "Polynomial"):
         power = (draw.choice([*POWERS, 0.05 + 4 * draw.random()]),) if kind == "Polynomial" else ()
         args = (*ends(), steps(), *power)
-        yield getattr(tracelr, kind)(*args), getattr(table, kind.lower())(*args), args[2]
+        yield getattr(tracelr, kind)(*args), getattr(row, kind.lower())(*args), args[2]
     cycling = (*ends(), min(steps(), 2**50), draw.choice(POWERS), True)
-    yield tracelr.Polynomial(*cycling), table.polynomial(*cycling), cycling[2]
+    yield tracelr.Polynomial(*cycling), row.polynomial(*cycling), cycling[2]
     for stairs in (False, True):
         inverse = (ends()[0], rate(), steps(), 1.0, stairs)
-        yield tracelr.InverseTime(*inverse), table.inverse_time(*inverse), 100 * inverse[2]
+        yield tracelr.InverseTime(*inverse), row.inverse_time(*inverse), 100 * inverse[2]
         falling = (ends()[0], rate(), steps(), stairs)
-        yield tracelr.Exponential(*falling), table.exponential(*falling), 100 * falling[2]
+        yield tracelr.Exponential(*falling), row.exponential(*falling), 100 * falling[2]
     root = (ends()[0], steps())
-    yield tracelr.InverseSqrt(*root), table.inverse_sqrt(*root), 100 * root[1]
+    yield tracelr.InverseSqrt(*root), row.inverse_sqrt(*root), 100 * root[1]
 
 
 # float64 puts its result within about 2 of its own units of the exact value, so only an exact value this close to the middle of
@@ -102,6 +102,6 @@ def test_no_wrong_stair(width: int) -> None:
     edges = [k * width + d for k in stairs for d in (-1, 0, 1)]
     exponential = tracelr.Exponential(1.0, 0.9999, width, staircase=True)(torch.tensor(edges)).tolist()
     inverse = tracelr.InverseTime(1.0, 0.01, width, staircase=True)(torch.tensor(edges)).tolist()
-    exact = table.exponential(1.0, 0.9999, width, staircase=True), table.inverse_time(1.0, 0.01, width, staircase=True)
+    exact = row.exponential(1.0, 0.9999, width, staircase=True), row.inverse_time(1.0, 0.01, width, staircase=True)
     assert exponential == [to_float32(exact[0](edge)) for edge in edges]
     assert inverse == [to_float32(exact[1](edge)) for edge in edges]

@@ -6,7 +6,8 @@ import math
 
 import pytest
 import torch
-from table import ROWS, WARMUP_COSINE
+from rows_basic import WARMUP_COSINE
+from table import ROWS
 from test_graph import traced
 from torch import Tensor, fx
 

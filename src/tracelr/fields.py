@@ -107,6 +107,20 @@ class _Flag(Rule):
 
 
 @final
+class Choice(Rule):
+    """One of a few names: `kind: Annotated[Literal["linear", "cosine"], Choice("linear", "cosine")] = "linear"`."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.allowed = ", ".join(map(repr, names))
+
+    def parse(self, where: str, given: Any) -> str:
+        if given not in self.names:
+            raise ScheduleError(explain(where, given, self.allowed, "use one of these names"))
+        return str(given)
+
+
+@final
 class _Values(Rule):
     allowed = "a list of at least one finite number"
     table = torch.float64
