@@ -117,6 +117,21 @@ def test_a_model_cast_leaves_its_schedule_exact() -> None:
     assert torch.equal(model[1](torch.arange(6)), before)
 
 
+def test_a_model_built_on_the_meta_device_has_its_tables() -> None:
+    want = tracelr.PiecewiseConstant([0.1, 0.7], [3])(torch.arange(6))
+    with torch.device("meta"):
+        model = torch.nn.Sequential(torch.nn.Linear(2, 2), tracelr.PiecewiseConstant([0.1, 0.7], [3]))
+    model.to("meta").to_empty(device="cpu")
+    assert torch.equal(model[1](torch.arange(6)), want)
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+
+
+@EVERY
+def test_vmap_over_steps(row: Row) -> None:
+    steps = torch.tensor(probes(row.ends, seed=8, random_steps=5))
+    assert torch.equal(torch.vmap(row.schedule)(steps), row.schedule(steps))
+
+
 def test_a_tie_is_rounded_to_even() -> None:
     # s / 2**25 for odd s above 2**24 lies exactly between two float32 numbers
     steps = torch.arange(2**24 + 1, 2**24 + 101, 2)

@@ -56,8 +56,9 @@ class Job:
 
     @property
     def text(self) -> str:
-        """The parameters and the schedule in one line: equal for equal jobs."""
-        numbers = {name: {k: v for k, v in part.items() if k != "learning_rate"} for name, part in self.sections.items()}
+        """What the weights depend on, in one line: how long the run is, and when it saves, does not count."""
+        aside = ("learning_rate", "max_steps", "checkpoint_steps")
+        numbers = {name: {k: v for k, v in part.items() if k not in aside} for name, part in self.sections.items()}
         return repr((numbers, self.schedule))
 
     @property

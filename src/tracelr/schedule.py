@@ -189,8 +189,13 @@ class Schedule(nn.Module):
             self.register_buffer(name, value, persistent=False)
             return
         super().__setattr__(name, value)
-        if rule.table is not None:
-            self.register_buffer(f"{name}_table", torch.tensor(value, dtype=rule.table), persistent=False)
+        self._make_table(name, torch.device("cpu"))
+
+    def _make_table(self, name: str, device: torch.device) -> None:
+        dtype = self._rules[name].table
+        if dtype is not None:
+            table = torch.tensor(getattr(self, name), dtype=dtype, device=device)
+            self.register_buffer(f"{name}_table", table, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Schedule:
         # A model's .half() or .to(bfloat16) reaches its schedules too; they follow it to a device, never to a dtype.
@@ -199,6 +204,9 @@ class Schedule(nn.Module):
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
 
         super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]
+        for name, rule in self._rules.items():
+            if rule.table is not None:  # made anew: a model's .to_empty() moves no values
+                self._make_table(name, self.table(name).device)
         return self
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tracelr import checkpoint, lowering
 from tracelr.checkpoint import write_whole
-from tracelr.errors import CheckpointError, ConfigError
+from tracelr.errors import CheckpointError, ConfigError, NotLowered
 from tracelr.fuse import fuse
 from tracelr.job import Job
 from tracelr.plot import plot
@@ -69,7 +69,8 @@ def train(job: Job, out: Path, resume: bool = False) -> Result:
     The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate
     used, loss) and the checkpoint. A run killed at any moment and resumed gives the rates and weights of one never killed.
 
-    Raises `CheckpointError` if `out` has a checkpoint and `resume` is not set, or if it is not of this job.
+    Raises `CheckpointError` if `out` has a checkpoint and `resume` is not set, or if it is not of this job; `NotLowered` if
+    a lowered form of the schedule differs from it in any bit.
     """
     out.mkdir(parents=True, exist_ok=True)
     saved = out / "checkpoint.pt"
@@ -84,15 +85,17 @@ def train(job: Job, out: Path, resume: bool = False) -> Result:
     scheduler = Scheduler(optimizer, lr=job.schedule, on_change="strict")
     update = fuse(optimizer, scheduler)
     start = _restore(saved, job, model, optimizer, scheduler) if saved.exists() else 0
-    if not (out / "verify.txt").exists():
+    if not start or not (out / "verify.txt").exists():
         describe(job, out)
-    loss = torch.tensor(float("nan"))
     with _History(out / "history.csv", start) as history:
-        for step, (x, y) in zip(_bar(start, job.steps), data.batches(start), strict=False):
+        bar = _bar(start, job.steps)
+        for step, (x, y) in zip(bar, data.batches(start), strict=False):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()  # type: ignore[no-untyped-call]
-            history.add(step, scheduler.get_last_lr()[0], loss.item())
+            rate = scheduler.get_last_lr()[0]
+            history.add(step, rate, loss.item())
+            bar.set_postfix(loss=f"{history.loss:.4f}", lr=f"{rate:.2e}", refresh=False)
             update()
             if (step + 1) % job.save_every == 0 or step + 1 == job.steps:
                 history.flush()
@@ -108,13 +111,17 @@ def describe(job: Job, out: Path) -> None:
     """Write what can be said before the first step: the curve, the graph, the header, and the proof that they agree."""
     plot(job.schedule, out / "curve.png", job.steps)
     plot(job.schedule, out / "curve.svg", job.steps)
+    report = lowering.verify(job.schedule, targets=["c", "inductor"])
     texts = {
         "graph.txt": lowering.dump(job.schedule, "text"),
         "lr.h": lowering.lower(job.schedule, "c").text,
-        "verify.txt": f"{lowering.verify(job.schedule, targets=['c', 'inductor'])}\n",
+        "verify.txt": f"{report}\n",
     }
     for name, text in texts.items():
         write_whole(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+    if not report.ok:
+        fix = "report that file, it is a defect of the target or of its compiler"
+        raise NotLowered(f"verify: a target differs from eager, see {out / 'verify.txt'}; to fix it: {fix}.")
 
 
 def _restore(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: Scheduler) -> int:
