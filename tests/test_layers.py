@@ -26,6 +26,7 @@ LAYERS = {
     "schedules": 4,
     "compose": 4,
     "checkpoint": 4,
+    "counter": 4,
     "state": 4,
     "scheduler": 5,
     "dialects": 5,

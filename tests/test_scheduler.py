@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
 from collections.abc import Callable
@@ -204,6 +205,15 @@ def test_a_compiled_region_steps_with_the_same_call() -> None:
     scheduler.step()  # eager goes on from there
     assert scheduler.last_epoch == 4
     assert optimizer.param_groups[0]["lr"].item() == RATE(4).item()
+
+
+def test_a_copy_counts_for_itself() -> None:
+    first = Scheduler(sgd(torch.tensor(0.1)), lr=RATE)
+    first.step()
+    second = copy.deepcopy(first)
+    torch.compile(lambda: second.step(), fullgraph=True, backend="eager")()
+    assert (first.last_epoch, second.last_epoch) == (1, 2)
+    assert second.get_last_lr() == [second.optimizer.param_groups[0]["lr"].item()] == [RATE(2).item()]
 
 
 def test_a_compiled_region_evaluates_a_shared_schedule_once() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from tracelr.counter import Counter
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
 from tracelr.schedule import Schedule
 from tracelr.state import per_group, read_state
@@ -63,10 +64,9 @@ class Scheduler(LRScheduler):
         self._shared = isinstance(lr, Schedule)
         self._schedules: list[Schedule] = per_group(lr, len(optimizer.param_groups))
         self._cells: list[Tensor | None] = []
-        self._block: tuple[int, list[list[float]]] = (-1, [])
+        self._first, self._rows, self._written = 0, list[list[float]](), -1
         self._last_lr: list[float] = []  # type: ignore[assignment]  # torch allows tensors here
-        self._step = torch.zeros((), dtype=torch.int64)
-        self.last_epoch = last_epoch
+        self._counter = Counter(last_epoch, torch.device("cpu"))
         self._adopt_groups()
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self._hook = optimizer.register_load_state_dict_post_hook(self._retie)
@@ -77,18 +77,11 @@ class Scheduler(LRScheduler):
     @property
     def last_epoch(self) -> int:
         """How many times `step()` was called, compiled calls included; assignable."""
-        self._catch_up()
-        return self._count
+        return self._counter.read()
 
     @last_epoch.setter
     def last_epoch(self, count: int) -> None:
-        self._step.fill_(count)
-        self._count, self._seen = int(count), self._step._version
-
-    def _catch_up(self) -> None:
-        if self._step._version != self._seen:  # a compiled region has advanced the tensor
-            self._count, self._seen = int(self._step), self._step._version
-            self._last_lr = self._rates()
+        self._counter.write(int(count))
 
     def step(self, epoch: int | None = None) -> None:
         """Advance by one update, or go to `epoch`; afterwards the groups hold the rate of the next update."""
@@ -100,20 +93,21 @@ class Scheduler(LRScheduler):
 
     def _traced_step(self) -> None:
         with torch.no_grad():
-            self._step.add_(1)
+            step = self._counter.tensor.add_(1)
             for schedule, cells in self._plan:
                 if not cells:
                     fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
                     raise OptimizerError(
                         explain("Scheduler.step() in a compiled region", Words("a float lr"), "a tensor lr", fix)
                     )
-                rate = schedule(self._step)
+                rate = schedule(step)
                 for cell in cells:
                     cell.copy_(rate)
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self._write()
+        count = self._counter.read() + 1 if epoch is None else int(epoch)
+        self._counter.write(count)
+        self._write(count)
 
     def _initial_step(self) -> None:
         self._step_count = 0
@@ -123,32 +117,35 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at `last_epoch`, each of its group's kind. It changes nothing."""
-        self._catch_up()
-        rates = self._rates()
+        rates = self._rates(self._counter.read())
         return [v if c is None else torch.full_like(c, v) for v, c in zip(rates, self._cells, strict=True)]
 
     _get_closed_form_lr = get_lr
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """Return the rate of each group as floats: what the next update will use."""
-        self._catch_up()
+        count = self._counter.read()
+        if count != self._written:  # a compiled region has moved on
+            self._last_lr, self._written = self._rates(count), count
         return list(self._last_lr)
 
-    def _rates(self) -> list[float]:
-        size = 1 if self._fresh else _BLOCK
-        block, offset = divmod(max(self._count, 0), size)
-        if self._block[0] != block or self._fresh:
-            steps = torch.arange(block * size, (block + 1) * size, device=self._step.device)
+    def _rates(self, count: int) -> list[float]:
+        row = max(count, 0) - self._first
+        if not 0 <= row < len(self._rows) or self._fresh:
+            size = 1 if self._fresh else _BLOCK
+            self._first, row = max(count, 0) // size * size, max(count, 0) % size
+            steps = torch.arange(self._first, self._first + size, device=self._counter.tensor.device)
             with torch.no_grad():
-                self._block = block, [schedule(steps).tolist() for schedule, _ in self._plan]
-        values = self._block[1]
-        return [values[k][offset] for k in self._which]
+                values = [schedule(steps).tolist() for schedule, _ in self._plan]
+            self._rows = [[values[n][k] for n in self._which] for k in range(size)]
+        return list(self._rows[row])
 
-    def _write(self) -> None:
-        if len(self.optimizer.param_groups) != len(self._cells):
+    def _write(self, count: int) -> None:
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self._cells):
             self._adopt_groups()
-        self._last_lr = self._rates()
-        for group, value in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+        self._last_lr, self._written = self._rates(count), count
+        for group, value in zip(groups, self._last_lr, strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(value)
             else:
@@ -177,11 +174,9 @@ class Scheduler(LRScheduler):
 
     def _arrange(self) -> None:
         """Move to the rates' device, and list each schedule once, with all the tensors that follow it."""
-        device = next((cell.device for cell in self._cells if cell is not None), self._step.device)
-        if self._step.device != device:
-            count = self.last_epoch
-            self._step = torch.zeros((), dtype=torch.int64, device=device)
-            self.last_epoch = count
+        device = next((cell.device for cell in self._cells if cell is not None), self._counter.tensor.device)
+        if self._counter.tensor.device != device:
+            self._counter = Counter(self._counter.read(), device)
         distinct = list({id(schedule): schedule for schedule in self._schedules}.values())
         self._which = [next(k for k, d in enumerate(distinct) if d is s) for s in self._schedules]
         self._plan = [
@@ -189,7 +184,7 @@ class Scheduler(LRScheduler):
             for n, d in enumerate(distinct)
         ]
         self._fresh = any(d.has_tensor_fields for d in distinct)
-        self._block = (-1, [])
+        self._rows = []
 
     def _retie(self, optimizer: Optimizer) -> None:
         """Put our tensors back into the groups: `load_state_dict` has replaced them by copies of the checkpoint's."""
@@ -204,7 +199,7 @@ class Scheduler(LRScheduler):
                 device = group["params"][0].device if group["params"] else None
                 group["lr"] = self._cells[k] = torch.tensor(float(group["lr"]), device=device)
         self._arrange()
-        self._write()
+        self._write(self._counter.read())
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
@@ -228,8 +223,8 @@ class Scheduler(LRScheduler):
         if changed:
             self._changed(changed, written)
         self._step_count = int(state_dict.get("_step_count", count + 1))
-        self.last_epoch = count
-        self._write()
+        self._counter.write(count)
+        self._write(count)
 
     def _changed(self, groups: list[int], written: list[Any]) -> None:
         k = groups[0]

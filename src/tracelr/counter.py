@@ -1,0 +1,45 @@
+"""The step counter: one int64 tensor that compiled regions advance, and that the host reads and writes."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+
+
+@final
+class Counter:
+    """How many steps were made. `tensor` is what a compiled region adds to; its address never changes.
+
+    On the CPU the host uses the tensor's own memory, which costs a tenth of a tensor op. On a device it keeps the count and
+    reads the tensor back, which waits for the device, only after something else has written to it.
+
+    >>> counter = Counter(3, torch.device("cpu"))
+    >>> _ = counter.tensor.add_(2)
+    >>> counter.read()
+    5
+    """
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self.tensor = torch.tensor(count, dtype=torch.int64, device=device)
+        self._memory: Any = self.tensor.numpy() if device.type == "cpu" else None
+        self._count, self._seen = count, self.tensor._version
+
+    def read(self) -> int:
+        """Return the count."""
+        if self._memory is not None:
+            return int(self._memory)
+        if self.tensor._version != self._seen:
+            self._count, self._seen = int(self.tensor), self.tensor._version
+        return self._count
+
+    def write(self, count: int) -> None:
+        """Set the count."""
+        if self._memory is not None:
+            self._memory[()] = count
+            return
+        self.tensor.fill_(count)
+        self._count, self._seen = count, self.tensor._version
+
+    def __reduce__(self) -> tuple[type[Counter], tuple[int, torch.device]]:
+        return Counter, (self.read(), self.tensor.device)  # a copy of each part would no longer share the memory
