@@ -214,6 +214,10 @@ def test_a_copy_counts_for_itself() -> None:
     torch.compile(lambda: second.step(), fullgraph=True, backend="eager")()
     assert (first.last_epoch, second.last_epoch) == (1, 2)
     assert second.get_last_lr() == [second.optimizer.param_groups[0]["lr"].item()] == [RATE(2).item()]
+    held = second.optimizer.param_groups[0]["lr"]
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    assert second.optimizer.param_groups[0]["lr"] is held
+    assert held.item() == RATE(1).item()
 
 
 def test_a_compiled_region_evaluates_a_shared_schedule_once() -> None:

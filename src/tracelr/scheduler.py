@@ -69,8 +69,12 @@ class Scheduler(LRScheduler):
         self._counter = Counter(last_epoch, torch.device("cpu"))
         self._adopt_groups()
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
-        self._hook = optimizer.register_load_state_dict_post_hook(self._retie)
+        optimizer.register_load_state_dict_post_hook(self._retie)
         self._initial_step()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.optimizer.register_load_state_dict_post_hook(self._retie)  # a copied optimizer has no hooks
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
