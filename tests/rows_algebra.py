@@ -107,9 +107,11 @@ ROWS: dict[str, Row] = {
         (100, 5100),
     ),
     "warmup_and_cooldown": Row(
-        BASE.warmup(1000, start=0.1).cooldown(500, at=6000, end=1e-5),
+        Linear(6e-4, 6e-5, 10_000).warmup(1000, start=0.1).cooldown(500, at=6000, end=1e-5),
         lambda t: (
-            _base(max(min(t, 6000) - 1000, 0)) * linear(0.1, 1.0, 1000)(t) * (1 - mpf(max(0, min(t - 6000, 500))) / 500)
+            linear(6e-4, 6e-5, 10_000)(max(min(t, 6000) - 1000, 0))
+            * linear(0.1, 1.0, 1000)(t)
+            * (1 - mpf(max(0, min(t - 6000, 500))) / 500)
             + mpf(1e-5) * max(0, min(t - 6000, 500)) / 500
         ),
         {0: 6e-5, 1000: 6e-4, 6000: 3.3e-4, 6250: 1.7e-4, 6500: 1e-5},

@@ -6,10 +6,13 @@ from typing import Literal
 
 from torch import Tensor
 
+from tracelr import fields
 from tracelr.compose.clock import Shift, Shorten
 from tracelr.compose.pointwise import Product, Sum
 from tracelr.errors import ScheduleError, explain
 from tracelr.schedule import Schedule
+
+_STEPS = "an int from 1 to 2**53"
 
 
 def lift(value: Schedule | float | Tensor) -> Schedule:
@@ -31,6 +34,8 @@ def warmup(
     from tracelr.schedules.linear import Linear
     from tracelr.schedules.piecewise_constant import PiecewiseConstant
 
+    steps = fields.integer("warmup(steps)", steps, 1, _STEPS)
+    start = fields.number("warmup(start)", start)
     factor: Schedule
     if kind == "constant":
         factor = PiecewiseConstant((start, 1.0), (steps,))
@@ -45,6 +50,8 @@ def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0)
     """Return `schedule` with a straight line from its value at step `at` to `end`, `steps` steps long."""
     from tracelr.schedules.linear import Linear
 
+    steps = fields.integer("cooldown(steps)", steps, 1, _STEPS)
+    at = fields.integer("cooldown(at)", at, 0, "an int from 0 to 2**53")
     # (1 - u) f(at) + u end, without a difference of the two: exact at both ends, and nothing cancels.
     held = Product((Shorten(schedule, at), Shift(Linear(1.0, 0.0, steps), at)))
     return Sum((held, Shift(Linear(0.0, end, steps), at)))

@@ -38,7 +38,7 @@ class _Term(fields.Rule):
     def parse(self, where: str, given: Any) -> int:
         if isinstance(given, float) and 0 < given < _LARGEST_TERM and not given.is_integer():
             ratio = Fraction(str(given)).limit_denominator(_LARGEST_TERM)
-            fix = f"write the ratio as two ints, such as {ratio.numerator} / {ratio.denominator}"
+            fix = f"pass the ratio as two ints, factor and divisor: {ratio.numerator}, {ratio.denominator}"
             raise ScheduleTypeError(explain(where, given, self.allowed, fix))
         return fields.integer(where, given, 1, self.allowed, high=_LARGEST_TERM)
 
@@ -153,7 +153,8 @@ class Stretch(Schedule):
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
-        rest = step.remainder(self.factor)
-        whole = A.quotient(step, self.factor).clamp(max=LAST_STEP // self.divisor + 1)
-        own = whole * self.divisor + A.quotient(rest * self.divisor, self.factor)
+        whole = step if self.factor == 1 else A.quotient(step, self.factor)
+        own = whole.clamp(max=LAST_STEP // self.divisor + 1) * self.divisor
+        if self.factor > 1 and self.divisor > 1:
+            own = own + A.quotient(step.remainder(self.factor) * self.divisor, self.factor)
         return self.inner.wide(own.clamp(max=LAST_STEP), A)

@@ -90,8 +90,8 @@ class Sequential(Schedule):
 
     def _joined(self, step: Tensor, A: Arithmetic) -> Wide:
         # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
-        starts, ends = (0, *self.milestones), (*self.milestones, LAST_STEP)
-        value = self.schedules[0].wide(step.clamp(max=ends[0]), A)
+        starts, ends = (0, *self.milestones), (*self.milestones, None)
+        value = self.schedules[0].wide(step.clamp(0, ends[0]), A)
         for child, start, end, reset in list(zip(self.schedules, starts, ends, self._resets, strict=True))[1:]:
             origin = start if reset else 0
             piece = child.wide(step.clamp(start, end) - origin, A)
