@@ -89,7 +89,11 @@ def sequence(parts: list[Plain], milestones: list[int], resets: list[bool], join
 
 @st.composite
 def trees(draw: Any, children: st.SearchStrategy[Pair]) -> Pair:
-    kind = draw(st.sampled_from(["sum", "product", "scale", "clamp", "shift", "loop", "shorten", "stretch", "sequential", "warmup", "cooldown"]))
+    kind = draw(
+        st.sampled_from(
+            ["sum", "product", "scale", "clamp", "shift", "loop", "shorten", "stretch", "sequential", "warmup", "cooldown"]
+        )
+    )
     (a, f), (b, g) = draw(children), draw(children)
     n, m, v = draw(SHORT), draw(SHORT), draw(VALUES)
     if kind == "sequential":
@@ -159,6 +163,14 @@ def test_twenty_joins_deep() -> None:
         schedule = Sequential([schedule, Linear(1.0, 0.5, 2)], [schedule.length], join="scale")
     assert schedule.length == 42
     assert schedule(torch.arange(0, 43, 2)).tolist() == [0.5**k for k in range(22)]
+
+
+def test_twenty_joins_deep_the_other_way() -> None:
+    schedule: Schedule = Linear(1.0, 0.5, 2)
+    for _ in range(20):
+        schedule = Sequential([Linear(1.0, 0.5, 2), schedule], [2], join="scale")
+    assert schedule(torch.arange(0, 43, 2)).tolist() == [0.5**k for k in range(22)]
+    assert verify(schedule, targets=["c"], steps=STEPS).ok
 
 
 def test_order_and_grouping_do_not_matter_where_they_should_not() -> None:
@@ -287,7 +299,7 @@ def test_a_join_follows_a_tensor_field() -> None:
     with torch.no_grad():
         peak.fill_(1.0)
     assert joined(torch.tensor([2, 4, 8])).tolist() == [0.5, 1.0, 0.5]
-    zero = torch.tensor(0.0)
+    zero = torch.tensor(0.0, dtype=torch.float64)
     assert Sequential([Constant(1.0), Constant(zero)], [1], join="scale")(0).item() == 1.0  # its start is not known here
 
 

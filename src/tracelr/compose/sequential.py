@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tracelr import fields
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
 from tracelr.compose.children import Children
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.schedule import Schedule
@@ -72,12 +72,14 @@ class Sequential(Schedule):
 
     def prepare(self) -> None:
         self._resets = (self.reset,) * len(self.schedules) if isinstance(self.reset, bool) else self.reset
-        for k, start in enumerate(self.milestones, 1):
-            first = 0 if self._resets[k] else start
-            if self.join == "scale" and _is_zero(self.schedules[k], first):
-                given = Words(f"schedules[{k}], which is 0 at its step {first}")
-                allowed = "schedules that do not start at 0 after the first one, under join='scale'"
-                raise ScheduleError(explain("Sequential.schedules", given, allowed, "use join='shift'"))
+        self._begins = tuple(0 if reset else start for start, reset in zip((0, *self.milestones), self._resets, strict=True))
+        known = self.join != "jump"  # computed here, a join costs its graph a constant, however deep it is nested
+        self._firsts = tuple(_value(s, at) if known else None for s, at in zip(self.schedules, self._begins, strict=True))
+        if self.join == "scale" and 0 in self._firsts[1:]:
+            k = self._firsts.index(0, 1)
+            given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
+            allowed = "schedules that do not start at 0 after the first one, under join='scale'"
+            raise ScheduleError(explain("Sequential.schedules", given, allowed, "use join='shift'"))
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         if self.join != "jump":
@@ -90,13 +92,13 @@ class Sequential(Schedule):
 
     def _joined(self, step: Tensor, A: Arithmetic) -> Wide:
         # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
-        starts, ends = (0, *self.milestones), (*self.milestones, None)
+        ends = (*self.milestones, None)
         value = self.schedules[0].wide(step.clamp(0, ends[0]), A)
-        for child, start, end, reset in list(zip(self.schedules, starts, ends, self._resets, strict=True))[1:]:
-            origin = start if reset else 0
-            piece = child.wide(step.clamp(start, end) - origin, A)
-            first = child.wide(step.new_full((), start - origin), A)
-            joined = A.mul(piece, A.div(value, first)) if self.join == "scale" else A.add(piece, A.sub(value, first))
+        for k, start in enumerate(self.milestones, 1):
+            child, begin, first = self.schedules[k], self._begins[k], self._firsts[k]
+            piece = child.wide(step.clamp(start, ends[k]) - (start - begin), A)
+            base = child.wide(step.new_full((), begin), A) if first is None else A.full(step, first)
+            joined = A.mul(piece, A.div(value, base)) if self.join == "scale" else A.add(piece, A.sub(value, base))
             value = A.where(step < start, value, joined)
         return value
 
@@ -108,9 +110,9 @@ class Sequential(Schedule):
         return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets)
 
 
-def _is_zero(schedule: Schedule, step: int) -> bool:
-    """Return whether the value at `step` is 0 for good; False where that cannot be known before the call."""
+def _value(schedule: Schedule, step: int) -> float | None:
+    """Return the value at `step`, or None where it is not known before the call: it hangs on a tensor, or has no memory."""
     device = next((buffer.device for buffer in schedule.buffers()), torch.device("cpu"))
     if schedule.has_tensor_fields or device.type == "meta":
-        return False
-    return bool(schedule(torch.tensor(step, device=device)) == 0)
+        return None
+    return float(schedule.wide(torch.tensor(step, device=device), arithmetic_for(device)))
