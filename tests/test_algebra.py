@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -301,6 +302,14 @@ def test_a_join_follows_a_tensor_field() -> None:
     assert joined(torch.tensor([2, 4, 8])).tolist() == [0.5, 1.0, 0.5]
     zero = torch.tensor(0.0, dtype=torch.float64)
     assert Sequential([Constant(1.0), Constant(zero)], [1], join="scale")(0).item() == 1.0  # its start is not known here
+
+
+def test_a_join_is_exact_also_if_built_in_float32() -> None:
+    joined = Sequential(PARTS, [7, 20, 21, 90], join="scale")
+    with tracelr.precision("float32"):
+        assert joined(40).item() == pytest.approx(dataclasses.replace(joined)(40).item(), rel=1e-6)
+        built = dataclasses.replace(joined)
+    assert torch.equal(built.wide(STEPS, F64), joined.wide(STEPS, F64))
 
 
 def test_then_is_kept_apart_from_a_join() -> None:

@@ -104,10 +104,8 @@ class Schedule(nn.Module):
     @property
     def has_tensor_fields(self) -> bool:
         """Whether a field, here or in a child, is a tensor: its value may change between two calls."""
-        mine = any(isinstance(getattr(self, name), Tensor) for name in self._rules)
-        return mine or any(
-            child.has_tensor_fields for child in self.modules() if child is not self and isinstance(child, Schedule)
-        )
+        every = (module for module in self.modules() if isinstance(module, Schedule))
+        return any(isinstance(getattr(one, name), Tensor) for one in every for name in one._rules)
 
     def forward(self, step: int | Tensor) -> Tensor:
         if isinstance(step, _Inside):

@@ -1,13 +1,14 @@
 """One schedule after another."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Annotated, Any, Literal, TypeAlias, final
 
 import torch
 from torch import Tensor
 
 from tracelr import fields
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
+from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Children
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.schedule import Schedule
@@ -73,10 +74,13 @@ class Sequential(Schedule):
     def prepare(self) -> None:
         self._resets = (self.reset,) * len(self.schedules) if isinstance(self.reset, bool) else self.reset
         self._begins = tuple(0 if reset else start for start, reset in zip((0, *self.milestones), self._resets, strict=True))
-        known = self.join != "jump"  # computed here, a join costs its graph a constant, however deep it is nested
-        self._firsts = tuple(_value(s, at) if known else None for s, at in zip(self.schedules, self._begins, strict=True))
-        if self.join == "scale" and 0 in self._firsts[1:]:
-            k = self._firsts.index(0, 1)
+        if self.join == "jump":
+            return
+        # Computed here, a join costs its graph a constant, however deep it is nested.
+        followers = zip(self.schedules[1:], self._begins[1:], strict=True)
+        self._firsts = (None, *(_value(schedule, begin) for schedule, begin in followers))
+        if self.join == "scale" and 0 in self._firsts:
+            k = self._firsts.index(0)
             given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
             allowed = "schedules that do not start at 0 after the first one, under join='scale'"
             raise ScheduleError(explain("Sequential.schedules", given, allowed, "use join='shift'"))
@@ -112,7 +116,8 @@ class Sequential(Schedule):
 
 def _value(schedule: Schedule, step: int) -> float | None:
     """Return the value at `step`, or None where it is not known before the call: it hangs on a tensor, or has no memory."""
-    device = next((buffer.device for buffer in schedule.buffers()), torch.device("cpu"))
-    if schedule.has_tensor_fields or device.type == "meta":
+    device = next((buffer.device.type for buffer in schedule.buffers()), "cpu")
+    if schedule.has_tensor_fields or device == "meta":
         return None
-    return float(schedule.wide(torch.tensor(step, device=device), arithmetic_for(device)))
+    here = schedule if device == "cpu" else deepcopy(schedule).cpu()
+    return float(here.wide(torch.tensor(step, device="cpu"), F64))
