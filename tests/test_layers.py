@@ -40,7 +40,11 @@ LAYERS = {
     "__init__": 9,
 }
 # Imported inside a function, and so allowed against the order: what a method of a low layer offers from a high one.
-LAZY = {("schedule", "compose"), ("scheduler", "config")}
+LAZY = {
+    ("schedule", "compose"),
+    ("scheduler", "config"),
+    *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant")),
+}
 
 
 def modules() -> dict[str, Path]:

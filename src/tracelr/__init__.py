@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 from tracelr import schedules as schedules
 from tracelr.arithmetic import precision as precision
+from tracelr.compose import Clamp as Clamp
+from tracelr.compose import Loop as Loop
 from tracelr.compose import Product as Product
 from tracelr.compose import Scale as Scale
 from tracelr.compose import Sequential as Sequential
+from tracelr.compose import Shift as Shift
+from tracelr.compose import Shorten as Shorten
+from tracelr.compose import Stretch as Stretch
+from tracelr.compose import Sum as Sum
 from tracelr.config import from_dict as from_dict
 from tracelr.config import load as load
 from tracelr.fuse import fuse as fuse

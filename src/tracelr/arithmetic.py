@@ -72,6 +72,9 @@ class Float(Arithmetic):
     def where(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return torch.where(mask, x, y)
 
+    def clamp(self, x: Tensor, low: float | None, high: float | None) -> Tensor:
+        return x.clamp(low, high)
+
     def floor(self, x: Tensor) -> Tensor:
         return torch.floor(x)
 
@@ -117,6 +120,10 @@ class Float(Arithmetic):
         # A sum of comparisons: the one look-up that needs no host value and that every lowering target can express.
         count = (i.unsqueeze(-1) >= milestones).sum(-1)
         return self._cast(values).index_select(0, count.reshape(-1)).reshape(i.shape)  # type: ignore[no-any-return]
+
+    def quotient(self, i: Tensor, n: int) -> Tensor:
+        # Rounded, not cut off: where float32 cannot hold the dividend, the quotient is still the nearest integer.
+        return torch.round(self.ratio(i - i.remainder(n), n)).to(torch.int64)
 
     def round(self, x: Tensor) -> Tensor:
         return x.to(torch.float32)

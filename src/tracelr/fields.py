@@ -52,13 +52,13 @@ def number(where: str, given: Any, allowed: str = _FINITE) -> float:
     return value
 
 
-def integer(where: str, given: Any, low: int, allowed: str) -> int:
-    """Return `given` as an int from `low` to 2**53; bools, floats and strings are refused."""
+def integer(where: str, given: Any, low: int, allowed: str, high: int = LAST_STEP) -> int:
+    """Return `given` as an int from `low` to `high`; bools, floats and strings are refused."""
     if isinstance(given, bool) or not isinstance(given, Integral):
         fix = f"pass {int(given)}" if isinstance(given, float) and given.is_integer() else "pass a whole number of steps"
         raise ScheduleTypeError(explain(where, given, allowed, fix))
     value = int(given)
-    if not low <= value <= LAST_STEP:
+    if not low <= value <= high:
         raise ScheduleError(explain(where, value, allowed, "pass a number of steps in this range"))
     return value
 

@@ -7,7 +7,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +18,13 @@ from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 
 if TYPE_CHECKING:
-    from tracelr.compose import Product, Scale, Sequential
+    from tracelr.compose import Product, Scale, Sequential, Sum
 
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
 
 _Self = TypeVar("_Self", bound="Schedule")
+_Ramp: TypeAlias = Literal["linear", "cosine", "constant"]
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
 
@@ -103,10 +104,8 @@ class Schedule(nn.Module):
     @property
     def has_tensor_fields(self) -> bool:
         """Whether a field, here or in a child, is a tensor: its value may change between two calls."""
-        mine = any(isinstance(getattr(self, name), Tensor) for name in self._rules)
-        return mine or any(
-            child.has_tensor_fields for child in self.modules() if child is not self and isinstance(child, Schedule)
-        )
+        every = (module for module in self.modules() if isinstance(module, Schedule))
+        return any(isinstance(getattr(one, name), Tensor) for one in every for name in one._rules)
 
     def forward(self, step: int | Tensor) -> Tensor:
         if isinstance(step, _Inside):
@@ -151,6 +150,48 @@ class Schedule(nn.Module):
         return Product((self, other)) if isinstance(other, Schedule) else Scale(self, other)
 
     __rmul__ = __mul__
+
+    def __add__(self, other: Schedule | float | Tensor) -> Sum:
+        from tracelr.compose import Sum, lift
+
+        return Sum((self, lift(other)))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Schedule | float | Tensor) -> Sum:
+        from tracelr.compose import lift
+
+        return self + lift(other) * -1.0
+
+    def __rsub__(self, other: float | Tensor) -> Sum:
+        return self * -1.0 + other
+
+    def warmup(self, steps: int, start: float = 0.0, kind: _Ramp = "linear", prefix: bool = True) -> Product:
+        """Multiply by a factor that goes from `start` to 1 in `steps` steps: "linear", "cosine" or "constant".
+
+        With `prefix` the schedule's own time begins after the warm-up, which makes it `steps` longer (HF, Keras); without,
+        the warm-up covers its first steps (timm, except that timm jumps where its warm-up ends).
+
+        >>> from tracelr import Linear
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2)(torch.arange(7))
+        tensor([0.0000, 0.5000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, prefix=False)(torch.arange(5))
+        tensor([0.0000, 0.3750, 0.5000, 0.2500, 0.0000])
+        """
+        from tracelr.compose import warmup
+
+        return warmup(self, steps, start, kind, prefix)
+
+    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0) -> Sum:
+        """From step `at` on, go from the value there to `end` in a straight line of `steps` steps, and hold.
+
+        >>> from tracelr import Constant
+        >>> Constant(1.0).cooldown(steps=4, at=1)(torch.arange(6))
+        tensor([1.0000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
+        """
+        from tracelr.compose import cooldown
+
+        return cooldown(self, steps, at, end)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.

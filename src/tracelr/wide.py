@@ -74,6 +74,10 @@ class Arithmetic(ABC):
         """Return x where `mask` holds and y elsewhere."""
 
     @abstractmethod
+    def clamp(self, x: Wide, low: float | None, high: float | None) -> Wide:
+        """Return x cut off at `low` and `high`; None leaves a side open."""
+
+    @abstractmethod
     def floor(self, x: Wide) -> Wide:
         """Return the largest integer not above x."""
 
@@ -100,6 +104,10 @@ class Arithmetic(ABC):
     @abstractmethod
     def lookup(self, i: Tensor, milestones: Tensor, values: Tensor) -> Wide:
         """Return `values[k]`, k being how many of the sorted `milestones` are at or below each i."""
+
+    @abstractmethod
+    def quotient(self, i: Tensor, n: int) -> Tensor:
+        """Return floor(i / n) as an int64 tensor: targets have no division of integers."""
 
     @abstractmethod
     def round(self, x: Wide) -> Tensor:

@@ -1,0 +1,123 @@
+"""One schedule after another."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Annotated, Any, Literal, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from tracelr import fields
+from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Wide
+from tracelr.compose.children import Children
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.schedule import Schedule
+
+
+@final
+class _Resets(fields.Rule):
+    allowed = "True or False, or a list of one bool per schedule"
+
+    def parse(self, where: str, given: Any) -> bool | tuple[bool, ...]:
+        if isinstance(given, bool):
+            return given
+        listed = fields.sequence(where, given, self.allowed)
+        if not all(isinstance(flag, bool) for flag in listed):
+            raise ScheduleTypeError(explain(where, given, self.allowed, "pass bools"))
+        return tuple(listed)
+
+    def relate(self, where: str, value: bool | tuple[bool, ...], fields: dict[str, Any]) -> None:
+        if not isinstance(value, bool) and len(value) != len(fields["schedules"]):
+            fix = f"pass {len(fields['schedules'])} of them"
+            raise ScheduleError(explain(where, list(value), self.allowed, fix))
+
+
+Resets: TypeAlias = Annotated[bool | Sequence[bool], _Resets()]
+Switches: TypeAlias = Annotated[Sequence[int], fields.Increasing(between="schedules")]
+Join: TypeAlias = Annotated[Literal["jump", "scale", "shift"], fields.Choice("jump", "scale", "shift")]
+
+
+class Sequential(Schedule):
+    r"""One schedule after another; schedule k + 1 starts **at** milestone k.
+
+    .. math:: f(t) = c_k f_k(t - m_{k-1}) + d_k, \quad m_{k-1} \le t < m_k, \quad m_{-1} = 0
+
+    with f = `schedules`, m = `milestones` (steps, strictly increasing, one fewer than the schedules). `reset` says whether a
+    schedule's own time starts at 0 where it starts (the default) or is the global step; a list says it for each one.
+
+    `join` says what happens at a milestone. With "jump" each schedule has its own values: c = 1, d = 0. The others begin
+    each schedule at the value p that the sequence would have had at the milestone without it, where its own first value is
+    b: "scale" multiplies it by c = p / b, "shift" adds d = p - b. Where the values meet already, neither changes anything.
+    "scale" needs b other than 0; this is checked here unless b hangs on a tensor field.
+
+    >>> import torch
+    >>> from tracelr import Constant, Linear
+    >>> Sequential([Linear(start=0.0, end=1.0, steps=2), Constant(0.5)], milestones=[2])(torch.arange(4))
+    tensor([0.0000, 0.5000, 0.5000, 0.5000])
+    >>> halves = [Linear(start=1.0, end=0.5, steps=2)] * 2
+    >>> Sequential(halves, milestones=[2], join="scale")(torch.arange(5))
+    tensor([1.0000, 0.7500, 0.5000, 0.3750, 0.2500])
+    """
+
+    schedules: Children
+    milestones: Switches
+    reset: Resets = True
+    join: Join = "jump"
+
+    @property
+    def length(self) -> int | None:
+        last = self.schedules[-1].length
+        if last is None or not self.milestones or not self._resets[-1]:
+            return last
+        return min(self.milestones[-1] + last, LAST_STEP)
+
+    def prepare(self) -> None:
+        self._resets = (self.reset,) * len(self.schedules) if isinstance(self.reset, bool) else self.reset
+        self._begins = tuple(0 if reset else start for start, reset in zip((0, *self.milestones), self._resets, strict=True))
+        if self.join == "jump":
+            return
+        # Computed here, a join costs its graph a constant, however deep it is nested.
+        followers = zip(self.schedules[1:], self._begins[1:], strict=True)
+        self._firsts = (None, *(_value(schedule, begin) for schedule, begin in followers))
+        if self.join == "scale" and 0 in self._firsts:
+            k = self._firsts.index(0)
+            given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
+            allowed = "schedules that do not start at 0 after the first one, under join='scale'"
+            raise ScheduleError(explain("Sequential.schedules", given, allowed, "use join='shift'"))
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        if self.join != "jump":
+            return self._joined(step, A)
+        value = self.schedules[0].wide(step, A)
+        for k, start in enumerate(self.milestones, 1):
+            own = (step - start).clamp(min=0) if self._resets[k] else step
+            value = A.where(step < start, value, self.schedules[k].wide(own, A))
+        return value
+
+    def _joined(self, step: Tensor, A: Arithmetic) -> Wide:
+        # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
+        ends = (*self.milestones, None)
+        value = self.schedules[0].wide(step.clamp(0, ends[0]), A)
+        for k, start in enumerate(self.milestones, 1):
+            child, begin, first = self.schedules[k], self._begins[k], self._firsts[k]
+            piece = child.wide(step.clamp(start, ends[k]) - (start - begin), A)
+            base = child.wide(step.new_full((), begin), A) if first is None else A.full(step, first)
+            joined = A.mul(piece, A.div(value, base)) if self.join == "scale" else A.add(piece, A.sub(value, base))
+            value = A.where(step < start, value, joined)
+        return value
+
+    def then(self, other: Schedule, at: int | None = None) -> "Sequential":
+        nested = super().then(other, at)
+        if self.join != "jump" or (self.milestones and nested.milestones[0] <= self.milestones[-1]):
+            return nested
+        resets = True if all(self._resets) else (*self._resets, True)
+        return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets)
+
+
+def _value(schedule: Schedule, step: int) -> float | None:
+    """Return the value at `step`, or None where it is not known before the call: it hangs on a tensor, or has no memory."""
+    device = next((buffer.device.type for buffer in schedule.buffers()), "cpu")
+    if schedule.has_tensor_fields or device == "meta":
+        return None
+    here = schedule if device == "cpu" else deepcopy(schedule).cpu()
+    return float(here.wide(torch.tensor(step, device="cpu"), F64))
