@@ -319,9 +319,8 @@ def test_then_is_kept_apart_from_a_join() -> None:
 
 
 def test_a_join_of_schedules_on_the_meta_device_is_not_checked() -> None:
-    with torch.device("meta"):
-        table = PiecewiseConstant([0.0, 1.0], [3])
-        assert Sequential([Constant(1.0), table], [4], join="scale").length == 7
+    table = PiecewiseConstant([0.0, 1.0], [3]).to("meta")
+    assert Sequential([Constant(1.0), table], [4], join="scale").length == 7
 
 
 # -- warm-up and cool-down ------------------------------------------------------------------------------------------------

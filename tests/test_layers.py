@@ -21,6 +21,7 @@ LAYERS = {
     "lowering": 4,
     "wide": 0,
     "arithmetic": 1,
+    "describe": 1,
     "fields": 2,
     "schedule": 3,
     "schedules": 4,

@@ -15,6 +15,7 @@ from torch.fx import Proxy
 
 from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
+from tracelr.describe import plain, shown
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class Schedule(nn.Module):
         >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
         {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
         """
-        return _plain(self, float)  # type: ignore[no-any-return]
+        return plain(self, float)  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.
@@ -209,11 +210,11 @@ class Schedule(nn.Module):
         >>> Constant(0.1).fingerprint() == Constant(0.2).fingerprint()
         False
         """
-        plain = _plain(self, lambda _: "tensor")
-        return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:16]
+        described = plain(self, lambda _: "tensor")
+        return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
-        parts = (f"{name}={_shown(getattr(self, name))}" for name in self._rules)
+        parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -249,17 +250,3 @@ class Schedule(nn.Module):
             if rule.table is not None:  # made anew: a model's .to_empty() moves no values
                 self._make_table(name, self.table(name).device)
         return self
-
-
-def _plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
-    if isinstance(value, Schedule):
-        return {"schedule": type(value).__name__} | {n: _plain(getattr(value, n), tensor) for n in value._rules}
-    if isinstance(value, Tensor):
-        return tensor(value)
-    if isinstance(value, tuple | nn.ModuleList):
-        return [_plain(v, tensor) for v in value]
-    return value
-
-
-def _shown(value: Any) -> str:
-    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)

@@ -1,0 +1,22 @@
+"""A schedule's fields as plain types, and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+
+def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
+    """Return a field, or a whole schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
+    if isinstance(value, tuple | nn.ModuleList):
+        return [plain(part, tensor) for part in list(value)]
+    if isinstance(value, nn.Module):
+        return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in value._rules}
+    return tensor(value) if isinstance(value, Tensor) else value
+
+
+def shown(value: Any) -> str:
+    """Return a field as `repr` shows it: Python that builds it again."""
+    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
