@@ -11,7 +11,8 @@ from torch import Tensor, nn
 def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
     """Return a field, or a whole schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
     if isinstance(value, tuple | nn.ModuleList):
-        return [plain(part, tensor) for part in list(value)]
+        parts: Any = value  # mypy reads a ModuleList as any module
+        return [plain(part, tensor) for part in parts]
     if isinstance(value, nn.Module):
         return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in value._rules}
     return tensor(value) if isinstance(value, Tensor) else value
