@@ -11,10 +11,10 @@ from torch import Tensor, nn
 def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
     """Return a field, or a whole schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
     if isinstance(value, tuple | nn.ModuleList):
-        parts: Any = value  # mypy reads a ModuleList as any module
-        return [plain(part, tensor) for part in parts]
+        return [plain(part, tensor) for part in value]
     if isinstance(value, nn.Module):
-        return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in value._rules}
+        fields: Any = value._rules  # a schedule: no other module is a field
+        return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in fields}
     return tensor(value) if isinstance(value, Tensor) else value
 
 

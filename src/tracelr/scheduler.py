@@ -74,7 +74,8 @@ class Scheduler(LRScheduler):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.optimizer.register_load_state_dict_post_hook(self._retie)  # a copied optimizer has no hooks
+        if "optimizer" in state:  # one of tracelr.lr_scheduler may be unbound; and a copied optimizer has no hooks
+            self.optimizer.register_load_state_dict_post_hook(self._retie)
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
