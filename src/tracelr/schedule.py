@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
 
@@ -92,8 +92,12 @@ class Schedule(nn.Module):
         """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
 
     def table(self, name: str) -> Tensor:
-        """Return the list field `name` as a tensor on the schedule's device, for look-ups."""
+        """Return the list field `name` (or what `keep` kept as `name`) as a tensor on the schedule's device, for look-ups."""
         return self.get_buffer(f"{name}_table")
+
+    def keep(self, name: str, values: Sequence[float], dtype: torch.dtype) -> None:
+        """Keep `values` for `table(name)`."""
+        self.register_buffer(f"{name}_table", torch.tensor(values, dtype=dtype), persistent=False)
 
     @property
     def length(self) -> int | None:
@@ -190,7 +194,7 @@ class Schedule(nn.Module):
             return
         super().__setattr__(name, value)
         if rule.table is not None:
-            self.register_buffer(f"{name}_table", torch.tensor(value, dtype=rule.table), persistent=False)
+            self.keep(name, value, rule.table)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Schedule:
         # A model's .half() or .to(bfloat16) reaches its schedules too; they follow it to a device, never to a dtype.
