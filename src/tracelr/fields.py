@@ -137,7 +137,7 @@ class _Values(Rule):
 
 @final
 class Increasing(Rule):
-    """Increasing steps, strictly unless `repeats`; `fewer` than the parts in the field called `between`, where one is named."""
+    """Increasing steps, strictly unless `repeats`; `fewer` than the parts in the field `between`, where one is named."""
 
     def __init__(self, between: str | None, table: torch.dtype | None = None, fewer: int = 1, repeats: bool = False) -> None:
         self.between, self.table, self.fewer, self.repeats = between, table, fewer, repeats

@@ -92,7 +92,7 @@ class Schedule(nn.Module):
         """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
 
     def table(self, name: str) -> Tensor:
-        """Return the list field `name` (or what `keep` kept as `name`) as a tensor on the schedule's device, for look-ups."""
+        """Return the list field `name`, or what `keep` kept as `name`, as a tensor on the schedule's device."""
         return self.get_buffer(f"{name}_table")
 
     def keep(self, name: str, values: Sequence[float], dtype: torch.dtype) -> None:

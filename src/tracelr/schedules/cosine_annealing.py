@@ -11,8 +11,8 @@ class CosineAnnealing(Schedule):
 
     .. math:: f(t) = e + \tfrac{1}{2} (s - e) (1 + \cos(\pi \tfrac{t}{n}))
 
-    with s = `start`, e = `end`, n = `period`. Source: torch `CosineAnnealingLR`, whose `T_max` is n. It **rises again** after
-    n; `Cosine` holds `end` there, as Keras, optax and Cerebras `CosineDecayLR` do, and `WarmRestarts` jumps back.
+    with s = `start`, e = `end`, n = `period`. Source: torch `CosineAnnealingLR`, whose `T_max` is n. It **rises again**
+    after n; `Cosine` holds `end` there, as Keras, optax and Cerebras `CosineDecayLR` do, and `WarmRestarts` jumps back.
 
     >>> import torch
     >>> CosineAnnealing(start=1.0, end=0.0, period=2)(torch.arange(6))

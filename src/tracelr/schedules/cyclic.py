@@ -16,9 +16,9 @@ class Cyclic(Schedule):
     .. math:: f(t) = l + (h - l)\, a\, x(t), \quad a = 1,\ 2^{-c} \text{ or } \gamma^t, \quad c = \lfloor t / (u + d) \rfloor
 
     with l = `low`, h = `high`, u = `up`, d = `down` (None: as many as u), and x the triangle that is 0 at multiples of u + d
-    and 1 u steps later. `mode` picks a: "triangular" 1, "triangular2" half of it in each new cycle c, "exp_range" γ = `gamma`
-    for every step (not for every cycle, and the other modes ignore it). Source: Smith 2017 (arXiv 1506.01186), torch
-    `CyclicLR`, which has `up` = 2000 for a default. `low` may be above `high`, for a momentum.
+    and 1 u steps later. `mode` picks a: "triangular" 1, "triangular2" half of it in each new cycle c, "exp_range"
+    γ = `gamma` for every step (not for every cycle; the other modes ignore it). Source: Smith 2017 (arXiv 1506.01186), torch
+    `CyclicLR`. `low` may be above `high`, as for a momentum.
 
     >>> import torch
     >>> Cyclic(low=0.0, high=1.0, up=2)(torch.arange(6))

@@ -1,4 +1,4 @@
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class MultiStep(Schedule):
         if isinstance(self.start, Tensor) or isinstance(self.gamma, Tensor):
             return
         # 60 digits, an unbounded exponent: each value is the exact one, rounded once (to infinity where float64 ends).
-        with localcontext(prec=60, traps=[]):
+        with localcontext(Context(prec=60, traps=[])):
             values = [Decimal(self.start)]
             for _ in self.milestones:
                 values.append(values[-1] * Decimal(self.gamma))

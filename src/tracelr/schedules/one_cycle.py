@@ -31,12 +31,12 @@ class OneCycle(Schedule):
         \tfrac{t - t_a}{t_b - t_a}, \quad t_a \le t \le t_b
 
     between the knots (t, value): (0, `start`), (`warm`, `peak`), (`steps`, `end`), and with `three_phase` also
-    (2 `warm`, `start`) on the way down. `ease` is "cosine" (the first x) or "linear". `warm` may lie between two steps; no step
-    has the value `peak` then.
+    (2 `warm`, `start`) on the way down. `ease` is "cosine" (the first x) or "linear". `warm` may lie between two steps; no
+    step has the value `peak` then.
 
     Source: Smith & Topin 2019 (arXiv 1708.07120). torch's `OneCycleLR(max_lr=M, total_steps=T, pct_start=p, div_factor=d,
-    final_div_factor=f)` is `OneCycle(M / d, M, M / d / f, steps=T - 1, warm=p * T - 1)` as far as T - 1, where torch's ends; at
-    step T, torch's goes on past `end`. In optax the knots are `int(p * T)` and T.
+    final_div_factor=f)` is `OneCycle(M / d, M, M / d / f, steps=T - 1, warm=p * T - 1)` as far as step T - 1, its last; at T
+    torch's overshoots `end`. In optax the knots are `int(p * T)` and T.
 
     >>> import torch
     >>> OneCycle(start=0.5, peak=1.0, end=0.0, steps=6, warm=2, ease="linear")(torch.arange(8))
@@ -72,7 +72,7 @@ class OneCycle(Schedule):
         """Return the value between the knots k and k + 1, measured from the nearer one."""
         (whole, part), (next_whole, next_part) = self._parts[k : k + 2]
         early = step <= self._middles[k]
-        done, left = A.sub(A.integer(step - whole), A.full(step, part)), A.add(A.integer(next_whole - step), next_part)
+        done, left = A.add(A.integer(step - whole), -part), A.add(A.integer(next_whole - step), next_part)
         near, span = A.where(early, done, left), A.sub(last, first)
         if self.ease == "linear":
             rise = A.div(A.mul(near, span), self._widths[k])

@@ -12,18 +12,18 @@ MOST_CYCLES = 4096
 
 
 class WarmRestarts(Schedule):
-    r"""Half a cosine from `start` to `end`, again and again: each cycle `multiplier` times as long, its peak `decay` times as high.
+    r"""Half a cosine from `start` to `end`, again and again, each `multiplier` times as long, `decay` times as high.
 
     .. math:: f(t) = e + (s\, d^i - e) \cos^2(\tfrac{\pi}{2} \tfrac{t - t_i}{t_{i+1} - t_i}),
         \quad t_i \le t < t_{i+1}, \quad t_i = \lceil n\, (1 + \mu + \dots + \mu^{i-1}) \rceil
 
-    with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle number
-    `limit` on, the value e. A restart step already has the new peak. Cycles are whole steps: where μ is no integer, a restart
-    falls on the first step at or after the exact time. With μ > 1 there may be at most 4096 cycles up to `limit` or 2**53.
+    with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle
+    number `limit` on, the value e. A restart step already has the new peak. Cycles are whole steps: where μ is no integer, a
+    restart falls on the first step at or after the exact time. With μ > 1 there are at most 4096 cycles up to 2**53.
 
-    Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). It equals torch's `CosineAnnealingWarmRestarts` (integer μ, no decay).
-    Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's name
-    is not this curve: its restart is a square wave.
+    Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). torch's `CosineAnnealingWarmRestarts` has integer μ and no decay.
+    Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's
+    name is not this curve: its restart is a square wave.
 
     >>> import torch
     >>> WarmRestarts(start=1.0, end=0.0, period=2, multiplier=2.0, decay=0.5)(torch.arange(7))
