@@ -17,9 +17,9 @@ from tracelr.schedule import REGISTRY
 
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
-# Float32 throughout, steps to 2**24, in units in the last place of the exact value. Measured: 3.2 at the most (a cosine inside a
-# sequence), from the rounded phase and two rounded products; the rest is room for another libm.
-F32_BOUND = 4.0
+# Float32 throughout, steps to 2**24, in units in the last place of the exact value. Measured: 5.0 at the most (a cosine under a
+# decaying peak, near its zero), from the rounded phase, squared, and three rounded products; the rest is room for another libm.
+F32_BOUND = 6.0
 
 
 def test_every_schedule_has_a_row() -> None:

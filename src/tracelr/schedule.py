@@ -65,6 +65,8 @@ class Schedule(nn.Module):
                     explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
                 )
             cls._rules[name] = rule
+            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
+                delattr(cls, name)
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
