@@ -18,7 +18,7 @@ class Cyclic(Schedule):
     with l = `low`, h = `high`, u = `up`, d = `down` (None: as many as u), and x the triangle that is 0 at multiples of u + d
     and 1 u steps later. `mode` picks a: "triangular" 1, "triangular2" half of it in each new cycle c, "exp_range"
     γ = `gamma` for every step (not for every cycle; the other modes ignore it). Source: Smith 2017 (arXiv 1506.01186), torch
-    `CyclicLR`. `low` may be above `high`, as for a momentum.
+    `CyclicLR`. `low` may be above `high`, as for a momentum; in "exp_range", a `high` far below `low` costs digits near it.
 
     >>> import torch
     >>> Cyclic(low=0.0, high=1.0, up=2)(torch.arange(6))
@@ -45,11 +45,14 @@ class Cyclic(Schedule):
         place = step.remainder(period)
         rising = place <= self.up
         risen, width = torch.where(rising, place, period - place), torch.where(rising, self.up, self._down)
+        line = A.between(risen, width, self.low, self.high)
         if self.mode == "triangular":
-            return A.between(risen, width, self.low, self.high)
+            return line
         if self.mode == "triangular2":
             scale = A.exp2(A.stair(step, period), _HALF)
         else:
             scale = A.exp2(A.integer(step), slope(self.gamma, self._log2_gamma))
         rise = A.div(A.mul(A.integer(risen), A.sub(self.high, self.low)), A.integer(width))
-        return A.add(A.mul(rise, scale), self.low)
+        faded = A.add(A.mul(rise, scale), self.low)
+        # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.
+        return A.where(step < period, line, faded) if self.mode == "triangular2" else faded
