@@ -22,6 +22,7 @@ LAYERS = {
     "wide": 0,
     "arithmetic": 1,
     "describe": 1,
+    "tables": 1,
     "fields": 2,
     "schedule": 3,
     "schedules": 4,

@@ -24,6 +24,7 @@ from tracelr.wide import Number as Number
 from tracelr.wide import Split as Split
 from tracelr.wide import Wide as Wide
 from tracelr.wide import log2_ratio as log2_ratio
+from tracelr.wide import slope as slope
 
 
 @final
@@ -116,10 +117,8 @@ class Float(Arithmetic):
         low = (c.high - high) + c.low
         return torch.exp2(x * high) * torch.exp2(x * low)
 
-    def lookup(self, i: Tensor, milestones: Tensor, values: Tensor) -> Tensor:
-        # A sum of comparisons: the one look-up that needs no host value and that every lowering target can express.
-        count = (i.unsqueeze(-1) >= milestones).sum(-1)
-        return self._cast(values).index_select(0, count.reshape(-1)).reshape(i.shape)  # type: ignore[no-any-return]
+    def entry(self, k: Tensor, values: Tensor) -> Tensor:
+        return self.pick(k, self._cast(values))
 
     def quotient(self, i: Tensor, n: int) -> Tensor:
         # Rounded, not cut off: where float32 cannot hold the dividend, the quotient is still the nearest integer.

@@ -72,9 +72,10 @@ def sequence(where: str, given: Any, allowed: str) -> list[Any]:
 
 @final
 class _Scalar(Rule):
-    def __init__(self, positive: bool = False, tensors: bool = True, low: float = -LARGEST) -> None:
-        self.positive, self.tensors, self.low = positive, tensors, low
-        what = "a finite number above 0" if positive else _FINITE if low < 0 else "a finite number, 0 or more"
+    def __init__(self, positive: bool = False, tensors: bool = True, low: float = -LARGEST, high: float = LARGEST) -> None:
+        self.positive, self.tensors, self.low, self.high = positive, tensors, low, high
+        what = "a finite number above 0" if positive else _FINITE if low < 0 else f"a finite number, {low:g} or more"
+        what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
 
     def parse(self, where: str, given: Any) -> float | Tensor:
@@ -83,17 +84,19 @@ class _Scalar(Rule):
                 raise ScheduleTypeError(explain(where, given, self.allowed, "pass a 0-d float tensor"))
             return given
         value = number(where, given, self.allowed)
-        if value < self.low or (self.positive and value <= 0):
+        if not self.low <= value <= self.high or (self.positive and value <= 0):
             raise ScheduleError(explain(where, given, self.allowed, "pass a number in this range"))
         return value
 
 
 @final
 class _Steps(Rule):
-    allowed = "an int from 1 to 2**53"
+    def __init__(self, optional: bool = False) -> None:
+        self.optional = optional
+        self.allowed = "an int from 1 to 2**53" + (", or None" if optional else "")
 
-    def parse(self, where: str, given: Any) -> int:
-        return integer(where, given, 1, self.allowed)
+    def parse(self, where: str, given: Any) -> int | None:
+        return None if given is None and self.optional else integer(where, given, 1, self.allowed)
 
 
 @final
@@ -134,26 +137,28 @@ class _Values(Rule):
 
 @final
 class Increasing(Rule):
-    """Strictly increasing steps, one fewer than the parts in the field called `between`."""
+    """Increasing steps, strictly unless `repeats`; `fewer` than the parts in the field `between`, where one is named."""
 
-    allowed = "a strictly increasing list of ints from 0 to 2**53"
-
-    def __init__(self, between: str, table: torch.dtype | None = None) -> None:
-        self.between, self.table = between, table
+    def __init__(self, between: str | None, table: torch.dtype | None = None, fewer: int = 1, repeats: bool = False) -> None:
+        self.between, self.table, self.fewer, self.repeats = between, table, fewer, repeats
+        self.allowed = f"{'an' if repeats else 'a strictly'} increasing list of ints from 0 to 2**53"
 
     def parse(self, where: str, given: Any) -> tuple[int, ...]:
         steps = sequence(where, given, self.allowed)
         kept = tuple(integer(f"{where}[{k}]", s, 0, "an int from 0 to 2**53") for k, s in enumerate(steps))
-        if any(a >= b for a, b in pairwise(kept)):
-            raise ScheduleError(explain(where, given, self.allowed, "sort it and drop the repeated ones"))
+        if any(a > b or (a == b and not self.repeats) for a, b in pairwise(kept)):
+            fix = "sort it" if self.repeats else "sort it and drop the repeated ones"
+            raise ScheduleError(explain(where, given, self.allowed, fix))
         return kept
 
     def relate(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
+        if self.between is None:
+            return
         parts = len(fields[self.between])
-        if len(value) != parts - 1:
-            allowed = f"exactly one fewer than its {parts} {self.between}"
+        if len(value) != parts - self.fewer:
+            allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {parts} {self.between}"
             given = Words(f"{len(value)} milestones {list(value)}")
-            raise ScheduleError(explain(where, given, allowed, f"pass {parts - 1} of them"))
+            raise ScheduleError(explain(where, given, allowed, f"pass {parts - self.fewer} of them"))
 
 
 Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]
@@ -171,6 +176,12 @@ Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False)]
 Steps: TypeAlias = Annotated[int, _Steps()]
 """A length in steps, from 1 to 2**53."""
 
+OptionalSteps: TypeAlias = Annotated[int | None, _Steps(optional=True)]
+"""`Steps`, or None."""
+
+Growth: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
+"""How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""
+
 Flag: TypeAlias = Annotated[bool, _Flag()]
 """A choice."""
 
@@ -179,3 +190,9 @@ Values: TypeAlias = Annotated[Sequence[float], _Values()]
 
 Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64)]
 """Strictly increasing steps, one fewer than the field `values`."""
+
+Drops: TypeAlias = Annotated[Sequence[int], Increasing(between=None, table=torch.int64, repeats=True)]
+"""Increasing steps, any number of them; one that is repeated counts as often as it stands there."""
+
+Knots: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64, fewer=0)]
+"""Strictly increasing steps, as many as the field `values`."""

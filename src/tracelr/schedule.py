@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform, get_type_hints
 
@@ -17,6 +16,7 @@ from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
 from tracelr.describe import plain, shown
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.tables import Tables
 
 if TYPE_CHECKING:
     from tracelr.compose import Product, Scale, Sequential, Sum
@@ -37,7 +37,7 @@ class _Inside(NamedTuple):
 
 
 @dataclass_transform(eq_default=False)
-class Schedule(nn.Module):
+class Schedule(Tables):
     """Abstract base of every schedule: an immutable value, called with a step.
 
     A subclass declares its fields by annotation and writes `evaluate`. It becomes a dataclass, and a module, so that
@@ -67,6 +67,8 @@ class Schedule(nn.Module):
                     explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
                 )
             cls._rules[name] = rule
+            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
+                delattr(cls, name)
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
@@ -75,7 +77,7 @@ class Schedule(nn.Module):
 
     def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
         self = super().__new__(cls)
-        nn.Module.__init__(self)
+        Tables.__init__(self)
         return self
 
     def __post_init__(self) -> None:
@@ -92,10 +94,6 @@ class Schedule(nn.Module):
 
     def prepare(self) -> None:
         """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
-
-    def table(self, name: str) -> Tensor:
-        """Return the list field `name` as a tensor on the schedule's device, for look-ups."""
-        return self.get_buffer(f"{name}_table")
 
     @property
     def length(self) -> int | None:
@@ -231,22 +229,5 @@ class Schedule(nn.Module):
             self.register_buffer(name, value, persistent=False)
             return
         super().__setattr__(name, value)
-        self._make_table(name, torch.device("cpu"))
-
-    def _make_table(self, name: str, device: torch.device) -> None:
-        dtype = self._rules[name].table
-        if dtype is not None:
-            table = torch.tensor(getattr(self, name), dtype=dtype, device=device)
-            self.register_buffer(f"{name}_table", table, persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Schedule:
-        # A model's .half() or .to(bfloat16) reaches its schedules too; they follow it to a device, never to a dtype.
-        def keep_dtype(tensor: Tensor) -> Tensor:
-            moved = fn(tensor)
-            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
-
-        super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]
-        for name, rule in self._rules.items():
-            if rule.table is not None:  # made anew: a model's .to_empty() moves no values
-                self._make_table(name, self.table(name).device)
-        return self
+        if rule.table is not None:
+            self.keep(name, value, rule.table)

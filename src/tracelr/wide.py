@@ -24,16 +24,23 @@ class Split(NamedTuple):
     low: float
 
 
-def log2_ratio(rate: float, steps: int) -> Split:
-    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it.
+def log2_ratio(rate: Number, steps: int = 1) -> Split:
+    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it. A tensor's is left to `slope`.
 
     >>> log2_ratio(0.25, 2)
     Split(high=-1.0, low=0.0)
     """
+    if isinstance(rate, Tensor):
+        return Split(0.0, 0.0)
     with localcontext(prec=60):
         exact = Decimal(rate).ln() / Decimal(2).ln() / steps
         high = float(exact)
         return Split(high, float(exact - Decimal(high)))
+
+
+def slope(rate: Number, made: Split, steps: int = 1) -> Split | Tensor:
+    """Return log2(rate) / steps: what `log2_ratio` made of a number, or a tensor's own, as it is now."""
+    return torch.log2(rate.to(torch.float64)) / steps if isinstance(rate, Tensor) else made
 
 
 class Arithmetic(ABC):
@@ -102,8 +109,8 @@ class Arithmetic(ABC):
         """Return 2 ** (x c), for a whole number x >= 0."""
 
     @abstractmethod
-    def lookup(self, i: Tensor, milestones: Tensor, values: Tensor) -> Wide:
-        """Return `values[k]`, k being how many of the sorted `milestones` are at or below each i."""
+    def entry(self, k: Tensor, values: Tensor) -> Wide:
+        """Return `values[k]`."""
 
     @abstractmethod
     def quotient(self, i: Tensor, n: int) -> Tensor:
@@ -113,20 +120,43 @@ class Arithmetic(ABC):
     def round(self, x: Wide) -> Tensor:
         """Return x as a float32 tensor. Called once, at the very end."""
 
+    def pick(self, k: Tensor, table: Tensor) -> Tensor:
+        """Return `table[k]`, of the table's own dtype, in a form that every tracer and target knows."""
+        return table.index_select(0, k.reshape(-1)).reshape(k.shape)
+
+    def count(self, i: Tensor, milestones: Tensor) -> Tensor:
+        """Return how many of the `milestones` are at or below each i."""
+        # A sum of comparisons: the one look-up that needs no host value and that every lowering target can express.
+        return (i.unsqueeze(-1) >= milestones).sum(-1)
+
+    def lookup(self, i: Tensor, milestones: Tensor, values: Tensor) -> Wide:
+        """Return `values[k]`, k being how many of the `milestones` are at or below each i."""
+        return self.entry(self.count(i, milestones), values)
+
     def ramp(self, i: Tensor, steps: int, start: Number, end: Number, ease: Callable[[Wide], Wide] | None = None) -> Wide:
-        """Go from `start` to `end` in `steps` steps along `ease`, and hold.
+        """Go from `start` to `end` in `steps` steps along `ease`, and hold."""
+        return self.between(i.clamp(0, steps), steps, start, end, ease)
+
+    def between(
+        self,
+        done: Tensor,
+        width: Tensor | int,
+        start: Wide | Number,
+        end: Wide | Number,
+        ease: Callable[[Wide], Wide] | None = None,
+    ) -> Wide:
+        """Return the value `done` steps after `start`, on the way to `end` at `width` along `ease`, for 0 <= done <= width.
 
         `ease` maps [0, 1/2] to [0, 1/2] and continues as 1 - ease(1 - x). Working from the nearer end keeps both ends exact
         and the last steps before them accurate; a straight line multiplies before it divides, to round once less.
         """
-        done = i.clamp(0, steps)
-        left = steps - done
+        left = width - done
         near = torch.minimum(done, left)
         span = self.sub(start, end)
         if ease is None:
-            drop = self.div(self.mul(self.integer(near), span), steps)
+            drop = self.div(self.mul(self.integer(near), span), self.integer(width) if isinstance(width, Tensor) else width)
         else:
-            drop = self.mul(ease(self.ratio(near, steps)), span)
+            drop = self.mul(ease(self.ratio(near, width)), span)
         return self.where(done <= left, self.sub(start, drop), self.add(drop, end))
 
     def stair(self, i: Tensor, width: int) -> Wide:

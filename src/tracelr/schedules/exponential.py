@@ -1,7 +1,6 @@
-import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio, slope
 from tracelr.fields import Flag, Positive, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -28,11 +27,8 @@ class Exponential(Schedule):
 
     def prepare(self) -> None:
         self._per = 1 if self.staircase else self.steps
-        self._log2_rate = Split(0.0, 0.0) if isinstance(self.rate, Tensor) else log2_ratio(self.rate, self._per)
+        self._log2_rate = log2_ratio(self.rate, self._per)
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         count = A.stair(step, self.steps) if self.staircase else A.integer(step)
-        slope: Split | Tensor = self._log2_rate
-        if isinstance(self.rate, Tensor):
-            slope = torch.log2(self.rate.to(torch.float64)) / self._per
-        return A.mul(A.exp2(count, slope), self.start)
+        return A.mul(A.exp2(count, slope(self.rate, self._log2_rate, self._per)), self.start)

@@ -1,0 +1,29 @@
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio, slope
+from tracelr.fields import Positive, Scalar, Steps
+from tracelr.schedule import Schedule
+
+
+class Step(Schedule):
+    r"""Multiply by `gamma` once every `every` steps. It has no end.
+
+    .. math:: f(t) = s\, \gamma^{\lfloor t/n \rfloor}
+
+    with s = `start`, γ = `gamma` > 0, n = `every`. Source: torch `StepLR`, and `Exponential` with `staircase` under another
+    name. A drop comes **at** its multiple of n; MXNet's `FactorScheduler` drops one step later and stops at a floor.
+
+    >>> import torch
+    >>> Step(start=1.0, gamma=0.1, every=2)(torch.arange(5))
+    tensor([1.0000, 1.0000, 0.1000, 0.1000, 0.0100])
+    """
+
+    start: Scalar
+    gamma: Positive
+    every: Steps
+
+    def prepare(self) -> None:
+        self._log2_gamma = log2_ratio(self.gamma)
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        return A.mul(A.exp2(A.stair(step, self.every), slope(self.gamma, self._log2_gamma)), self.start)
