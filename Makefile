@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
 
 test: $(VENV)/ready check
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
