@@ -52,18 +52,18 @@ def test_one_graph_no_breaks_no_recompiles(make: Make, backend: str) -> None:
     update = fuse(optimizer, scheduler, backend=backend)
     cells = [group["lr"] for group in optimizer.param_groups]
     seen = []
-    for step in range(STEPS):
-        if step == STEPS // 2:  # a checkpoint load in the middle
-            saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-            optimizer.load_state_dict(saved[0])
-            scheduler.load_state_dict(saved[1])
-        optimizer.zero_grad()
-        backward(model, step)
-        seen.append(rates(optimizer))
-        update()
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for step in range(STEPS):
+            if step == STEPS // 2:  # a checkpoint load in the middle
+                saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+                optimizer.load_state_dict(saved[0])
+                scheduler.load_state_dict(saved[1])
+            optimizer.zero_grad()
+            backward(model, step)
+            seen.append(rates(optimizer))
+            update()
     assert counters["stats"]["unique_graphs"] == 1
     assert sum(counters["graph_break"].values()) == 0
-    assert counters["recompiles"] == {}
     assert scheduler.last_epoch == STEPS
     assert all(a is group["lr"] for a, group in zip(cells, optimizer.param_groups, strict=True))
     assert seen == [[rate] * len(cells) for rate in RATE(torch.arange(STEPS)).tolist()]
@@ -183,6 +183,45 @@ def test_the_message(mistake: Callable[[nn.Parameter], object], message: str) ->
     with pytest.raises(OptimizerError) as caught:
         mistake(nn.Parameter(torch.ones(1)))
     assert str(caught.value) == message
+
+
+def test_recompiles_would_be_noticed() -> None:
+    # what the count above rests on: a float rate that changes outside recompiles, and is seen to
+    weight = nn.Parameter(torch.ones(2))
+    optimizer = SGD([weight], lr=0.1)
+    weight.grad = torch.ones(2)
+    update = torch.compile(SGD.step.__wrapped__.__wrapped__, backend="eager")
+
+    def train() -> None:
+        for step in range(3):
+            optimizer.param_groups[0]["lr"] = 0.1 / (step + 1)
+            update(optimizer)
+
+    with (
+        torch.no_grad(),
+        torch._dynamo.config.patch(error_on_recompile=True),
+        pytest.raises(torch._dynamo.exc.RecompileError),
+    ):
+        train()
+
+
+def test_a_group_added_after_fusing_is_an_error_that_changes_nothing() -> None:
+    first, second = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
+    optimizer = SGD([first], lr=0.1)
+    scheduler = Scheduler(optimizer, lr=RATE)
+    update = fuse(optimizer, scheduler, backend="eager")
+    optimizer.add_param_group({"params": [second]})
+    first.grad = second.grad = torch.ones(1)
+    with pytest.raises(OptimizerError) as caught:
+        update()
+    assert str(caught.value) == (
+        "fused step: given an optimizer of 2 param groups; allowed: the 1 it was fused with; "
+        "to fix it: call fuse(optimizer, scheduler) again."
+    )
+    assert (first.item(), second.item(), scheduler.last_epoch) == (1.0, 1.0, 0)
+    first.grad = second.grad = torch.ones(1)
+    fuse(optimizer, scheduler, backend="eager")()
+    assert [group["lr"].item() for group in optimizer.param_groups] == [RATE(1).item()] * 2
 
 
 def test_lbfgs_is_refused_and_another_optimizers_scheduler_too() -> None:

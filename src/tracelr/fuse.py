@@ -29,6 +29,7 @@ class FusedStep:
         self._eager = region
         self._compiled = torch.compile(region, fullgraph=True, **options)
         self._optimizer = optimizer
+        self._groups = len(optimizer.param_groups)
         self._scheduler = scheduler
         self._lazy = isinstance(optimizer, SGD)
         self._state: dict[Any, dict[str, Any]] = {}
@@ -50,6 +51,10 @@ class FusedStep:
         self._lazy = isinstance(optimizer, SGD)
 
     def __call__(self) -> None:
+        groups = len(self._optimizer.param_groups)
+        if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
+            given, fix = Words(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
+            raise OptimizerError(explain("fused step", given, f"the {self._groups} it was fused with", fix))
         if self._lazy and _lacks_momentum(self._optimizer):
             # SGD makes its momentum buffers in its first update: a graph of that update would be a second graph.
             self._eager()

@@ -199,6 +199,7 @@ class Scheduler(LRScheduler):
 
     def as_tensors(self) -> None:
         """Turn float rates into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
+        self._adopt_groups()
         for k, group in enumerate(self.optimizer.param_groups):
             if self._cells[k] is None:
                 device = group["params"][0].device if group["params"] else None
