@@ -27,6 +27,7 @@ LAYERS = {
     "schedule": 3,
     "schedules": 4,
     "compose": 4,
+    "assignment": 4,
     "checkpoint": 4,
     "counter": 4,
     "state": 4,

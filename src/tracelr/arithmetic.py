@@ -82,6 +82,19 @@ class Float(Arithmetic):
     def sqrt(self, x: Tensor) -> Tensor:
         return torch.sqrt(x)
 
+    def exp(self, x: Tensor) -> Tensor:
+        return torch.exp(x)
+
+    def expm1(self, x: Tensor) -> Tensor:
+        # As Kahan writes it: where e has lost digits, its logarithm has lost the same ones. (Inductor's own expm1 is
+        # exp(x) - 1, which keeps none.) The 2 keeps the branch not taken, and its gradient, finite.
+        x = x.clamp(min=-40.0)
+        e = torch.exp(x)
+        return torch.where(e == 1.0, x, (e - 1.0) * x / torch.log(torch.where(e == 1.0, 2.0, e)))
+
+    def log(self, x: Tensor) -> Tensor:
+        return torch.log(x)
+
     def power(self, x: Tensor, p: float) -> Tensor:
         if p == 0.5:
             return torch.sqrt(x)
@@ -96,11 +109,7 @@ class Float(Arithmetic):
             return x
         if p == 2:
             return x * (2.0 - x)
-        # -expm1(y) as Kahan writes it: where e has lost digits, its logarithm has lost the same ones. (Inductor's own expm1
-        # is exp(y) - 1, which keeps none.)
-        y = p * torch.log1p(-x)
-        e = torch.exp(y)
-        return torch.where(e == 1.0, -y, (1.0 - e) * y / torch.log(e))
+        return -self.expm1(p * torch.log1p(-x))
 
     def sin2h(self, x: Tensor) -> Tensor:
         half = torch.sin(x * (math.pi / 2))

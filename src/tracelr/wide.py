@@ -93,6 +93,18 @@ class Arithmetic(ABC):
         """Return the square root of x >= 0."""
 
     @abstractmethod
+    def exp(self, x: Wide) -> Wide:
+        """Return e ** x."""
+
+    @abstractmethod
+    def expm1(self, x: Wide) -> Wide:
+        """Return e ** x - 1, without cancellation where x is small."""
+
+    @abstractmethod
+    def log(self, x: Wide) -> Wide:
+        """Return the natural logarithm of x > 0."""
+
+    @abstractmethod
     def power(self, x: Wide, p: float) -> Wide:
         """Return x ** p, for x >= 0."""
 
@@ -133,9 +145,17 @@ class Arithmetic(ABC):
         """Return `values[k]`, k being how many of the `milestones` are at or below each i."""
         return self.entry(self.count(i, milestones), values)
 
-    def ramp(self, i: Tensor, steps: int, start: Number, end: Number, ease: Callable[[Wide], Wide] | None = None) -> Wide:
-        """Go from `start` to `end` in `steps` steps along `ease`, and hold."""
-        return self.between(i.clamp(0, steps), steps, start, end, ease)
+    def ramp(
+        self,
+        i: Tensor,
+        steps: int,
+        start: Wide | Number,
+        end: Wide | Number,
+        ease: Callable[[Wide], Wide] | None = None,
+        late: Callable[[Wide], Wide] | None = None,
+    ) -> Wide:
+        """Go from `start` to `end` in `steps` steps along `ease`, as `between` does, and hold."""
+        return self.between(i.clamp(0, steps), steps, start, end, ease, late)
 
     def between(
         self,
@@ -144,11 +164,13 @@ class Arithmetic(ABC):
         start: Wide | Number,
         end: Wide | Number,
         ease: Callable[[Wide], Wide] | None = None,
+        late: Callable[[Wide], Wide] | None = None,
     ) -> Wide:
         """Return the value `done` steps after `start`, on the way to `end` at `width` along `ease`, for 0 <= done <= width.
 
-        `ease` maps [0, 1/2] to [0, 1/2] and continues as 1 - ease(1 - x). Working from the nearer end keeps both ends exact
-        and the last steps before them accurate; a straight line multiplies before it divides, to round once less.
+        `ease(x)`, for x up to 1/2, is the part of the way gone at x, and `late(x)` the part still to go at 1 - x; without
+        `late` the two are the same. Working from the nearer end keeps both ends exact and the last steps before them
+        accurate; a straight line multiplies before it divides, to round once less.
         """
         left = width - done
         near = torch.minimum(done, left)
@@ -156,7 +178,8 @@ class Arithmetic(ABC):
         if ease is None:
             drop = self.div(self.mul(self.integer(near), span), self.integer(width) if isinstance(width, Tensor) else width)
         else:
-            drop = self.mul(ease(self.ratio(near, width)), span)
+            x = self.ratio(near, width)
+            drop = self.mul(ease(x) if late is None else self.where(done <= left, ease(x), late(x)), span)
         return self.where(done <= left, self.sub(start, drop), self.add(drop, end))
 
     def stair(self, i: Tensor, width: int) -> Wide:

@@ -1,0 +1,45 @@
+"""Write docs/peers.md, the table of every peer's schedules and ours: python docs/peers.py"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from peer import Peer
+
+HEAD = """\
+# Peers: theirs, and ours
+
+Written by `python docs/peers.py` from `tests/peers_*.py`; `pytest tests/test_peers.py` checks every row: all steps, or
+500 of a long schedule, both sides of every boundary, and past the end. "run" means that the library itself was run,
+"formula" that its formula, as read in its source, was; then the largest difference allowed, as a part of their largest
+value, and where it comes from. "converted": `from_torch`, `from_dict` or `load` makes ours out of theirs. Unless a row says
+otherwise, both do the same past the end.
+"""
+
+
+def page(peers: Sequence[Peer]) -> str:
+    """Return the page."""
+    from peer import RUN
+
+    parts = [HEAD]
+    for library, rows in groupby(sorted(peers, key=lambda row: row.library), key=lambda row: row.library):
+        parts.append(f"\n## {library}\n\n| theirs | ours | checked |\n|---|---|---|\n")
+        for row in rows:
+            how = f"{'run' if library in RUN else 'formula'}, {row.tolerance:g}: {row.reason}"
+            how += "; converted" if row.convert else ""
+            how += f". **Differs from step {row.until} on**: {row.differs}" if row.until is not None else ""
+            parts.append(f"| `{row.theirs}` | `{row.ours}` | {how} |\n".replace("||", "\\|\\|"))
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
+    from test_peers import PEERS
+
+    (ROOT / "docs" / "peers.md").write_text(page(PEERS))
