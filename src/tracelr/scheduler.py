@@ -203,7 +203,7 @@ class Scheduler(LRScheduler):
         self._write(self._counter.read())
 
     def untensored(self) -> list[str]:
-        """Return the scheduled keys, other than "lr", that hold Python numbers: a compiled update would recompile for each."""
+        """Return the scheduled keys, other than "lr", that hold Python numbers: a compiled update recompiles for these."""
         return sorted({slot.key for slot in self._slots if slot.cell is None and slot.key != "lr"})
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
