@@ -120,7 +120,7 @@ METHODS = [
 
 @pytest.mark.parametrize("name", [*METHODS, "optimizer", "base_lrs"])
 def test_an_unbound_one_says_to_bind_it(name):
-    arguments = ({},) if name == "load_state_dict" else ()
+    arguments = {"load_state_dict": ({},), "peek": (0,), "curve": (0, 1)}.get(name, ())
     with pytest.raises(OptimizerError) as caught:
         getattr(lr_scheduler.Constant(0.1), name)(*arguments)
     assert str(caught.value) == (

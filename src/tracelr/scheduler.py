@@ -12,12 +12,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from tracelr.assignment import Assignment
+from tracelr.board import Board
 from tracelr.counter import Counter
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
-from tracelr.rates import Rates
 from tracelr.schedule import Schedule
-from tracelr.slots import Slot, resolve, separate
-from tracelr.state import demanded, described, first_change, pair, read_state, restored
+from tracelr.state import demanded, first_change, pair, read_state
 
 _POLICIES = ("new", "checkpoint", "strict")
 
@@ -73,19 +72,16 @@ class Scheduler(LRScheduler):
         self.optimizer = optimizer
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
-        self._demands = demanded(assignments, keys)
-        self._slots: list[Slot] = []
-        self._groups = 0
-        self._counter = Counter(last_epoch, torch.device("cpu"))
-        self._adopt_groups()
+        self._board = Board(optimizer, demanded(assignments, keys))
+        self._counter = Counter(last_epoch, self._board.device or torch.device("cpu"))
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
-        optimizer.register_load_state_dict_post_hook(self._retie)
+        optimizer.register_load_state_dict_post_hook(self._board.retie)
         self._initial_step()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "optimizer" in state:  # one of tracelr.lr_scheduler may be unbound; and a copied optimizer has no hooks
-            self.optimizer.register_load_state_dict_post_hook(self._retie)
+            self.optimizer.register_load_state_dict_post_hook(self._board.retie)
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
@@ -98,22 +94,42 @@ class Scheduler(LRScheduler):
     def last_epoch(self, count: int) -> None:
         self._counter.write(int(count))
 
-    def step(self, epoch: int | None = None) -> None:
-        """Advance by one update, or go to `epoch`; afterwards the groups hold the rate of the next update."""
-        if torch.compiler.is_compiling():
-            self._traced_step()
+    def step(
+        self, epoch: int | None = None, *, increment: int | Tensor = 1, found_inf: Tensor | float | None = None
+    ) -> None:
+        """Advance by one update, or go to `epoch`; afterwards the groups hold the values for the next update.
+
+        `increment` counts something else than updates, such as the tokens of this one; the schedules are then functions of
+        that. `found_inf` is what a gradient scaler found: where it is not 0 the update was skipped, and nothing advances. A
+        tensor on a device is not read by the host for either; the scheduled numbers must be tensors then.
+        """
+        if torch.compiler.is_compiling() or _on_device(increment) or _on_device(found_inf):
+            if found_inf is not None:
+                kept = (found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf)
+                increment = increment * kept
+            with torch.no_grad():
+                self._board.write_traced(self._counter.tensor.add_(increment))
+            return
+        if found_inf is not None and float(found_inf):
             return
         self._step_count += 1
-        self._update_lr(epoch)
-
-    def _traced_step(self) -> None:
-        with torch.no_grad():
-            self._rates.write(self._counter.tensor.add_(1))
+        self._go(self._counter.read() + int(increment) if epoch is None else int(epoch))
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        count = self._counter.read() + 1 if epoch is None else int(epoch)
+        self._go(self._counter.read() + 1 if epoch is None else int(epoch))
+
+    def _go(self, count: int) -> None:
+        if self._board.outdated():
+            self._board.adopt()
+            self._follow()
         self._counter.write(count)
-        self._write(count)
+        self._board.write(count)
+
+    def _follow(self) -> None:
+        """Count on the device of the scheduled tensors."""
+        device = self._board.device
+        if device is not None and self._counter.tensor.device != device:
+            self._counter = Counter(self._counter.read(), device)
 
     def _initial_step(self) -> None:
         self._step_count = 0
@@ -123,15 +139,15 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at `last_epoch`, each of its group's kind. It changes nothing."""
-        rates = self._lrs(self._rates.at(self._counter.read()))
         held = (group["lr"] for group in self.optimizer.param_groups)
+        rates = self._board.lrs(self._counter.read())
         return [torch.full_like(h, r) if isinstance(h, Tensor) else r for h, r in zip(held, rates, strict=True)]
 
     _get_closed_form_lr = get_lr
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """Return the rate of each group as floats: what the next update will use."""
-        return self._lrs(self._rates.at(self._counter.read()))
+        return self._board.lrs(self._counter.read())
 
     @property  # type: ignore[override]
     def _last_lr(self) -> list[float]:
@@ -141,70 +157,39 @@ class Scheduler(LRScheduler):
     def _last_lr(self, _: object) -> None:
         """Torch's own classes write it; here it follows from the step."""
 
-    def _lrs(self, values: list[float]) -> list[float]:
-        """Return the rate of each group: scheduled, or what it holds."""
-        groups = self.optimizer.param_groups[: self._groups]
-        return [float(g["lr"]) if k is None else values[k] for k, g in zip(self._lr_slots, groups, strict=True)]
+    def peek(self, step: int, key: str = "lr") -> list[float]:
+        """Return what each group holds under `key` for the update number `step`. It changes nothing.
 
-    def _write(self, count: int) -> None:
-        groups = self.optimizer.param_groups
-        if len(groups) != self._groups:
-            self._adopt_groups()
-        for slot, value in zip(self._slots, self._rates.at(count)):  # noqa: B905  # a keyword costs a tenth of the call
-            group = groups[slot.group]
-            if type(group.get(slot.name)) is float:
-                group[slot.name] = value
-            else:
-                slot.put(groups, value)
+        >>> from tracelr import Linear
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+        >>> Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)).peek(3)
+        [0.25]
+        """
+        return [float(values[0]) for values in self.curve(step, step + 1, key=key)]
 
-    # -- the groups -------------------------------------------------------------------------------------------------------
+    def curve(self, start: int, stop: int, stride: int = 1, key: str = "lr") -> Tensor:
+        """Return what each group holds under `key` at the steps `range(start, stop, stride)`.
 
-    def _adopt_groups(self) -> None:
-        """Take over the groups not seen yet. A tensor becomes its group's own: torch shares one among all of them."""
-        groups = self.optimizer.param_groups
-        slots = resolve(self._demands, groups, self._groups)
-        separate(groups, self._groups, {slot.name for slot in self._slots + slots})
-        for slot in slots:
-            slot.seated(groups)
-        for group in groups[self._groups :]:
-            group.setdefault("initial_lr", float(group["lr"]))
-        self._slots += slots
-        self._groups = len(groups)
-        self._arrange()
+        The result is float32, of shape [groups, steps]. It changes nothing; a group without a schedule keeps what it holds.
 
-    def _arrange(self) -> None:
-        """Move to the rates' device, and plan the evaluation."""
-        device = next((slot.cell.device for slot in self._slots if slot.cell is not None), self._counter.tensor.device)
-        if self._counter.tensor.device != device:
-            self._counter = Counter(self._counter.read(), device)
-        self._rates = Rates(self._slots, device)
-        lrs = {slot.group: k for k, slot in enumerate(self._slots) if slot.key == "lr"}
-        self._lr_slots = [lrs.get(k) for k in range(self._groups)]
+        >>> from tracelr import Linear
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
+        >>> Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)).curve(0, 6, stride=2)
+        tensor([[1.0000, 0.5000, 0.0000]])
+        """
+        return self._board.curve(torch.arange(start, stop, stride), key)
 
-    def _retie(self, optimizer: Optimizer) -> None:
-        """Put our tensors back into the groups: `load_state_dict` has replaced them by copies of the checkpoint's."""
-        groups = optimizer.param_groups
-        for slot in self._slots:
-            if slot.group < len(groups):
-                loaded = float(slot.get(groups))
-                slot.set(groups, loaded if slot.cell is None else slot.cell.fill_(loaded))
+    # -- compiled updates -------------------------------------------------------------------------------------------------
 
     def as_tensors(self) -> None:
         """Turn float rates into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
-        if len(self.optimizer.param_groups) != self._groups:
-            self._adopt_groups()
-        groups = self.optimizer.param_groups
-        for slot in self._slots:
-            if slot.cell is None and slot.key == "lr":
-                parameters = groups[slot.group]["params"]
-                slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
-                slot.set(groups, slot.cell)
-        self._arrange()
-        self._write(self._counter.read())
+        self._board.make_tensors()
+        self._follow()
+        self._board.write(self._counter.read())
 
     def untensored(self) -> list[str]:
         """Return the scheduled keys, other than "lr", that hold Python numbers: a compiled update recompiles for these."""
-        return sorted({slot.key for slot in self._slots if slot.cell is None and slot.key != "lr"})
+        return self._board.untensored()
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
@@ -215,7 +200,7 @@ class Scheduler(LRScheduler):
             "_step_count": self._step_count,
             "_last_lr": self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
-            "schedules": described(self._slots, self._groups),
+            "schedules": self._board.described(),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -223,30 +208,32 @@ class Scheduler(LRScheduler):
 
         Raises `CheckpointError`, and changes nothing, if it is not the state of a scheduler.
         """
-        count, written = read_state(state_dict, self._groups)
-        if written and written != described(self._slots, self._groups):
-            self._changed(written)
+        count, written = read_state(state_dict, len(self.optimizer.param_groups))
+        if self._board.outdated():
+            self._board.adopt()
+        now = self._board.described()
+        if written and written != now:
+            self._changed(written, now)
         self._step_count = int(state_dict.get("_step_count", count + 1))
-        self._counter.write(count)
-        self._write(count)
+        self._follow()
+        self._go(count)
 
-    def _changed(self, written: dict[str, list[Any]]) -> None:
-        what = first_change(written, described(self._slots, self._groups))
+    def _changed(self, written: dict[str, list[Any]], now: dict[str, list[Any]]) -> None:
+        what = first_change(written, now)
         if self.on_change == "strict":
             allowed = "the schedules the checkpoint was written with"
             fix = 'pass those, or on_change="new" or "checkpoint"'
             raise CheckpointError(explain("Scheduler.load_state_dict", Words(what), allowed, fix))
         if self.on_change == "checkpoint":
-            self._slots = restored(written, self._slots, self.optimizer.param_groups)
-            self._arrange()
+            self._board.restore(written)
             return
         warnings.warn(
             f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used", stacklevel=3
         )
 
     def __repr__(self) -> str:
-        shown: dict[str, list[Schedule]] = {}
-        for slot in self._slots:
-            shown.setdefault(slot.key, []).append(slot.schedule)
-        parts = (f"{key}={s[0] if all(one is s[0] for one in s) else s}" for key, s in shown.items())
-        return f"{type(self).__name__}({type(self.optimizer).__name__}, {', '.join(parts)}, last_epoch={self.last_epoch})"
+        return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._board}, last_epoch={self.last_epoch})"
+
+
+def _on_device(value: object) -> bool:
+    return isinstance(value, Tensor) and value.device.type != "cpu"

@@ -1,0 +1,133 @@
+"""Board: every scheduled number of an optimizer, what is written there, and what compiled updates need of it."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from tracelr.errors import OptimizerError, explain
+from tracelr.rates import Rates, scaled
+from tracelr.schedule import Schedule
+from tracelr.slots import Slot, resolve, separate
+from tracelr.state import Given, described, restored
+
+
+@final
+class Board:
+    """The slots of `optimizer`, as `given` demands them. Groups that it gets later are taken over by `adopt`."""
+
+    def __init__(self, optimizer: Optimizer, given: Given) -> None:
+        self._optimizer = optimizer
+        self._given = given
+        self._slots: list[Slot] = []
+        self._groups = 0
+        self.adopt()
+
+    @property
+    def device(self) -> torch.device | None:
+        """The device of the scheduled tensors; None if there are none."""
+        return next((slot.cell.device for slot in self._slots if slot.cell is not None), None)
+
+    def outdated(self) -> bool:
+        """Say whether the optimizer's groups are others than those taken over."""
+        return len(self._optimizer.param_groups) != self._groups
+
+    def adopt(self) -> None:
+        """Take over the groups not seen yet. A tensor becomes its group's own: torch shares one among all of them."""
+        groups = self._optimizer.param_groups
+        slots = resolve(self._given, groups, self._groups)
+        separate(groups, self._groups, {slot.name for slot in self._slots + slots})
+        for slot in slots:
+            slot.seated(groups)
+        for group in groups[self._groups :]:
+            group.setdefault("initial_lr", float(group["lr"]))
+        self._arrange([slot for slot in self._slots if slot.group < len(groups)] + slots)
+
+    def _arrange(self, slots: list[Slot]) -> None:
+        self._slots = slots
+        self._groups = len(self._optimizer.param_groups)
+        self._rates = Rates(slots, self.device or torch.device("cpu"))
+        lrs = {slot.group: k for k, slot in enumerate(slots) if slot.key == "lr"}
+        self._lr_slots = [lrs.get(k) for k in range(self._groups)]
+
+    # -- values -----------------------------------------------------------------------------------------------------------
+
+    def lrs(self, count: int) -> list[float]:
+        """Return the rate of each group at step `count`: scheduled, or what it holds."""
+        values, groups = self._rates.at(count), self._optimizer.param_groups[: self._groups]
+        return [float(g["lr"]) if k is None else values[k] for k, g in zip(self._lr_slots, groups, strict=True)]
+
+    def curve(self, steps: Tensor, key: str) -> Tensor:
+        """Return what each group holds under `key` at `steps`: float32 of shape [groups, steps]."""
+        slots = {slot.group: slot for slot in self._slots if slot.key == key}
+        if not slots:
+            allowed = ", ".join(sorted({slot.key for slot in self._slots}))
+            raise OptimizerError(explain("Scheduler.curve(key)", key, allowed, "use a key that has a schedule"))
+        rows = []
+        for k in range(self._groups):
+            slot = slots.get(k) or Slot(k, key, next(iter(slots.values())).schedule)
+            if k in slots:
+                where = steps.to(self.device or steps.device)
+                rows.append(scaled(slot.schedule, [slot.factor], where)[0].detach().cpu())
+            else:
+                rows.append(torch.full(steps.shape, float(slot.get(self._optimizer.param_groups))))
+        return torch.stack(rows)
+
+    def write(self, count: int) -> None:
+        """Write the values at step `count` into the groups."""
+        groups = self._optimizer.param_groups
+        for slot, value in zip(self._slots, self._rates.at(count)):  # noqa: B905  # a keyword costs a tenth of the call
+            group = groups[slot.group]
+            if type(group.get(slot.name)) is float:
+                group[slot.name] = value
+            else:
+                slot.put(groups, value)
+
+    def write_traced(self, step: Tensor) -> None:
+        """Write the values at `step` with tensor ops alone: in a compiled region, or for a count the host does not know."""
+        self._rates.write(step)
+
+    # -- tensors ----------------------------------------------------------------------------------------------------------
+
+    def retie(self, optimizer: Optimizer) -> None:
+        """Put our tensors back into the groups: `load_state_dict` has replaced them by copies of the checkpoint's."""
+        groups = optimizer.param_groups
+        for slot in self._slots:
+            if slot.group < len(groups):
+                loaded = float(slot.get(groups))
+                slot.set(groups, loaded if slot.cell is None else slot.cell.fill_(loaded))
+
+    def make_tensors(self) -> None:
+        """Turn float rates into 0-d float32 tensors on their parameters' device."""
+        if self.outdated():
+            self.adopt()
+        groups = self._optimizer.param_groups
+        for slot in self._slots:
+            if slot.cell is None and slot.key == "lr":
+                parameters = groups[slot.group]["params"]
+                slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
+                slot.set(groups, slot.cell)
+        self._arrange(self._slots)
+
+    def untensored(self) -> list[str]:
+        """Return the keys, other than "lr", whose numbers are Python's."""
+        return sorted({slot.key for slot in self._slots if slot.cell is None and slot.key != "lr"})
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------------
+
+    def described(self) -> dict[str, list[Any]]:
+        """Return the schedule of every key and group as plain types; None where there is none."""
+        return described(self._slots, self._groups)
+
+    def restore(self, written: dict[str, list[Any]]) -> None:
+        """Take the schedules that a checkpoint describes."""
+        self._arrange(restored(written, self._slots, self._optimizer.param_groups))
+
+    def __str__(self) -> str:
+        shown: dict[str, list[Schedule]] = {}
+        for slot in self._slots:
+            shown.setdefault(slot.key, []).append(slot.schedule)
+        return ", ".join(f"{key}={s[0] if all(one is s[0] for one in s) else s}" for key, s in shown.items())
