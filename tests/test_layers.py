@@ -32,6 +32,7 @@ LAYERS = {
     "counter": 4,
     "rates": 6,
     "slots": 5,
+    "scheduled": 4,
     "state": 6,
     "board": 7,
     "scheduler": 8,

@@ -101,20 +101,23 @@ class Board:
                 slot.set(groups, loaded if slot.cell is None else slot.cell.fill_(loaded))
 
     def make_tensors(self) -> None:
-        """Turn float rates into 0-d float32 tensors on their parameters' device."""
+        """Turn scheduled floats into 0-d float32 tensors on their parameters' device."""
         if self.outdated():
             self.adopt()
         groups = self._optimizer.param_groups
         for slot in self._slots:
-            if slot.cell is None and slot.key == "lr":
+            if slot.cell is None:
                 parameters = groups[slot.group]["params"]
                 slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
                 slot.set(groups, slot.cell)
         self._arrange(self._slots)
 
-    def untensored(self) -> list[str]:
-        """Return the keys, other than "lr", whose numbers are Python's."""
-        return sorted({slot.key for slot in self._slots if slot.cell is None and slot.key != "lr"})
+    def cells(self) -> list[dict[str, Tensor]]:
+        """Return the scheduled tensors of each group, by their keys."""
+        slots = [slot for slot in self._slots if slot.cell is not None]
+        return [
+            {slot.key: slot.cell for slot in slots if slot.group == k and slot.cell is not None} for k in range(self._groups)
+        ]
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.optim import LBFGS, SGD, Adam, Optimizer
+from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from torch.optim import optimizer as _torch_optimizer
 
 from tracelr.errors import OptimizerError, Words, explain
+from tracelr.scheduled import Scheduled
 from tracelr.scheduler import Scheduler
 
 # Dynamo traces Adam's `capturable` formula, which divides by the rate: at a rate of exactly 0, where a warm-up starts and a
 # decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight that counts.
 _NOTHING = 1e-30
+
+_REFUSED = {
+    LBFGS: "which evaluates the model inside its update",
+    SparseAdam: "whose sparse gradients Dynamo does not trace",
+    Adafactor: "which compares its rate with a number of the host",
+}
 
 
 @final
@@ -30,8 +38,9 @@ class FusedStep:
         self._compiled = torch.compile(region, fullgraph=True, **options)
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
+        self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
         self._scheduler = scheduler
-        self._lazy = isinstance(optimizer, SGD)
+        self._lazy = True
         self._state: dict[Any, dict[str, Any]] = {}
         optimizer.register_load_state_dict_pre_hook(self._loading)
         optimizer.register_load_state_dict_post_hook(self._loaded)
@@ -48,29 +57,51 @@ class FusedStep:
                 if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _alike(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
-        self._lazy = isinstance(optimizer, SGD)
+        self._lazy = True
 
     def __call__(self) -> None:
         groups = len(self._optimizer.param_groups)
         if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
             given, fix = Words(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
             raise OptimizerError(explain("fused step", given, f"the {self._groups} it was fused with", fix))
-        if self._lazy and _lacks_momentum(self._optimizer):
-            # SGD makes its momentum buffers in its first update: a graph of that update would be a second graph.
+        if any(self._swaps):
+            with self._swapped():
+                self._update()
+        else:
+            self._update()
+
+    def _update(self) -> None:
+        if self._lazy and _lacks_state(self._optimizer):
+            # What makes its state in its first update would need a second graph for the others.
             self._eager()
+            self._lazy = isinstance(self._optimizer, SGD)
             return
         self._lazy = False
         self._compiled()
+
+    @contextmanager
+    def _swapped(self) -> Iterator[None]:
+        # Dynamo runs the optimizer's own look at its groups, untraced: they hold this before the region starts.
+        groups = self._optimizer.param_groups
+        kept = [{key: group[key] for key in swap} for group, swap in zip(groups, self._swaps, strict=True)]
+        try:
+            for group, swap in zip(groups, self._swaps, strict=True):
+                group.update(swap)
+            yield
+        finally:
+            for group, held in zip(groups, kept, strict=True):
+                group.update(held)
 
 
 def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedStep:
     """Compile the update of `optimizer` and `scheduler.step()` into one graph: no breaks, no recompiles, no host value.
 
     The learning rate of every group becomes a tensor, on the device of its parameters, that the graph writes in place.
-    `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
+    So does every other scheduled number. `foreach` and `fused` are not followed: inside the graph the compiler does the
+    fusing. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
 
     Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
-    skip them), for `fused=True` (Dynamo does not trace it), or for LBFGS, which evaluates the model inside its update.
+    skip them), or for LBFGS, SparseAdam and Adafactor, whose updates ask for values on the host.
 
     >>> from tracelr import Cosine, Scheduler
     >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -105,27 +136,31 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
 
 
 def _check(optimizer: Optimizer, scheduler: Scheduler) -> None:
-    if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
-        allowed = "a torch.optim.Optimizer whose step() needs no closure"
-        raise OptimizerError(explain("fuse(optimizer)", optimizer, allowed, "pass one, such as AdamW or SGD"))
+    if not isinstance(optimizer, Optimizer):
+        raise OptimizerError(
+            explain("fuse(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
+        )
+    for kind, why in _REFUSED.items():
+        if isinstance(optimizer, kind):
+            given, allowed = (
+                Words(f"{type(optimizer).__name__}, {why}"),
+                "an optimizer whose update is tensor operations alone",
+            )
+            fix = "call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD"
+            raise OptimizerError(explain("fuse(optimizer)", given, allowed, fix))
     if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
         allowed = "a tracelr.Scheduler that drives this optimizer"
         raise OptimizerError(explain("fuse(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)"))
-    floats = scheduler.untensored()
-    if floats:
-        given, allowed = Words(f"a schedule for the float {floats[0]}"), "schedules for lr, and for what is held in a tensor"
-        fix = "leave that one out, or call optimizer.step() and scheduler.step() yourself"
-        raise OptimizerError(explain("fuse(scheduler)", given, allowed, fix))
-    for group in optimizer.param_groups:
-        if group.get("fused") or (group.get("foreach") and group.get("capturable") is False):
-            allowed = "neither fused=True, which Dynamo does not trace, nor foreach=True without capturable=True"
-            fix = "leave both unset: Inductor fuses the update itself"
-            given = Words(f"{type(optimizer).__name__} with fused={group.get('fused')}, foreach={group.get('foreach')}")
-            raise OptimizerError(explain("fuse(optimizer)", given, allowed, fix))
     hooks = sum(map(len, _hooks(optimizer)))
     if hooks:
         given, fix = Words(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
         raise OptimizerError(explain("fuse(optimizer)", given, "none: a compiled update would skip them", fix))
+
+
+def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
+    """Return what `group` holds while its update is traced, where that is not what it holds."""
+    flags = {key: None for key in ("foreach", "fused") if group.get(key)}
+    return flags | {key: cell.as_subclass(Scheduled) for key, cell in cells.items() if key in ("weight_decay", "momentum")}
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:
@@ -141,10 +176,11 @@ def _hooks(optimizer: Optimizer) -> tuple[dict[int, Any], ...]:
     )
 
 
-def _lacks_momentum(optimizer: Optimizer) -> bool:
-    return any(
-        parameter.grad is not None and optimizer.state[parameter].get("momentum_buffer") is None
-        for group in optimizer.param_groups
-        if group["momentum"]
-        for parameter in group["params"]
-    )
+def _lacks_state(optimizer: Optimizer) -> bool:
+    """Say whether the next update makes state: SGD's momentum, or anything of an optimizer that is not torch's."""
+    if isinstance(optimizer, SGD):
+        groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
+        made = (optimizer.state[p].get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
+        return any(buffer is None for buffer in made)
+    own = not hasattr(optimizer, "_init_group")  # torch's make theirs there, outside of the graph
+    return own and not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)

@@ -182,14 +182,14 @@ class Scheduler(LRScheduler):
     # -- compiled updates -------------------------------------------------------------------------------------------------
 
     def as_tensors(self) -> None:
-        """Turn float rates into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
+        """Turn scheduled floats into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
         self._board.make_tensors()
         self._follow()
         self._board.write(self._counter.read())
 
-    def untensored(self) -> list[str]:
-        """Return the scheduled keys, other than "lr", that hold Python numbers: a compiled update recompiles for these."""
-        return self._board.untensored()
+    def cells(self) -> list[dict[str, Tensor]]:
+        """Return the scheduled tensors of each group, by their keys."""
+        return self._board.cells()
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 

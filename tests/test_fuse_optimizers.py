@@ -1,0 +1,150 @@
+"""Every optimizer of torch.optim in one graph, with schedules for more than the rate, beside the same training uncompiled."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn, optim
+from torch._dynamo.utils import counters
+
+from tracelr import Cosine, Linear, Scheduler, fuse
+from tracelr.errors import OptimizerError
+
+# Both ends at 0: there a formula that divides by the rate gives NaN where a gradient has always been 0.
+RATE = Linear(0.0, 1e-2, 3).then(Cosine(1e-2, 0.0, 30))
+DECAY, MOMENTUM, BETA = Linear(0.0, 0.2, 30), Linear(0.9, 0.7, 30), Linear(0.8, 0.95, 30)
+STEPS = 40
+
+
+class Lion(optim.Optimizer):
+    """A user's own: Chen et al. 2023, written as anyone would."""
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-3, beta: float = 0.9, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "beta": beta, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(p)
+                update = torch.sign(group["beta"] * state["momentum"] + (1 - group["beta"]) * p.grad)
+                if group["weight_decay"] != 0:
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(-group["lr"] * update)
+                state["momentum"].lerp_(p.grad, 1 - group["beta"])
+
+
+CASES: list[tuple[type[optim.Optimizer], dict[str, Any], dict[str, Any]]] = [
+    (optim.SGD, {}, {"weight_decay": DECAY}),
+    (optim.SGD, {"momentum": 0.9}, {"weight_decay": DECAY, "momentum": MOMENTUM}),
+    (optim.SGD, {"momentum": 0.9, "nesterov": True, "foreach": True}, {"momentum": MOMENTUM}),
+    (optim.SGD, {"fused": True}, {"weight_decay": DECAY}),
+    (optim.Adam, {}, {"weight_decay": DECAY, "betas": (BETA, None)}),
+    (optim.Adam, {"maximize": True, "foreach": True}, {"weight_decay": DECAY}),
+    (optim.AdamW, {}, {"weight_decay": DECAY, "betas": (BETA, None)}),
+    (optim.AdamW, {"amsgrad": True, "foreach": True}, {"weight_decay": DECAY}),
+    (optim.AdamW, {"fused": True}, {}),
+    (optim.NAdam, {"decoupled_weight_decay": True}, {"weight_decay": DECAY}),
+    (optim.RAdam, {}, {"weight_decay": DECAY}),
+    (optim.Adamax, {}, {"weight_decay": DECAY}),
+    (optim.RMSprop, {"momentum": 0.9, "centered": True}, {"weight_decay": DECAY, "momentum": MOMENTUM}),
+    (optim.Adagrad, {"fused": True}, {"weight_decay": DECAY}),
+    (optim.Adadelta, {}, {"weight_decay": DECAY}),
+    (optim.ASGD, {}, {"weight_decay": DECAY}),
+    (optim.Rprop, {}, {}),
+    (optim.Muon, {}, {"weight_decay": DECAY, "momentum": MOMENTUM}),
+    (Lion, {}, {"weight_decay": DECAY}),
+]
+# Adam's relatives correct their bias in float32 in a graph, in Python floats outside. Muon orthogonalises in bfloat16, which
+# rounds each of the 40 updates, of a few 1e-3, to 8 bits.
+TOLERANCE = 5e-5
+OF_MUON = 4e-4
+
+
+def weights() -> list[nn.Parameter]:
+    torch.manual_seed(0)
+    return [nn.Parameter(torch.randn(3, 4)) for _ in range(2)]
+
+
+def give_gradients(parameters: list[nn.Parameter], step: int) -> None:
+    draw = torch.Generator().manual_seed(step)
+    for parameter in parameters:
+        parameter.grad = torch.randn(parameter.shape, generator=draw)
+        parameter.grad[:, 0] = 0.0  # a weight that nothing ever moves
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "more"),
+    CASES,
+    ids=[f"{k.__name__}-{'-'.join(o) or 'plain'}-{'-'.join(m) or 'lr'}" for k, o, m in CASES],
+)
+def test_one_graph_and_the_weights_of_eager(kind: Any, options: dict[str, Any], more: dict[str, Any]) -> None:
+    fused, plain = weights(), weights()
+    groups = [{"params": fused[:1]}, {"params": fused[1:]}]
+    optimizers = kind(groups, **options), kind(plain, **{k: v for k, v in options.items() if k not in ("fused", "foreach")})
+    schedulers = [Scheduler(optimizer, lr=RATE, **more) for optimizer in optimizers]
+    counters.clear()
+    update = fuse(optimizers[0], schedulers[0], backend="aot_eager")
+    before = [dict(group) for group in optimizers[0].param_groups]
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for step in range(STEPS):
+            if step == STEPS // 2:  # a checkpoint load in the middle
+                saved = copy.deepcopy((optimizers[0].state_dict(), schedulers[0].state_dict()))
+                optimizers[0].load_state_dict(saved[0])
+                schedulers[0].load_state_dict(saved[1])
+            for parameters in (fused, plain):
+                give_gradients(parameters, step)
+            update()
+            optimizers[1].step()
+            schedulers[1].step()
+    assert counters["stats"]["unique_graphs"] == 1
+    assert sum(counters["graph_break"].values()) == 0
+    for a, b in zip(fused, plain, strict=True):
+        assert torch.isfinite(a).all()
+        assert (a - b).abs().max() < (OF_MUON if kind is optim.Muon else TOLERANCE)
+    for group, held in zip(optimizers[0].param_groups, before, strict=True):
+        assert all(group[key] is held[key] for key in ("lr", "weight_decay", "foreach", "fused") if key in held)
+        assert type(group.get("weight_decay", 0.0)) in (float, int, Tensor)
+        assert float(group["lr"]) == RATE(STEPS).item()
+        for key in {"weight_decay", "momentum"} & more.keys():
+            assert float(group[key]) == more[key](STEPS).item()
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (optim.LBFGS, "LBFGS, which evaluates the model inside its update"),
+        (optim.SparseAdam, "SparseAdam, whose sparse gradients Dynamo does not trace"),
+        (optim.Adafactor, "Adafactor, which compares its rate with a number of the host"),
+    ],
+)
+def test_what_no_graph_can_hold_is_refused(kind: Any, why: str) -> None:
+    optimizer = kind([nn.Parameter(torch.ones(1))])
+    with pytest.raises(OptimizerError) as caught:
+        fuse(optimizer, Scheduler(optimizer, lr=RATE))
+    assert str(caught.value) == (
+        f"fuse(optimizer): given {why}; allowed: an optimizer whose update is tensor operations alone; "
+        "to fix it: call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD."
+    )
+
+
+def test_an_error_in_the_update_leaves_the_groups_as_they_were() -> None:
+    weight = nn.Parameter(torch.ones(2))
+    optimizer = optim.AdamW([weight], foreach=True)
+    scheduler = Scheduler(optimizer, lr=RATE, weight_decay=DECAY)
+
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError("no")
+
+    update = fuse(optimizer, scheduler, backend=refuse)
+    weight.grad = torch.ones(2)
+    with pytest.raises(torch._dynamo.exc.BackendCompilerFailed):
+        update()
+    group = optimizer.param_groups[0]
+    assert group["foreach"] is True
+    assert type(group["weight_decay"]) is Tensor
