@@ -117,6 +117,8 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     """
     _check(optimizer, scheduler)
     scheduler.as_tensors()
+    for tensor in scheduler.tensors():  # CUDA graphs write only to what does not move
+        torch._dynamo.mark_static_address(tensor)
     update: Any = type(optimizer).step
     while hasattr(update, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
         update = update.__wrapped__

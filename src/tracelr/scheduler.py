@@ -103,17 +103,24 @@ class Scheduler(LRScheduler):
         that. `found_inf` is what a gradient scaler found: where it is not 0 the update was skipped, and nothing advances. A
         tensor on a device is not read by the host for either; the scheduled numbers must be tensors then.
         """
-        if torch.compiler.is_compiling() or _on_device(increment) or _on_device(found_inf):
-            if found_inf is not None:
-                kept = (found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf)
-                increment = increment * kept
-            with torch.no_grad():
-                self._board.write_traced(self._counter.tensor.add_(increment))
+        if torch.compiler.is_compiling():
+            self._traced_step(increment, found_inf)
             return
-        if found_inf is not None and float(found_inf):
-            return
+        if found_inf is not None or type(increment) is not int:
+            if _on_device(increment) or _on_device(found_inf):
+                self._traced_step(increment, found_inf)
+                return
+            if found_inf is not None and float(found_inf):
+                return
+            increment = int(increment)
         self._step_count += 1
-        self._go(self._counter.read() + int(increment) if epoch is None else int(epoch))
+        self._go(self._counter.read() + increment if epoch is None else int(epoch))
+
+    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None) -> None:
+        if found_inf is not None:
+            increment = increment * ((found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf))
+        with torch.no_grad():
+            self._board.write_traced(self._counter.tensor.add_(increment))
 
     def _update_lr(self, epoch: int | None = None) -> None:
         self._go(self._counter.read() + 1 if epoch is None else int(epoch))
@@ -190,6 +197,10 @@ class Scheduler(LRScheduler):
     def cells(self) -> list[dict[str, Tensor]]:
         """Return the scheduled tensors of each group, by their keys."""
         return self._board.cells()
+
+    def tensors(self) -> list[Tensor]:
+        """Return every tensor that a compiled `step()` writes: the counter, and the scheduled numbers."""
+        return [self._counter.tensor, *(cell for cells in self.cells() for cell in cells.values())]
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
