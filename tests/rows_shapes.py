@@ -62,22 +62,17 @@ def power_law(start: float, exponent: float, steps: int = 1, shift: int = 0) -> 
 
 
 def noise(seed: int, spread: float, kind: str = "uniform", limit: float = 3.0) -> Exact:
-    """The hash in Python's integers."""
+    """The hash in Python's integers, the quantile by the inverse of the error function."""
     prime, digest = 2**31 - 1, hashlib.sha256(str(seed).encode()).digest()
-    keys = [int.from_bytes(digest[4 * k : 4 * k + 4], "little") for k in range(6)]
+    keys = [int.from_bytes(digest[4 * k : 4 * k + 4], "little") for k in range(4)]
 
     def exact(t: int) -> Any:
-        draws = [t % prime]
-        for k, more in enumerate((0, t % (2**31 - 19), t)):
-            x = draws[-1] + more
-            for key in keys[2 * k : 2 * k + 2]:
-                x = pow(x + key, 5, prime)
-            draws.append(x)
-        u, v = draws[2], draws[3]
+        x = pow(pow(t + keys[0], 5, prime) + keys[1], 5, prime) + t % (2**31 - 19)
+        x = pow(pow(x + keys[2], 5, prime) + keys[3], 5, prime)
         if kind == "uniform":
-            return 1 + mpf(spread) * (2 * u + 1 - prime) / (prime - 1)
-        normal = mp.sqrt(-2 * mp.log(mpf(u + 1) / prime)) * mp.cos(mp.pi * v / prime)
-        return 1 + mpf(spread) * min(max(normal, -mpf(limit)), mpf(limit))
+            return 1 + mpf(spread) * (2 * x + 1 - prime) / (prime - 1)
+        part = mpf(2 * x + 1 - prime) / prime * mp.erf(mpf(limit) / mp.sqrt(2))
+        return 1 + mpf(spread) * mp.sqrt(2) * mp.erfinv(part)
 
     return exact
 

@@ -131,8 +131,18 @@ def test_normal_noise_is_normal(seed: int) -> None:
     for bound in (0.5, 1.0, 2.0, 3.0):
         part = math.erfc(bound / math.sqrt(2))
         assert abs((z.abs() > bound).double().mean() - part) / math.sqrt(part * (1 - part) / COUNT) < FAR, bound
-    cut = draws(seed, "normal", limit=1.0)
-    assert torch.equal(cut, z.clamp(-1, 1))
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.67, 2.0, 4.0])
+def test_normal_noise_keeps_its_limit_and_its_shape(limit: float) -> None:
+    z = draws(42, "normal", limit=limit)
+    assert z.abs().max() <= limit
+    assert (z.abs() > 0.999999 * limit).sum() < 5  # none piles up there
+    inside = math.erf(limit / math.sqrt(2))
+    for part in (0.1, 0.5, 0.9):  # as many of them nearer to 0 as of a normal that is cut off
+        expected = math.erf(part * limit / math.sqrt(2)) / inside
+        got = (z.abs() < part * limit).double().mean()
+        assert abs(got - expected) / math.sqrt(expected * (1 - expected) / COUNT) < FAR, part
 
 
 def test_noise_needs_no_past() -> None:
