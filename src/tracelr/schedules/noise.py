@@ -94,7 +94,7 @@ class Noise(Schedule):
         words = struct.unpack("<8I", hashlib.sha256(str(self.seed).encode()).digest())
         self._keys = [word % _PRIME for word in words[: 2 * _ROUNDS]]
         self._inside, self._outside = math.erf(self.limit / math.sqrt(2)), math.erfc(self.limit / math.sqrt(2))
-        self._near = int(min(_CENTRE / self._inside, 1.0) * _PRIME)
+        self._near = _PRIME if self._inside < _CENTRE else int(_CENTRE / self._inside * _PRIME)
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         mixed = self._mixed(step, self._keys[:_ROUNDS])
@@ -112,7 +112,7 @@ class Noise(Schedule):
     def _normal(self, place: Tensor, A: Arithmetic) -> Wide:
         away = place.abs()
         q = A.mul(A.ratio(away, _PRIME), self._inside)  # the probability between the median and z
-        r = A.sub(_CENTRE**2, A.mul(q, q))
+        r = A.sub(0.180625, A.mul(q, q))
         near = A.mul(A.div(_polynomial(r, _NEAR[0], A), _polynomial(r, _NEAR[1], A)), q)
         # 1/2 - q without a difference: what is left of the draws, in whole numbers, and what lies past the limit.
         tail = A.add(A.ratio(2 * (_HALF - away) + 1, 2 * _PRIME), A.mul(A.ratio(away, _PRIME), self._outside))
@@ -124,4 +124,4 @@ class Noise(Schedule):
 
 def _polynomial(x: Wide, coefficients: Sequence[float], A: Arithmetic) -> Wide:
     first, second, *rest = coefficients
-    return reduce(lambda sum, c: A.add(A.mul(sum, x), c), rest, A.add(A.mul(x, first), second))
+    return reduce(lambda total, c: A.add(A.mul(total, x), c), rest, A.add(A.mul(x, first), second))
