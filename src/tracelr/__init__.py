@@ -31,17 +31,24 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
     from tracelr.schedules.constant import Constant as Constant
     from tracelr.schedules.cosine import Cosine as Cosine
     from tracelr.schedules.cosine_annealing import CosineAnnealing as CosineAnnealing
+    from tracelr.schedules.cosine_power import CosinePower as CosinePower
+    from tracelr.schedules.cosine_waves import CosineWaves as CosineWaves
     from tracelr.schedules.cyclic import Cyclic as Cyclic
     from tracelr.schedules.exponential import Exponential as Exponential
     from tracelr.schedules.interpolate import Interpolate as Interpolate
     from tracelr.schedules.inverse_sqrt import InverseSqrt as InverseSqrt
     from tracelr.schedules.inverse_time import InverseTime as InverseTime
+    from tracelr.schedules.k_decay import KDecay as KDecay
     from tracelr.schedules.linear import Linear as Linear
     from tracelr.schedules.multi_step import MultiStep as MultiStep
+    from tracelr.schedules.noise import Noise as Noise
     from tracelr.schedules.one_cycle import OneCycle as OneCycle
     from tracelr.schedules.piecewise_constant import PiecewiseConstant as PiecewiseConstant
     from tracelr.schedules.polynomial import Polynomial as Polynomial
+    from tracelr.schedules.power_law import PowerLaw as PowerLaw
+    from tracelr.schedules.rex import Rex as Rex
     from tracelr.schedules.step import Step as Step
+    from tracelr.schedules.tanh import Tanh as Tanh
     from tracelr.schedules.warm_restarts import WarmRestarts as WarmRestarts
 
 __version__ = "0.1.0"

@@ -100,6 +100,14 @@ class _Steps(Rule):
 
 
 @final
+class _Offset(Rule):
+    allowed = "an int from -2**53 to 2**53"
+
+    def parse(self, where: str, given: Any) -> int:
+        return integer(where, given, -LAST_STEP, self.allowed)
+
+
+@final
 class _Flag(Rule):
     allowed = "True or False"
 
@@ -178,6 +186,9 @@ Steps: TypeAlias = Annotated[int, _Steps()]
 
 OptionalSteps: TypeAlias = Annotated[int | None, _Steps(optional=True)]
 """`Steps`, or None."""
+
+Offset: TypeAlias = Annotated[int, _Offset()]
+"""A number of steps, from -2**53 to 2**53."""
 
 Growth: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
 """How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""

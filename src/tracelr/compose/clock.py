@@ -9,18 +9,10 @@ from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Child
 from tracelr.errors import ScheduleTypeError, explain
-from tracelr.fields import Steps
+from tracelr.fields import Offset, Steps
 from tracelr.schedule import Schedule
 
 _LARGEST_TERM = 2**26  # the product of two is exact in float64
-
-
-@final
-class _Offset(fields.Rule):
-    allowed = "an int from -2**53 to 2**53"
-
-    def parse(self, where: str, given: Any) -> int:
-        return fields.integer(where, given, -LAST_STEP, self.allowed)
 
 
 @final
@@ -43,7 +35,6 @@ class _Term(fields.Rule):
         return fields.integer(where, given, 1, self.allowed, high=_LARGEST_TERM)
 
 
-Offset: TypeAlias = Annotated[int, _Offset()]
 Hold: TypeAlias = Annotated[int, _Hold()]
 Term: TypeAlias = Annotated[int, _Term()]
 

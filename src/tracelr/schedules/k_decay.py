@@ -1,0 +1,66 @@
+from typing import Annotated, Any, final
+
+import torch
+from torch import Tensor
+
+from tracelr import fields
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.errors import ScheduleError, explain
+from tracelr.fields import Exponent, Scalar, Steps
+from tracelr.schedule import Schedule
+
+
+@final
+class _Power(fields.Rule):
+    allowed = "a finite number above 0, or None for a cosine"
+
+    def parse(self, where: str, given: Any) -> float | None:
+        value = None if given is None else fields.number(where, given, self.allowed)
+        if value is not None and value <= 0:
+            raise ScheduleError(explain(where, given, self.allowed, "pass a number above 0"))
+        return value
+
+
+class KDecay(Schedule):
+    r"""`Cosine`, or with `power` `Polynomial`, on a bent clock, x^k in place of x; then flat.
+
+    .. math:: f(t) = e + (s - e) \cos^2(\tfrac{\pi}{2} x^k) \quad\text{or}\quad f(t) = e + (s - e) (1 - x^k)^p,
+        \quad x = \tfrac{t}{n}, \quad 0 \le t \le n
+
+    with s = `start`, e = `end`, n = `steps`, k = `k` > 0 and p = `power` > 0 (None, the default, is the cosine). With k > 1
+    the curve stays near `start` for longer. Source: Zhang & Li 2020 (arXiv 2004.05909), timm's `k_decay`.
+
+    >>> import torch
+    >>> KDecay(start=1.0, end=0.0, steps=4, k=2.0)(torch.arange(6))
+    tensor([1.0000, 0.9904, 0.8536, 0.4025, 0.0000, 0.0000])
+    >>> KDecay(start=1.0, end=0.0, steps=4, k=2.0, power=1.0)(torch.arange(6))
+    tensor([1.0000, 0.9375, 0.7500, 0.4375, 0.0000, 0.0000])
+    """
+
+    start: Scalar
+    end: Scalar
+    steps: Steps
+    k: Exponent
+    power: Annotated[float | None, _Power()] = None
+
+    def prepare(self) -> None:
+        # Up to here the value is measured from `start`, after it from `end`: nothing cancels.
+        part = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
+        self._turn = int(self.steps * part ** (1.0 / self.k))
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
+        gone = A.power(A.ratio(done.clamp(max=self._turn), self.steps), self.k)
+        rest = self._rest(done, left, A)
+        if self.power is None:
+            drop, rest = A.sin2h(gone), A.sin2h(rest)
+        else:
+            drop, rest = A.power_drop(gone, self.power), A.power(rest, self.power)
+        span = A.sub(self.start, self.end)
+        return A.where(step <= self._turn, A.sub(self.start, A.mul(drop, span)), A.add(A.mul(rest, span), self.end))
+
+    def _rest(self, done: Tensor, left: Tensor, A: Arithmetic) -> Wide:
+        """Return 1 - x**k, by the logarithm of x or of 1 - (1 - x), whichever has lost nothing."""
+        early = A.mul(A.log(A.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
+        late = A.power_drop(A.ratio(torch.minimum(done, left), self.steps), self.k)
+        return A.where(done <= left, A.sub(0.0, A.expm1(early)), late)
