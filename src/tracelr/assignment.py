@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from typing import NamedTuple, TypeAlias, final
 
 from tracelr.schedule import Schedule
 
@@ -12,9 +12,9 @@ class Assignment(NamedTuple):
     """One schedule for one hyper-parameter of some param groups; `Scheduler(optimizer, assignments)` takes a list of them.
 
     `key` is the key of the param group that is set, such as "lr" or "weight_decay". `tags` picks the groups: those whose
-    own "tags" (a name, or a list of names) has one of them; None picks every group. `factor` names a key of the group whose
-    number the value is multiplied by (1 where the group has none), as layer-wise decay and muP need; None multiplies by
-    nothing.
+    own "tags" (a name, or a list of names) has one of them; None picks every group. A None among the tags picks the groups
+    that have no "tags". `factor` names a key of the group whose number the value is multiplied by (1 where the group has
+    none), as layer-wise decay and muP need; None multiplies by nothing.
 
     >>> from tracelr import Cosine
     >>> Assignment("weight_decay", ("decayed",), Cosine(start=0.04, end=0.4, steps=125_000))
@@ -22,6 +22,16 @@ class Assignment(NamedTuple):
     """
 
     key: str
-    tags: tuple[str, ...] | None
+    tags: tuple[str | None, ...] | None
     schedule: Schedule
     factor: str | None = None
+
+    def __str__(self) -> str:
+        groups = "every group"
+        if self.tags is not None:
+            groups = " or ".join("groups without tags" if tag is None else f"groups with {tag!r}" for tag in self.tags)
+        return f"{self.key} of {groups}" + (f", times its {self.factor}" if self.factor else "")
+
+
+Loaded: TypeAlias = Schedule | list[Assignment]
+"""What a file describes: a schedule where there is one rate for everything, or who is driven by what."""

@@ -240,9 +240,9 @@ class Scheduler(LRScheduler):
             fix = 'pass those, or on_change="new" or "checkpoint"'
             raise CheckpointError(explain("Scheduler.load_state_dict", Words(what), allowed, fix))
         if self.on_change == "checkpoint":
-            from tracelr.config import from_dict
+            from tracelr.config import from_dict, single
 
-            self._schedules = [from_dict(w) for w in written]
+            self._schedules = [single(from_dict(w)) for w in written]
             self._shared = len(set(map(str, written))) == 1
             self._arrange()
             return
