@@ -22,7 +22,7 @@ class Dialect(Protocol):
         """Say from its keys alone whether `mapping` is written in this dialect."""
 
     def read(self, mapping: Mapping[Any, Any], where: Place) -> Loaded:
-        """Return the schedule, or the assignments, that `mapping` describes, or raise `ConfigError` naming the key below `where`."""
+        """Return what `mapping` describes, schedule or assignments, or raise `ConfigError` naming the key below `where`."""
 
 
 DIALECTS: tuple[Dialect, ...] = tuple(
