@@ -330,7 +330,7 @@ def test_single_demands_one_schedule(tmp_path, capsys):
 ALL = ", ".join(sorted(KINDS))
 ONE = "allowed: a mapping with one key, the class of a scheduler; to fix it: write its class, and the parameters below that: LinearLR: {...}."
 TAGS = "allowed: a tag, a list of different tags, or [null]; to fix it: write the tags of the groups it is for."
-TWICE = "allowed: one scheduler for each key of a group; to fix it: give them different param_group_tags."
+TWICE = "allowed: one schedule for each key of a group; to fix it: give them different tags."
 KEYS = "allowed: cycle, end_learning_rate, initial_learning_rate, param_group_tags, total_iters"
 
 
@@ -399,4 +399,52 @@ def test_mistakes_in_the_optimizer(optimizer, message):
 def test_mistakes_around_it(trainer, message):
     with pytest.raises(ConfigError) as caught:
         from_dict({"trainer": trainer})
+    assert str(caught.value) == f"mapping: {message}"
+
+
+# -- our own form ----------------------------------------------------------------------------------------------------------
+
+OURS = [
+    Assignment("lr", ("a", None), Sequential([UP, Constant(1.0)], [4]), "adjust_learning_rate"),
+    Assignment("lr", ("b",), UP),
+    Assignment("weight_decay", None, UP),
+]
+
+
+def test_assignments_round_trip(tmp_path):
+    written = {"assignments": [one.to_dict() for one in OURS]}
+    file = tmp_path / "assignments.yaml"
+    file.write_text(yaml.safe_dump(written))
+    assert plain(from_dict(written)) == plain(load(file)) == plain(OURS)
+
+
+def test_what_an_assignment_may_leave_out():
+    given = [{"key": "lr", "schedule": UP.to_dict()}, {"key": "momentum", "tags": "a", "schedule": UP.to_dict()}]
+    assert plain(from_dict({"assignments": given})) == plain(
+        [Assignment("lr", None, UP), Assignment("momentum", ("a",), UP)]
+    )
+
+
+def given(**changes: object) -> dict[str, object]:
+    return {"assignments": [{"key": "lr", "schedule": UP.to_dict()} | changes]}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"assignments": 3}, "assignments: given 3; allowed: a list of assignments, with at least one entry; to fix it: write such a list."),
+        ({"assignments": [3]}, "assignments[0]: given 3; allowed: a mapping with the keys key and schedule; to fix it: write {key: lr, schedule: {...}}."),
+        ({"assignments": [{}], "tags": 3}, "given the key 'tags'; allowed: assignments; to fix it: remove it."),
+        (given(tag="a"), "assignments[0]: given the key 'tag'; allowed: factor, key, schedule, tags; to fix it: rename it to 'tags'."),
+        (given(key=None), "assignments[0].key: given None; allowed: the key of a param group, such as lr; to fix it: add key: lr."),
+        (given(factor=2), "assignments[0].factor: given 2; allowed: the key of a param group, or null; to fix it: leave it out, or name the key."),
+        (given(tags=3), f"assignments[0].tags: given 3; {TAGS}"),
+        (given(schedule=0.1), "assignments[0].schedule: given 0.1; allowed: a schedule; to fix it: write {schedule: <name>, ...}."),
+        (given(schedule={"schedule": "Linear", "start": 0, "end": 1, "steps": 0}), "assignments[0].schedule.steps: Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass a number of steps in this range."),
+        ({"assignments": [{"key": "lr", "schedule": UP.to_dict()}] * 2}, f"assignments[1]: given lr of every group, set at [0] too; {TWICE}"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_our_own_form(mapping, message):
+    with pytest.raises(ConfigError) as caught:
+        from_dict(mapping)
     assert str(caught.value) == f"mapping: {message}"

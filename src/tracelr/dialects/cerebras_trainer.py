@@ -11,7 +11,6 @@ key of the same group are an error. `ScalePerParamLR` around one multiplies by t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Any, NamedTuple
 
 from tracelr.assignment import Assignment, Loaded
@@ -19,6 +18,7 @@ from tracelr.dialects import _values, cerebras
 from tracelr.dialects._cerebras_names import FUNCTION, LENGTH, ROWS
 from tracelr.dialects._parts import Part, chain, follow, initial
 from tracelr.dialects._rows import Row, built, given
+from tracelr.dialects._tags import distinct, tags
 from tracelr.dialects._values import Place, choose, only
 from tracelr.errors import Words
 from tracelr.schedules.constant import Constant
@@ -67,7 +67,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     if not isinstance(listed, list | tuple):
         raise (where / "schedulers").refuse(listed, "a list of schedulers", "write one, such as - LinearLR: {...}")
     found = [_assignment(where / "schedulers" / k, entry) for k, entry in enumerate(listed)]
-    _distinct(where / "schedulers", found)
+    distinct(where / "schedulers", found)
     if not any(one.key == "lr" for one in found):
         found = [*_own(place, optimizer), *found]
     elif isinstance(optimizer.get("learning_rate"), list | tuple | Mapping):
@@ -130,16 +130,16 @@ def _own(where: Place, optimizer: Mapping[Any, Any]) -> list[Assignment]:
 def _assignment(where: Place, entry: object) -> Assignment:
     name, kind, inner = _named(where, entry)
     where /= name
-    tags = _tags(where / _TAGS, inner[_TAGS]) if inner.get(_TAGS) is not None else None
+    chosen = tags(where / _TAGS, inner.get(_TAGS))
     inner = {key: value for key, value in inner.items() if key != _TAGS}
     if kind.what == "ScalePerParam":
         only(where, inner, ["scheduler", _TAGS])
         if "scheduler" not in inner:
             raise where.refuse(Words(f"{name} without scheduler"), "the key scheduler", "add scheduler: <what it scales>")
         return Assignment(
-            kind.key, tags, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, _FACTORS[kind.key]
+            kind.key, chosen, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, _FACTORS[kind.key]
         )
-    return Assignment(kind.key, tags, _curve(where, name, kind, inner).schedule)
+    return Assignment(kind.key, chosen, _curve(where, name, kind, inner).schedule)
 
 
 def _named(where: Place, entry: object) -> tuple[str, Kind, Mapping[Any, Any]]:
@@ -192,18 +192,3 @@ def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Par
         return chain(place, parts)
     at = inner.get("milestones")
     return follow(place, parts, "total_iters", None if at is None else _values.counts(where / "milestones", at))
-
-
-def _tags(where: Place, given: object) -> tuple[str | None, ...]:
-    tags = [given] if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else []
-    if not tags or not all(tag is None or isinstance(tag, str) for tag in tags) or len(set(tags)) != len(tags):
-        raise where.refuse(given, "a tag, a list of different tags, or [null]", "write the tags of the groups it is for")
-    return tuple(tags)
-
-
-def _distinct(where: Place, found: list[Assignment]) -> None:
-    """Raise if two schedulers would set the same key of one group."""
-    for (j, one), (k, other) in combinations(enumerate(found), 2):
-        if one.key == other.key and (one.tags is None or other.tags is None or set(one.tags) & set(other.tags)):
-            given = Words(f"{other}, set at [{j}] too")
-            raise (where / k).refuse(given, "one scheduler for each key of a group", f"give them different {_TAGS}")

@@ -1,4 +1,4 @@
-"""Our own form: exactly what `schedule.to_dict()` writes."""
+"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tracelr.dialects._values import Place, choose, only
+from tracelr.assignment import Assignment, Loaded
+from tracelr.dialects._tags import distinct, tags
+from tracelr.dialects._values import Place, choose, only, sequence
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.schedule import REGISTRY, Schedule
 
@@ -20,11 +22,37 @@ steps: 100000
 
 
 def recognises(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` names a schedule of this library."""
-    return "schedule" in mapping
+    """Say whether `mapping` names a schedule of this library, or holds assignments."""
+    return "schedule" in mapping or "assignments" in mapping
 
 
-def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
+def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
+    """Return the schedule, or the assignments, that `mapping` describes."""
+    if "assignments" not in mapping:
+        return _schedule(mapping, where)
+    only(where, mapping, ["assignments"])
+    where /= "assignments"
+    listed = sequence(where, mapping["assignments"], "a list of assignments")
+    found = [_assignment(entry, where / k) for k, entry in enumerate(listed)]
+    distinct(where, found)
+    return found
+
+
+def _assignment(entry: object, where: Place) -> Assignment:
+    if not isinstance(entry, Mapping):
+        raise where.refuse(entry, "a mapping with the keys key and schedule", "write {key: lr, schedule: {...}}")
+    only(where, entry, Assignment._fields)
+    key, factor = entry.get("key"), entry.get("factor")
+    if not isinstance(key, str) or not key:
+        raise (where / "key").refuse(key, "the key of a param group, such as lr", "add key: lr")
+    if factor is not None and (not isinstance(factor, str) or not factor):
+        raise (where / "factor").refuse(factor, "the key of a param group, or null", "leave it out, or name the key")
+    if not isinstance(entry.get("schedule"), Mapping):
+        raise (where / "schedule").refuse(entry.get("schedule"), "a schedule", "write {schedule: <name>, ...}")
+    return Assignment(key, tags(where / "tags", entry.get("tags")), _schedule(entry["schedule"], where / "schedule"), factor)
+
+
+def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
     if "schedule" not in mapping:
         raise where.refuse(Words("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
@@ -45,7 +73,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
 def _value(where: Place, given: Any) -> Any:
     """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping."""
     if isinstance(given, Mapping):
-        return read(given, where)
+        return _schedule(given, where)
     if isinstance(given, list | tuple):
         return [_value(where / k, item) for k, item in enumerate(given)]
     return given
