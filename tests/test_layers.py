@@ -28,7 +28,7 @@ LAYERS = {
     "schedules": 4,
     "compose": 4,
     "assignment": 4,
-    "units": 2,
+    "units": 3,
     "checkpoint": 4,
     "counter": 4,
     "state": 4,

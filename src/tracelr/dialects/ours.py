@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from tracelr.assignment import Assignment, Loaded
 from tracelr.dialects._tags import distinct, tags
-from tracelr.dialects._values import Place, choose, only, sequence
+from tracelr.dialects._values import Place, choose, in_steps, only, sequence
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.fields import Rule
 from tracelr.schedule import REGISTRY, Schedule
+from tracelr.units import is_time
 
 EXAMPLE = """\
 schedule: Cosine
@@ -62,7 +65,7 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     for field in fields.values():
         if field.default is dataclasses.MISSING and field.name not in mapping:
             raise where.refuse(Words(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
-    values = {key: _value(where / key, mapping[key]) for key in fields if key in mapping}
+    values = {key: _value(where / key, mapping[key], kind._rules[key]) for key in fields if key in mapping}
     try:
         return kind(**values)
     except (ScheduleError, ScheduleTypeError) as error:
@@ -70,10 +73,21 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         raise (where / key[1] if key else where).forward(error) from None
 
 
-def _value(where: Place, given: Any) -> Any:
-    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping."""
+def _value(where: Place, given: Any, rule: Rule) -> Any:
+    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping.
+
+    A time with a unit becomes a number of steps where the rule of the field keeps whole numbers.
+    """
     if isinstance(given, Mapping):
         return _schedule(given, where)
     if isinstance(given, list | tuple):
-        return [_value(where / k, item) for k, item in enumerate(given)]
-    return given
+        return [_value(where / k, item, rule) for k, item in enumerate(given)]
+    return in_steps(where, given) if is_time(given) and _whole(rule) else given
+
+
+def _whole(rule: Rule) -> bool:
+    for probe in (1, [1]):
+        with suppress(ScheduleError, ScheduleTypeError):
+            kept = rule.parse("", probe)
+            return all(isinstance(one, int) for one in (kept if isinstance(kept, tuple) else [kept]))
+    return False
