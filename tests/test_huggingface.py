@@ -96,6 +96,7 @@ NUMBER = "allowed: a finite number within the float32 range; to fix it: write a 
         ({"num_training_steps": 100}, "given num_training_steps and max_steps; allowed: one of them; to fix it: remove one."),
         ({"warmup_steps": 10, "warmup_ratio": 0.1}, "given warmup_steps and warmup_ratio; allowed: one of them; to fix it: remove one."),
         ({"warmup_steps": 2.5}, f"warmup_steps: given 2.5; {COUNT}"),
+        ({"warmup_steps": 10**400}, f"warmup_steps: given {'1' + '0' * 76}...; {COUNT}"),
         ({"warmup_steps": -1}, "warmup_steps: given -1; allowed: a number from 0 to 1; to fix it: write the warm-up's part of all steps."),
         ({"warmup_ratio": 1.5}, "warmup_ratio: given 1.5; allowed: a number from 0 to 1; to fix it: write the warm-up's part of all steps."),
         ({"lr_scheduler_type": "inverse_sqrt", "max_steps": -1, "warmup_ratio": 0.1}, "warmup_ratio: given 0.1; allowed: a ratio only beside num_training_steps or max_steps; to fix it: add one, or write warmup_steps."),

@@ -97,7 +97,7 @@ def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
 def _below_1(given: object) -> bool:
     try:
         return float(given) < 1  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
