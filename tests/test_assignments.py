@@ -60,7 +60,7 @@ def test_a_rate_without_a_schedule_is_left_alone_and_reported() -> None:
 def test_tags_pick_groups() -> None:
     optimizer = adamw({"tags": "a"}, {"tags": ["b", "c"]}, {}, {"tags": []})
     Scheduler(optimizer, [Assignment("lr", ("a", "c"), Constant(1.0)), Assignment("lr", (None,), Constant(2.0))])
-    assert held(optimizer, "lr") == [1.0, 1.0, 2.0, 2.0]
+    assert held(optimizer, "lr") == [1.0, 1.0, 2.0, 0.1]
     assert held(optimizer, "weight_decay") == [0.01] * 4
 
 

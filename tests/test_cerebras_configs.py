@@ -1,4 +1,4 @@
-"""Every learning rate published with the Cerebras Model Zoo, against the textbook formulas."""
+"""Every learning rate and scheduler published with the Cerebras Model Zoo, against the textbook formulas."""
 
 import json
 from collections.abc import Iterable
@@ -11,10 +11,14 @@ import yaml
 from mpmath import mp, mpf
 from row import Exact, cosine, linear, piecewise, sequence
 
-from tracelr import Schedule, Sequential
+from tracelr import Schedule, Sequential, lowering
+from tracelr.assignment import Assignment
 from tracelr.config import from_dict, load
 
-ROWS = json.loads((Path(__file__).parent / "data" / "cerebras_learning_rates.json").read_text())["rows"]
+ROWS, NEWER = (
+    json.loads((Path(__file__).parent / "data" / f"cerebras_{name}.json").read_text())["rows"]
+    for name in ("learning_rates", "schedulers")
+)
 LENGTHS = ("steps", "total_iters", "decay_steps")
 
 
@@ -86,8 +90,45 @@ def test_every_published_setting_has_the_textbook_value_at_every_step(row, tmp_p
     assert load(file).to_dict() == from_dict(params).to_dict()
 
 
-def test_there_are_54_published_settings():
-    assert len(ROWS) == 54
+def older(entry: dict[str, Any]) -> tuple[str, Any, Any]:
+    """The key, the tag, and the setting in the older form, of an entry of the newer one."""
+    ((name, inner),) = entry.items()
+    inner = dict(inner)
+    tag = inner.pop("param_group_tags", None)
+    if name.startswith("Sequential"):
+        return "lr", tag, [older(child)[2] for child in inner["schedulers"]]
+    renamed = {"initial_val": "initial_learning_rate", "end_val": "end_learning_rate"}
+    spec = {renamed.get(key, key): value for key, value in inner.items()} | {"scheduler": name.removesuffix("WD")}
+    return "weight_decay" if name.endswith("WD") else "lr", tag, spec
+
+
+@pytest.mark.parametrize("row", NEWER, ids=names(NEWER))
+def test_every_published_list_of_schedulers_has_the_textbook_value_at_every_step(row, tmp_path):
+    params = {"trainer": {"init": {"optimizer": {"AdamW": {"weight_decay": 0.1}}, "schedulers": row["spec"]}, "fit": {}}}
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump(params))
+    found = load(file)
+    assignments = [Assignment("lr", None, found)] if isinstance(found, Schedule) else found
+    expected = [older(entry) for entry in row["spec"]]
+    assert [(one.key, one.tags, one.factor) for one in assignments] == [
+        (key, None if tag is None else (tag,), None) for key, tag, _ in expected
+    ]
+    for one, (_, _, spec) in zip(assignments, expected, strict=True):
+        exact, changes = whole(spec)
+        assert misses(one.schedule, exact, near(changes)) == []
+
+
+@pytest.mark.parametrize("rows", [ROWS, NEWER], ids=["older", "newer"])
+def test_every_published_setting_traces(rows):
+    place = "learning_rate" if rows is ROWS else "schedulers"
+    for row in rows:
+        found = from_dict({"optimizer": {place: row["spec"]}} if rows is ROWS else {place: row["spec"]})
+        for one in [found] if isinstance(found, Schedule) else [one.schedule for one in found[:3]]:
+            assert lowering.dump(one, "text")
+
+
+def test_there_are_72_published_settings():
+    assert (len(ROWS), len(NEWER)) == (54, 18)
 
 
 def test_a_curve_may_be_longer_than_it_runs():

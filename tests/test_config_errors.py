@@ -15,12 +15,13 @@ FLAG = "true or false; to fix it: write one of them, without quotes."
 FIELD = "a finite number within the float32 range, or a 0-d floating point tensor"
 PLAIN = "allowed: plain YAML; to fix it: correct it there."
 NAMES = (
-    "Constant, Cosine, CosineDecay, Exponential, InverseExponentialTimeDecay, InverseSquareRootDecay, Linear, "
-    "PiecewiseConstant, Polynomial"
+    "Constant, Cosine, CosineAnnealing, CosineAnnealingWarmRestarts, CosineDecay, Cyclic, Exponential, "
+    "InverseExponentialTimeDecay, InverseSquareRootDecay, Linear, MultiStep, Multiplicative, OneCycle, PiecewiseConstant, "
+    "Polynomial, Step"
 )
 KEYS = (
-    "alpha, decay_steps, disable_lr_steps_reset, end_learning_rate, initial_learning_rate, learning_rate, scheduler, steps, "
-    "total_iters"
+    "alpha, cycle, decay_steps, disable_lr_steps_reset, end_learning_rate, initial_learning_rate, learning_rate, "
+    "main_scheduler, scheduler, steps, total_iters"
 )
 LENGTH = "add one of decay_steps, steps, total_iters."
 ENDLESS = (
@@ -212,8 +213,8 @@ def test_a_learning_rate_that_is_none(text, message):
         ),
         (
             "trainer: {init: {schedulers: []}}",
-            "trainer: given the newer form, trainer.init.schedulers; allowed: the older form, optimizer.learning_rate; "
-            "to fix it: write it so; the newer form is not read yet.",
+            "trainer.init: given neither schedulers nor a rate in its optimizer; allowed: a mapping with the key schedulers; "
+            "to fix it: add schedulers.",
         ),
         ("schedule: linear\n", "schedule: given 'linear'; allowed: REGISTRY; to fix it: use 'Linear'."),
         ("schedule: __import__\n", "schedule: given '__import__'; allowed: REGISTRY; to fix it: use one of these."),
@@ -257,6 +258,19 @@ def test_a_mapping_in_no_form_is_shown_the_forms():
         "  learning_rate:\n"
         "  - {scheduler: Linear, initial_learning_rate: 0.0, end_learning_rate: 6.0e-4, steps: 2000}\n"
         "  - {scheduler: CosineDecay, initial_learning_rate: 6.0e-4, end_learning_rate: 6.0e-5, steps: 98000}\n"
+        "\n"
+        "trainer:\n"
+        "  init:\n"
+        "    schedulers:\n"
+        "    - SequentialLR:\n"
+        "        schedulers:\n"
+        "        - LinearLR: {initial_learning_rate: 0.0, end_learning_rate: 6.0e-4, total_iters: 2000}\n"
+        "        - CosineDecayLR: {initial_learning_rate: 6.0e-4, end_learning_rate: 6.0e-5, total_iters: 98000}\n"
+        "\n"
+        "lr_scheduler_type: cosine\n"
+        "learning_rate: 6.0e-4\n"
+        "warmup_steps: 2000\n"
+        "max_steps: 100000\n"
         "\n"
         "schedule: Cosine\n"
         "start: 6.0e-4\n"

@@ -28,6 +28,7 @@ LAYERS = {
     "schedules": 4,
     "compose": 4,
     "assignment": 4,
+    "units": 3,
     "checkpoint": 4,
     "counter": 4,
     "rates": 6,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tracelr import __version__
 from tracelr.errors import TracelrError
+from tracelr.schedule import Schedule
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,17 +72,23 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _dump(args: argparse.Namespace) -> int:
-    from tracelr import config, lowering
+def _schedule(file: Path) -> Schedule:
+    from tracelr import config
 
-    print(lowering.dump(config.load(args.file), args.form).rstrip("\n"))
+    return config.single(config.load(file), str(file))
+
+
+def _dump(args: argparse.Namespace) -> int:
+    from tracelr import lowering
+
+    print(lowering.dump(_schedule(args.file), args.form).rstrip("\n"))
     return 0
 
 
 def _lower(args: argparse.Namespace) -> int:
-    from tracelr import config, lowering
+    from tracelr import lowering
 
-    artifact = lowering.lower(config.load(args.file), args.target)
+    artifact = lowering.lower(_schedule(args.file), args.target)
     if args.output:
         artifact.save(args.output)
     else:
@@ -90,10 +97,10 @@ def _lower(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from tracelr import config, lowering
+    from tracelr import lowering
 
     names = args.target or ["all"]
-    report = lowering.verify(config.load(args.file), None if "all" in names else names)
+    report = lowering.verify(_schedule(args.file), None if "all" in names else names)
     print(report)
     return 0 if report.ok else 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 from tracelr.schedule import Schedule
 
@@ -26,3 +26,23 @@ class Assignment(NamedTuple):
     tags: tuple[str | None, ...] | None
     schedule: Schedule
     factor: str | None = None
+
+    def __str__(self) -> str:
+        groups = "every group"
+        if self.tags is not None:
+            groups = " or ".join("groups without tags" if tag is None else f"groups with {tag!r}" for tag in self.tags)
+        return f"{self.key} of {groups}" + (f", times its {self.factor}" if self.factor else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types; `tracelr.from_dict({"assignments": [...]})` reads a list of them back.
+
+        >>> from tracelr import Constant
+        >>> Assignment("lr", ("a", None), Constant(0.1)).to_dict()
+        {'key': 'lr', 'tags': ['a', None], 'schedule': {'schedule': 'Constant', 'value': 0.1}, 'factor': None}
+        """
+        tags = None if self.tags is None else list(self.tags)
+        return {"key": self.key, "tags": tags, "schedule": self.schedule.to_dict(), "factor": self.factor}
+
+
+Loaded: TypeAlias = Schedule | list[Assignment]
+"""What a file describes: a schedule where there is one rate for everything, or who is driven by what."""

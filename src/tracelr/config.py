@@ -9,15 +9,21 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from tracelr.assignment import Loaded
 from tracelr.dialects import DIALECTS
 from tracelr.dialects._values import Place
 from tracelr.dialects._yaml import read as read
 from tracelr.errors import ConfigError, Words, show
 from tracelr.schedule import Schedule
+from tracelr.units import Units
 
 
-def load(path: str | os.PathLike[str]) -> Schedule:
+def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
+
+    It is one `Schedule` if the file sets one rate for everything, and else a list of `Assignment`: which schedule drives
+    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `single` refuses it.
+    `units` says what the units of lengths are in steps, for a file that writes "5ep" or "3e4tok".
 
     Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message
     names the file and the key.
@@ -31,11 +37,14 @@ def load(path: str | os.PathLike[str]) -> Schedule:
     ...     load(file)
     Linear(start=0.001, end=0.0, steps=10000)
     """
-    return from_dict(read(path), str(path))
+    return from_dict(read(path), str(path), units)
 
 
-def from_dict(mapping: Mapping[str, Any], where: str = "mapping") -> Schedule:
+def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None) -> Loaded:
     """Return the schedule that `mapping` describes: what `schedule.to_dict()` wrote, or a params file already read.
+
+    As `load`, it returns a list of `Assignment` where the mapping does not set one rate for everything, and needs `units`
+    for a length with a unit.
 
     Raises `ConfigError` if it is in none of the forms or does not describe a schedule; `where` names it in the message.
 
@@ -44,7 +53,9 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping") -> Schedule:
     >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
     Constant(value=0.0006)
     """
-    place = Place(where)
+    place = Place(where, units=units)
+    if units is not None and not isinstance(units, Units):
+        raise place.refuse(units, "units=Units(...), or None", "pass tracelr.Units(steps_per_epoch=...)")
     if not isinstance(mapping, Mapping):
         raise place.refuse(mapping, "a mapping", "pass a dict, or write keys and values")
     for dialect in DIALECTS:
@@ -56,3 +67,19 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping") -> Schedule:
     forms = "\n".join(dialect.EXAMPLE for dialect in DIALECTS)
     given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
     raise ConfigError(f"{place.refuse(given, 'one of the forms below', 'write one of them')}\n\n{forms}")
+
+
+def single(found: Loaded, where: str = "mapping") -> Schedule:
+    """Return `found`, what `load` or `from_dict` gave, if it is one schedule for the rate of every group.
+
+    Raises `ConfigError`, which names the assignments, if it is a list of them; `where` names the source in the message.
+
+    >>> single(from_dict({"optimizer": {"learning_rate": 6e-4}}))
+    Constant(value=0.0006)
+    """
+    if isinstance(found, Schedule):
+        return found
+    many = "1 assignment" if len(found) == 1 else f"{len(found)} assignments"
+    given, fix = Words(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
+    listed = "\n".join(f"{one}: {show(one.schedule)}" for one in found)
+    raise ConfigError(f"{Place(where).refuse(given, 'one schedule for the rate of every group', fix)}\n\n{listed}")

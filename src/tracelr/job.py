@@ -48,7 +48,7 @@ class Job:
         Raises `ConfigError`, which names the file, the key and the allowed ones, if it does not describe the job.
         """
         mapping = config.read(path)
-        schedule = config.from_dict(mapping, str(path))
+        schedule = config.single(config.from_dict(mapping, str(path)), str(path))
         place = Place(str(path))
         _known(place, mapping, _DEFAULTS)
         sections = {name: _section(place / name, mapping.get(name, {}), keys) for name, keys in _DEFAULTS.items()}

@@ -139,7 +139,7 @@ def separate(groups: list[Group], start: int, names: set[str]) -> None:
 
 def _tags(group: Mapping[str, Any]) -> Sequence[str | None]:
     tags = group.get("tags")
-    return (tags,) if tags is None or isinstance(tags, str) else tags or (None,)
+    return (tags,) if tags is None or isinstance(tags, str) else tags
 
 
 def _picks(tags: tuple[str | None, ...] | None, group: Mapping[str, Any]) -> bool:

@@ -70,7 +70,7 @@ def first_change(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> s
 
 def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Group]) -> list[Slot]:
     """Return the slots of a checkpoint. One that is the same as now stays: it may hold what nothing plain describes."""
-    from tracelr.config import from_dict
+    from tracelr.config import from_dict, single
 
     now, read = described(slots, len(groups)), dict[str, Schedule]()
     kept = [slot for slot in slots if slot.key in written and written[slot.key][slot.group] == now[slot.key][slot.group]]
@@ -79,7 +79,8 @@ def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Grou
         for k, plain in enumerate(schedules):
             if plain is not None and (k, key) not in same:
                 inner = plain.get("of", plain)
-                schedule = read.setdefault(str(inner), from_dict(inner, f"checkpoint: {key} of group {k}"))
+                where = f"checkpoint: {key} of group {k}"
+                schedule = read.setdefault(str(inner), single(from_dict(inner, where), where))
                 kept.append(Slot(k, key, schedule, plain.get("factor", 1.0)).seated(groups))
     return kept
 

@@ -9,8 +9,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol, cast
 
+from tracelr.assignment import Loaded
 from tracelr.dialects._values import Place
-from tracelr.schedule import Schedule
 
 
 class Dialect(Protocol):
@@ -21,8 +21,8 @@ class Dialect(Protocol):
     def recognises(self, mapping: Mapping[Any, Any]) -> bool:
         """Say from its keys alone whether `mapping` is written in this dialect."""
 
-    def read(self, mapping: Mapping[Any, Any], where: Place) -> Schedule:
-        """Return the schedule that `mapping` describes, or raise `ConfigError` naming the key below `where`."""
+    def read(self, mapping: Mapping[Any, Any], where: Place) -> Loaded:
+        """Return what `mapping` describes, schedule or assignments, or raise `ConfigError` naming the key below `where`."""
 
 
 DIALECTS: tuple[Dialect, ...] = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, DecimalException
 from difflib import get_close_matches
 from typing import Any, TypeVar, final
@@ -12,6 +12,7 @@ from typing import Any, TypeVar, final
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, show
 from tracelr.fields import LARGEST
+from tracelr.units import Units, is_time
 
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 T = TypeVar("T")
@@ -21,7 +22,7 @@ _FINITE = "a finite number within the float32 range"
 @final
 @dataclass(frozen=True)
 class Place:
-    """A key path inside a source, as an error shows it.
+    """A key path inside a source, as an error shows it, and what a unit of time is there.
 
     >>> str(Place("params.yaml") / "optimizer" / "learning_rate" / 1 / "scheduler")
     'params.yaml: optimizer.learning_rate[1].scheduler'
@@ -29,10 +30,11 @@ class Place:
 
     source: str
     path: str = ""
+    units: Units | None = None
 
     def __truediv__(self, key: str | int) -> Place:
         step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
-        return Place(self.source, self.path + step)
+        return replace(self, path=self.path + step)
 
     def __str__(self) -> str:
         return f"{self.source}: {self.path}" if self.path else self.source
@@ -55,11 +57,25 @@ def number(where: Place, given: object) -> float:
 
 
 def count(where: Place, given: object, low: int = 1) -> int:
-    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are whole numbers too."""
+    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are whole numbers too, and "5ep" is a time."""
+    given = in_steps(where, given)
     value = _decimal(given)
     if value is None or not low <= value <= LAST_STEP or value != value.to_integral_value():
         raise where.refuse(given, f"a whole number of steps from {low} to 2**53", "write a number such as 2000 or 1e5")
     return int(value)
+
+
+def in_steps(where: Place, given: object) -> object:
+    """Return `given`, in steps if it is a time with a unit."""
+    if not isinstance(given, str) or not is_time(given):
+        return given
+    if where.units is None:
+        fix = "pass units=Units(...), which says what a unit is in steps"
+        raise where.refuse(given, "a number of steps, or a time whose unit is known", fix)
+    try:
+        return where.units.steps(given)
+    except ScheduleError as error:
+        raise where.forward(error) from None
 
 
 def _decimal(given: object) -> Decimal | None:

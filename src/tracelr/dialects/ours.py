@@ -1,15 +1,20 @@
-"""Our own form: exactly what `schedule.to_dict()` writes."""
+"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from tracelr.dialects._values import Place, choose, only
+from tracelr.assignment import Assignment, Loaded
+from tracelr.dialects._tags import distinct, tags
+from tracelr.dialects._values import Place, choose, in_steps, only, sequence
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.fields import Rule
 from tracelr.schedule import REGISTRY, Schedule
+from tracelr.units import is_time
 
 EXAMPLE = """\
 schedule: Cosine
@@ -20,11 +25,37 @@ steps: 100000
 
 
 def recognises(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` names a schedule of this library."""
-    return "schedule" in mapping
+    """Say whether `mapping` names a schedule of this library, or holds assignments."""
+    return "schedule" in mapping or "assignments" in mapping
 
 
-def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
+def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
+    """Return the schedule, or the assignments, that `mapping` describes."""
+    if "assignments" not in mapping:
+        return _schedule(mapping, where)
+    only(where, mapping, ["assignments"])
+    where /= "assignments"
+    listed = sequence(where, mapping["assignments"], "a list of assignments")
+    found = [_assignment(entry, where / k) for k, entry in enumerate(listed)]
+    distinct(where, found)
+    return found
+
+
+def _assignment(entry: object, where: Place) -> Assignment:
+    if not isinstance(entry, Mapping):
+        raise where.refuse(entry, "a mapping with the keys key and schedule", "write {key: lr, schedule: {...}}")
+    only(where, entry, Assignment._fields)
+    key, factor = entry.get("key"), entry.get("factor")
+    if not isinstance(key, str) or not key:
+        raise (where / "key").refuse(key, "the key of a param group, such as lr", "add key: lr")
+    if factor is not None and (not isinstance(factor, str) or not factor):
+        raise (where / "factor").refuse(factor, "the key of a param group, or null", "leave it out, or name the key")
+    if not isinstance(entry.get("schedule"), Mapping):
+        raise (where / "schedule").refuse(entry.get("schedule"), "a schedule", "write {schedule: <name>, ...}")
+    return Assignment(key, tags(where / "tags", entry.get("tags")), _schedule(entry["schedule"], where / "schedule"), factor)
+
+
+def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
     if "schedule" not in mapping:
         raise where.refuse(Words("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
@@ -34,7 +65,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     for field in fields.values():
         if field.default is dataclasses.MISSING and field.name not in mapping:
             raise where.refuse(Words(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
-    values = {key: _value(where / key, mapping[key]) for key in fields if key in mapping}
+    values = {key: _value(where / key, mapping[key], kind._rules[key]) for key in fields if key in mapping}
     try:
         return kind(**values)
     except (ScheduleError, ScheduleTypeError) as error:
@@ -42,10 +73,21 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         raise (where / key[1] if key else where).forward(error) from None
 
 
-def _value(where: Place, given: Any) -> Any:
-    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping."""
+def _value(where: Place, given: Any, rule: Rule) -> Any:
+    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping.
+
+    A time with a unit becomes a number of steps where the rule of the field keeps whole numbers.
+    """
     if isinstance(given, Mapping):
-        return read(given, where)
+        return _schedule(given, where)
     if isinstance(given, list | tuple):
-        return [_value(where / k, item) for k, item in enumerate(given)]
-    return given
+        return [_value(where / k, item, rule) for k, item in enumerate(given)]
+    return in_steps(where, given) if is_time(given) and _whole(rule) else given
+
+
+def _whole(rule: Rule) -> bool:
+    for probe in (1, [1]):
+        with suppress(ScheduleError, ScheduleTypeError):
+            kept = rule.parse("", probe)
+            return all(isinstance(one, int) for one in (kept if isinstance(kept, tuple) else [kept]))
+    return False
