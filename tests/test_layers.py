@@ -42,6 +42,8 @@ LAYERS = {
     "lr_scheduler": 9,
     "plot": 6,
     "fuse": 9,
+    "exported": 10,
+    "train_step": 11,
     "job": 10,
     "train": 11,
     "__main__": 12,

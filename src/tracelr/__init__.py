@@ -24,6 +24,7 @@ from tracelr.fuse import fuse as fuse
 from tracelr.schedule import REGISTRY
 from tracelr.schedule import Schedule as Schedule
 from tracelr.scheduler import Scheduler as Scheduler
+from tracelr.train_step import TrainStep as TrainStep
 from tracelr.units import Units as Units
 
 if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers want them by name

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FunctionType
 from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from torch.optim import optimizer as _torch_optimizer
 
@@ -27,15 +27,21 @@ _REFUSED = {
 }
 
 
+class _Captured(Exception):  # no error: it ends a step before it is taken
+    pass
+
+
 @final
 class FusedStep:
     """What `fuse` returns: call it after `backward()`, instead of `optimizer.step()` and `scheduler.step()`."""
 
     def __init__(
-        self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[[], None], options: dict[str, Any]
+        self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[..., Any], options: dict[str, Any]
     ) -> None:
-        self._eager = region
-        self._compiled = torch.compile(region, fullgraph=True, **options)
+        # Dynamo keeps its compiled variants, eight at the most, with the code object: every fused pair gets its own.
+        code, cells = region.__code__.replace(), region.__closure__
+        self._eager = FunctionType(code, region.__globals__, region.__name__, None, cells)
+        self._compiled = torch.compile(self._eager, fullgraph=True, **options)
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
         self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
@@ -59,25 +65,45 @@ class FusedStep:
         self._state = {}
         self._lazy = True
 
-    def __call__(self) -> None:
+    def __call__(self, *batch: Any) -> Any:
         groups = len(self._optimizer.param_groups)
         if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
             given, fix = Words(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
             raise OptimizerError(explain("fused step", given, f"the {self._groups} it was fused with", fix))
         if any(self._swaps):
             with self._swapped():
-                self._update()
-        else:
-            self._update()
+                return self._update(*batch)
+        return self._update(*batch)
 
-    def _update(self) -> None:
+    def _update(self, *batch: Any) -> Any:
         if self._lazy and _lacks_state(self._optimizer):
             # What makes its state in its first update would need a second graph for the others.
-            self._eager()
             self._lazy = isinstance(self._optimizer, SGD)
-            return
+            return self._eager(*batch)
         self._lazy = False
-        self._compiled()
+        return self._compiled(*batch)
+
+    def ready(self) -> bool:
+        """Say whether the optimizer's state is all there, so that an update is the graph of every update."""
+        return bool(self._optimizer.state) and not _lacks_state(self._optimizer)
+
+    def capture(self, *batch: Any) -> tuple[fx.GraphModule, list[Any]]:
+        """Return the graph that Dynamo makes of one step, and its inputs, all as they are now: the step is not taken."""
+        found: list[tuple[fx.GraphModule, list[Any]]] = []
+
+        def keep(graph: fx.GraphModule, _: Any) -> Callable[..., Any]:
+            def stop(*inputs: Any) -> Any:
+                found.append((graph, list(inputs)))
+                raise _Captured
+
+            return stop
+
+        region = FunctionType(
+            self._eager.__code__.replace(), self._eager.__globals__, "captured", None, self._eager.__closure__
+        )
+        with self._swapped(), suppress(_Captured):
+            torch.compile(region, fullgraph=True, backend=keep)(*batch)
+        return found[0]
 
     @contextmanager
     def _swapped(self) -> Iterator[None]:
@@ -115,32 +141,42 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
     (3, tensor(0.1464))
     """
-    _check(optimizer, scheduler)
+    update = update_of(optimizer, scheduler, "fuse")
+
+    def fused_step() -> None:
+        update()
+
+    return FusedStep(optimizer, scheduler, fused_step, options)
+
+
+def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable[[], None]:
+    """Return the optimizer's update and the scheduler's step as a function that Dynamo can trace; errors begin with `name`.
+
+    From here on every scheduled number is a tensor.
+    """
+    _check(optimizer, scheduler, name)
     scheduler.as_tensors()
     for tensor in scheduler.tensors():  # CUDA graphs write only to what does not move
         torch._dynamo.mark_static_address(tensor)
-    update: Any = type(optimizer).step
-    while hasattr(update, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
-        update = update.__wrapped__
-
+    step: Any = type(optimizer).step
+    while hasattr(step, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
+        step = step.__wrapped__
     nonzero = [group["lr"] for group in optimizer.param_groups] if isinstance(optimizer, Adam) else []
 
-    def region() -> None:
+    def update() -> None:
         with torch.no_grad():
             for lr in nonzero:
                 lr.copy_(torch.where(lr == 0, _NOTHING, lr))
-            update(optimizer)
+            step(optimizer)
         scheduler.step()
 
-    # Dynamo keeps its compiled variants, eight at the most, with the code object: every fused pair gets its own.
-    own = FunctionType(region.__code__.replace(), region.__globals__, "fused_step", None, region.__closure__)
-    return FusedStep(optimizer, scheduler, own, options)
+    return update
 
 
-def _check(optimizer: Optimizer, scheduler: Scheduler) -> None:
+def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(optimizer, Optimizer):
         raise OptimizerError(
-            explain("fuse(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
+            explain(f"{name}(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
         )
     for kind, why in _REFUSED.items():
         if isinstance(optimizer, kind):
@@ -149,14 +185,14 @@ def _check(optimizer: Optimizer, scheduler: Scheduler) -> None:
                 "an optimizer whose update is tensor operations alone",
             )
             fix = "call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD"
-            raise OptimizerError(explain("fuse(optimizer)", given, allowed, fix))
+            raise OptimizerError(explain(f"{name}(optimizer)", given, allowed, fix))
     if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
         allowed = "a tracelr.Scheduler that drives this optimizer"
-        raise OptimizerError(explain("fuse(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)"))
+        raise OptimizerError(explain(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)"))
     hooks = sum(map(len, _hooks(optimizer)))
     if hooks:
         given, fix = Words(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
-        raise OptimizerError(explain("fuse(optimizer)", given, "none: a compiled update would skip them", fix))
+        raise OptimizerError(explain(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix))
 
 
 def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
