@@ -33,6 +33,7 @@ LAYERS = {
     "state": 4,
     "scheduler": 5,
     "dialects": 5,
+    "from_torch": 5,
     "config": 6,
     "lr_scheduler": 6,
     "plot": 6,
