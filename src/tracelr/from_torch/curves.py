@@ -52,11 +52,9 @@ def _multiplicative(scheduler: Any, rate: float, group: int) -> Schedule:
     """Return the schedule of a MultiplicativeLR. Its factors have a product in closed form only if they are one number."""
     factor = ignores_step(scheduler.lr_lambdas[group])
     if factor is None:
-        given = Words(
-            "factors that depend on the step: the rate is the product of all before it, which is no function of it"
-        )
-        allowed = "the same factor at every step, such as lambda step: 0.95"
-        fix = "write the product as a function of the step, in a LambdaLR, or as one of tracelr's schedules"
+        given = Words("factors that depend on the step")
+        allowed = "one number, such as lambda step: 0.95: the product of all factors so far is no function of the step"
+        fix = "write that product as a function of the step, in a LambdaLR, or as one of tracelr's schedules"
         raise ScheduleError(explain("lr_lambda", given, allowed, fix))
     return Exponential(rate, factor, 1)
 
@@ -99,7 +97,7 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
 def _triangle(scheduler: Any, low: float, high: float) -> Schedule:
     if scheduler._scale_fn_custom is not None:
         fix = "use one of its modes, or multiply tracelr.Cyclic by a schedule of your own"
-        raise ScheduleError(explain("scale_fn", scheduler._scale_fn_custom, "None: a mode instead of a function", fix))
+        raise ScheduleError(explain("scale_fn", Words("a function"), "None: a mode instead of a function", fix))
     total, up = scheduler.total_size, round(scheduler.total_size * scheduler.step_ratio)
     if total != int(total) or up / total != scheduler.step_ratio:
         given = Words(f"{total * scheduler.step_ratio:g} and {total - total * scheduler.step_ratio:g}")

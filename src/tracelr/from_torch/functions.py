@@ -34,7 +34,7 @@ _BRANCH = _stop(
     "write torch.where(step < 10, a, b) for an if, step.clamp(max=10) for min(step, 10)",
 )
 _NUMBER = _stop(
-    "makes a Python number of the step (math, numpy, int, float, round)",
+    "makes a Python number of the step (math, numpy, int, float)",
     "write torch.cos(step) for math.cos(step), and so on",
 )
 _INDEX = _stop(
@@ -59,7 +59,10 @@ def _try(function: Callable[[Any], Any]) -> Any:
     except _Stopped as stopped:
         what, instead = stopped.args
     except Exception as error:
-        what, instead = f"fails on a tensor step ({type(error).__name__}: {error})", "write it with torch's functions"
+        what, instead = (
+            "fails on a tensor step",
+            f"write it with torch's functions; it says: {type(error).__name__}: {error}",
+        )
     raise NotTraceable(explain("lr_lambda", Words(f"a function that {what}"), _ALLOWED, instead))
 
 
