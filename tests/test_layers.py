@@ -38,6 +38,7 @@ LAYERS = {
     "board": 7,
     "scheduler": 8,
     "dialects": 5,
+    "from_torch": 5,
     "config": 6,
     "lr_scheduler": 9,
     "plot": 6,
