@@ -161,6 +161,11 @@ MISTAKES: list[tuple[Callable[[nn.Parameter], object], str]] = [
         "to fix it: build it as Scheduler(optimizer, lr=...).",
     ),
     (
+        lambda w: (lambda o: fuse(o, Scheduler(o, lr=RATE, weight_decay=RATE)))(AdamW([w])),
+        "fuse(scheduler): given a schedule for the float weight_decay; allowed: schedules for lr, and for what is held in a "
+        "tensor; to fix it: leave that one out, or call optimizer.step() and scheduler.step() yourself.",
+    ),
+    (
         lambda w: fused(AdamW([w], fused=True)),
         f"fuse(optimizer): given AdamW with fused=True, foreach=None; allowed: {KERNELS}; "
         "to fix it: leave both unset: Inductor fuses the update itself.",

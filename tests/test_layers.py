@@ -30,15 +30,17 @@ LAYERS = {
     "assignment": 4,
     "checkpoint": 4,
     "counter": 4,
-    "state": 4,
-    "scheduler": 5,
+    "slots": 5,
+    "rates": 6,
+    "state": 6,
+    "scheduler": 7,
     "cerebras": 5,
     "dialects": 6,
     "config": 7,
     "lr_scheduler": 8,
     "weight_decay_scheduler": 9,
     "plot": 6,
-    "fuse": 6,
+    "fuse": 8,
     "job": 9,
     "train": 10,
     "__main__": 11,
@@ -47,7 +49,7 @@ LAYERS = {
 # Imported inside a function, and so allowed against the order: what a method of a low layer offers from a high one.
 LAZY = {
     ("schedule", "compose"),
-    ("scheduler", "config"),
+    ("state", "config"),
     *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant")),
 }
 

@@ -290,9 +290,9 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
         "to fix it: use a checkpoint that is not damaged.",
     ),
     (
-        lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1, "lr": [{}, {}]}),
+        lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1, "schedules": {"lr": [{}, {}]}}),
         CheckpointError,
-        f'{WHERE}["lr"]: given 2 schedules; allowed: one for each of the optimizer\'s 1 param groups; '
+        f'{WHERE}["schedules"]["lr"]: given 2 schedules; allowed: one for each of the optimizer\'s 1 param groups; '
         "to fix it: load it into the optimizer it was written with.",
     ),
 ]
@@ -326,7 +326,7 @@ def test_a_changed_schedule_is_reported_by_name() -> None:
     assert scheduler.get_last_lr() == [0.25]
 
     strict = Scheduler(sgd(), lr=Constant(0.25), on_change="strict")
-    with pytest.raises(CheckpointError, match="given group 0 was trained with"):
+    with pytest.raises(CheckpointError, match="given lr of group 0 was trained with"):
         strict.load_state_dict(state)
 
     theirs = Scheduler(sgd(), lr=Constant(0.25), on_change="checkpoint")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracelr import schedules as schedules
 from tracelr.arithmetic import precision as precision
+from tracelr.assignment import Assignment as Assignment
 from tracelr.compose import Clamp as Clamp
 from tracelr.compose import Loop as Loop
 from tracelr.compose import Product as Product

@@ -11,10 +11,11 @@ from tracelr.schedule import Schedule
 class Assignment(NamedTuple):
     """One schedule for one hyper-parameter of some param groups; `Scheduler(optimizer, assignments)` takes a list of them.
 
-    `key` is the key of the param group that is set, such as "lr" or "weight_decay". `tags` picks the groups: those whose
-    own "tags" (a name, or a list of names) has one of them; None picks every group. `factor` names a key of the group whose
-    number the value is multiplied by (1 where the group has none), as layer-wise decay and muP need; None multiplies by
-    nothing.
+    `key` is the key of the param group that is set: "lr", "weight_decay", or any other that holds a number; "betas[0]" is
+    the first of the numbers under "betas". `tags` picks the groups whose own "tags" (a name, or a list of names) has one of
+    them; None among them picks the groups without tags, and None in their place picks every group. `factor` names a key of
+    the group whose number the value is multiplied by, as layer-wise decay and muP need; a group without it has 1, and so has
+    every group where it is None.
 
     >>> from tracelr import Cosine
     >>> Assignment("weight_decay", ("decayed",), Cosine(start=0.04, end=0.4, steps=125_000))
@@ -22,6 +23,6 @@ class Assignment(NamedTuple):
     """
 
     key: str
-    tags: tuple[str, ...] | None
+    tags: tuple[str | None, ...] | None
     schedule: Schedule
     factor: str | None = None

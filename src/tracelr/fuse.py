@@ -111,6 +111,11 @@ def _check(optimizer: Optimizer, scheduler: Scheduler) -> None:
     if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
         allowed = "a tracelr.Scheduler that drives this optimizer"
         raise OptimizerError(explain("fuse(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)"))
+    floats = scheduler.untensored()
+    if floats:
+        given, allowed = Words(f"a schedule for the float {floats[0]}"), "schedules for lr, and for what is held in a tensor"
+        fix = "leave that one out, or call optimizer.step() and scheduler.step() yourself"
+        raise OptimizerError(explain("fuse(scheduler)", given, allowed, fix))
     for group in optimizer.param_groups:
         if group.get("fused") or (group.get("foreach") and group.get("capturable") is False):
             allowed = "neither fused=True, which Dynamo does not trace, nor foreach=True without capturable=True"

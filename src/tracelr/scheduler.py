@@ -11,29 +11,36 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from tracelr.assignment import Assignment
 from tracelr.counter import Counter
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
+from tracelr.rates import Rates
 from tracelr.schedule import Schedule
-from tracelr.state import per_group, read_state
+from tracelr.slots import Slot, resolve, separate
+from tracelr.state import demanded, described, first_change, pair, read_state, restored
 
-_BLOCK = 256  # eager steps are served from a block evaluated at once: one tensor expression per 256 calls
 _POLICIES = ("new", "checkpoint", "strict")
 
 
 class Scheduler(LRScheduler):
-    """Drive the learning rate of every param group of `optimizer` from schedules of the step.
+    """Drive the learning rate, and any other number, of the param groups of `optimizer` from schedules of the step.
 
-    `lr` is one schedule for all groups, or a list with one for each. The contract is that of torch's own schedulers: call
-    `step()` after every optimizer update; between the calls the groups hold the rate of the **next** update, starting with
-    the value at step 0. The unit is optimizer updates. `step()` is the same call in eager code and in a compiled region.
+    `lr`, `weight_decay` and `momentum` each take one schedule for all groups, or a list with one for each; `betas` a pair of
+    these. `assignments` is what `tracelr.load` returns, a schedule of the learning rate or a list of `Assignment`, which can
+    name any key and pick groups by their tags. A number without a schedule is left alone.
 
-    A float rate stays a float. A tensor rate is written in place: it keeps its identity and its address, also across
+    The contract is that of torch's own schedulers: call `step()` after every optimizer update; between the calls the groups
+    hold the values of the **next** update, starting with those at step 0. The unit is optimizer updates. `step()` is the
+    same call in eager code and in a compiled region.
+
+    A float stays a float. A tensor is written in place: it keeps its identity and its address, also across
     `optimizer.load_state_dict`. `optimizer.step` is not patched, and no host value enters a compiled region.
 
     `on_change` says what happens when a loaded checkpoint was written with other schedules: "new" warns and keeps the ones
     given here, "checkpoint" takes those of the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from 0.
 
-    Raises `OptimizerError` if `optimizer` is none, or if the number of schedules is not the number of its groups.
+    Raises `OptimizerError` if `optimizer` is none, if there is nothing to schedule, if a number gets two schedules, if a
+    group has no number under a key or no group a tag, or if the number of schedules is not the number of groups.
 
     >>> from tracelr import Linear
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
@@ -49,8 +56,12 @@ class Scheduler(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
+        assignments: Schedule | Sequence[Assignment] = (),
         *,
-        lr: Schedule | Sequence[Schedule],
+        lr: Schedule | Sequence[Schedule] | None = None,
+        weight_decay: Schedule | Sequence[Schedule] | None = None,
+        momentum: Schedule | Sequence[Schedule] | None = None,
+        betas: Sequence[Schedule | Sequence[Schedule] | None] | None = None,
         last_epoch: int = -1,
         on_change: Literal["new", "checkpoint", "strict"] = "new",
     ) -> None:
@@ -61,11 +72,10 @@ class Scheduler(LRScheduler):
             raise ScheduleError(explain("Scheduler(on_change)", on_change, ", ".join(_POLICIES), "use one of these"))
         self.optimizer = optimizer
         self.on_change = on_change
-        self._shared = isinstance(lr, Schedule)
-        self._schedules: list[Schedule] = per_group(lr, len(optimizer.param_groups))
-        self._cells: list[Tensor | None] = []
-        self._first, self._rows, self._written = 0, list[list[float]](), -1
-        self._last_lr: list[float] = []  # type: ignore[assignment]  # torch allows tensors here
+        keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
+        self._demands = demanded(assignments, keys)
+        self._slots: list[Slot] = []
+        self._groups = 0
         self._counter = Counter(last_epoch, torch.device("cpu"))
         self._adopt_groups()
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
@@ -98,16 +108,7 @@ class Scheduler(LRScheduler):
 
     def _traced_step(self) -> None:
         with torch.no_grad():
-            step = self._counter.tensor.add_(1)
-            for schedule, cells in self._plan:
-                if not cells:
-                    fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
-                    raise OptimizerError(
-                        explain("Scheduler.step() in a compiled region", Words("a float lr"), "a tensor lr", fix)
-                    )
-                rate = schedule(step)
-                for cell in cells:
-                    cell.copy_(rate)
+            self._rates.write(self._counter.tensor.add_(1))
 
     def _update_lr(self, epoch: int | None = None) -> None:
         count = self._counter.read() + 1 if epoch is None else int(epoch)
@@ -118,94 +119,92 @@ class Scheduler(LRScheduler):
         self._step_count = 0
         self.step()
 
-    # -- the rates --------------------------------------------------------------------------------------------------------
+    # -- the values -------------------------------------------------------------------------------------------------------
 
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at `last_epoch`, each of its group's kind. It changes nothing."""
-        rates = self._rates(self._counter.read())
-        return [v if c is None else torch.full_like(c, v) for v, c in zip(rates, self._cells, strict=True)]
+        rates = self._lrs(self._rates.at(self._counter.read()))
+        held = (group["lr"] for group in self.optimizer.param_groups)
+        return [torch.full_like(h, r) if isinstance(h, Tensor) else r for h, r in zip(held, rates, strict=True)]
 
     _get_closed_form_lr = get_lr
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """Return the rate of each group as floats: what the next update will use."""
-        count = self._counter.read()
-        if count != self._written:  # a compiled region has moved on
-            self._last_lr, self._written = self._rates(count), count
-        return list(self._last_lr)
+        return self._lrs(self._rates.at(self._counter.read()))
 
-    def _rates(self, count: int) -> list[float]:
-        row = max(count, 0) - self._first
-        if not 0 <= row < len(self._rows) or self._fresh:
-            size = 1 if self._fresh else _BLOCK
-            self._first, row = max(count, 0) // size * size, max(count, 0) % size
-            steps = torch.arange(self._first, self._first + size, device=self._counter.tensor.device)
-            with torch.no_grad():
-                values = [schedule(steps).tolist() for schedule, _ in self._plan]
-            self._rows = [[values[n][k] for n in self._which] for k in range(size)]
-        return list(self._rows[row])
+    @property  # type: ignore[override]
+    def _last_lr(self) -> list[float]:
+        return self.get_last_lr()
+
+    @_last_lr.setter
+    def _last_lr(self, _: object) -> None:
+        """Torch's own classes write it; here it follows from the step."""
+
+    def _lrs(self, values: list[float]) -> list[float]:
+        """Return the rate of each group: scheduled, or what it holds."""
+        groups = self.optimizer.param_groups[: self._groups]
+        return [float(g["lr"]) if k is None else values[k] for k, g in zip(self._lr_slots, groups, strict=True)]
 
     def _write(self, count: int) -> None:
         groups = self.optimizer.param_groups
-        if len(groups) != len(self._cells):
+        if len(groups) != self._groups:
             self._adopt_groups()
-        self._last_lr, self._written = self._rates(count), count
-        for group, value in zip(groups, self._last_lr, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(value)
+        for slot, value in zip(self._slots, self._rates.at(count)):  # noqa: B905  # a keyword costs a tenth of the call
+            group = groups[slot.group]
+            if type(group.get(slot.name)) is float:
+                group[slot.name] = value
             else:
-                group["lr"] = value
+                slot.put(groups, value)
 
     # -- the groups -------------------------------------------------------------------------------------------------------
 
     def _adopt_groups(self) -> None:
-        """Take over the groups not seen yet. A tensor rate becomes its group's own: torch shares one among all of them."""
+        """Take over the groups not seen yet. A tensor becomes its group's own: torch shares one among all of them."""
         groups = self.optimizer.param_groups
-        if self._shared:
-            self._schedules += [self._schedules[0]] * (len(groups) - len(self._schedules))
-        elif len(groups) != len(self._schedules):
-            given = Words(f"{len(self._schedules)} schedules")
-            allowed = f"one for each of the optimizer's {len(groups)} param groups"
-            raise OptimizerError(explain("Scheduler(lr)", given, allowed, "pass one schedule, or a list of that length"))
-        taken = [id(cell) for cell in self._cells]
-        for group in groups[len(self._cells) :]:
-            lr = group["lr"]
-            if isinstance(lr, Tensor) and id(lr) in taken:
-                group["lr"] = lr = lr.detach().clone()
-            taken.append(id(lr))
-            group.setdefault("initial_lr", float(lr))
-            self._cells.append(lr if isinstance(lr, Tensor) else None)
+        slots = resolve(self._demands, groups, self._groups)
+        separate(groups, self._groups, {slot.name for slot in self._slots + slots})
+        for slot in slots:
+            slot.seated(groups)
+        for group in groups[self._groups :]:
+            group.setdefault("initial_lr", float(group["lr"]))
+        self._slots += slots
+        self._groups = len(groups)
         self._arrange()
 
     def _arrange(self) -> None:
-        """Move to the rates' device, and list each schedule once, with all the tensors that follow it."""
-        device = next((cell.device for cell in self._cells if cell is not None), self._counter.tensor.device)
+        """Move to the rates' device, and plan the evaluation."""
+        device = next((slot.cell.device for slot in self._slots if slot.cell is not None), self._counter.tensor.device)
         if self._counter.tensor.device != device:
             self._counter = Counter(self._counter.read(), device)
-        distinct = list({id(schedule): schedule for schedule in self._schedules}.values())
-        self._which = [next(k for k, d in enumerate(distinct) if d is s) for s in self._schedules]
-        self._plan = [
-            (d.to(device), [c for c, k in zip(self._cells, self._which, strict=True) if k == n and c is not None])
-            for n, d in enumerate(distinct)
-        ]
-        self._fresh = any(d.has_tensor_fields for d in distinct)
-        self._rows = []
+        self._rates = Rates(self._slots, device)
+        lrs = {slot.group: k for k, slot in enumerate(self._slots) if slot.key == "lr"}
+        self._lr_slots = [lrs.get(k) for k in range(self._groups)]
 
     def _retie(self, optimizer: Optimizer) -> None:
         """Put our tensors back into the groups: `load_state_dict` has replaced them by copies of the checkpoint's."""
-        for group, cell in zip(optimizer.param_groups, self._cells, strict=False):
-            loaded = float(group["lr"])
-            group["lr"] = loaded if cell is None else cell.fill_(loaded)
+        groups = optimizer.param_groups
+        for slot in self._slots:
+            if slot.group < len(groups):
+                loaded = float(slot.get(groups))
+                slot.set(groups, loaded if slot.cell is None else slot.cell.fill_(loaded))
 
     def as_tensors(self) -> None:
         """Turn float rates into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
-        self._adopt_groups()
-        for k, group in enumerate(self.optimizer.param_groups):
-            if self._cells[k] is None:
-                device = group["params"][0].device if group["params"] else None
-                group["lr"] = self._cells[k] = torch.tensor(float(group["lr"]), device=device)
+        if len(self.optimizer.param_groups) != self._groups:
+            self._adopt_groups()
+        groups = self.optimizer.param_groups
+        for slot in self._slots:
+            if slot.cell is None and slot.key == "lr":
+                parameters = groups[slot.group]["params"]
+                slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
+                slot.set(groups, slot.cell)
         self._arrange()
         self._write(self._counter.read())
+
+    def untensored(self) -> list[str]:
+        """Return the scheduled keys, other than "lr", that hold Python numbers: a compiled update would recompile for each."""
+        return sorted({slot.key for slot in self._slots if slot.cell is None and slot.key != "lr"})
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
@@ -216,7 +215,7 @@ class Scheduler(LRScheduler):
             "_step_count": self._step_count,
             "_last_lr": self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
-            "lr": [schedule.to_dict() for schedule in self._schedules],
+            "schedules": described(self._slots, self._groups),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -224,26 +223,21 @@ class Scheduler(LRScheduler):
 
         Raises `CheckpointError`, and changes nothing, if it is not the state of a scheduler.
         """
-        count, written = read_state(state_dict, len(self._schedules))
-        changed = [k for k, (s, w) in enumerate(zip(self._schedules, written, strict=False)) if s.to_dict() != w]
-        if changed:
-            self._changed(changed, written)
+        count, written = read_state(state_dict, self._groups)
+        if written and written != described(self._slots, self._groups):
+            self._changed(written)
         self._step_count = int(state_dict.get("_step_count", count + 1))
         self._counter.write(count)
         self._write(count)
 
-    def _changed(self, groups: list[int], written: list[Any]) -> None:
-        k = groups[0]
-        what = f"group {k} was trained with {written[k]}, and is now given {self._schedules[k].to_dict()}"
+    def _changed(self, written: dict[str, list[Any]]) -> None:
+        what = first_change(written, described(self._slots, self._groups))
         if self.on_change == "strict":
             allowed = "the schedules the checkpoint was written with"
             fix = 'pass those, or on_change="new" or "checkpoint"'
             raise CheckpointError(explain("Scheduler.load_state_dict", Words(what), allowed, fix))
         if self.on_change == "checkpoint":
-            from tracelr.config import from_dict
-
-            self._schedules = [from_dict(w) for w in written]
-            self._shared = len(set(map(str, written))) == 1
+            self._slots = restored(written, self._slots, self.optimizer.param_groups)
             self._arrange()
             return
         warnings.warn(
@@ -251,5 +245,8 @@ class Scheduler(LRScheduler):
         )
 
     def __repr__(self) -> str:
-        shown = self._schedules[0] if self._shared else self._schedules
-        return f"{type(self).__name__}({type(self.optimizer).__name__}, lr={shown}, last_epoch={self.last_epoch})"
+        shown: dict[str, list[Schedule]] = {}
+        for slot in self._slots:
+            shown.setdefault(slot.key, []).append(slot.schedule)
+        parts = (f"{key}={s[0] if all(one is s[0] for one in s) else s}" for key, s in shown.items())
+        return f"{type(self).__name__}({type(self.optimizer).__name__}, {', '.join(parts)}, last_epoch={self.last_epoch})"

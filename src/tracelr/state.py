@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from torch import Tensor
 
-from tracelr.errors import CheckpointError, OptimizerError, Words, explain
+from tracelr.assignment import Assignment
+from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.schedule import Schedule
+from tracelr.slots import Group, Slot
+
+Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 
 
-def read_state(state: object, groups: int) -> tuple[int, list[Any]]:
+def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     """Return the step and the schedules of a scheduler's state, for an optimizer of `groups` param groups."""
     where = "Scheduler.load_state_dict"
     if not isinstance(state, Mapping) or "last_epoch" not in state:
@@ -24,19 +29,94 @@ def read_state(state: object, groups: int) -> tuple[int, list[Any]]:
     if isinstance(count, bool) or not isinstance(count, int) or not -1 <= count < 2**63:
         allowed = "an int from -1 to 2**63 - 1"
         raise CheckpointError(explain(f'{where}["last_epoch"]', count, allowed, "use a checkpoint that is not damaged"))
-    written = state.get("lr", [])
-    if not isinstance(written, list) or (written and len(written) != groups):
-        given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
-        allowed = f"one for each of the optimizer's {groups} param groups"
-        raise CheckpointError(explain(f'{where}["lr"]', given, allowed, "load it into the optimizer it was written with"))
-    return count, written
+    schedules = state.get("schedules", {})
+    if not isinstance(schedules, Mapping):
+        allowed, fix = "a mapping from keys to lists", "use a checkpoint that is not damaged"
+        raise CheckpointError(explain(f'{where}["schedules"]', schedules, allowed, fix))
+    for key, written in schedules.items():
+        if not isinstance(written, list) or len(written) != groups:
+            given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
+            allowed = f"one for each of the optimizer's {groups} param groups"
+            fix = "load it into the optimizer it was written with"
+            raise CheckpointError(explain(f'{where}["schedules"]["{key}"]', given, allowed, fix))
+    return count, dict(schedules)
 
 
-def per_group(lr: object, groups: int) -> list[Schedule]:
-    """Return the schedule of each of `groups` param groups: one for all, or the list of them."""
-    if isinstance(lr, Schedule):
-        return [lr] * groups
-    if isinstance(lr, list | tuple) and lr and all(isinstance(schedule, Schedule) for schedule in lr):
-        return list(lr)
-    fix = "wrap it as Constant(...)" if isinstance(lr, int | float) else "pass lr=<schedule>"
-    raise OptimizerError(explain("Scheduler(lr)", lr, "a schedule, or a list with one for each param group", fix))
+def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
+    """Return the schedule of every key and group as plain types; None where there is none."""
+    found: dict[str, list[Any]] = {}
+    for slot in slots:
+        found.setdefault(slot.key, [None] * groups)[slot.group] = _plain(slot)
+    return found
+
+
+def _plain(slot: Slot) -> dict[str, Any]:
+    try:
+        plain = slot.schedule.to_dict()
+    except (ScheduleError, ScheduleTypeError):  # it holds a function, which nothing plain describes
+        plain = {"schedule": type(slot.schedule).__name__, "fingerprint": slot.schedule.fingerprint()}
+    return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
+
+
+def first_change(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> str:
+    """Return, in words, the first difference of what `described` gave."""
+    for key in sorted({*before, *after}):
+        pairs = zip(before.get(key, repeat(None)), after.get(key, repeat(None)), strict=False)
+        for k, (then, now) in enumerate(pairs):
+            if then != now:
+                return f"{key} of group {k} was trained with {then}, and is now given {now}"
+    return ""
+
+
+def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Group]) -> list[Slot]:
+    """Return the slots of a checkpoint. One that is the same as now stays: it may hold what nothing plain describes."""
+    from tracelr.config import from_dict
+
+    now, read = described(slots, len(groups)), dict[str, Schedule]()
+    kept = [slot for slot in slots if slot.key in written and written[slot.key][slot.group] == now[slot.key][slot.group]]
+    same = {(slot.group, slot.key) for slot in kept}
+    for key, schedules in written.items():
+        for k, plain in enumerate(schedules):
+            if plain is not None and (k, key) not in same:
+                inner = plain.get("of", plain)
+                schedule = read.setdefault(str(inner), from_dict(inner, f"checkpoint: {key} of group {k}"))
+                kept.append(Slot(k, key, schedule, plain.get("factor", 1.0)).seated(groups))
+    return kept
+
+
+def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
+    """Return what a scheduler was given, checked: `keys` maps each key to one schedule for all groups, or to their list."""
+    if isinstance(assignments, Schedule):
+        assignments = [Assignment("lr", None, assignments)]
+    if not isinstance(assignments, list | tuple) or not all(isinstance(one, Assignment) for one in assignments):
+        allowed, fix = "a schedule, or a list of tracelr.Assignment", "pass lr=<schedule>, or what tracelr.load returned"
+        raise OptimizerError(explain("Scheduler(assignments)", assignments, allowed, fix))
+    given: Given = list(assignments)
+    for one in assignments:
+        if not isinstance(one.schedule, Schedule):
+            raise OptimizerError(
+                explain("Assignment.schedule", one.schedule, "a schedule", "pass Constant(...) for a number")
+            )
+    for key, schedules in keys.items():
+        if isinstance(schedules, Schedule):
+            given.append(Assignment(key, None, schedules))
+        elif isinstance(schedules, list | tuple) and schedules and all(isinstance(s, Schedule) for s in schedules):
+            given.append((key, schedules))
+        elif schedules is not None:
+            fix = "wrap it as Constant(...)" if isinstance(schedules, int | float) else f"pass {key}=<schedule>"
+            allowed = "a schedule, or a list with one for each param group"
+            raise OptimizerError(explain(f"Scheduler({key})", schedules, allowed, fix))
+    if not given:
+        allowed, fix = "a schedule for at least one key", "pass lr=<schedule>"
+        raise OptimizerError(explain("Scheduler(optimizer)", Words("nothing to schedule"), allowed, fix))
+    return given
+
+
+def pair(betas: object) -> dict[str, Any]:
+    """Return the schedules of the two numbers under "betas", each under its own key."""
+    if betas is None:
+        return {}
+    if not isinstance(betas, list | tuple) or len(betas) != 2:
+        allowed = "a pair of schedules, of which one may be None"
+        raise OptimizerError(explain("Scheduler(betas)", betas, allowed, "pass betas=(<schedule>, None) for the first"))
+    return {f"betas[{k}]": schedule for k, schedule in enumerate(betas)}

@@ -96,7 +96,8 @@ class Named(Scheduler):
         self.schedule = self._make(self._values)
         owner = self._owner(optimizer if isinstance(optimizer, Optimizer) else None)
         if owner is not None:
-            self._attach(owner)
+            assignment = Assignment(self.key, self.param_group_tags, self.schedule, self.factor)
+            super().__init__(owner, [assignment], last_epoch=self._values.get("last_epoch", -1))
 
     def _make(self, values: dict[str, Any]) -> Schedule:
         """Return the schedule that the curve's parameters describe; they are checked already."""
@@ -105,13 +106,6 @@ class Named(Scheduler):
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
         """Return the optimizer to drive, given the one that was passed."""
         return optimizer
-
-    def _attach(self, optimizer: Optimizer) -> None:
-        if self.key == "lr" and self.param_group_tags is None and self.factor is None:
-            super().__init__(optimizer, lr=self.schedule, last_epoch=self._values.get("last_epoch", -1))
-        else:
-            assignments = [Assignment(self.key, self.param_group_tags, self.schedule, self.factor)]  # type: ignore[arg-type]
-            super().__init__(optimizer, assignments)  # type: ignore[call-arg, misc]
 
     @property
     def runs(self) -> int | None:

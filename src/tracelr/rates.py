@@ -1,0 +1,78 @@
+"""Rates: the values of all slots at a step, each schedule evaluated once however many slots follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import LAST_STEP, arithmetic_for
+from tracelr.errors import OptimizerError, Words, explain
+from tracelr.schedule import Schedule
+from tracelr.slots import Slot
+
+_BLOCK = 256  # eager steps are served from a block evaluated at once: one tensor expression per 256 calls
+
+
+@final
+class Rates:
+    """What every slot is to hold at a step. Eager floats come from blocks, but a schedule with tensor fields is asked anew.
+
+    A factor multiplies the wide number: the product is rounded once, to the same bits in eager code and in a graph.
+    """
+
+    def __init__(self, slots: list[Slot], device: torch.device) -> None:
+        self._device = device
+        self._first, self._rows = 0, list[list[float]]()
+        distinct = {id(slot.schedule): slot.schedule.to(device) for slot in slots}
+        self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
+        columns: list[tuple[int, float]] = []
+        for name, schedule in distinct.items():
+            followers = [slot for slot in slots if slot.schedule is schedule]
+            cells: dict[float, list[Tensor]] = {slot.factor: [] for slot in followers}
+            for slot in followers:
+                cells[slot.factor] += [] if slot.cell is None else [slot.cell]
+            self._plan.append((schedule, cells))
+            columns += [(name, factor) for factor in cells]
+        self._which = [columns.index((id(slot.schedule), slot.factor)) for slot in slots]
+        self._untensored = next((slot.key for slot in slots if slot.cell is None), None)
+        self._size = 1 if any(schedule.has_tensor_fields for schedule in distinct.values()) else _BLOCK
+
+    def at(self, count: int) -> list[float]:
+        """Return the value of each slot at step `count`."""
+        row = max(count, 0) - self._first
+        if not 0 <= row < len(self._rows) or self._size == 1:
+            self._first, row = max(count, 0) // self._size * self._size, max(count, 0) % self._size
+            steps = torch.arange(self._first, self._first + self._size, device=self._device)
+            with torch.no_grad():
+                columns = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]
+            self._rows = [[columns[n][k] for n in self._which] for k in range(self._size)]
+        return self._rows[row]
+
+    def write(self, step: Tensor) -> None:
+        """Write the values at `step` into the cells, inside a compiled region: no host value is read."""
+        if self._untensored is not None:
+            fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
+            given, allowed = Words(f"a float {self._untensored}"), f"a tensor {self._untensored}"
+            raise OptimizerError(explain("Scheduler.step() in a compiled region", given, allowed, fix))
+        for schedule, cells in self._plan:
+            for value, followers in zip(scaled(schedule, cells, step), cells.values(), strict=True):
+                for cell in followers:
+                    cell.copy_(value)
+
+
+def scaled(schedule: Schedule, factors: Iterable[float], step: Tensor) -> list[Tensor]:
+    """Return the schedule times each factor at `step`: evaluated once, each product rounded once.
+
+    >>> from tracelr import Linear
+    >>> scaled(Linear(start=0.0, end=1.0, steps=4), [1.0, 0.5], torch.tensor([1, 2]))
+    [tensor([0.2500, 0.5000]), tensor([0.1250, 0.2500])]
+    """
+    factors = list(factors)
+    if factors == [1.0]:
+        return [schedule(step)]
+    A = arithmetic_for(step.device)
+    value = schedule.wide(step.clamp(0, LAST_STEP), A)
+    return [A.round(value if factor == 1.0 else A.mul(value, factor)) for factor in factors]
