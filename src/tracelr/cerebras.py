@@ -50,7 +50,7 @@ OLDER = {"val": "learning_rate", "learning_rate": "initial_learning_rate", "deca
 
 @final
 class _Rise(Rule):
-    allowed = "a number for which pct_start * total_steps is above 1 and below total_steps (with three_phase, half of both)"
+    allowed = "a number that puts pct_start * total_steps - 1 after step 0, before the last (with three_phase, the middle)"
 
     def parse(self, where: str, given: Any) -> float:
         return fields.number(where, given, self.allowed)
@@ -58,7 +58,7 @@ class _Rise(Rule):
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         last = (fields["total_steps"] - 1) / (2 if fields["three_phase"] else 1)
         if not 0 < value * fields["total_steps"] - 1 < last:
-            raise ScheduleError(explain(where, value, self.allowed, "move the peak into this range"))
+            raise ScheduleError(explain(where, value, self.allowed, "move the peak there"))
 
 
 @final
@@ -66,7 +66,7 @@ class _Functions(Rule):
     allowed = "a function of the step, or a list of them, which are multiplied"
 
     def parse(self, where: str, given: Any) -> tuple[Callable[..., Any], ...]:
-        functions = (given,) if callable(given) else tuple(fields.sequence(where, given, self.allowed))
+        functions = tuple(given) if isinstance(given, list | tuple) else (given,)
         if not functions or not all(map(callable, functions)):
             raise ScheduleTypeError(explain(where, given, self.allowed, "pass one"))
         return functions

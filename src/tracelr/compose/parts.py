@@ -51,8 +51,8 @@ def chained(parts: Sequence[Part]) -> Schedule:
     """
     for part in parts[1:]:
         if not part.schedule.has_tensor_fields and part.schedule(0) == 0:
-            given, allowed = Words(f"{part.schedule}, which is 0 at step 0"), "another first value, which it is divided by"
-            raise ScheduleError(explain(part.where, given, allowed, "put it first: that one is not divided"))
+            given, allowed = Words(f"{part.schedule}, which is 0 at step 0"), "any other value there: it is divided by it"
+            raise ScheduleError(explain(part.where, given, allowed, "put it first: the first one is not divided"))
     # Joined at step 0 to a constant 1: f(t) / f(0), also where f(0) hangs on a tensor.
     relative = [Sequential((lift(1.0), part.schedule), (0,), join="scale") for part in parts[1:]]
     return Product((parts[0].schedule, *relative)) if relative else parts[0].schedule

@@ -83,8 +83,7 @@ class Made(Named):
         if isinstance(child, Schedule):
             return Part(where, child, child.length)
         if child.key != self.key:
-            fix = f"use the name for {self.key}"
-            raise ScheduleTypeError(explain(where, child, f"a scheduler of {self.key}", fix))
+            raise ScheduleTypeError(explain(where, child, f"a scheduler of {self.key}", "use its twin"))
         if child.factor is not None:
             fix = f"put {type(child).__name__} around the whole"
             raise ScheduleTypeError(explain(where, child, "a scheduler that is the same for every group", fix))

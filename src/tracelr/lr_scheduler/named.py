@@ -33,7 +33,7 @@ class _Tags(Rule):
         if not all(tag is None or isinstance(tag, str) for tag in tags):
             raise ScheduleTypeError(explain(where, given, self.allowed, "pass strings, the tags of param groups"))
         if not tags or len(set(tags)) != len(tags):
-            raise ScheduleError(explain(where, given, self.allowed, "name each tag once"))
+            raise ScheduleError(explain(where, given, self.allowed, "name each tag once" if tags else "name one"))
         return tags
 
 
@@ -101,7 +101,11 @@ class Named(Scheduler):
 
     def _make(self, values: dict[str, Any]) -> Schedule:
         """Return the schedule that the curve's parameters describe; they are checked already."""
-        return type(self)._curve(**values)
+        name = type(self).__name__
+        try:
+            return type(self)._curve(**values)
+        except (ScheduleError, ScheduleTypeError) as error:  # of the schedule, in its own words
+            raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from None
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
         """Return the optimizer to drive, given the one that was passed."""
