@@ -71,7 +71,7 @@ if "Lambda" in REGISTRY:
     PEERS.append(
         row(
             "LambdaLR(optimizer, 0.1), with set_value_lambda: [t / 30, 0.95 ** t]",
-            "0.1 * (Lambda(lambda t: t / 30.0) * Lambda(lambda t: 0.95 ** t.double()))",
+            "0.1 * (Lambda(lambda t: t.double() / 30) * Lambda(lambda t: 0.95 ** t.double()))",
             lambda t: 0.1 * 0.1 * (t / 30) * 0.95**t,
             (30, 90),
             1,

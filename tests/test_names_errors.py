@@ -53,7 +53,7 @@ BOUND = "given schedulers that are bound to different optimizers; allowed: one o
 ABOVE = "allowed: a finite number above 0, or a 0-d floating point tensor; to fix it: pass a number in this range."
 ZERO = "given Linear(start=0.0, end=1.0, steps=4), which is 0 at step 0; allowed: any other value there: it is divided by it; to fix it: put it first: the first one is not divided."
 LENGTH = "allowed: a length for every one but the last; to fix it: pass its total_iters, or pass milestones."
-WHOLE = "given the param_group_tags ['a']; allowed: none, or those of the whole; to fix it: pass them to SequentialLR."
+WHOLE = "given param_group_tags=['a']; allowed: those of the whole, or none; to fix it: pass them to SequentialLR."
 FUNCTION = "allowed: a function of the step, or a list of them, which are multiplied; to fix it: pass one."
 
 
@@ -272,6 +272,12 @@ FUNCTION = "allowed: a function of the step, or a list of them, which are multip
             lambda: SequentialLR([ConstantLR(0.1, 5, param_group_tags="a"), ConstantLR(0.2)], param_group_tags="b"),
             ScheduleError,
             f"SequentialLR.schedulers[0]: {WHOLE}",
+        ),
+        (
+            lambda: SequentialLR([ConstantLR(sgd(), 0.1)], param_group_tags=[None]),
+            ScheduleError,
+            "SequentialLR.schedulers[0]: given param_group_tags=None and an optimizer; allowed: those of the whole; "
+            "to fix it: pass the optimizer to the whole alone.",
         ),
         (
             lambda: SequentialLR([ConstantLR(0.1, 5)], None, -2),

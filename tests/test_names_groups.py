@@ -65,6 +65,13 @@ def test_the_whole_has_the_tags_of_its_parts():
     assert held(optimizer) == [0.25, 1.0]
 
 
+def test_bound_parts_have_the_same_tags_in_any_order():
+    optimizer = groups({"tags": "a"}, {"tags": "b"}, {})
+    parts = [LinearLR(optimizer, 0.0, 0.5, 2, param_group_tags=["a", "b"]), ConstantLR(0.5)]
+    SequentialLR(optimizer, parts, param_group_tags=["b", "a"])
+    assert held(optimizer) == [0.0, 0.0, 1.0]
+
+
 def test_the_twin_has_tags_too():
     optimizer = groups({"tags": "a"}, {})
     SequentialWD(optimizer, [ConstantWD(0.25, 2), ConstantWD(0.125)], param_group_tags=[None])

@@ -87,9 +87,12 @@ class Made(Named):
         if child.factor is not None:
             fix = f"put {type(child).__name__} around the whole"
             raise ScheduleTypeError(explain(where, child, "a scheduler that is the same for every group", fix))
-        if child.param_group_tags not in (None, self.param_group_tags):
-            given, allowed = Words(f"the param_group_tags {list(child.param_group_tags)}"), "none, or those of the whole"
-            raise ScheduleError(explain(where, given, allowed, f"pass them to {type(self).__name__}"))
+        bound, tags = "optimizer" in vars(child), child.param_group_tags
+        if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
+            given = Words(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
+            allowed = "those of the whole" + ("" if bound else ", or none")
+            fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
+            raise ScheduleError(explain(where, given, allowed, fix))
         return Part(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
