@@ -31,6 +31,7 @@ from tracelr.units import Units as Units
 if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers want them by name
     from tracelr import lowering as lowering
     from tracelr import lr_scheduler as lr_scheduler
+    from tracelr import weight_decay_scheduler as weight_decay_scheduler
     from tracelr.schedules.constant import Constant as Constant
     from tracelr.schedules.cosine import Cosine as Cosine
     from tracelr.schedules.cosine_annealing import CosineAnnealing as CosineAnnealing
@@ -59,6 +60,6 @@ globals().update(REGISTRY)
 
 
 def __getattr__(name: str) -> object:
-    if name in ("lowering", "lr_scheduler"):  # reachable without an import of their own, loaded when first used
+    if name in ("lowering", "lr_scheduler", "weight_decay_scheduler"):  # reachable without an import, loaded when first used
         return import_module(f"tracelr.{name}")
     raise AttributeError(f"module 'tracelr' has no attribute {name!r}")

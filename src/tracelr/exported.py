@@ -67,7 +67,9 @@ def export(
         return functional_call(graph, dict(zip(held, values[len(inputs) :], strict=True)), values[: len(inputs)])
 
     example = [batch[key].detach().clone() if isinstance(key, int) else state[key].clone() for key in order]
-    program = _Program(make_fx(flat)(*example), state, order)
+    # An operator of the compiler's own, which a process without it cannot load; this is what it computes in eager mode.
+    plain = {torch.ops.prims.fma.default: lambda a, b, c: (a * b) + c} if hasattr(torch.ops.prims, "fma") else {}
+    program = _Program(make_fx(flat, decomposition_table=plain)(*example), state, order)
     return torch.export.export(program, tuple(batch), strict=False)
 
 

@@ -172,6 +172,9 @@ class Increasing(Rule):
 Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]
 """A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph."""
 
+Plain: TypeAlias = Annotated[float, _Scalar(tensors=False)]
+"""A finite number that something is computed from before the call, hence never a tensor."""
+
 Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
 """A `Scalar` above 0."""
 

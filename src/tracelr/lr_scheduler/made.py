@@ -1,0 +1,122 @@
+"""Names made of other names, or of plain schedules: for any key of a param group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeAlias, final
+
+from torch.optim import Optimizer
+
+from tracelr import fields
+from tracelr.compose import parts
+from tracelr.compose.parts import Part
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.fields import Increasing, Rule
+from tracelr.lr_scheduler.named import Named
+from tracelr.schedule import Schedule
+
+
+@final
+class _Child(Rule):
+    allowed = "a scheduler of this family, or a tracelr schedule"
+
+    def parse(self, where: str, given: Any) -> Named | Schedule:
+        if not isinstance(given, Named | Schedule):
+            raise ScheduleTypeError(explain(where, given, self.allowed, "pass one, such as LinearLR(...)"))
+        return given
+
+
+@final
+class _Children(Rule):
+    allowed = "a list of at least one scheduler of this family, or tracelr schedule"
+
+    def parse(self, where: str, given: Any) -> tuple[Named | Schedule, ...]:
+        children = fields.sequence(where, given, self.allowed)
+        if not children:
+            raise ScheduleError(explain(where, given, self.allowed, "pass a scheduler"))
+        return tuple(_Child().parse(f"{where}[{k}]", child) for k, child in enumerate(children))
+
+
+@final
+class _Start(Rule):
+    allowed = "an int, -1 or more"
+
+    def parse(self, where: str, given: Any) -> int:
+        return fields.integer(where, given, -1, self.allowed)
+
+
+Child: TypeAlias = Annotated[Any, _Child()]  # a `Part` when it comes to the curve
+Children: TypeAlias = Annotated[Any, _Children()]
+Switches: TypeAlias = Annotated[Sequence[int], Increasing(between="schedulers")]
+Start: TypeAlias = Annotated[int, _Start()]
+
+
+def in_turn(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Schedule:
+    """Return what `SequentialLR` is."""
+    return parts.in_turn(schedulers, milestones)
+
+
+def chained(schedulers: Children) -> Schedule:
+    """Return what `ChainedLR` is."""
+    return parts.chained(schedulers)
+
+
+def scaled(scheduler: Child) -> Schedule:
+    """Return what `ScalePerParamLR` is, without the factors of the groups."""
+    return scheduler.schedule  # type: ignore[no-any-return]
+
+
+class Made(Named):
+    """Abstract base of the names whose parameters are other schedulers.
+
+    They may be bound, as they have to be in the original: to one optimizer, which is the default of the whole.
+    """
+
+    def _make(self, values: dict[str, Any]) -> Schedule:
+        where = f"{type(self).__name__}.scheduler"
+        if "scheduler" in values:
+            return super()._make(values | {"scheduler": self._part(where, values["scheduler"])})
+        children = [self._part(f"{where}s[{k}]", child) for k, child in enumerate(values["schedulers"])]
+        return super()._make(values | {"schedulers": children})
+
+    def _part(self, where: str, child: Named | Schedule) -> Part:
+        if isinstance(child, Schedule):
+            return Part(where, child, child.length)
+        if child.key != self.key:
+            raise ScheduleTypeError(explain(where, child, f"a scheduler of {self.key}", "use its twin"))
+        if child.factor is not None:
+            fix = f"put {type(child).__name__} around the whole"
+            raise ScheduleTypeError(explain(where, child, "a scheduler that is the same for every group", fix))
+        bound, tags = "optimizer" in vars(child), child.param_group_tags
+        if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
+            given = Words(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
+            allowed = "those of the whole" + ("" if bound else ", or none")
+            fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
+            raise ScheduleError(explain(where, given, allowed, fix))
+        return Part(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
+
+    def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
+        children = self._values["schedulers"] if "schedulers" in self._values else [self._values["scheduler"]]
+        owners = [vars(child)["optimizer"] for child in children if isinstance(child, Named) and "optimizer" in vars(child)]
+        found = [optimizer] if optimizer is not None else owners[:1]
+        if any(owner is not found[0] for owner in owners):
+            given, fix = Words("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
+            raise OptimizerError(explain(type(self).__name__, given, "one optimizer for the whole", fix))
+        return found[0] if found else None
+
+
+class Lambda(Named):
+    """Base of `LambdaLR`: a function is passed, or a class of one's own overrides `set_value_lambda`."""
+
+    def set_value_lambda(self) -> Sequence[Callable[..., Any]]:
+        """Return the functions that the initial value is multiplied by."""
+        return self._values["val_lambda"] or ()
+
+    def _make(self, values: dict[str, Any]) -> Schedule:
+        own = type(self).set_value_lambda is not Lambda.set_value_lambda
+        if own == (values["val_lambda"] is not None):
+            word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")
+            given = Words(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
+            fix = f"pass {word}, or derive a class that overrides set_value_lambda"
+            raise ScheduleTypeError(explain(type(self).__name__, given, "one of them", fix))
+        return super()._make(values | {"val_lambda": self.set_value_lambda()})

@@ -1,0 +1,122 @@
+"""The schedulers of `tracelr.lr_scheduler` for the weight decay: the same curves, under `...WD` names.
+
+Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` and `max_val` where the learning rate's are
+`learning_rate`, `learning_rates`, `initial_learning_rate`, `end_learning_rate`, `base_lr` and `max_lr`. Every name takes
+`param_group_tags`; the words of older releases are not understood, since those had no such schedulers.
+
+>>> import torch
+>>> groups = [{"params": [torch.nn.Parameter(torch.zeros(3))]}]
+>>> optimizer = torch.optim.AdamW(groups)
+>>> scheduler = LinearWD(optimizer, initial_val=0.0, end_val=0.1, total_iters=4)
+>>> optimizer.step(); scheduler.step()
+>>> optimizer.param_groups[0]["weight_decay"]
+0.02500000037252903
+"""
+
+from typing import final
+
+from tracelr.cerebras import CURVES
+from tracelr.lr_scheduler.made import Lambda, Made, chained, in_turn, scaled
+from tracelr.lr_scheduler.named import Named
+
+
+class _Decay(Named):
+    """Abstract base of the names that drive the weight decay."""
+
+    key = "weight_decay"
+
+
+@final
+class ConstantWD(_Decay, curve=CURVES["Constant"]):
+    """`ConstantLR` for the weight decay."""
+
+
+@final
+class PolynomialWD(_Decay, curve=CURVES["Polynomial"]):
+    """`PolynomialLR` for the weight decay."""
+
+
+@final
+class LinearWD(_Decay, curve=CURVES["Linear"]):
+    """`LinearLR` for the weight decay."""
+
+
+@final
+class ExponentialWD(_Decay, curve=CURVES["Exponential"]):
+    """`ExponentialLR` for the weight decay."""
+
+
+@final
+class InverseExponentialTimeDecayWD(_Decay, curve=CURVES["InverseExponentialTimeDecay"]):
+    """`InverseExponentialTimeDecayLR` for the weight decay."""
+
+
+@final
+class InverseSquareRootDecayWD(_Decay, curve=CURVES["InverseSquareRootDecay"]):
+    """`InverseSquareRootDecayLR` for the weight decay."""
+
+
+@final
+class CosineDecayWD(_Decay, curve=CURVES["CosineDecay"]):
+    """`CosineDecayLR` for the weight decay."""
+
+
+@final
+class PiecewiseConstantWD(_Decay, curve=CURVES["PiecewiseConstant"]):
+    """`PiecewiseConstantLR` for the weight decay."""
+
+
+@final
+class MultiStepWD(_Decay, curve=CURVES["MultiStep"]):
+    """`MultiStepLR` for the weight decay."""
+
+
+@final
+class StepWD(_Decay, curve=CURVES["Step"]):
+    """`StepLR` for the weight decay."""
+
+
+@final
+class CosineAnnealingWD(_Decay, curve=CURVES["CosineAnnealing"]):
+    """`CosineAnnealingLR` for the weight decay."""
+
+
+@final
+class CosineAnnealingWarmRestartsWD(_Decay, curve=CURVES["CosineAnnealingWarmRestarts"]):
+    """`CosineAnnealingWarmRestarts` for the weight decay."""
+
+
+@final
+class MultiplicativeWD(_Decay, curve=CURVES["Multiplicative"]):
+    """`MultiplicativeLR` for the weight decay."""
+
+
+@final
+class CyclicWD(_Decay, curve=CURVES["Cyclic"]):
+    """`CyclicLR` for the weight decay."""
+
+
+@final
+class OneCycleWD(_Decay, curve=CURVES["OneCycle"]):
+    """`OneCycleLR` for the weight decay."""
+
+
+@final
+class SequentialWD(Made, _Decay, curve=in_turn):
+    """`SequentialLR` for the weight decay: of `...WD` schedulers, or tracelr schedules."""
+
+
+@final
+class ChainedWD(Made, _Decay, curve=chained):
+    """`ChainedLR` for the weight decay: of `...WD` schedulers, or tracelr schedules."""
+
+
+@final
+class ScalePerParamWD(Made, _Decay, curve=scaled):
+    """`ScalePerParamLR` for the weight decay: times the `adjust_val` of each param group."""
+
+    factor = "adjust_val"
+
+
+class LambdaWD(Lambda, _Decay, curve=CURVES["Lambda"]):  # not final, as `LambdaLR`
+    """`LambdaLR` for the weight decay, with `val_lambda` for its `lr_lambda`."""

@@ -1,0 +1,203 @@
+"""The names that are made of others: one after another, multiplied, times a function."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+import tracelr
+from tracelr import lr_scheduler, weight_decay_scheduler
+from tracelr.lr_scheduler import (
+    ChainedLR,
+    ConstantLR,
+    CosineDecayLR,
+    InverseSquareRootDecayLR,
+    LinearLR,
+    OneCycleLR,
+    ScalePerParamLR,
+    SequentialLR,
+    StepLR,
+)
+from tracelr.schedule import REGISTRY
+from tracelr.weight_decay_scheduler import ChainedWD, ConstantWD, LinearWD, SequentialWD
+
+T = torch.arange(12)
+needs_lambda = pytest.mark.skipif("Lambda" not in REGISTRY, reason="tracelr.Lambda is not here yet")
+
+
+def sgd(lr: float = 1.0) -> torch.optim.SGD:
+    return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=lr, weight_decay=0.5)
+
+
+# -- one after another ----------------------------------------------------------------------------------------------------
+
+
+def test_children_may_be_names_or_schedules_bound_or_not():
+    optimizer = sgd()
+    expected = tracelr.Sequential([tracelr.Linear(0.0, 1.0, 4), tracelr.Cosine(1.0, 0.5, 6)], [4]).to_dict()
+    for whole in (
+        SequentialLR([LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)], [4]),
+        SequentialLR([LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)]),
+        SequentialLR([tracelr.Linear(0.0, 1.0, 4), tracelr.Cosine(1.0, 0.5, 6)]),
+        SequentialLR(optimizer, [LinearLR(0.0, 1.0, 4), tracelr.Cosine(1.0, 0.5, 6)], milestones=[4]),
+        SequentialLR(optimizer, [LinearLR(optimizer, 0.0, 1.0, 4), CosineDecayLR(optimizer, 1.0, 0.5, 6)], [4]),
+        SequentialLR(schedulers=[LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)]).bind(optimizer),
+    ):
+        assert whole.schedule.to_dict() == expected
+    assert optimizer.param_groups[0]["lr"] == 0.0
+
+
+def test_a_length_is_total_iters_or_the_curves_own():
+    assert [
+        ConstantLR(1.0, total_iters=5).runs,
+        ConstantLR(1.0).runs,
+        lr_scheduler.Constant(1.0, decay_steps=5).runs,
+        LinearLR(0.0, 1.0, 4).runs,
+        OneCycleLR(0.1, 1.0, total_steps=10).runs,
+        InverseSquareRootDecayLR(1.0).runs,
+        lr_scheduler.PiecewiseConstantLR([1.0, 2.0], [7]).runs,
+        SequentialLR([LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)]).runs,
+    ] == [5, None, 5, 4, 10, None, 7, 10]
+
+
+def test_a_milestone_need_not_be_a_length():
+    whole = SequentialLR([ConstantLR(1.0), LinearLR(0.5, 0.0, 4)], [3]).schedule
+    assert whole(T).tolist() == [1, 1, 1, 0.5, 0.375, 0.25, 0.125, 0, 0, 0, 0, 0]
+
+
+def test_a_child_with_disable_lr_steps_reset_sees_the_global_step():
+    whole = SequentialLR([ConstantLR(1.0, 2), LinearLR(1.0, 0.0, 4, disable_lr_steps_reset=True)]).schedule
+    assert whole(T[:6]).tolist() == [1, 1, 0.5, 0.25, 0, 0]
+    assert SequentialLR([ConstantLR(1.0, 2), LinearLR(1.0, 0.0, 4)]).schedule(T[:6]).tolist() == [1, 1, 1, 0.75, 0.5, 0.25]
+
+
+def test_a_sequence_goes_into_a_sequence():
+    inner = SequentialLR([LinearLR(0.0, 1.0, 2), ConstantLR(1.0, 2)])
+    outer = SequentialLR([inner, LinearLR(1.0, 0.0, 4)], [4]).schedule
+    assert outer(T[:10]).tolist() == [0, 0.5, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0]
+
+
+def test_last_epoch_is_where_it_starts():
+    optimizer = sgd()
+    scheduler = SequentialLR(optimizer, [LinearLR(0.0, 1.0, 4), ConstantLR(1.0)], None, 1)
+    assert scheduler.last_epoch == 2
+    assert scheduler.get_last_lr() == [0.5]
+
+
+def test_children_without_an_optimizer_leave_it_to_the_whole():
+    assert "optimizer" not in vars(SequentialLR([LinearLR(0.0, 1.0, 4), tracelr.Constant(1.0)]))
+
+
+# -- multiplied -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_is_what_each_has_become_of_its_start():
+    chain = ChainedLR([LinearLR(0.0, 1.0, 4), StepLR(0.1, step_size=2, gamma=0.5), ConstantLR(7.0)]).schedule
+    assert chain(T[:6]).tolist() == [0.0, 0.25, 0.25, 0.375, 0.25, 0.25]
+    product = tracelr.Linear(0.0, 1.0, 4) * tracelr.Step(1.0, 0.5, 2)
+    assert torch.equal(chain(T), product(T))
+    assert torch.equal(ChainedWD([LinearWD(0.0, 1.0, 4), tracelr.Step(3.0, 0.5, 2)]).schedule(T), product(T))
+
+
+def test_a_chain_does_not_depend_on_a_parameter_called_initial():
+    chain = ChainedLR([ConstantLR(1.0), InverseSquareRootDecayLR(1.0, 1.0, 4)]).schedule
+    assert chain(torch.tensor([0, 16])).tolist() == [1.0, 0.5]
+
+
+def test_a_chain_follows_a_tensor():
+    peak = nn.Parameter(torch.tensor(2.0))
+    chain = ChainedLR([ConstantLR(1.0), LinearLR(peak, 1.0, 2)]).schedule
+    assert chain(T[:3]).tolist() == [1.0, 0.75, 0.5]
+    with torch.no_grad():
+        peak.fill_(4.0)
+    assert chain(T[:3]).tolist() == [1.0, 0.625, 0.25]
+
+
+def test_a_chain_of_bound_ones_is_bound_to_their_optimizer():
+    optimizer = sgd()
+    chain = ChainedLR([LinearLR(optimizer, 1.0, 0.5, 4), StepLR(optimizer, 0.1, 2, 0.5)])
+    for expected in (1.0, 0.875, 0.375, 0.3125, 0.125):
+        assert optimizer.param_groups[0]["lr"] == expected
+        optimizer.step()
+        chain.step()
+
+
+def test_a_chain_of_one_is_that_one():
+    assert ChainedLR([LinearLR(0.0, 1.0, 4)]).schedule.to_dict() == tracelr.Linear(0.0, 1.0, 4).to_dict()
+
+
+# -- in common ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_twins_are_made_of_twins():
+    optimizer = sgd()
+    scheduler = SequentialWD(optimizer, [LinearWD(0.0, 1.0, 4), ConstantWD(1.0)])
+    scheduler.step()
+    assert optimizer.param_groups[0]["weight_decay"] == 0.25
+    assert optimizer.param_groups[0]["lr"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        SequentialLR([LinearLR(0.0, 1.0, 4), tracelr.Constant(1.0)]),
+        ChainedLR([LinearLR(0.0, 1.0, 4), tracelr.Constant(1.0)]),
+        ScalePerParamLR(LinearLR(0.0, 1.0, 4)),
+        ScalePerParamLR(tracelr.Linear(0.0, 1.0, 4)),
+    ],
+    ids=lambda whole: type(whole).__name__,
+)
+def test_a_whole_pickles_and_binds(whole):
+    twin = pickle.loads(pickle.dumps(whole))
+    assert twin.schedule.to_dict() == whole.schedule.to_dict()
+    assert twin.bind(sgd()).get_last_lr() == [0.0]
+
+
+# -- times a function -----------------------------------------------------------------------------------------------------
+
+
+def halves(step: torch.Tensor) -> torch.Tensor:
+    return 0.5 ** step.double()
+
+
+def thirds(step: torch.Tensor) -> torch.Tensor:
+    return step.double() / 3.0
+
+
+class Derived(lr_scheduler.LambdaLR):
+    def set_value_lambda(self):
+        return [halves, thirds]
+
+
+class DerivedDecay(weight_decay_scheduler.LambdaWD):
+    def set_value_lambda(self):
+        return [halves, thirds]
+
+
+@needs_lambda
+def test_a_function_is_passed_or_a_class_derived():
+    expected = [0.3 * 0.5**t * t / 3 for t in range(12)]
+    for made in (
+        lr_scheduler.LambdaLR(0.3, [halves, thirds]),
+        lr_scheduler.LambdaLR(sgd(), 0.3, [halves, thirds]),
+        Derived(0.3),
+        Derived(sgd(), initial_learning_rate=0.3),
+        Derived(0.3).bind(sgd()),
+        weight_decay_scheduler.LambdaWD(initial_val=0.3, val_lambda=(halves, thirds)),
+        DerivedDecay(sgd(), 0.3),
+    ):
+        assert made.schedule(T).tolist() == pytest.approx(expected, rel=1e-7)
+    assert lr_scheduler.LambdaLR(0.3, halves).schedule(T).tolist() == pytest.approx([0.3 * 0.5**t for t in range(12)])
+
+
+@needs_lambda
+def test_a_derived_one_drives_its_optimizer():
+    optimizer = sgd()
+    scheduler = Derived(optimizer, 0.3)
+    for step in range(5):
+        assert optimizer.param_groups[0]["lr"] == scheduler.schedule(step).item()
+        optimizer.step()
+        scheduler.step()
