@@ -95,7 +95,7 @@ class _Source:
             self.dialect.about_array.replace("@", self.name),
             counts,
             f"Made from {', '.join(made_from(self.graph)) or self.graph.title}.",
-            "The bits are those of torch, fused multiply-add or not; only flags that drop IEEE 754 (-ffast-math) give them up.",
+            "The bits are those of torch, whether or not products may be fused; -ffast-math and its like give them up.",
         ]
 
     def _lines(self, node: fx.Node) -> list[str]:

@@ -36,12 +36,14 @@ _MACROS = """
 """
 _TAKEN = frozenset(f"{_KEYWORDS} {_LIBRARY} {_MACROS} step out n i k a b x r".split())
 _LIBRARY_FORM = re.compile(r"(\w+?)(?:f|l|f\d+x?)")  # sinf, sinl, sinf32x
-_FOREIGN = re.compile(r"v|v_.*|tracelr_run.*|.*__.*|.*_t|(?:M|FP|HUGE|INT|UINT|MATH)_.*|U?INT\d+_.*|.*_(?:MAX|MIN|WIDTH)|E[0-9A-Z].*")
+_FOREIGN = re.compile(
+    r"v|v_.*|tracelr_run.*|.*__.*|.*_t|(?:M|FP|HUGE|INT|UINT|MATH)_.*|U?INT\d+_.*|.*_(?:MAX|MIN|WIDTH)|E[0-9A-Z].*"
+)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def identifier(name: str, also: str = "") -> str:
-    """Return `name` if it can name a function in C and C++, or raise `NotLowered`. `also` holds patterns of further words."""
+    """Return `name` if it can name a function in C and C++, or raise `NotLowered`. `also` holds patterns of more words."""
     form = _LIBRARY_FORM.fullmatch(name)
     taken = name in _TAKEN or _FOREIGN.fullmatch(name) or (form and form[1] in _LIBRARY.split())
     if taken or not _NAME.fullmatch(name) or any(re.fullmatch(pattern, name) for pattern in also.split()):
@@ -62,9 +64,7 @@ def comment(text: str) -> str:
     return f"/* {plain} */"
 
 
-def literal(
-    value: float, dtype: torch.dtype, types: Mapping[torch.dtype, str] = C_TYPES, long: str = "INT64_C({})"
-) -> str:
+def literal(value: float, dtype: torch.dtype, types: Mapping[torch.dtype, str] = C_TYPES, long: str = "INT64_C({})") -> str:
     """Return a constant as an expression that C99 and C++11 both read as exactly this value.
 
     Decimal digits, because hexadecimal ones came to C++ in 2017; Python prints as many as it takes to read the value back.

@@ -89,9 +89,9 @@ class OpenCL(Target):
         found = _device() is not None
         return None if found else "an OpenCL device with float64; on a CPU that is PoCL (Debian: pocl-opencl-icd)"
 
-    def runs_on(self) -> str:
-        device = _device()
-        return device.name if device else ""
+    def runs(self) -> str:
+        device = _device() if find_spec("pyopencl") else None
+        return f"{device.platform.name}, {device.name}" if device else ""
 
 
 TARGET = OpenCL()
