@@ -16,6 +16,10 @@ from tracelr.lowering.target import Artifact
 from tracelr.lowering.verify import default_steps
 
 
+SWEPT = {"cuda", "hip", "onnx", "opencl"}
+"""The targets that run all rows at once, each in a test file of its own; the others run row by row in test_lowering.py."""
+
+
 @cache
 def steps_of(name: str) -> Tensor:
     graph = passes.run(traced(name))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from oracle import probes
+from sweep import SWEPT
 from table import ROWS
 from test_graph import traced
 
@@ -23,12 +24,12 @@ from tracelr.lowering.verify import default_steps
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 NEEDS_CC = pytest.mark.skipif(find("c").missing() is not None, reason="no C compiler")
-# A target whose toolchain is slow to start runs all rows at once, in a test file of its own.
-ONE_BY_ONE = [t for t in targets() if t == "c" or not (Path(__file__).parent / f"test_{t}.py").exists()]
+ONE_BY_ONE = [target for target in targets() if target not in SWEPT]
 
 
 def test_targets_are_found_by_file_without_importing_them() -> None:
     folder = Path(c.__file__).parent
+    assert set(targets()) >= SWEPT
     assert targets() == sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
     code = (
         "import sys, tracelr.lowering as l; names = l.targets(); heavy = ('torch._inductor', 'torch._dynamo', 'torch.export'); "

@@ -121,7 +121,7 @@ class Model(Artifact):
 
     @property
     def bytes(self) -> bytes:
-        return self.model.SerializeToString(deterministic=True)
+        return bytes(self.model.SerializeToString(deterministic=True))
 
     def evaluate(self, steps: Tensor) -> Tensor:
         if (absent := TARGET.missing()) is not None:
