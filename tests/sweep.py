@@ -15,7 +15,6 @@ from tracelr.lowering import lower, passes
 from tracelr.lowering.target import Artifact
 from tracelr.lowering.verify import default_steps
 
-
 SWEPT = {"cuda", "hip", "onnx", "opencl"}
 """The targets that run all rows at once, each in a test file of its own; the others run row by row in test_lowering.py."""
 
