@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tracelr.lowering.verify import default_steps
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 NEEDS_CC = pytest.mark.skipif(find("c").missing() is not None, reason="no C compiler")
+VERIFY = import_module("tracelr.lowering.verify")  # the package has a function of this name
 ONE_BY_ONE = [target for target in targets() if target not in SWEPT]
 
 
@@ -166,7 +168,7 @@ def test_a_report_is_plain_data() -> None:
 
 
 def test_all_lists_what_was_not_run_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracelr.lowering.verify.all_targets", lambda: ["c", "cuda", "onnx"])
+    monkeypatch.setattr(VERIFY, "all_targets", lambda: ["c", "cuda", "onnx"])
     monkeypatch.setattr(type(find("onnx")), "missing", lambda self: "onnx (pip install 'tracelr[onnx]')")
     monkeypatch.delitem(c.OPS, torch.ops.aten.exp2.default)
     report = verify(Exponential(1.0, 0.5, 3), "all", steps=torch.arange(3))
@@ -192,7 +194,7 @@ def test_a_target_that_runs_in_part_says_so() -> None:
 def test_the_command_line_exits_with_1_on_any_difference(
     wrong: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tracelr.lowering.verify.all_targets", lambda: ["c", "cuda"])
+    monkeypatch.setattr(VERIFY, "all_targets", lambda: ["c", "cuda"])
     if wrong:
         monkeypatch.setitem(c.OPS, torch.ops.aten.div.Tensor, "{0} / ({1} + 1)")
     file = tmp_path / "params.yaml"
