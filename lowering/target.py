@@ -54,6 +54,10 @@ class Target(ABC):
     def emit(self, graph: Graph, name: str) -> Artifact:
         """Return `graph`, through all passes, as an artifact whose function is called `name`."""
 
+    def runs(self) -> str:
+        """Return what `Artifact.run` runs here, in a few words, where the target's name does not say it."""
+        return ""
+
     @abstractmethod
     def missing(self) -> str | None:
         """Return what to install for `Artifact.run` to work here; None if it works."""

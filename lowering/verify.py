@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
 import torch
@@ -23,19 +23,23 @@ _FEW = 2000
 @final
 @dataclass(frozen=True)
 class Result:
-    """One target against eager. `first` is (step, eager, target) at the first step that differs."""
+    """One target against eager. `first` is (step, eager, target) at the first step that differs.
+
+    `ran` says what was run, where the target's name does not: for "cuda" that is the host's half.
+    """
 
     target: str
     steps: int
     differing: int
     max_ulp: int
     first: tuple[int, float, float] | None = None
+    ran: str = ""
 
 
 @final
 @dataclass(frozen=True)
 class Report:
-    """The results of all targets that were run, and why each of the others was not."""
+    """The results of all targets that were run, and why each of the others was not: its toolchain, or what it refuses."""
 
     schedule: str
     results: tuple[Result, ...]
@@ -62,16 +66,20 @@ class Report:
             rows.append((r.target, str(r.steps), str(r.differing), str(r.max_ulp), first))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines += [f"{name}  not run: it needs {reason}" for name, reason in self.skipped]
+        lines += [f"{r.target} ran here: {r.ran}" for r in self.results if r.ran]
+        lines += [f"{name} not run: {reason}" for name, reason in self.skipped]
         verdict = "same bits as eager" if self.ok else "no target was run" if not self.results else "NOT the bits of eager"
         return "\n".join([f"{self.schedule}: {verdict}", *lines])
 
 
-def verify(schedule: nn.Module, targets: Sequence[str] | None = None, steps: Tensor | None = None, seed: int = 0) -> Report:
+def verify(
+    schedule: nn.Module, targets: Sequence[str] | str | None = None, steps: Tensor | None = None, seed: int = 0
+) -> Report:
     """Run `schedule` on each of `targets` and compare with eager, bit for bit; NaN equals NaN.
 
-    `targets` defaults to all that can run here. `steps` defaults to what `default_steps` chooses, which is the same for the
-    same `seed`. Raises `NotLowered` for an unknown target, or for a named one whose toolchain is not here.
+    `targets` is a list of names, or "all", the default: those that can run here, the others being listed with the reason.
+    `steps` defaults to what `default_steps` chooses, which is the same for the same `seed`. Raises `NotLowered` for an
+    unknown target, and for a target of a list that cannot run here or refuses the schedule.
 
     >>> from tracelr import Constant
     >>> verify(Constant(0.5), targets=["c"], steps=torch.arange(10)).ok
@@ -84,12 +92,20 @@ def verify(schedule: nn.Module, targets: Sequence[str] | None = None, steps: Ten
     with torch.no_grad():
         eager = schedule(steps)
     results, skipped = [], []
-    for name in all_targets() if targets is None else targets:
-        reason = find(name).missing()
-        if reason is not None and targets is None:
-            skipped.append((name, reason))
+    every = targets in (None, "all")
+    for name in all_targets() if every else [targets] if isinstance(targets, str) else targets or []:
+        target = find(name)
+        if every and (reason := target.missing()) is not None:
+            skipped.append((name, f"it needs {reason}"))
             continue
-        results.append(_compare(name, steps, eager, lower(graph, name).run(steps)))
+        try:
+            other = lower(graph, name).run(steps)
+        except NotLowered as error:
+            if not every:
+                raise
+            skipped.append((name, str(error)))
+        else:
+            results.append(replace(_compare(name, steps, eager, other), ran=target.runs()))
     return Report(graph.title, tuple(results), tuple(skipped))
 
 

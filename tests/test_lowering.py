@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from oracle import probes
+from sweep import SWEPT
 from table import ROWS
 from test_graph import traced
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
+from tracelr.__main__ import main
 from tracelr.errors import NotLowered
 from tracelr.fields import Scalar
 from tracelr.lowering import lower, passes, targets, trace, verify
@@ -22,10 +25,13 @@ from tracelr.lowering.verify import default_steps
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 NEEDS_CC = pytest.mark.skipif(find("c").missing() is not None, reason="no C compiler")
+VERIFY = import_module("tracelr.lowering.verify")  # the package has a function of this name
+ONE_BY_ONE = [target for target in targets() if target not in SWEPT]
 
 
 def test_targets_are_found_by_file_without_importing_them() -> None:
     folder = Path(c.__file__).parent
+    assert set(targets()) >= SWEPT
     assert targets() == sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
     code = (
         "import sys, tracelr.lowering as l; names = l.targets(); heavy = ('torch._inductor', 'torch._dynamo', 'torch.export'); "
@@ -37,7 +43,7 @@ def test_targets_are_found_by_file_without_importing_them() -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("target", targets())
+@pytest.mark.parametrize("target", ONE_BY_ONE)
 def test_every_row_on_every_target_has_the_bits_of_eager(name: str, target: str) -> None:
     if (reason := find(target).missing()) is not None:
         pytest.skip(f"needs {reason}")
@@ -148,7 +154,7 @@ def test_a_report_is_plain_data() -> None:
     assert report.to_dict() == {
         "schedule": "Constant",
         "ok": True,
-        "results": [{"target": "c", "steps": 3, "differing": 0, "max_ulp": 0, "first": None}],
+        "results": [{"target": "c", "steps": 3, "differing": 0, "max_ulp": 0, "first": None, "ran": ""}],
         "skipped": {},
     }
     assert str(report).splitlines() == [
@@ -159,3 +165,42 @@ def test_a_report_is_plain_data() -> None:
     assert not dataclasses.replace(report, results=()).ok
     with pytest.raises(NotLowered, match=r"verify\(schedule\): given .*; allowed: a schedule"):
         verify(trace(Constant(0.5)))
+
+
+def test_all_lists_what_was_not_run_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VERIFY, "all_targets", lambda: ["c", "cuda", "onnx"])
+    monkeypatch.setattr(type(find("onnx")), "missing", lambda self: "onnx (pip install 'tracelr[onnx]')")
+    monkeypatch.delitem(c.OPS, torch.ops.aten.exp2.default)
+    report = verify(Exponential(1.0, 0.5, 3), "all", steps=torch.arange(3))
+    assert [name for name, _ in report.skipped] == ["c", "cuda", "onnx"]
+    assert not report.ok
+    lines = str(report).splitlines()
+    assert lines[0] == "Exponential: no target was run"
+    assert lines[2].startswith("c not run: aten.exp2.default at node 'exp2', from `return A.mul(")
+    assert lines[4] == "onnx not run: it needs onnx (pip install 'tracelr[onnx]')"
+    with pytest.raises(NotLowered, match=r"aten\.exp2\.default at node 'exp2'"):
+        verify(Exponential(1.0, 0.5, 3), "c", steps=torch.arange(3))
+
+
+@NEEDS_CC
+def test_a_target_that_runs_in_part_says_so() -> None:
+    report = verify(Constant(0.5), "cuda", steps=torch.arange(3))
+    assert report.ok
+    assert str(report).splitlines()[-1] == "cuda ran here: the host's half alone"
+
+
+@NEEDS_CC
+@pytest.mark.parametrize(("wrong", "code"), [(False, 0), (True, 1)])
+def test_the_command_line_exits_with_1_on_any_difference(
+    wrong: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(VERIFY, "all_targets", lambda: ["c", "cuda"])
+    if wrong:
+        monkeypatch.setitem(c.OPS, torch.ops.aten.div.Tensor, "{0} / ({1} + 1)")
+    file = tmp_path / "params.yaml"
+    file.write_text("{schedule: Linear, start: 0.0, end: 1.0, steps: 10}")
+    assert main(["verify", str(file), "--target", "all"]) == code
+    out = capsys.readouterr().out
+    assert out.startswith("Linear: " + ("NOT the bits of eager" if wrong else "same bits as eager"))
+    assert ("step 1: eager 0.10000000149011612, c 0.09090909361839294" in out) == wrong
+    assert main(["verify", str(file), "--target", "cobol"]) == 2

@@ -1,35 +1,57 @@
-"""The few functions of torch that C lacks, each as (type, parameters, body). A header holds the ones it calls.
+"""The few functions of torch that C lacks, each as (type, parameters, body). A text holds the ones it calls.
 
-Where an operand is NaN so is the result, as in torch; C's own fmin and fmax drop it.
+In a body, {kind} is the type as the dialect writes it and {f} what the name of a function of it ends in. Where an operand is
+NaN so is the result, as in torch; C's own fmin and fmax drop it.
 """
 
 from __future__ import annotations
 
-HELPERS: dict[str, tuple[str, str, list[str]]] = {
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import torch
+
+Helper: TypeAlias = "tuple[torch.dtype, str, list[str]]"
+
+HELPERS: dict[str, Helper] = {
     "remainder_i64": (
-        "int64_t",
+        torch.int64,
         "ab",
         [
-            "const int64_t r = b == -1 ? 0 : a % b; /* the smallest integer % -1 overflows */",
+            "const {kind} r = b == -1 ? 0 : a % b; /* the smallest integer % -1 overflows */",
             "return r != 0 && (r < 0) != (b < 0) ? r + b : r;",
         ],
     ),
-    "minimum_i64": ("int64_t", "ab", ["return b < a ? b : a;"]),
-    "maximum_i64": ("int64_t", "ab", ["return a < b ? b : a;"]),
-    "clamp_i64": ("int64_t", "xab", ["const int64_t r = x < a ? a : x;", "return b < r ? b : r;"]),
+    "minimum_i64": (torch.int64, "ab", ["return b < a ? b : a;"]),
+    "maximum_i64": (torch.int64, "ab", ["return a < b ? b : a;"]),
+    "clamp_i64": (torch.int64, "xab", ["const {kind} r = x < a ? a : x;", "return b < r ? b : r;"]),
 }
-for _short, _type, _suffix in (("f64", "double", ""), ("f32", "float", "f")):
+for _short, _dtype in (("f64", torch.float64), ("f32", torch.float32)):
     HELPERS |= {
-        f"remainder_{_short}": (
-            _type,
+        f"product_{_short}": (
+            _dtype,
             "ab",
-            [f"const {_type} r = fmod{_suffix}(a, b);", "return r != 0 && (r < 0) != (b < 0) ? r + b : r;"],
+            ["const volatile {kind} r = a * b; /* a store: no compiler, by any flag, fuses it into a sum */", "return r;"],
         ),
-        f"minimum_{_short}": (_type, "ab", ["return b != b || b < a ? b : a;"]),
-        f"maximum_{_short}": (_type, "ab", ["return b != b || a < b ? b : a;"]),
+        f"remainder_{_short}": (
+            _dtype,
+            "ab",
+            ["const {kind} r = fmod{f}(a, b);", "return r != 0 && (r < 0) != (b < 0) ? r + b : r;"],
+        ),
+        f"minimum_{_short}": (_dtype, "ab", ["return b != b || b < a ? b : a;"]),
+        f"maximum_{_short}": (_dtype, "ab", ["return b != b || a < b ? b : a;"]),
         f"clamp_{_short}": (
-            _type,
+            _dtype,
             "xab",
-            [f"const {_type} r = a != a || x < a ? a : x;", "return b != b || b < r ? b : r;"],
+            ["const {kind} r = a != a || x < a ? a : x;", "return b != b || b < r ? b : r;"],
         ),
     }
+
+
+def with_device_products(macro: str, f64: list[str], f32: list[str]) -> Mapping[str, Helper]:
+    """Return the helpers of a dialect for GPUs: where `macro` is defined, products have a body of their own."""
+    made = dict(HELPERS)
+    for name, device in (("product_f64", f64), ("product_f32", f32)):
+        dtype, parameters, host = HELPERS[name]
+        made[name] = dtype, parameters, [f"#if defined({macro})", *device, "#else", *host, "#endif"]
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 import torch
 
@@ -33,17 +34,19 @@ _MACROS = """
     fpclassify isfinite isgreater isgreaterequal isinf isless islessequal islessgreater isnan isnormal isunordered
     signbit signgam offsetof INFINITY NAN NULL MAXFLOAT
 """
-_TAKEN = frozenset(f"{_KEYWORDS} {_LIBRARY} {_MACROS} step out n i k a b x r tracelr_run".split())
+_TAKEN = frozenset(f"{_KEYWORDS} {_LIBRARY} {_MACROS} step out n i k a b x r".split())
 _LIBRARY_FORM = re.compile(r"(\w+?)(?:f|l|f\d+x?)")  # sinf, sinl, sinf32x
-_FOREIGN = re.compile(r"v|v_.*|.*__.*|.*_t|(?:M|FP|HUGE|INT|UINT|MATH)_.*|U?INT\d+_.*|.*_(?:MAX|MIN|WIDTH)|E[0-9A-Z].*")
+_FOREIGN = re.compile(
+    r"v|v_.*|tracelr_run.*|.*__.*|.*_t|(?:M|FP|HUGE|INT|UINT|MATH)_.*|U?INT\d+_.*|.*_(?:MAX|MIN|WIDTH)|E[0-9A-Z].*"
+)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-def identifier(name: str) -> str:
-    """Return `name` if it can name a function in C and C++, or raise `NotLowered`."""
+def identifier(name: str, also: str = "") -> str:
+    """Return `name` if it can name a function in C and C++, or raise `NotLowered`. `also` holds patterns of more words."""
     form = _LIBRARY_FORM.fullmatch(name)
     taken = name in _TAKEN or _FOREIGN.fullmatch(name) or (form and form[1] in _LIBRARY.split())
-    if taken or not _NAME.fullmatch(name):
+    if taken or not _NAME.fullmatch(name) or any(re.fullmatch(pattern, name) for pattern in also.split()):
         allowed = "a C identifier that no keyword, library function or local name (v_...) has"
         raise NotLowered(explain("lower(name)", name, allowed, 'pass a name such as "lr"'))
     return name
@@ -61,7 +64,7 @@ def comment(text: str) -> str:
     return f"/* {plain} */"
 
 
-def literal(value: float, dtype: torch.dtype) -> str:
+def literal(value: float, dtype: torch.dtype, types: Mapping[torch.dtype, str] = C_TYPES, long: str = "INT64_C({})") -> str:
     """Return a constant as an expression that C99 and C++11 both read as exactly this value.
 
     Decimal digits, because hexadecimal ones came to C++ in 2017; Python prints as many as it takes to read the value back.
@@ -70,9 +73,9 @@ def literal(value: float, dtype: torch.dtype) -> str:
         return str(int(value))
     if dtype == torch.int64:
         smallest = -(2**63)
-        digits = f"INT64_C({abs(int(value))})" if value != smallest else f"INT64_C({2**63 - 1})"
+        digits = long.format(abs(int(value)) if value != smallest else 2**63 - 1)
         return f"(-{digits} - 1)" if value == smallest else f"(-{digits})" if value < 0 else digits
-    kind = C_TYPES[dtype]
+    kind = types[dtype]
     if math.isnan(value):
         return f"(({kind})NAN)"
     if math.isinf(value):

@@ -37,13 +37,13 @@ def main(argv: list[str] | None = None) -> int:
 
     lower = verbs.add_parser("lower", help="print a schedule as code for a target")
     lower.add_argument("file", type=Path, help=file_help)
-    lower.add_argument("--target", default="c", help="c or inductor (default: c)")
+    lower.add_argument("--target", default="c", help="a target such as c, onnx or cuda (default: c)")
     lower.add_argument("-o", "--output", type=Path, help="write to this file instead")
     lower.set_defaults(run=_lower)
 
     verify = verbs.add_parser("verify", help="compare targets with eager, bit for bit; exit code 1 on any difference")
     verify.add_argument("file", type=Path, help=file_help)
-    verify.add_argument("--target", action="append", help="c, inductor or all; may be repeated (default: all)")
+    verify.add_argument("--target", action="append", help="a target such as c, or all; may be repeated (default: all)")
     verify.set_defaults(run=_verify)
 
     args = parser.parse_args(argv)
@@ -100,7 +100,7 @@ def _verify(args: argparse.Namespace) -> int:
     from tracelr import lowering
 
     names = args.target or ["all"]
-    report = lowering.verify(_schedule(args.file), None if "all" in names else names)
+    report = lowering.verify(_schedule(args.file), "all" if "all" in names else names)
     print(report)
     return 0 if report.ok else 1
 

@@ -1,0 +1,75 @@
+"""CUDA: the header of C as a `__host__ __device__` function, to be pasted or included in a kernel.
+
+Where nvcc does not compile it, it is plain C++; that half is what `run` compiles and runs.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from tracelr.lowering.graph import Graph
+from tracelr.lowering.target import Target
+from tracelr.lowering.targets import _toolchain, c
+from tracelr.lowering.targets._helpers import with_device_products
+from tracelr.lowering.targets._source import Dialect
+
+WORDS = r"""
+    dim3 threadIdx blockIdx blockDim gridDim warpSize (u?char|u?short|u?int|u?long|u?longlong|float|double|half)[1-8]
+    min max all any ballot clock(64)? wall_clock64 lane assert printf saturate (cuda|hip|atomic|tex|surf|norm|erf|rnorm).*
+    rsqrt rcbrt rhypot (sin|cos|sincos)pi exp10 cyl_bessel_.* ull?(max|min) ll?(max|min) umax umin u?mul24 half bfloat16
+"""
+"""What CUDA and HIP name beside C and C++, as patterns."""
+
+HEAD = """\
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined({compiler})
+#define TRACELR_@_FUNCTION static __host__ __device__ __forceinline__
+#else
+#define TRACELR_@_FUNCTION static inline
+#endif
+
+#if defined({device})
+#define TRACELR_@_TABLE static __constant__ const
+#else
+#define TRACELR_@_TABLE static const
+#endif"""
+
+DIALECT = Dialect(
+    target="cuda",
+    ops=c.OPS,
+    head=HEAD.format(compiler="__CUDACC__", device="__CUDA_ARCH__"),
+    array=f"TRACELR_@_FUNCTION {c.ARRAY}",
+    about_array=c.ABOUT_ARRAY,
+    function="TRACELR_@_FUNCTION",
+    table="TRACELR_@_TABLE",
+    tables_inside=True,
+    helpers=with_device_products(
+        "__CUDA_ARCH__",
+        f64=["return __dmul_rn(a, b); /* never fused into a sum */"],
+        f32=["return __fmul_rn(a, b); /* never fused into a sum */"],
+    ),
+    words=WORDS,
+)
+
+
+@final
+class Cuda(Target):
+    """A header: `__host__ __device__ float lr(int64_t step)` and `lr_array(step, out, n)` under nvcc, C++11 elsewhere.
+
+    A parameter is written as the value it has when it is lowered. `run` runs the host's half.
+    """
+
+    def emit(self, graph: Graph, name: str) -> c.Header:
+        return c.Header(DIALECT.emit(graph, name), name, _toolchain.CXX)
+
+    def runs(self) -> str:
+        return "the host's half alone"
+
+    def missing(self) -> str | None:
+        return _toolchain.CXX.missing()
+
+
+TARGET = Cuda()

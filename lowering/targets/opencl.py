@@ -1,0 +1,138 @@
+"""OpenCL C: the function of C and a kernel that maps it over steps, for devices with float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tracelr.errors import NotLowered, Words, explain
+from tracelr.lowering.graph import Graph
+from tracelr.lowering.spec import aten
+from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.targets import c
+from tracelr.lowering.targets._source import Dialect
+
+WORDS = r"""
+    (__)?(global|local|constant|private|kernel|read_only|write_only|read_write) half uint ulong uchar ushort uniform pipe
+    complex imaginary quad image\d.* sampler event reserve_id bool (u?(char|short|int|long)|float|double|half|quad)\d+
+    (acos|asin|atan|atan2|cos|sin|tan)pi clamp degrees radians mix mad(24)? mul24 mad_hi mad_sat mul_hi smoothstep sign
+    min max (max|min)mag cross dot distance length normalize (fast|native|half)_.* rootn pown powr rsqrt sincos fract
+    lgamma_r is(not)?equal is(un)?ordered any all (bit)?select popcount clz ctz rotate upsample r?hadd abs_diff add_sat
+    sub_sat barrier mem_fence (read|write|get|atom|work|sub_group|as|convert|enqueue|ndrange|to)_.* v(load|store).* vec_step
+    async_work_.* wait_group_.* atomic.* shuffle2? prefetch printf .*_(event|fence|mem_fence)
+"""
+"""What OpenCL C names beside C, as patterns."""
+
+DIALECT = Dialect(
+    target="opencl",
+    ops={
+        **c.OPS,
+        aten.mul.Tensor: {
+            torch.int64: "(long)((ulong){0} * (ulong){1})",
+            torch.float64: "{0} * {1}",
+            torch.float32: "{0} * {1}",
+        },
+    },
+    head="#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n#pragma OPENCL FP_CONTRACT OFF",
+    array="""\
+__kernel void @_array(__global const long *step, __global float *out, const ulong n)
+{
+    const size_t i = get_global_id(0);
+    if (i < n) {
+        out[i] = @(step[i]);
+    }
+}""",
+    about_array="@_array(step, out, n): a kernel of one dimension, out[i] = @(step[i]) for every i < n.",
+    function="static inline",
+    table="__constant",
+    types={torch.int64: "long", torch.float64: "double", torch.float32: "float", torch.bool: "int"},
+    single="",
+    long="{}L",
+    words=WORDS,
+)
+
+
+@final
+class Source(Artifact):
+    """OpenCL C text. `run` builds it, once in a process, for the first device that computes in float64."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._text, self._name = text, name
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def evaluate(self, steps: Tensor) -> Tensor:
+        return load(self._text, self._name)(steps)
+
+
+@final
+class OpenCL(Target):
+    """OpenCL C: `float lr(long step)` and a kernel `lr_array(step, out, n)`, for a device with float64.
+
+    A parameter is written as the value it has when it is lowered.
+    """
+
+    def emit(self, graph: Graph, name: str) -> Source:
+        return Source(DIALECT.emit(graph, name), name)
+
+    def missing(self) -> str | None:
+        if find_spec("pyopencl") is None:
+            return "pyopencl (pip install 'tracelr[opencl]')"
+        found = _device() is not None
+        return None if found else "an OpenCL device with float64; on a CPU that is PoCL (Debian: pocl-opencl-icd)"
+
+    def runs(self) -> str:
+        device = _device() if find_spec("pyopencl") else None
+        return f"{device.platform.name}, {device.name}" if device else ""
+
+
+TARGET = OpenCL()
+
+
+def load(text: str, name: str) -> Callable[[Tensor], Tensor]:
+    """Build `text`, which defines the kernel `name_array(step, out, n)`, and return it as a function of int64 steps [n]."""
+    if (absent := TARGET.missing()) is not None:
+        raise NotLowered(explain("artifact.run", Words("no OpenCL"), "OpenCL with float64", f"install {absent}"))
+    import pyopencl as cl
+
+    queue, program = _build(text)
+    kernel = cl.Kernel(program, f"{name}_array")
+
+    def run(steps: Tensor) -> Tensor:
+        rates = np.empty(len(steps), np.float32)
+        if len(steps):
+            flags = cl.mem_flags
+            given = cl.Buffer(queue.context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=steps.numpy())
+            out = cl.Buffer(queue.context, flags.WRITE_ONLY, rates.nbytes)
+            kernel(queue, (len(steps),), None, given, out, np.uint64(len(steps)))
+            cl.enqueue_copy(queue, rates, out)
+        return torch.from_numpy(rates)
+
+    return run
+
+
+@lru_cache(maxsize=64)
+def _build(text: str) -> tuple[Any, Any]:
+    import pyopencl as cl
+
+    context = cl.Context([_device()])
+    return cl.CommandQueue(context), cl.Program(context, text).build()
+
+
+@cache
+def _device() -> Any:
+    import pyopencl as cl
+
+    try:
+        devices = [device for platform in cl.get_platforms() for device in platform.get_devices()]
+    except cl.Error:  # no platform at all is an error there
+        return None
+    return next((device for device in devices if device.double_fp_config), None)
