@@ -27,9 +27,9 @@ _STEP = {False: "i64[]", True: "i64[N]"}
 def from_json(text: str) -> Graph:
     """Return the graph in a document of the form `json`: it lowers to the same text and evaluates to the same bits.
 
-    A parameter comes back as a plain tensor of the value it had. Every op is looked up in `tracelr.lowering.spec`, every name
-    is an identifier, and the types are derived anew and compared with those in the document. Raises `NotLowered` naming the
-    first place that is wrong.
+    A parameter comes back as a plain tensor of the value it had. Ops are those of `tracelr.lowering.spec`, names are
+    identifiers, and types are derived anew and compared with those in the document. Raises `NotLowered` naming the first
+    place that is wrong.
 
     >>> from tracelr import Linear
     >>> from tracelr.lowering import dump
@@ -72,7 +72,9 @@ class _Place:
     def get(self, key: str, kind: type) -> Any:
         found = self.value.get(key)
         if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            _refuse(f"{self.where}{key}", found, {str: "a string", int: "an integer", bool: "true or false"}.get(kind, "a list"))
+            _refuse(
+                f"{self.where}{key}", found, {str: "a string", int: "an integer", bool: "true or false"}.get(kind, "a list")
+            )
         return found
 
 
@@ -132,7 +134,10 @@ class _Reader:
 
     def _tensor(self, place: _Place, name: str) -> fx.Node:
         path = place.get("path", str)
-        if not all(_PART.fullmatch(part) and not keyword.iskeyword(part) for part in path.split(".")) or path in self.tensors:
+        if (
+            not all(_PART.fullmatch(part) and not keyword.iskeyword(part) for part in path.split("."))
+            or path in self.tensors
+        ):
             _refuse(f"{place.where}path", path, "identifiers and numbers with dots between, as no other tensor has")
         dtype = self._operand(f"{place.where}dtype", place.value.get("dtype"))
         value = self._operand(f"{place.where}value", place.value.get("value"))

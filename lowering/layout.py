@@ -36,7 +36,7 @@ class Frame:
 @final
 @dataclass(frozen=True)
 class Layout:
-    """The centre and layer of every box, the way of every edge as (x, layer) points, and the frames, the outer ones first."""
+    """Centre and layer of every box, the way of every edge as (x, layer) points, and the frames, the outer ones first."""
 
     boxes: dict[str, tuple[float, int]]
     edges: list[tuple[str, str, list[tuple[float, int]]]]
@@ -121,7 +121,7 @@ def _settle(row: list[Key], wanted: list[float], items: dict[Key, tuple[int, int
     """Put a row as near to where it wants to be as the widths let it: least squares, by pooling neighbours that clash."""
     offset, before = 0.0, 0.0
     pools: list[tuple[float, int]] = []  # mean of wanted minus offset, and of how many
-    offsets = []
+    offsets: list[float] = []
     for key, want in zip(row, wanted, strict=True):
         half = items[key][2] / 2
         offset += before + half + (_GAP if offsets else 0.0)
@@ -154,20 +154,27 @@ def _arrange(
     frames: list[Frame],
     shifts: dict[int, float],
 ) -> float:
-    """Put the strips side by side, a group's own before those of its children, and return how wide all are."""
+    """Put the strips side by side and return how wide all are."""
     strips = {id(group): k for k, group in enumerate(order)}
 
     def enter(group: Group, left: float, depth: int) -> float:
         right = left + pad
-        if strips[id(group)] in extents:
-            low, high = extents[strips[id(group)]]
-            shifts[strips[id(group)]] = right - low
-            right += high - low + pad
-        for inner in group.groups:
-            right = enter(inner, right, depth + 1) + pad
+        for part in _own_in_the_middle(group):
+            strip = strips[id(part)]
+            if part is not group:
+                right = enter(part, right, depth + 1) + pad
+            elif strip in extents:
+                low, high = extents[strip]
+                shifts[strip] = right - low
+                right += high - low + pad
         spanned = [layers[box.name] for one in group.walk() for box in one.boxes]
         if group is not root and spanned:
             frames.append(Frame(group, left, right, min(spanned), max(spanned), depth))
         return right
 
     return enter(root, 0.0, 0)
+
+
+def _own_in_the_middle(group: Group) -> list[Group]:
+    half = len(group.groups) // 2  # a group's own boxes are joined to those of all its children
+    return [*group.groups[:half], group, *group.groups[half:]]

@@ -109,6 +109,6 @@ def cut(text: str, width: int) -> str:
     """Return `text`, or as much of it as `width` characters hold.
 
     >>> cut("a long line", 7)
-    'a long…'
+    'a lo...'
     """
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return text if len(text) <= width else f"{text[: width - 3]}..."

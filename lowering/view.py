@@ -1,4 +1,4 @@
-"""A graph as the lines that every form of dump shows: a schedule's own graph, or any graph with the schedules in it marked."""
+"""A graph as the lines that every form of dump shows: a schedule's own, or any graph, with the schedules in it marked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class View:
             return f"{self.graph.signature}: {self.graph.title}"
         marked = [line for line in self.lines if line.marked]
         kinds = list(dict.fromkeys(line.kind for line in marked if line.kind and line.node.op != "placeholder"))
-        found = f"{len(marked)} of them (*) of a schedule" if marked else "none of them of a schedule"
+        found = f"{len(marked) or 'none'} of them a schedule's"
         return f"graph of {len(self.lines)} nodes, {found}" + (f": {', '.join(kinds)}" if kinds else "")
 
 
@@ -65,7 +65,7 @@ def view(graph: Graph | fx.GraphModule) -> View:
         module, own = graph, None
     lines = tuple(_line(own, node) for node in module.graph.nodes if node.op != "output")
     results: list[fx.Node] = []
-    fx.node.map_arg(module.graph.output_node().args, results.append)  # type: ignore[arg-type]
+    fx.node.map_arg(module.graph.output_node().args, results.append)
     return View(module, own, lines, tuple(results))
 
 

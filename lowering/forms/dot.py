@@ -19,8 +19,8 @@ def write(view: View) -> str:
     return "\n".join(
         [
             f"digraph {_quoted(view.heading)} {{",
-            f"  graph [label={_quoted(view.heading)} labelloc=t fontname=monospace];",
-            "  node [shape=box style=filled fillcolor=white fontname=monospace fontsize=10];",
+            f"  graph [label={_quoted(view.heading)} labelloc=t fontname=Courier];",
+            "  node [shape=box style=filled fillcolor=white fontname=Courier fontsize=10];",
             *_group(root, names, numbers, "  "),
             *edges,
             "}",

@@ -1,7 +1,8 @@
 """json: a schedule's graph as a document that `tracelr.lowering.from_json` reads back, tables included.
 
-A number is a JSON number, and so exact; what JSON has no word for is an object of one key: {"node": name}, {"float": "nan"},
-{"torch": "float64"}, {"device": "cpu"}. The graph of a whole training step is written too, for other programs; it is not read.
+A number is a JSON number, and so exact. What JSON has no word for is an object of one key: {"node": name}, {"float": "nan"},
+{"torch": "float64"}, {"device": "cpu"}. The graph of a whole training step is written too, for other programs; nothing reads
+it back.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def _values(tensor: Tensor) -> Any:
 
 
 def _shown(line: Line) -> dict[str, Any]:
-    entry = {"name": line.name, "type": line.type, "op": line.op, "operands": line.operands}
-    entry |= {"inputs": list(dict.fromkeys(node.name for node in line.node.all_input_nodes))}
+    entry: dict[str, Any] = {"name": line.name, "type": line.type, "op": line.op, "operands": line.operands}
+    entry["inputs"] = [node.name for node in line.node.all_input_nodes]
     return entry | {"owner": line.owner, "class": line.kind, "source": line.source, "schedule": line.marked}
 
 

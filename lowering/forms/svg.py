@@ -10,16 +10,16 @@ from tracelr.lowering.layout import Frame, Layout, layout
 from tracelr.lowering.picture import Box, Group, cut, picture
 from tracelr.lowering.view import View
 
-_CHARACTER, _SMALL = 6.7, 5.5  # advance of a monospace letter at 11 and 9 pixels
-_WIDEST, _NARROWEST = 250.0, 110.0
-_HEIGHT, _ROW, _MARGIN, _PAD, _TOP = 50.0, 92.0, 16.0, 14.0, 40.0
-_HUES = (210, 28, 145, 280, 350, 185, 50, 245)
+_CHARACTER, _SMALL = 6.9, 5.6  # advance of a monospace letter at 11 and 9 pixels
+_WIDEST, _NARROWEST = 300.0, 120.0
+_HEIGHT, _ROW, _MARGIN, _PAD, _TOP = 60.0, 100.0, 16.0, 14.0, 36.0
+_COLOURS = ("#3f7fbf", "#c9741f", "#3c9a5f", "#9155b8", "#c94a6a", "#2b98a3", "#a68a1d", "#6a6fd0")
+_GREY = "#8c959f"
 
 _STYLE = """
     text{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:11px;fill:#1f2328}
     .page{fill:#ffffff} .box{fill:#ffffff;stroke:#6e7781} .result{stroke-width:2.5} .edge{fill:none;stroke:#8c959f}
     .line{font-size:9px;fill:#59636e} .head{font-weight:bold} .title{font-size:13px;font-weight:bold}
-    .frame{fill-opacity:.07;stroke-opacity:.55}
     @media (prefers-color-scheme:dark){
     text{fill:#e6edf3} .page{fill:#0d1117} .box{fill:#161b22;stroke:#8b949e} .edge{stroke:#7d8590} .line{fill:#9198a1}}
 """
@@ -31,24 +31,25 @@ def write(view: View) -> str:
     boxes = {box.name: (box, group) for group in root.walk() for box in group.boxes}
     widths = {name: _width(box) for name, (box, _) in boxes.items()}
     placed = layout(root, widths, _PAD)
-    hues = {id(group): _HUES[k % len(_HUES)] for k, group in enumerate(root.walk(), -1)}
+    coloured = [group for group in root.walk() if group is not root and (view.graph is not None or group.is_marked)]
+    colours = {id(group): _COLOURS[k % len(_COLOURS)] for k, group in enumerate(coloured)}
     width = max(placed.width, len(view.heading) * 8.0) + 2 * _MARGIN
     height = _TOP + placed.layers * _ROW + _MARGIN
-    size = f"{_n(width)} {_n(height)}"
+    size = f'width="{_n(width)}" height="{_n(height)}"'
     heading = _escaped(view.heading)
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{_n(width)}" height="{_n(height)}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}" {size} role="img">',
             f"<title>{heading}</title>",
             f"<style>{_STYLE}</style>",
-            f'<rect class="page" width="{_n(width)}" height="{_n(height)}"/>',
+            f'<rect class="page" {size}/>',
             f'<text class="title" x="{_n(_MARGIN)}" y="24">{heading}</text>',
-            *(part for frame in placed.frames for part in _frame(frame, hues[id(frame.group)])),
+            *(part for frame in placed.frames for part in _frame(frame, colours.get(id(frame.group), _GREY))),
             *_edges(placed, {name: box for name, (box, _) in boxes.items()}, widths),
             *(
                 part
                 for name, (box, group) in boxes.items()
-                for part in _box(box, *placed.boxes[name], widths[name], None if group is root else hues[id(group)])
+                for part in _box(box, *placed.boxes[name], widths[name], colours.get(id(group)))
             ),
             "</svg>",
             "",
@@ -57,21 +58,21 @@ def write(view: View) -> str:
 
 
 def _width(box: Box) -> float:
-    longest = max(len(box.head), len(box.body)) * _CHARACTER
-    return float(round(min(max(longest + 16, len(box.source) * _SMALL + 16, _NARROWEST), _WIDEST)))
+    letters = max(len(box.head), len(box.body)) * _CHARACTER
+    return float(round(min(max(letters + 18, len(box.source) / 2 * _SMALL + 40, _NARROWEST), _WIDEST)))
 
 
 def _y(layer: int) -> float:
     return _TOP + layer * _ROW + (_ROW - _HEIGHT) / 2
 
 
-def _frame(frame: Frame, hue: int) -> Iterator[str]:
+def _frame(frame: Frame, colour: str) -> Iterator[str]:
     inner = _levels(frame.group)
     left, right = frame.left + _MARGIN, frame.right + _MARGIN
     top, bottom = _y(frame.first) - 17 - 15 * inner, _y(frame.last) + _HEIGHT + 8 + 6 * inner
     yield (
         f'<rect class="frame" x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(bottom - top)}" rx="6" '
-        f'fill="hsl({hue},70%,45%)" stroke="hsl({hue},60%,50%)"/>'
+        f'fill="{colour}" fill-opacity=".09" stroke="{colour}" stroke-opacity=".6"/>'
     )
     title = cut(frame.group.title, max(int((right - left - 12) / _CHARACTER), 4))
     yield f'<text class="head" x="{_n(left + 6)}" y="{_n(top + 12)}">{_escaped(title)}</text>'
@@ -96,25 +97,31 @@ def _edges(placed: Layout, boxes: dict[str, Box], widths: dict[str, float]) -> I
         yield f'<path class="edge" d="{path}"/>'
 
 
-def _box(box: Box, x: float, layer: int, width: float, hue: int | None) -> Iterator[str]:
+def _box(box: Box, x: float, layer: int, width: float, colour: str | None) -> Iterator[str]:
     left, top = x - width / 2 + _MARGIN, _y(layer)
-    stroke = "" if hue is None else f' style="stroke:hsl({hue},60%,50%)"'
+    stroke = "" if colour is None else f' style="stroke:{colour}"'
     style = "box result" if box.is_result else "box"
-    corner = _HEIGHT / 2 if box.is_input else 4
+    corner = 16.0 if box.is_input else 4.0
     place = f'x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(_HEIGHT)}" rx="{_n(corner)}"'
-    room = width - 16
-    lines = [
-        ("head", cut(box.head, int(room / _CHARACTER)), 15),
-        ("body", cut(box.body, int(room / _CHARACTER)), 29),
-        ("line", cut(box.source, int(room / _SMALL)), 42),
+    room = int((width - 16) / _CHARACTER)
+    lines = [("head", cut(box.head, room), 15), ("body", cut(box.body, room), 29)]
+    lines += [
+        ("line", text, down) for text, down in zip(_wrapped(box.source, int((width - 16) / _SMALL)), (41, 52), strict=True)
     ]
     full = "\n".join(text for text in (box.head, box.body, box.source) if text)
     yield f'<g><title>{_escaped(full)}</title><rect class="{style}" {place}{stroke}/>'
-    start = left + (16 if box.is_input else 8)
+    start = left + 8
     for kind, text, down in lines:
         if text:
             yield f'<text class="{kind}" x="{_n(start)}" y="{_n(top + down)}">{_escaped(text)}</text>'
     yield "</g>"
+
+
+def _wrapped(text: str, width: int) -> tuple[str, str]:
+    if len(text) <= width:
+        return text, ""
+    at = max(text.rfind(sign, 0, width) for sign in " ,.(") + 1 or width
+    return text[:at], cut(text[at:].strip(), width)
 
 
 def _n(value: float) -> str:

@@ -6,9 +6,9 @@ from tracelr.lowering.view import View
 
 
 def write(view: View) -> str:
-    """Return the nodes as a table with aligned columns; a graph that holds more than a schedule has one for the schedule's."""
+    """Return the nodes as a table with aligned columns; of a whole training step, one column says which schedule."""
     rows: list[tuple[str, ...]] = [("node", "type", "op", "operands", "owner", "source")]
-    rows += [line[1:6] + (line.source,) for line in view.lines if view.graph is None or line.op != "input"]
+    rows += [(*line[1:6], line.source) for line in view.lines if view.graph is None or line.op != "input"]
     if view.graph is None:
         marks = ["schedule", *(line.kind if line.marked else "" for line in view.lines)]
         rows = [(*row[:4], mark, *row[4:]) for row, mark in zip(rows, marks, strict=True)]

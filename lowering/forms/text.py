@@ -7,7 +7,7 @@ from tracelr.lowering.view import View
 
 def write(view: View) -> str:
     """Return one line per node: name, type, op, operands, owner, the author's source line. A star marks a schedule's."""
-    lines = [view.heading]
+    lines = [view.heading if view.graph is not None else f"{view.heading} (*)"]
     for line in view.lines:
         if view.graph is None or line.op != "input":
             source = f" | {line.source}" if line.source else ""
