@@ -90,7 +90,10 @@ def at(name: str) -> int:
 
 EDITS: dict[str, tuple[Any, str]] = {
     "no nodes": (lambda d, n: d.pop("nodes"), "at nodes: given None; allowed: a list"),
-    "another version": (lambda d, n: d.update(version=2), "given tracelr.graph of version 2; allowed: tracelr.graph of version 1"),
+    "another version": (
+        lambda d, n: d.update(version=2),
+        "given tracelr.graph of version 2; allowed: tracelr.graph of version 1",
+    ),
     "true is no version": (lambda d, n: d.update(version=True), "at version: given True; allowed: an integer"),
     "a node is a list": (lambda d, n: d["nodes"].append([]), "at nodes[{last}].: given []; allowed: an object"),
     "an op of another library": (
@@ -109,7 +112,10 @@ EDITS: dict[str, tuple[Any, str]] = {
         lambda d, n: n["clamp"].update(name="lambda"),
         "at nodes[{clamp}].name: given 'lambda'; allowed: an identifier that no other node has",
     ),
-    "a name that torch would change": (lambda d, n: n["clamp"].update(name="sum"), "at nodes[{clamp}]: given sum: i64[]; allowed: sum_1: "),
+    "a name that torch would change": (
+        lambda d, n: n["clamp"].update(name="sum"),
+        "at nodes[{clamp}]: given sum: i64[]; allowed: sum_1: ",
+    ),
     "a name twice": (
         lambda d, n: n["clamp"].update(name="step"),
         "at nodes[{clamp}].name: given 'step'; allowed: an identifier that no other node has",
@@ -135,7 +141,10 @@ EDITS: dict[str, tuple[Any, str]] = {
         lambda d, n: n["clamp"].update(type="f64[]"),
         "at nodes[{clamp}]: given clamp: f64[]; allowed: clamp: i64[]",
     ),
-    "operands that do not fit": (lambda d, n: n["lt"].update(args=[{"node": "step"}]), "; allowed: operands that aten.lt.Tensor takes"),
+    "operands that do not fit": (
+        lambda d, n: n["lt"].update(args=[{"node": "step"}]),
+        "; allowed: operands that aten.lt.Tensor takes",
+    ),
     "too many keywords": (
         lambda d, n: n["full"]["kwargs"].update(pin_memory=False),
         "keywords ['dtype', 'pin_memory']; allowed: dtype alone",
@@ -151,7 +160,10 @@ EDITS: dict[str, tuple[Any, str]] = {
     ),
     "another result": (lambda d, n: d.update(result="clamp"), "at signature: given 'lr(step: i64[]) -> f32[]'"),
     "an unknown result": (lambda d, n: d.update(result=None), "at result: given None; allowed: a string"),
-    "a second input": (lambda d, n: d["nodes"].append({"name": "x", "type": "i64[]", "op": "input"}), "graph inputs: given ['step', 'x']"),
+    "a second input": (
+        lambda d, n: d["nodes"].append({"name": "x", "type": "i64[]", "op": "input"}),
+        "graph inputs: given ['step', 'x']",
+    ),
     "a list too deep": (
         lambda d, n: n["full"]["args"].__setitem__(1, json.loads("[" * 600 + "]" * 600)),
         "what is no JSON: maximum recursion depth exceeded",

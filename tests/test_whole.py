@@ -36,7 +36,12 @@ def test_the_marked_nodes_are_the_schedules_and_compute_its_rate(optimizer: str,
     marked = [line for line in view(module).lines if line.marked]
     calls = [line for line in marked if line.node.op not in ("placeholder", "get_attr")]
     assert {line.kind for line in marked} == {"Sequential", "Linear", "Cosine", "PiecewiseConstant"}
-    assert {line.owner.partition("_plan[0][0]")[2] for line in marked} == {"", ".schedules.0", ".schedules.1", ".schedules.2"}
+    assert {line.owner.partition("_plan[0][0]")[2] for line in marked} == {
+        "",
+        ".schedules.0",
+        ".schedules.1",
+        ".schedules.2",
+    }
     assert all("scheduler._plan[0][0]" in line.owner for line in marked)
     entering = {source for line in calls for source in line.node.all_input_nodes if not of_schedule(source)}
     leaving = {line.node for line in calls if any(not of_schedule(user) for user in line.node.users)}
