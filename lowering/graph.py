@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words, explain
+from tracelr.lowering.origin import kind_of, plain
 from tracelr.lowering.spec import ASSERTS, line_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
 
@@ -103,7 +104,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     """
     if not isinstance(schedule, nn.Module):
         raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", "pass the schedule itself"))
-    title = type(schedule).__name__
+    title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
         with _quiet():
@@ -172,16 +173,11 @@ def _refuse_data_dependence(graph: Graph) -> None:
             legal = node.op == "output" or node.target in ASSERTS or str(value) in lengths
         if not legal:
             given = Words(line_of(node) or str(node.target))
-            raise NotTraceable(explain(f"{_class_of(node, graph.title)}.evaluate", given, _ALLOWED, _FIX))
+            raise NotTraceable(explain(f"{kind_of(node) or graph.title}.evaluate", given, _ALLOWED, _FIX))
     if shape_of(graph.result) != shape_of(step):
         given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
         fix = "make constants with A.full(step, c)"
         raise NotTraceable(explain(f"{graph.title}.evaluate", given, "one value per step, in the step's shape", fix))
-
-
-def _class_of(node: fx.Node, otherwise: str) -> str:
-    kinds = [kind for _, kind in node.meta.get("nn_module_stack", {}).values()]
-    return str(getattr(kinds[-1], "__name__", kinds[-1])).rpartition(".")[2] if kinds else otherwise
 
 
 def _author(error: BaseException) -> FrameType | None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from tracelr.errors import NotLowered, explain
-from tracelr.lowering.graph import Graph
+from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.rewrite import Copy, rebuild
 from tracelr.lowering.spec import ASSERTS, CONSTANTS, COPIES, OPS, SPELLINGS, aten, dtype_of, op_of, shape_of
 
@@ -209,16 +209,18 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 """In this order. Each may be named in `run(graph, stop_after=...)`."""
 
 
-def stages(graph: Graph) -> Iterator[tuple[str, Graph]]:
+def stages(graph: Graph | nn.Module) -> Iterator[tuple[str, Graph]]:
     """Yield ("trace", graph), then the name of every pass with the graph it gives. Each graph is checked first.
+
+    A schedule is traced. Two neighbours are what a pass was given and what it made: `dump` each to see what it did.
 
     Raises `NotLowered` naming the op, its node and the author's line where a graph holds what no target knows.
 
     >>> from tracelr import Linear
-    >>> from tracelr.lowering import trace
-    >>> [name for name, _ in stages(trace(Linear(0.0, 1.0, 10)))][:4]
-    ['trace', 'drop_noops', 'expand_powers', 'type_scalars']
+    >>> [(name, len(graph.nodes)) for name, graph in stages(Linear(0.0, 1.0, 10))][:4]
+    [('trace', 17), ('drop_noops', 14), ('expand_powers', 14), ('type_scalars', 23)]
     """
+    graph = graph if isinstance(graph, Graph) else trace(graph)
     graph.check()
     yield "trace", graph
     for one in PASSES:

@@ -14,6 +14,8 @@ from torch import Tensor, fx
 from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, Words, explain
+from tracelr.lowering.origin import line_of as line_of
+from tracelr.lowering.origin import owner_of as owner_of
 
 aten = torch.ops.aten
 Shape: TypeAlias = "tuple[int | str, ...]"
@@ -140,13 +142,17 @@ def op_of(node: fx.Node) -> Any:
 
 def dtype_of(node: fx.Node) -> torch.dtype | None:
     """Return the dtype of a node's value; None for what is not a tensor."""
-    value = node.meta.get("val")
+    value = _value_of(node)
     return value.dtype if isinstance(value, Tensor) else None
+
+
+def _value_of(node: fx.Node) -> Any:
+    return node.meta.get("val", node.meta.get("example_value"))  # Dynamo has a word of its own
 
 
 def shape_of(node: fx.Node) -> Shape:
     """Return the shape of a node's value; the one dynamic length is "N"."""
-    value = node.meta.get("val")
+    value = _value_of(node)
     return tuple(size if isinstance(size, int) else "N" for size in value.shape) if isinstance(value, Tensor) else ()
 
 
@@ -155,21 +161,6 @@ def type_of(node: fx.Node) -> str:
     dtype = dtype_of(node)
     short = "?" if dtype is None else DTYPES.get(dtype, str(dtype).removeprefix("torch."))
     return f"{short}[{', '.join(map(str, shape_of(node)))}]"
-
-
-def owner_of(node: fx.Node) -> str:
-    """Return the path of the schedule that a node comes from, such as "schedules.1"; "." is the outermost."""
-    if node.op == "get_attr":
-        return str(node.target).rpartition(".")[0] or "."
-    stack = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
-    return stack[-1].partition("@")[0] or "." if stack else "."
-
-
-def line_of(node: fx.Node) -> str:
-    """Return the author's source line that a node comes from, on one line, without its path; "" if that is not known."""
-    lines = [line for line in (node.meta.get("stack_trace") or "").splitlines() if line.strip(" ~^\t")]
-    text = " ".join(lines[-1].split()) if lines else ""
-    return "" if text.startswith('File "') else text
 
 
 def verify(graph: fx.Graph, typed: bool) -> None:

@@ -359,7 +359,7 @@ def test_without_a_compiler_run_says_what_to_install(monkeypatch: pytest.MonkeyP
         "found (install one, or set CC)."
     )
     report = verify(Constant(0.5), steps=torch.arange(3))
-    assert [name for name, _ in report.skipped] == ["c"]
+    assert "c" in [name for name, _ in report.skipped]
     assert "c not run: it needs a C compiler" in str(report)
     with pytest.raises(NotLowered):
         verify(Constant(0.5), targets=["c"], steps=torch.arange(3))

@@ -13,11 +13,17 @@ ROOT = Path(__file__).parent.parent
 # A module may import modules of a smaller number, and those of its own number with which it shares a folder.
 LAYERS = {
     "errors": 0,
+    "lowering.origin": 0,
     "lowering.spec": 1,
     "lowering.graph": 2,
     "lowering.rewrite": 2,
     "lowering.passes": 2,
-    "lowering.dump": 2,
+    "lowering.view": 3,
+    "lowering.picture": 3,
+    "lowering.layout": 3,
+    "lowering.forms": 3,
+    "lowering.from_json": 3,
+    "lowering.dump": 3,
     "lowering": 4,
     "wide": 0,
     "arithmetic": 1,

@@ -11,11 +11,11 @@ from table import ROWS
 from test_graph import traced
 from torch import Tensor, fx
 
-from tracelr import Constant, Linear, PiecewiseConstant, Schedule
+from tracelr import Constant, Cosine, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.errors import NotLowered
 from tracelr.fields import Scalar
-from tracelr.lowering import Graph, passes, trace
-from tracelr.lowering.spec import OPS, aten, dtype_of, op_of
+from tracelr.lowering import Graph, dump, passes, trace
+from tracelr.lowering.spec import ASSERTS, OPS, aten, dtype_of, op_of, owner_of
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 SPECIAL = torch.tensor([0, 1, 2, 3, 5, 7, 10, 1000, 2**24, 2**24 + 1, 2**31, 2**53])
@@ -80,6 +80,81 @@ def test_nothing_is_computed_twice_in_a_sequence_of_three() -> None:
     graph = trace(WARMUP_COSINE)
     assert len(duplicates(passes.run(graph, stop_after="fold_constants"))) > 5
     assert duplicates(passes.run(graph, stop_after="share")) == []
+
+
+def test_a_sequence_of_three_curves_does_no_work_twice() -> None:
+    schedule = Linear(0.0, 1.0, 100).then(Cosine(1.0, 0.1, 900)).then(Exponential(0.1, 0.5, 50))
+    raw = trace(schedule)
+    assert [node for node in duplicates(raw) if op_of(node) not in ASSERTS] == []
+    graph = passes.run(raw)
+    commutes = {aten.add.Tensor, aten.mul.Tensor, aten.minimum.default, aten.maximum.default}
+    work = [
+        (op_of(node), tuple(sorted(map(repr, node.args))) if op_of(node) in commutes else repr(node.args), str(node.kwargs))
+        for node in graph.nodes
+        if op_of(node) is not None
+    ]
+    assert len(set(work)) == len(work)
+    clamps = [node for node in graph.nodes if op_of(node) == aten.clamp.Tensor and dtype_of(node) == torch.int64]
+    assert [owner_of(node) for node in clamps] == [".", "schedules.0", ".", "schedules.1", "."]  # the last holds no end
+    (step,) = (node for node in graph.nodes if node.op == "placeholder")
+    assert list(step.users) == clamps[:1]
+
+
+def holds(graph: Graph, *ops: object) -> bool:
+    return any(op_of(node) in ops for node in graph.nodes)
+
+
+def scalars(graph: Graph) -> bool:
+    return any(op_of(n) not in (None, aten.full.default) and any(isinstance(a, float) for a in n.args) for n in graph.nodes)
+
+
+NEEDS = {
+    "drop_noops": (
+        lambda s: s.double().clone().detach().double() * 2.0,
+        lambda g: holds(g, aten.clone.default, aten.detach.default, *ASSERTS),
+    ),
+    "expand_powers": (lambda s: s.double() ** 2, lambda g: holds(g, aten.pow.Tensor_Scalar)),
+    "type_scalars": (lambda s: s.double() * 0.5, scalars),
+    "fold_constants": (
+        lambda s: s.double() * torch.sqrt(torch.full((), 2.0, dtype=torch.float64)),
+        lambda g: holds(g, aten.sqrt.default),
+    ),
+    "share": (lambda s: torch.sin(s.double() * 0.5) + torch.sin(s.double() * 0.5), lambda g: bool(duplicates(g))),
+    "drop_dead": (
+        lambda s: s.double() * (torch.full((), 2.0, dtype=torch.float64) + 3.0),
+        lambda g: any(not node.users for node in g.nodes if node.op == "call_function"),
+    ),
+    "rename": (lambda s: s.double() * 0.5, lambda g: any(node.name.startswith("full_default") for node in g.nodes)),
+}
+
+
+def test_each_pass_has_a_graph_that_needs_it() -> None:
+    assert list(NEEDS) == [one.__name__ for one in passes.PASSES]
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_pass_removes_what_it_is_there_for(name: str) -> None:
+    function, there = NEEDS[name]
+    schedule = formula(function)
+    found = dict(passes.stages(schedule))
+    before = list(found)[list(found).index(name) - 1]
+    assert there(found[before])
+    assert not there(found[name])
+    assert found[name](7) == schedule(torch.tensor(7))
+    assert dump(found[before]) != dump(found[name])
+
+
+def test_a_pass_that_breaks_the_graph_is_caught_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget_a_type(graph: Graph) -> Graph:
+        next(node for node in graph.nodes if op_of(node) == aten.mul.Tensor).update_arg(1, 0.5)
+        return graph
+
+    def never(graph: Graph) -> Graph:
+        raise AssertionError
+
+    monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, forget_a_type, never))
+    with pytest.raises(NotLowered, match=r"given the untyped scalar 0\.5 in"):
+        list(passes.stages(Linear(0.0, 1.0, 4)))
 
 
 @pytest.mark.parametrize("big", [2**24 + 1, 2**53 - 1, 2**53])

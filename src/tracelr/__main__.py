@@ -32,7 +32,12 @@ def main(argv: list[str] | None = None) -> int:
 
     dump = verbs.add_parser("dump", help="print the graph of a schedule")
     dump.add_argument("file", type=Path, help=file_help)
-    dump.add_argument("--form", default="text", help="text, table or code (default: text)")
+    dump.add_argument("--form", default="text", help="text, table, code, dot, mermaid, svg or json (default: text)")
+    dump.add_argument("--batch", action="store_true", help="the graph over [N] steps at once")
+    stage = dump.add_mutually_exclusive_group()
+    stage.add_argument("--after", metavar="PASS", help="the graph after this pass; 'trace' is what torch.export gave")
+    stage.add_argument("--stages", action="store_true", help="the graph as traced and after each pass, under its name")
+    dump.add_argument("-o", "--output", type=Path, help="write to this file instead")
     dump.set_defaults(run=_dump)
 
     lower = verbs.add_parser("lower", help="print a schedule as code for a target")
@@ -80,8 +85,19 @@ def _schedule(file: Path) -> Schedule:
 
 def _dump(args: argparse.Namespace) -> int:
     from tracelr import lowering
+    from tracelr.lowering import passes
 
-    print(lowering.dump(_schedule(args.file), args.form).rstrip("\n"))
+    graph = lowering.trace(_schedule(args.file), args.batch)
+    if args.stages:
+        stages = lowering.stages(graph)
+        text = "\n".join(f"==== {name}\n{lowering.dump(after, args.form).rstrip()}\n" for name, after in stages)
+    else:
+        text = lowering.dump(passes.run(graph, args.after), args.form)
+    text = text.rstrip("\n") + "\n"
+    if args.output:
+        args.output.write_bytes(text.encode())
+    else:
+        print(text, end="")
     return 0
 
 

@@ -1,0 +1,85 @@
+"""Where a node comes from: the module that owns it and the author's line, out of what torch's tracers leave on it.
+
+torch.export and Dynamo leave the stack of modules and of source lines, `make_fx` leaves neither unless it is told to
+(`record_stack_traces=True`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from torch import fx
+
+_FRAME = re.compile(r'\s*File "(.*)", line \d+, in (.+)')
+_LOCAL = re.compile(r"^L\['(\w+)'\]")  # how Dynamo spells a local variable
+_HOOK = "_empty_nn_module_stack_from_metadata_hook"  # torch's own nodes, such as the length of a batch
+_FORMULAS = ("forward", "evaluate")  # a schedule's `evaluate` is called `forward` in a traceback
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line, with nothing in it that does not print.
+
+    >>> plain("a\\n  b")
+    'a b'
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def line_of(node: fx.Node) -> str:
+    """Return the author's source line that a node comes from, on one line, without its path; "" if that is not known.
+
+    The author's is the innermost line of a `forward`: Dynamo also records what that calls. Elsewhere it is the innermost.
+    """
+    found, formula = {False: "", True: ""}, False
+    for line in (node.meta.get("stack_trace") or "").splitlines():
+        if (frame := _FRAME.match(line)) is not None:
+            formula = frame[2] in _FORMULAS
+            found[formula] = ""
+        elif line.strip(" ~^\t"):
+            found[formula] = plain(line)
+    return found[True] or ("" if _in_formula(node) else found[False])
+
+
+def owner_of(node: fx.Node) -> str:
+    """Return the path of the module that a node comes from, such as "schedules.1"; "." is the outermost."""
+    if node.op == "get_attr":
+        return plain(str(node.target).rpartition(".")[0]) or "."
+    stack = _modules(node)
+    return stack[-1][0] if stack else "."
+
+
+def kind_of(node: fx.Node) -> str:
+    """Return the name of the class of the module that a node comes from; "" if that is not known."""
+    stack = _modules(node)
+    return plain(str(getattr(stack[-1][1], "__name__", stack[-1][1])).rpartition(".")[2]) if stack else ""
+
+
+def of_schedule(node: fx.Node) -> bool:
+    """Return whether a node of any graph is a schedule's: an op of its formula, or an input or field that only those use."""
+    if node.op in ("placeholder", "get_attr"):
+        return bool(node.users) and all(of_schedule(user) for user in node.users)
+    kinds = [kind for _, kind in _modules(node) if isinstance(kind, type)]
+    return any(_is_schedule(kind) for kind in kinds) or any(
+        path.replace("\\", "/").endswith("tracelr/schedule.py") and function in _FORMULAS for path, function in _frames(node)
+    )
+
+
+def _is_schedule(kind: type) -> bool:
+    return any((base.__module__, base.__name__) == ("tracelr.schedule", "Schedule") for base in kind.__mro__)
+
+
+def _modules(node: fx.Node) -> list[tuple[str, Any]]:
+    """Return path and class of the modules around a node, the outermost first."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [(str(path).partition("@")[0], kind) for path, kind in stack.values() if path != _HOOK]
+    return [(plain(_LOCAL.sub(r"\1", path)) or ".", kind) for path, kind in paths]
+
+
+def _frames(node: fx.Node) -> list[tuple[str, str]]:
+    lines = (node.meta.get("stack_trace") or "").splitlines()
+    return [(frame[1], frame[2]) for frame in map(_FRAME.match, lines) if frame is not None]
+
+
+def _in_formula(node: fx.Node) -> bool:
+    return any(function in _FORMULAS for _, function in _frames(node))
