@@ -85,7 +85,7 @@ class FusedStep:
 
     def ready(self) -> bool:
         """Say whether the optimizer's state is all there, so that an update is the graph of every update."""
-        return bool(self._optimizer.state) and not _lacks_state(self._optimizer)
+        return not _lacks_state(self._optimizer)
 
     def capture(self, *batch: Any) -> tuple[fx.GraphModule, list[Any]]:
         """Return the graph that Dynamo makes of one step, and its inputs, all as they are now: the step is not taken."""

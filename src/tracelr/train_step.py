@@ -80,9 +80,7 @@ class TrainStep:
 
     def __call__(self, *batch: Any) -> Tensor:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
-        for parameter, kept in zip(self._parameters.values(), self._gradients, strict=True):
-            if parameter.grad is not kept:  # zero_grad() has put None in its place
-                parameter.grad = kept
+        self._attach()
         self._divisible(batch)
         return self._step(*batch)  # type: ignore[no-any-return]
 
@@ -91,14 +89,20 @@ class TrainStep:
 
         `batch` is an example; its shapes are kept, and it holds tensors only. The program starts from the state as it is
         now, of which its buffers are a copy: parameters, gradients, optimizer state, scheduled numbers, the step. Nothing
-        changes here; the optimizer must have made its state, so take a step first.
+        changes here.
 
-        Raises `NotTraceable` if it has not.
+        Raises `NotTraceable` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
         from tracelr.exported import export
 
+        self._attach()
         names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         return export(self._step, batch, names, self._optimizer, self._scheduler)
+
+    def _attach(self) -> None:
+        for parameter, kept in zip(self._parameters.values(), self._gradients, strict=True):
+            if parameter.grad is not kept:  # zero_grad() has put None in its place
+                parameter.grad = kept
 
     def _differentiate(self, batch: tuple[Any, ...]) -> tuple[list[Tensor], Tensor]:
         """Return the gradients and the loss of a batch; the model's buffers are updated."""
