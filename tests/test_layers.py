@@ -23,7 +23,9 @@ LAYERS = {
     "arithmetic": 1,
     "describe": 1,
     "tables": 1,
+    "ease": 1,
     "fields": 2,
+    "value": 2.5,
     "schedule": 3,
     "schedules": 4,
     "compose": 4,
@@ -60,7 +62,7 @@ def modules() -> dict[str, Path]:
     return files | {".".join(p.relative_to(source).with_suffix("").parts): p for p in own}
 
 
-def layer(module: str) -> int:
+def layer(module: str) -> float:
     parts = module.split(".")
     return next(LAYERS[name] for name in (".".join(parts[:n]) for n in range(len(parts), 0, -1)) if name in LAYERS)
 

@@ -40,8 +40,10 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
     from tracelr.schedules.one_cycle import OneCycle as OneCycle
     from tracelr.schedules.piecewise_constant import PiecewiseConstant as PiecewiseConstant
     from tracelr.schedules.polynomial import Polynomial as Polynomial
+    from tracelr.schedules.ramp import Ramp as Ramp
     from tracelr.schedules.step import Step as Step
     from tracelr.schedules.warm_restarts import WarmRestarts as WarmRestarts
+    from tracelr.schedules.wsd import WSD as WSD
 
 __version__ = "0.1.0"
 globals().update(REGISTRY)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeAlias, final
 import torch
 from torch import Tensor
 
+from tracelr import ease
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 
@@ -91,12 +92,12 @@ class _Scalar(Rule):
 
 @final
 class _Steps(Rule):
-    def __init__(self, optional: bool = False) -> None:
-        self.optional = optional
-        self.allowed = "an int from 1 to 2**53" + (", or None" if optional else "")
+    def __init__(self, optional: bool = False, low: int = 1) -> None:
+        self.optional, self.low = optional, low
+        self.allowed = f"an int from {low} to 2**53" + (", or None" if optional else "")
 
     def parse(self, where: str, given: Any) -> int | None:
-        return None if given is None and self.optional else integer(where, given, 1, self.allowed)
+        return None if given is None and self.optional else integer(where, given, self.low, self.allowed)
 
 
 @final
@@ -181,6 +182,15 @@ OptionalSteps: TypeAlias = Annotated[int | None, _Steps(optional=True)]
 
 Growth: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
 """How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""
+
+Ratio: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1e-6, high=0.999)]
+"""How far an exponential easing falls before it is stretched to reach its end."""
+
+Easing: TypeAlias = Annotated[ease.Easing, Choice(*ease.EASINGS)]
+"""The name of an easing."""
+
+Hold: TypeAlias = Annotated[int, _Steps(low=0)]
+"""A length in steps, from 0 to 2**53."""
 
 Flag: TypeAlias = Annotated[bool, _Flag()]
 """A choice."""

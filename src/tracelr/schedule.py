@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
-from tracelr.describe import plain, shown
+from tracelr.describe import plain
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
-from tracelr.tables import Tables
+from tracelr.value import Value
 
 if TYPE_CHECKING:
     from tracelr.compose import Product, Scale, Sequential, Sum
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
 
-_Self = TypeVar("_Self", bound="Schedule")
 _Ramp: TypeAlias = Literal["linear", "cosine", "constant"]
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
@@ -37,7 +35,7 @@ class _Inside(NamedTuple):
 
 
 @dataclass_transform(eq_default=False)
-class Schedule(Tables):
+class Schedule(Value):
     """Abstract base of every schedule: an immutable value, called with a step.
 
     A subclass declares its fields by annotation and writes `evaluate`. It becomes a dataclass, and a module, so that
@@ -47,53 +45,23 @@ class Schedule(Tables):
     A negative step counts as 0. The unit is optimizer updates.
     """
 
-    _rules: ClassVar[dict[str, fields.Rule]] = {}
-    _sealed: bool = False
-
     def __init_subclass__(cls) -> None:
         if Schedule not in cls.__bases__ or cls.evaluate is Schedule.evaluate:
             allowed = "a direct subclass of Schedule that defines evaluate(step, A)"
             raise ScheduleTypeError(explain("schedule class", Words(cls.__name__), allowed, "derive it from Schedule"))
         # torch.export records source lines of frames called `forward` only; the author's formula is in `evaluate`.
         cls.evaluate.__code__ = cls.evaluate.__code__.replace(co_name="forward")
-        dataclass(eq=False, repr=False)(cls)
-        hints = get_type_hints(cls, include_extras=True)
-        cls._rules = {}
-        for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
-            rule = next((r for r in getattr(hints[name], "__metadata__", ()) if isinstance(r, fields.Rule)), None)
-            if rule is None or name == "schedule":  # the key under which to_dict writes the class
-                allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
-                raise ScheduleTypeError(
-                    explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
-                )
-            cls._rules[name] = rule
-            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
-                delattr(cls, name)
+        cls._declare()
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
             raise ScheduleError(explain("schedule class", cls.__name__, "a name not taken yet", fix))
         REGISTRY[cls.__name__] = cls
 
-    def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
-        self = super().__new__(cls)
-        Tables.__init__(self)
-        return self
-
-    def __post_init__(self) -> None:
-        kept = {name: getattr(self, name) for name in self._rules}
-        for name, rule in self._rules.items():
-            rule.relate(f"{type(self).__name__}.{name}", kept[name], kept)
-        self.prepare()
-        self._sealed = True
-
     @abstractmethod
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `A`."""
         raise TypeError(f"{type(self).__name__} is abstract: a schedule defines evaluate(step, A)")
-
-    def prepare(self) -> None:
-        """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
 
     @property
     def length(self) -> int | None:
@@ -210,24 +178,3 @@ class Schedule(Tables):
         """
         described = plain(self, lambda _: "tensor")
         return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
-
-    def __repr__(self) -> str:
-        parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        rule = self._rules.get(name)
-        if rule is None:
-            super().__setattr__(name, value)
-            return
-        where = f"{type(self).__name__}.{name}"
-        if self._sealed:
-            fix = f"build a new one: dataclasses.replace(schedule, {name}=...)"
-            raise ScheduleTypeError(explain(where, value, "nothing, a schedule is immutable", fix))
-        value = rule.parse(where, value)
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value, persistent=False)
-            return
-        super().__setattr__(name, value)
-        if rule.table is not None:
-            self.keep(name, value, rule.table)

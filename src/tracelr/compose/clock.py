@@ -9,7 +9,7 @@ from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Child
 from tracelr.errors import ScheduleTypeError, explain
-from tracelr.fields import Steps
+from tracelr.fields import Hold, Steps
 from tracelr.schedule import Schedule
 
 _LARGEST_TERM = 2**26  # the product of two is exact in float64
@@ -21,14 +21,6 @@ class _Offset(fields.Rule):
 
     def parse(self, where: str, given: Any) -> int:
         return fields.integer(where, given, -LAST_STEP, self.allowed)
-
-
-@final
-class _Hold(fields.Rule):
-    allowed = "an int from 0 to 2**53"
-
-    def parse(self, where: str, given: Any) -> int:
-        return fields.integer(where, given, 0, self.allowed)
 
 
 @final
@@ -44,7 +36,6 @@ class _Term(fields.Rule):
 
 
 Offset: TypeAlias = Annotated[int, _Offset()]
-Hold: TypeAlias = Annotated[int, _Hold()]
 Term: TypeAlias = Annotated[int, _Term()]
 
 

@@ -1,0 +1,78 @@
+"""Rows of curves in phases: named ways from one value to another, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mpmath import mp, mpf
+from row import Exact, Row
+
+import tracelr
+
+
+def factor(kind: str, steps: int, ratio: float = 0.5) -> Callable[[int], Any]:
+    """Return the factor of a decay, from 1 at step 0 to 0 at `steps`."""
+    r = mpf(ratio)
+    return {
+        "linear": lambda t: 1 - mpf(t) / steps,
+        "cosine": lambda t: (1 + mp.cos(mp.pi * t / steps)) / 2,
+        "sqrt": lambda t: mp.sqrt(1 - mpf(t) / steps),
+        "square": lambda t: (1 - mpf(t) / steps) ** 2,
+        "1-sqrt": lambda t: 1 - mp.sqrt(mpf(t) / steps),
+        "1-square": lambda t: 1 - (mpf(t) / steps) ** 2,
+        "exponential": lambda t: (r ** (mpf(t) / steps) - r) / (1 - r),
+        "log": lambda t: mp.log(1 + steps - t) / mp.log(1 + steps),
+    }[kind]
+
+
+def ramp(start: float, end: float, steps: int, kind: str, ratio: float = 0.5, rising: bool = False) -> Exact:
+    down, up = factor(kind, steps, ratio), mpf(start) - mpf(end)
+
+    def exact(t: int) -> Any:
+        t = max(0, min(t, steps))
+        return mpf(start) - up * down(steps - t) if rising else mpf(end) + up * down(t)
+
+    return exact
+
+
+def wsd(
+    peak: float,
+    warm: int,
+    stable: int,
+    decay: int,
+    start: float = 0.0,
+    end: float = 0.0,
+    warm_kind: str = "linear",
+    decay_kind: str = "linear",
+    ratio: float = 0.5,
+) -> Exact:
+    def exact(t: int) -> Any:
+        if t < warm:
+            return ramp(start, peak, warm, warm_kind, ratio, rising=True)(t)
+        return ramp(peak, end, decay, decay_kind, ratio)(t - warm - stable)
+
+    return exact
+
+
+ROWS: dict[str, Row] = {
+    "ramp_square": Row(
+        tracelr.Ramp(1.0, 0.0, 10_001, "square"),
+        ramp(1.0, 0.0, 10_001, "square"),
+        {0: 1.0, 10_001: 0.0, 10**6: 0.0},
+        (10_001,),
+        -1,
+    ),
+    "wsd_log_root": Row(
+        tracelr.WSD(6e-4, 2000, 98_000, 2**24 + 3, 1e-5, 6e-5, "log", "1-sqrt"),
+        wsd(6e-4, 2000, 98_000, 2**24 + 3, 1e-5, 6e-5, "log", "1-sqrt"),
+        {0: 1e-5, 2000: 6e-4, 100_000: 6e-4, 100_000 + 2**24 + 3: 6e-5},
+        (2000, 100_000, 100_000 + 2**24 + 3),
+    ),
+    "wsd_tri_stage": Row(
+        tracelr.WSD(1.0, 100, 0, 900, 0.01, 0.01, "1-sqrt", "exponential", ratio=0.01),
+        lambda t: wsd(1.0, 100, 0, 900, 0.01, 0.01, "1-sqrt", "exponential", 0.01)(t),
+        {0: 0.01, 100: 1.0, 550: 0.1, 1000: 0.01},
+        (100, 1000),
+    ),
+}
