@@ -150,8 +150,8 @@ WSD = [
     *(
         Peer(
             "timm",
-            f"WSDLRScheduler(optimizer, t_initial=500, decay_t=300, lr_min=0.1, decay_fn='{style}', warmup_t=100)",
-            f"WSD(1.0, 100, 200, 300, end=0.1, decay_kind='{kind}')",
+            f"WSDLRScheduler(optimizer, t_initial=500, decay_t=300, lr_min=0.1, decay_fn='{style}', decay_power=2.0, warmup_t=100)",
+            f"WSD(1.0, 100, 200, 300, end=0.1, decay_kind='{kind}', ratio=0.1)",
             formula(
                 lambda t, shape=shape: t / 100 if t < 100 else 0.1 + 0.9 * shape(clip((t - 300) / 300)),
             ),
@@ -161,8 +161,8 @@ WSD = [
         )
         for style, kind, shape in [
             ("1-sqrt", "1-sqrt", lambda x: 1 - math.sqrt(x)),
-            ("exp', decay_ratio=0.1, stable_fn='constant", "exponential', ratio=0.1, warm_kind='linear", timm_exp),
-            ("power', decay_power=2.0, stable_fn='constant", "1-square", lambda x: 1 - x**2.0),
+            ("exp", "exponential", timm_exp),
+            ("power", "1-square", lambda x: 1 - x**2.0),
         ]
     ),
     Peer(
@@ -213,4 +213,279 @@ WSD = [
     ),
 ]
 
-PEERS = [*WSD]
+# -- warm-ups around a schedule, and what is put together out of them -----------------------------------------------------
+
+
+def cos(x: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * x))
+
+
+def nemo(after: Callable[[int], float], warm: int = 100, last: int = 1000, low: float = 0.1) -> Callable[[int], float]:
+    return lambda t: (t + 1) / (warm + 1) if t <= warm else low if t > last else after(t)
+
+
+def keras(steps: list[int]) -> list[float]:
+    import os
+
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    from keras.optimizers.schedules import CosineDecay
+
+    schedule = CosineDecay(0.0, 900, alpha=0.1, warmup_target=1.0, warmup_steps=100)
+    return [float(schedule(step)) for step in steps]
+
+
+def optax(steps: list[int]) -> list[float]:
+    from optax import warmup_cosine_decay_schedule
+
+    schedule = warmup_cosine_decay_schedule(0.0, 1.0, 100, 1000, 0.1)
+    return [float(schedule(step)) for step in steps]
+
+
+def swa(strategy: Any) -> Callable[[list[int]], Sequence[float]]:
+    """Return torch's own example: another scheduler up to and with the iteration 60, SWALR after it."""
+
+    def values(steps: list[int]) -> list[float]:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
+        anneal = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.05, anneal_epochs=20, anneal_strategy=strategy)
+        found = []
+        for step in range(max(steps) + 1):
+            found.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            (anneal if step > 60 else decay).step()
+        return [found[step] for step in steps]
+
+    return values
+
+
+def deepspeed_cycle(t: int) -> float:
+    u = t + 1  # its counter is one ahead
+    if u <= 200:
+        return 0.1 + 0.9 * u / 200
+    return 0.1 + 0.9 * (500 - u) / 300 if u <= 500 else 0.1 / (1 + 0.5 * (u - 500) / 100)
+
+
+WARMUPS = [
+    Peer(
+        "keras",
+        "CosineDecay(0.0, 900, alpha=0.1, warmup_target=1.0, warmup_steps=100)",
+        "Cosine(1.0, 0.1, 900).warmup(100)",
+        keras,
+        (100, 1000),
+        1e-6,
+        "float32 there",
+    ),
+    Peer(
+        "optax",
+        "warmup_cosine_decay_schedule(0.0, 1.0, warmup_steps=100, decay_steps=1000, end_value=0.1)",
+        "Cosine(1.0, 0.1, 900).warmup(100)",
+        optax,
+        (100, 1000),
+        1e-6,
+        "float32 there",
+    ),
+    Peer(
+        "transformers",
+        "get_cosine_with_min_lr_schedule_with_warmup_lr_rate(optimizer, 100, 1000, min_lr_rate=0.1)",
+        "Cosine(1.0, 0.1, 900).warmup(100, origin='1/n')",
+        transformers(
+            "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+            num_warmup_steps=100,
+            num_training_steps=1000,
+            min_lr_rate=0.1,
+        ),
+        (99, 100, 1000),
+        1e-7,
+        ROUNDED,
+        until=1001,
+        differs="holds the end; theirs rises again",
+    ),
+    *(
+        Peer(
+            "torch",
+            f"SWALR(optimizer, swa_lr=0.05, anneal_epochs=20, anneal_strategy='{strategy}') after 61 steps of ExponentialLR",
+            f"Exponential(1.0, 0.99, 1).cooldown(20, at=61, end=0.05, kind='{kind}')",
+            swa(strategy),
+            (61, 81),
+            1e-7,
+            "recursive there",
+        )
+        for strategy, kind in [("cos", "cosine"), ("linear", "linear")]
+    ),
+    Peer(
+        "OLMo-core",
+        "CosWithWarmupAndLinearDecay(warmup_steps=100, alpha_f=0.1, decay=100, decay_min_lr=0, t_max=1000)",
+        "Cosine(1.0, 0.1, 900).warmup(100).cooldown(100, at=900)",
+        formula(lambda t: t / 100 if t < 100 else (0.1 + 0.9 * cos((min(t, 900) - 100) / 900)) * clip((1000 - t) / 100)),
+        (100, 900, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "Composer",
+        "CosineAnnealingWithWarmupScheduler(t_warmup='100ba', t_max='1000ba', alpha_f=0.1)",
+        "Cosine(1.0, 0.1, 900).warmup(100)",
+        formula(lambda t: t / 100 if t < 100 else 0.1 + 0.9 * cos(clip((t - 100) / 900))),
+        (100, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "Composer",
+        "LinearWithWarmupScheduler(t_warmup='100ba', alpha_i=1.0, alpha_f=0.0, t_max='1000ba')",
+        "WSD(1.0, 100, 0, 900)",
+        formula(lambda t: t / 100 if t < 100 else 1 - clip((t - 100) / 900)),
+        (100, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "Composer",
+        "MultiStepWithWarmupScheduler(t_warmup='100ba', milestones=['300ba', '600ba'], gamma=0.1)",
+        "MultiStep(1.0, 0.1, [300, 600]).warmup(100, prefix=False)",
+        formula(lambda t: t / 100 if t < 100 else 0.1 ** ((t >= 300) + (t >= 600))),
+        (100, 300, 600),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "timm",
+        "CosineLRScheduler(optimizer, t_initial=100, lr_min=0.0, warmup_t=20, warmup_prefix=False)",
+        "Sequential([Linear(0.0, 1.0, 20), Cosine(1.0, 0.0, 100)], [20], reset=False)",
+        formula(lambda t: t / 20 if t < 20 else cos(clip(t / 100))),
+        (20, 100),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "DeepSpeed",
+        "WarmupLR(optimizer, warmup_min_lr=0.1, warmup_max_lr=1.0, warmup_num_steps=100)",
+        "Constant(1.0).warmup(99, start=0.1, kind='log')",
+        formula(lambda t: 0.1 + 0.9 * (math.log(t + 1) / math.log(100) if t < 100 else 1.0)),
+        (99, 100),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "DeepSpeed",
+        "WarmupDecayLR(optimizer, 1000, warmup_max_lr=1.0, warmup_num_steps=100)",
+        "Shift(Linear(1.0, 0.0, 900), by=100).warmup(99, kind='log', prefix=False)",
+        formula(lambda t: math.log(t + 1) / math.log(100) if t < 100 else clip((1000 - t) / 900)),
+        (99, 100, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "DeepSpeed",
+        "WarmupCosineLR(optimizer, 1000, warmup_num_steps=100, cos_min_ratio=0.1, warmup_type='linear')",
+        "Shift(Cosine(1.0, 0.1, 900), by=99).warmup(100, prefix=False)",
+        formula(lambda t: t / 100 if t < 100 else 0.1 + 0.9 * cos((t - 99) / 900)),
+        (100, 999),
+        1e-7,
+        READ,
+        until=1000,
+        differs="holds the end; theirs rises again",
+    ),
+    Peer(
+        "DeepSpeed",
+        "OneCycle(optimizer, 0.1, 1.0, decay_lr_rate=0.5, cycle_first_step_size=200, cycle_second_step_size=300, "
+        "decay_step_size=100)",
+        "Shift(Linear(0.1, 1.0, 200).then(Linear(1.0, 0.1, 300)).then(InverseTime(0.1, 0.5, 100)), by=-1)",
+        formula(deepspeed_cycle),
+        (199, 499),
+        1e-7,
+        READ,
+    ),
+    *(
+        Peer(
+            "DeepSpeed",
+            f"LRRangeTest(optimizer, 0.001, lr_range_test_step_size=100, lr_range_test_step_rate=0.5{theirs})",
+            f"RangeTest(0.001, 0.5, 100{ours})",
+            formula(lambda t, floor=floor: 0.001 * (1 + 0.5 * floor((t + 1) / 100))),
+            (99, 999),
+            1e-7,
+            READ,
+        )
+        for theirs, ours, floor in [("", "", float), (", lr_range_test_staircase=True", ", staircase=True", math.floor)]
+    ),
+    Peer(
+        "NeMo",
+        "CosineAnnealing(optimizer, max_steps=1000, warmup_steps=100, min_lr=0.1)",
+        "Cosine(1.0, 0.1, 900).warmup(100, origin='1/(n+1)')",
+        formula(nemo(lambda t: 0.1 + 0.9 * cos((t - 100) / 900))),
+        (100, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "NeMo",
+        "CosineAnnealing(optimizer, max_steps=1000, warmup_steps=100, constant_steps=200, min_lr=0.1)",
+        "Cosine(1.0, 0.1, 700).warmup(100)",
+        formula(lambda t: t / 100 if t <= 100 else 0.1 + 0.9 * cos(clip((t - 100) / 700))),
+        (100, 800, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "NeMo",
+        "PolynomialHoldDecayAnnealing(optimizer, max_steps=1000, warmup_steps=100, hold_steps=200, power=2.0, min_lr=0.1)",
+        "Constant(1.0).then(Polynomial(1.0, 0.1, 700, 2.0), at=200).warmup(100, origin='1/(n+1)')",
+        formula(nemo(lambda t: 1.0 if t < 300 else 0.1 + 0.9 * (1 - (t - 300) / 700) ** 2)),
+        (100, 300, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "NeMo",
+        "SquareAnnealing(optimizer, max_steps=1000, warmup_steps=100, min_lr=0.1)",
+        "Clamp(Polynomial(1.0, 0.0, 900, 2.0), low=0.1).warmup(100, origin='1/(n+1)')",
+        formula(nemo(lambda t: max(0.1, ((1000 - t) / 900) ** 2))),
+        (100, 715, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "NeMo",
+        "SquareRootAnnealing(optimizer, max_steps=1000, warmup_steps=100, min_lr=0.1)",
+        "Sequential([Shift(Linear(0.0, 1.0, 101), by=-1), Clamp(Polynomial(1.0, 0.0, 1000, 0.5), low=0.1)], [101], reset=False)",
+        formula(nemo(lambda t: max(0.1, ((1000 - t) / 1000) ** 0.5))),
+        (101, 990, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "fairseq",
+        "polynomial_decay: warmup_updates=100, total_num_update=1000, power=2.0, end_learning_rate=0.1",
+        "Polynomial(1.0, 0.1, 900, 2.0).warmup(100)",
+        formula(lambda t: t / 100 if t <= 100 else 0.1 + 0.9 * (1 - clip((t - 100) / 900)) ** 2),
+        (100, 1000),
+        1e-7,
+        READ,
+    ),
+    Peer(
+        "fairseq",
+        "cosine: warmup_updates=100, warmup_init_lr=0.01, min_lr=0.1, lr_period_updates=900, t_mult=1, lr_shrink=0.1",
+        "Cosine(1.0, 0.1, 900).warmup(100, start=0.01)",
+        formula(
+            lambda t: (
+                0.01 + 0.99 * t / 100 if t < 100 else 0.1 ** ((t - 100) // 900) * (0.1 + 0.9 * cos(((t - 100) % 900) / 900))
+            )
+        ),
+        (100, 1000),
+        1e-7,
+        READ,
+        until=1000,
+        differs="holds the end; theirs starts the next period, lower at both ends: `Loop` with `Step`",
+    ),
+    Peer(
+        "fvcore",
+        "CompositeParamScheduler([LinearParamScheduler(0, 1), CosineParamScheduler(1, 0.1)], [0.1, 0.9], ['rescaled'] * 2)",
+        "Linear(0.0, 1.0, 100).then(Cosine(1.0, 0.1, 900))",
+        formula(lambda t: t / 100 if t < 100 else 0.1 + 0.9 * cos(clip((t - 100) / 900))),
+        (100, 1000),
+        1e-7,
+        READ + "; theirs ends at 1000",
+    ),
+]
+
+PEERS = [*WSD, *WARMUPS]

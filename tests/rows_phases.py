@@ -75,4 +75,18 @@ ROWS: dict[str, Row] = {
         {0: 0.01, 100: 1.0, 550: 0.1, 1000: 0.01},
         (100, 1000),
     ),
+    "range_test": Row(
+        tracelr.RangeTest(1e-3, 0.3, 2000),
+        lambda t: mpf(1e-3) * (1 + mpf(0.3) * mpf(t + 1) / 2000),
+        {999: 1.15e-3, 1999: 1.3e-3},
+        (1999, 2000),
+        1,
+    ),
+    "range_test_stairs": Row(
+        tracelr.RangeTest(1e-3, 0.3, 7, staircase=True),
+        lambda t: mpf(1e-3) * (1 + mpf(0.3) * ((t + 1) // 7)),
+        {0: 1e-3, 5: 1e-3, 6: 1.3e-3},
+        (6, 13, 7 * 2**40 - 1),
+        1,
+    ),
 }

@@ -48,7 +48,7 @@ LAYERS = {
 LAZY = {
     ("schedule", "compose"),
     ("scheduler", "config"),
-    *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant")),
+    *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant", "ramp")),
 }
 
 

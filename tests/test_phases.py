@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from mpmath import mpf
 from oracle import probes, to_float32
 from rows_phases import ramp
 
 from tracelr import WSD, Cosine, Linear, Polynomial, Ramp, Schedule
-from tracelr.ease import EASINGS
+from tracelr.ease import EASINGS, Easing, Origin, Warmup
 from tracelr.errors import TracelrError
 
 STEPS = torch.cat([torch.arange(2000), torch.tensor([2**24 + 1, 2**40 + 3, 2**53 - 1, 2**53])])
@@ -65,6 +66,37 @@ def test_the_phases_are_its_ramps() -> None:
     assert same(WSD(0.3, 0, 0, 30), Linear(0.3, 0.0, 30))
 
 
+# -- around any schedule --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [*EASINGS, "constant"])
+@pytest.mark.parametrize("prefix", [True, False])
+def test_a_warmup_is_correctly_rounded_from_every_origin(kind: Warmup, prefix: bool) -> None:
+    origins: list[tuple[Origin, int, int]] = [("0", 0, 0), ("1/n", 1, 0), ("1/(n+1)", 1, 1)]
+    for origin, ahead, more in origins:
+        for n, start in ((1, 0.0), (7, 0.0), (1000, 0.01), (10**9, 1e-7)):
+            whole = n + more
+            way = ramp(start, start, 1, "linear") if kind == "constant" else ramp(start, 1.0, whole, kind, rising=True)
+            decay = ramp(6e-4, 6e-5, 500, "cosine")
+            steps = [step for step in probes((n,), 1, 20) if step <= 2 * n]
+            want = [
+                to_float32((way(t + ahead) if t + ahead < whole else mpf(1)) * decay(t - n if prefix else t)) for t in steps
+            ]
+            got = Cosine(6e-4, 6e-5, 500).warmup(n, start, kind, prefix, origin)(torch.tensor(steps)).tolist()
+            assert got == want, (origin, n)
+
+
+@pytest.mark.parametrize("kind", EASINGS)
+def test_a_cooldown_is_correctly_rounded_along_every_easing(kind: Easing) -> None:
+    inner = Cosine(0.3, 0.1, 1000)
+    for end in (0.0, 0.02, 0.7):
+        cooled = inner.cooldown(200, at=500, end=end, kind=kind)
+        exact = ramp(0.3, 0.1, 1000, "cosine")
+        down = ramp(1.0, 0.0, 200, kind)
+        want = [to_float32(exact(min(t, 500)) * down(t - 500) + mpf(end) * (1 - down(t - 500))) for t in range(800)]
+        assert cooled(torch.arange(800)).tolist() == want
+
+
 # -- errors ---------------------------------------------------------------------------------------------------------------
 
 KINDS = "'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log'"
@@ -76,6 +108,14 @@ CASES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Ramp(1.0, 0.0, 10, "exponential", ratio=1.0),
         "Ramp.ratio: given 1.0; allowed: a number from 1e-06 to 0.999; to fix it: pass a number in this range.",
+    ),
+    (
+        lambda: Linear(1.0, 0.0, 10).warmup(5, origin="1"),  # type: ignore[arg-type]
+        "warmup(origin): given '1'; allowed: '0', '1/n', '1/(n+1)'; to fix it: use one of these names.",
+    ),
+    (
+        lambda: Linear(1.0, 0.0, 10).cooldown(5, at=5, kind="constant"),  # type: ignore[arg-type]
+        f"cooldown(kind): given 'constant'; allowed: {KINDS}; to fix it: use one of these names.",
     ),
     (
         lambda: WSD(1.0, 10, -1, 10),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
     from tracelr.schedules.piecewise_constant import PiecewiseConstant as PiecewiseConstant
     from tracelr.schedules.polynomial import Polynomial as Polynomial
     from tracelr.schedules.ramp import Ramp as Ramp
+    from tracelr.schedules.range_test import RangeTest as RangeTest
     from tracelr.schedules.step import Step as Step
     from tracelr.schedules.warm_restarts import WarmRestarts as WarmRestarts
     from tracelr.schedules.wsd import WSD as WSD

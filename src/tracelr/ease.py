@@ -17,6 +17,14 @@ Easing: TypeAlias = Literal["linear", "cosine", "sqrt", "square", "1-sqrt", "1-s
 
 EASINGS: tuple[str, ...] = get_args(Easing)
 
+Warmup: TypeAlias = Easing | Literal["constant"]
+"""What a warm-up may follow."""
+
+Origin: TypeAlias = Literal["0", "1/n", "1/(n+1)"]
+"""Where on its way a warm-up of n steps is at step 0: which of t / n, (t + 1) / n and (t + 1) / (n + 1) it follows."""
+
+ORIGINS: tuple[str, ...] = get_args(Origin)
+
 Part: TypeAlias = Callable[[Wide], Wide]
 
 

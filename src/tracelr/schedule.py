@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, dataclass_transform
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.fx import Proxy
 
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
 from tracelr.describe import plain
+from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.value import Value
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
 
-_Ramp: TypeAlias = Literal["linear", "cosine", "constant"]
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
 
@@ -133,24 +132,32 @@ class Schedule(Value):
     def __rsub__(self, other: float | Tensor) -> Sum:
         return self * -1.0 + other
 
-    def warmup(self, steps: int, start: float = 0.0, kind: _Ramp = "linear", prefix: bool = True) -> Product:
-        """Multiply by a factor that goes from `start` to 1 in `steps` steps: "linear", "cosine" or "constant".
+    def warmup(
+        self, steps: int, start: float = 0.0, kind: Warmup = "linear", prefix: bool = True, origin: Origin = "0"
+    ) -> Product:
+        """Multiply by a factor that goes from `start` to 1 in `steps` steps along `kind`, a name of `Ramp`, or "constant".
 
         With `prefix` the schedule's own time begins after the warm-up, which makes it `steps` longer (HF, Keras); without,
         the warm-up covers its first steps (timm, except that timm jumps where its warm-up ends).
+
+        `origin` says how far along step t of n is. "0", t/n: `start` at step 0, the peak at n (HF, optax, Keras, OLMo,
+        Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, fairseq's fixed).
+        "1/(n+1)", (t+1)/(n+1): the peak at n (NeMo). DeepSpeed's warm-up of n steps is `warmup(n - 1, kind="log")`.
 
         >>> from tracelr import Linear
         >>> Linear(start=1.0, end=0.0, steps=4).warmup(2)(torch.arange(7))
         tensor([0.0000, 0.5000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
         >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, prefix=False)(torch.arange(5))
         tensor([0.0000, 0.3750, 0.5000, 0.2500, 0.0000])
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, origin="1/n")(torch.arange(4))
+        tensor([0.5000, 1.0000, 1.0000, 0.7500])
         """
         from tracelr.compose import warmup
 
-        return warmup(self, steps, start, kind, prefix)
+        return warmup(self, steps, start, kind, prefix, origin)
 
-    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0) -> Sum:
-        """From step `at` on, go from the value there to `end` in a straight line of `steps` steps, and hold.
+    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+        """From step `at` on, go from the value there to `end` in `steps` steps along `kind`, a name of `Ramp`, and hold.
 
         >>> from tracelr import Constant
         >>> Constant(1.0).cooldown(steps=4, at=1)(torch.arange(6))
@@ -158,7 +165,7 @@ class Schedule(Value):
         """
         from tracelr.compose import cooldown
 
-        return cooldown(self, steps, at, end)
+        return cooldown(self, steps, at, end, kind)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.
