@@ -287,17 +287,17 @@ WARMUPS = [
     Peer(
         "transformers",
         "get_cosine_with_min_lr_schedule_with_warmup_lr_rate(optimizer, 100, 1000, min_lr_rate=0.1)",
-        "Cosine(1.0, 0.1, 900).warmup(100, origin='1/n')",
+        "Shift(Cosine(1.0, 0.1, 900).warmup(100), by=-1)",
         transformers(
             "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
             num_warmup_steps=100,
             num_training_steps=1000,
             min_lr_rate=0.1,
         ),
-        (99, 100, 1000),
+        (99, 100, 999),
         1e-7,
         ROUNDED,
-        until=1001,
+        until=1000,
         differs="holds the end; theirs rises again",
     ),
     *(

@@ -55,6 +55,15 @@ def wsd(
     return exact
 
 
+def rescaled(t: int) -> Any:
+    """Two curves of 100 and 3000 steps over 250 and 2**20, on whole steps of theirs; the third begins where they end."""
+    if t < 250:
+        return ramp(0.0, 1e-3, 100, "linear")(t * 100 // 250)
+    if t < 250 + 2**20:
+        return mpf(1e-3) * ramp(1.0, 0.5, 3000, "cosine")((t - 250) * 3000 // 2**20)
+    return mpf(1e-3) / 2 * ramp(1.0, 0.0, 10**6, "linear")(t - 250 - 2**20)
+
+
 ROWS: dict[str, Row] = {
     "ramp_square": Row(
         tracelr.Ramp(1.0, 0.0, 10_001, "square"),
@@ -88,5 +97,16 @@ ROWS: dict[str, Row] = {
         {0: 1e-3, 5: 1e-3, 6: 1.3e-3},
         (6, 13, 7 * 2**40 - 1),
         1,
+    ),
+    "sequential_rescaled": Row(
+        tracelr.Sequential(
+            [tracelr.Linear(0.0, 1e-3, 100), tracelr.Cosine(1.0, 0.5, 3000), tracelr.Linear(1.0, 0.0, 10**6)],
+            [250, 2**20 + 250],
+            reset="rescale",
+            join="scale",
+        ),
+        rescaled,
+        {0: 0.0, 125: 5e-4, 126: 5e-4, 250: 1e-3, 250 + 2**20: 5e-4, 250 + 2**20 + 10**6: 0.0},
+        (250, 2**20 + 250, 2**20 + 250 + 10**6),
     ),
 }

@@ -11,7 +11,8 @@ from mpmath import mpf
 from oracle import probes, to_float32
 from rows_phases import ramp
 
-from tracelr import WSD, Cosine, Linear, Polynomial, Ramp, Schedule
+from tracelr import WSD, Constant, Cosine, Linear, Polynomial, Ramp, Schedule, Sequential, Stretch
+from tracelr.compose.sequential import Join
 from tracelr.ease import EASINGS, Easing, Origin, Warmup
 from tracelr.errors import TracelrError
 
@@ -97,6 +98,43 @@ def test_a_cooldown_is_correctly_rounded_along_every_easing(kind: Easing) -> Non
         assert cooled(torch.arange(800)).tolist() == want
 
 
+# -- sequences ------------------------------------------------------------------------------------------------------------
+
+RISE, FALL = Linear(0.0, 1.0, 10), Cosine(1.0, 0.1, 40)
+
+
+def test_a_rescaled_schedule_runs_once_over_its_window() -> None:
+    for window in (3, 10, 25, 40, 97):
+        joined = Sequential([RISE, FALL], [window], reset="rescale")
+        assert same(joined, Sequential([Stretch(RISE, window, 10), FALL], [window]))
+        assert joined.length == window + 40
+        assert same(RISE.then(FALL, at=window, reset="rescale"), joined)
+    assert same(Sequential([RISE, FALL], [10], reset="rescale"), RISE.then(FALL))
+    mixed = Sequential([RISE, FALL, RISE], [20, 100], reset=[False, "rescale", False])
+    assert same(mixed, Sequential([RISE, Stretch(FALL, 2), RISE], [20, 100], reset=[True, True, False]))
+    long = Linear(0.0, 1.0, 10**12)
+    assert Sequential([long, RISE], [3 * 10**12], reset="rescale")(15 * 10**11).item() == 0.5
+
+
+@pytest.mark.parametrize("join", ["scale", "shift"])
+def test_a_rescaled_schedule_joins(join: Join) -> None:
+    joined = Sequential([RISE, FALL, FALL], [25, 105], reset="rescale", join=join)
+    assert same(joined, Sequential([Stretch(RISE, 5, 2), Stretch(FALL, 2), FALL], [25, 105], join=join))
+
+
+def test_then_joins_where_one_writes_it() -> None:
+    assert same(RISE.then(FALL, join="scale"), Sequential([RISE, FALL], [10], join="scale"))
+    assert same(RISE.then(FALL, at=5, reset=False), Sequential([RISE, FALL], [5], reset=False))
+    scaled = RISE.then(FALL, at=5, join="scale").then(RISE + 1.0, at=20, join="scale")
+    assert len(scaled.schedules) == 3
+    assert same(scaled, Sequential([RISE, FALL, RISE + 1.0], [5, 20], join="scale"))
+    assert len(scaled.then(FALL, at=60).schedules) == 2  # a jump after a join stays outside it
+    fitted = RISE.then(FALL).then(RISE, at=100, reset="rescale")  # the whole of 50 steps is fitted, not its last
+    assert same(fitted, Sequential([Stretch(RISE.then(FALL), 2), RISE], [100]))
+    late = Sequential([RISE, FALL], [25], reset="rescale").then(RISE, at=65, reset=False)
+    assert late.reset == ("rescale", True, False)
+
+
 # -- errors ---------------------------------------------------------------------------------------------------------------
 
 KINDS = "'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log'"
@@ -116,6 +154,26 @@ CASES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Linear(1.0, 0.0, 10).cooldown(5, at=5, kind="constant"),  # type: ignore[arg-type]
         f"cooldown(kind): given 'constant'; allowed: {KINDS}; to fix it: use one of these names.",
+    ),
+    (
+        lambda: Sequential([RISE, FALL], [10], reset="stretch"),  # type: ignore[arg-type]
+        "Sequential.reset: given 'stretch'; allowed: True, False or 'rescale', or a list of one of them per schedule; "
+        "to fix it: use one of these.",
+    ),
+    (
+        lambda: Sequential([RISE, FALL], [10], reset=[True, "rescale"]),
+        "Sequential.reset[1]: given 'rescale'; allowed: True or False for the last schedule, which has no window to fit; "
+        "to fix it: pass True.",
+    ),
+    (
+        lambda: Sequential([Constant(1.0), FALL], [10], reset="rescale"),
+        "Sequential.schedules[0]: given Constant(value=1.0); allowed: a schedule with a length, under reset='rescale'; "
+        "to fix it: give it a length, as Shorten does, or use reset=True.",
+    ),
+    (
+        lambda: Sequential([Linear(0.0, 1.0, 10**9 + 7), FALL], [10**9 + 9], reset="rescale"),
+        "Sequential.schedules[0]: given a length of 1000000007 for a window of 1000000009 steps; allowed: a length and a window "
+        "whose ratio, in lowest terms, has terms with a product of at most 2**53; to fix it: round one of them.",
     ),
     (
         lambda: WSD(1.0, 10, -1, 10),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, dataclass_transform
 
 import torch
 from torch import Tensor
@@ -93,10 +93,17 @@ class Schedule(Value):
         """Return the value before rounding. A schedule made of schedules calls its children so."""
         return self(_Inside(step, A))
 
-    def then(self, other: Schedule, at: int | None = None) -> Sequential:
+    def then(
+        self,
+        other: Schedule,
+        at: int | None = None,
+        join: Literal["jump", "scale", "shift"] = "jump",
+        reset: bool | Literal["rescale"] = True,
+    ) -> Sequential:
         """Run this schedule, and from step `at` on `other`, which starts at its own step 0.
 
-        `at` defaults to this schedule's own length.
+        `at` defaults to this schedule's own length. `join` and `reset` are those of `Sequential`; "rescale" fits this
+        schedule to the `at` steps it has.
 
         >>> from tracelr import Constant, Linear
         >>> Linear(start=0.0, end=1.0, steps=2).then(Constant(1.0))(torch.arange(4))
@@ -108,7 +115,7 @@ class Schedule(Value):
         if at is None:
             allowed = "a step; this schedule has no length of its own"
             raise ScheduleError(explain(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>"))
-        return Sequential((self, other), (at,))
+        return Sequential((self, other), (at,), reset, join)
 
     def __mul__(self, other: Schedule | float | Tensor) -> Product | Scale:
         from tracelr.compose import Product, Scale

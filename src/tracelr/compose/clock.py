@@ -39,6 +39,16 @@ Offset: TypeAlias = Annotated[int, _Offset()]
 Term: TypeAlias = Annotated[int, _Term()]
 
 
+def stretched(step: Tensor, factor: int, divisor: int, A: Arithmetic) -> Tensor:
+    """Return floor(step * divisor / factor), at most 2**53, for factor * divisor up to 2**53."""
+    # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
+    whole = step if factor == 1 else A.quotient(step, factor)
+    own = whole.clamp(max=LAST_STEP // divisor + 1) * divisor
+    if factor > 1 and divisor > 1:
+        own = own + A.quotient(step.remainder(factor) * divisor, factor)
+    return own.clamp(max=LAST_STEP)
+
+
 class Shift(Schedule):
     r"""A schedule that starts `by` steps later, and is at its first value until then. A negative `by` skips its beginning.
 
@@ -143,9 +153,4 @@ class Stretch(Schedule):
         return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
-        whole = step if self.factor == 1 else A.quotient(step, self.factor)
-        own = whole.clamp(max=LAST_STEP // self.divisor + 1) * self.divisor
-        if self.factor > 1 and self.divisor > 1:
-            own = own + A.quotient(step.remainder(self.factor) * self.divisor, self.factor)
-        return self.inner.wide(own.clamp(max=LAST_STEP), A)
+        return self.inner.wide(stretched(step, self.factor, self.divisor, A), A)
