@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from peer import Peer
+from peers_torch import DOUBLE, stepped
+from torch.optim import lr_scheduler
 
 READ = "read in its source, in float64"
 ROUNDED = "our last rounding, to float32"
@@ -488,4 +490,25 @@ WARMUPS = [
     ),
 ]
 
-PEERS = [*WSD, *WARMUPS]
+LAMBDAS = [
+    Peer(
+        "torch",
+        "LambdaLR(optimizer, lambda k: 0.95 ** (k // 30))",
+        "Lambda(lambda step: 0.1 * 0.95 ** (step // 30).double())",
+        stepped(lambda o: lr_scheduler.LambdaLR(o, lambda k: 0.95 ** (k // 30))),
+        (30, 1000),
+        1e-7,
+        DOUBLE,
+    ),
+    Peer(
+        "torch",
+        "MultiplicativeLR(optimizer, lambda k: 0.99)",
+        "Exponential(0.1, 0.99, 1)",
+        stepped(lambda o: lr_scheduler.MultiplicativeLR(o, lambda k: 0.99)),
+        (1000,),
+        1e-7,
+        DOUBLE,
+    ),
+]
+
+PEERS = [*WSD, *WARMUPS, *LAMBDAS]

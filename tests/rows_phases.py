@@ -7,6 +7,7 @@ from typing import Any
 
 from mpmath import mp, mpf
 from row import Exact, Row
+from torch import Tensor
 
 import tracelr
 
@@ -64,6 +65,10 @@ def rescaled(t: int) -> Any:
     return mpf(1e-3) / 2 * ramp(1.0, 0.0, 10**6, "linear")(t - 250 - 2**20)
 
 
+def slow_root(step: Tensor) -> Tensor:
+    return 0.1 / (1.0 + step.double() / 1000).sqrt()
+
+
 ROWS: dict[str, Row] = {
     "ramp_square": Row(
         tracelr.Ramp(1.0, 0.0, 10_001, "square"),
@@ -108,5 +113,13 @@ ROWS: dict[str, Row] = {
         rescaled,
         {0: 0.0, 125: 5e-4, 126: 5e-4, 250: 1e-3, 250 + 2**20: 5e-4, 250 + 2**20 + 10**6: 0.0},
         (250, 2**20 + 250, 2**20 + 250 + 10**6),
+    ),
+    "lambda": Row(
+        tracelr.Lambda(slow_root),
+        lambda t: mpf(0.1) / mp.sqrt(1 + mpf(t) / 1000),
+        {0: 0.1, 3000: 0.05, 8000: 0.1 / 3},
+        (1000,),
+        -1,
+        written=False,
     ),
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -11,10 +13,23 @@ from mpmath import mpf
 from oracle import probes, to_float32
 from rows_phases import ramp
 
-from tracelr import WSD, Constant, Cosine, Linear, Polynomial, Ramp, Schedule, Sequential, Stretch
+from tracelr import (
+    WSD,
+    Constant,
+    Cosine,
+    Lambda,
+    Linear,
+    Polynomial,
+    Ramp,
+    Schedule,
+    Scheduler,
+    Sequential,
+    Stretch,
+    from_dict,
+)
 from tracelr.compose.sequential import Join
 from tracelr.ease import EASINGS, Easing, Origin, Warmup
-from tracelr.errors import TracelrError
+from tracelr.errors import ConfigError, TracelrError
 
 STEPS = torch.cat([torch.arange(2000), torch.tensor([2**24 + 1, 2**40 + 3, 2**53 - 1, 2**53])])
 
@@ -135,9 +150,56 @@ def test_then_joins_where_one_writes_it() -> None:
     assert late.reset == ("rescale", True, False)
 
 
+# -- functions ------------------------------------------------------------------------------------------------------------
+
+
+def falling(rate: float, scale: torch.Tensor | None = None) -> Lambda:
+    return Lambda(lambda step: (1.0 if scale is None else scale) * rate ** step.double())
+
+
+def test_a_function_has_the_identity_of_its_graph() -> None:
+    half = torch.tensor(0.5)
+    assert falling(0.9).fingerprint() == falling(0.9).fingerprint()
+    prints = {f.fingerprint() for f in (falling(0.9), falling(0.8), falling(0.9, half), falling(0.9, half / 2))}
+    assert len(prints) == 4
+    schedule = falling(0.9)
+    assert repr(schedule) == f"Lambda(function=<falling.<locals>.<lambda> {schedule.to_dict()['function']}>)"
+
+
+def test_a_function_is_not_read_from_a_file() -> None:
+    given = (falling(0.9) * 2.0).to_dict()
+    with pytest.raises(ConfigError) as caught:
+        from_dict(given)
+    assert str(caught.value) == (
+        f"mapping: inner.function: Lambda.function: given '{given['inner']['function']}'; allowed: {FUNCTION}; "
+        "to fix it: pass the function itself: a file cannot hold one."
+    )
+
+
+def test_a_scheduler_with_a_function_is_saved_and_loaded() -> None:
+    def bound(rate: float) -> Scheduler:
+        return Scheduler(torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.1), lr=falling(rate))
+
+    one, same_one, other = bound(0.5), bound(0.5), bound(0.25)
+    for _ in range(3):
+        one.optimizer.step()
+        one.step()
+    same_one.load_state_dict(one.state_dict())
+    assert same_one.get_last_lr() == [0.125]
+    with pytest.warns(UserWarning, match="group 0 was trained with"):
+        other.load_state_dict(one.state_dict())
+
+
+def test_importing_tracelr_does_not_import_the_tracer() -> None:
+    code = "import sys, torch; before = set(sys.modules); import tracelr; print([m for m in set(sys.modules) - before if 'proxy_tensor' in m])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 # -- errors ---------------------------------------------------------------------------------------------------------------
 
 KINDS = "'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log'"
+FUNCTION = "a function that maps an int64 tensor of steps to a floating point tensor of the same shape"
+PURE = "tensor operations alone: no `if` on the step, no .item(), int(step), NumPy or random number"
 CASES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Ramp(1.0, 0.0, 10, "minus_sqrt"),  # type: ignore[arg-type]
@@ -174,6 +236,49 @@ CASES: list[tuple[Callable[[], object], str]] = [
         lambda: Sequential([Linear(0.0, 1.0, 10**9 + 7), FALL], [10**9 + 9], reset="rescale"),
         "Sequential.schedules[0]: given a length of 1000000007 for a window of 1000000009 steps; allowed: a length and a window "
         "whose ratio, in lowest terms, has terms with a product of at most 2**53; to fix it: round one of them.",
+    ),
+    (
+        lambda: Lambda(0.1),  # type: ignore[arg-type]
+        f"Lambda.function: given 0.1; allowed: {FUNCTION}; to fix it: pass a function.",
+    ),
+    (
+        lambda: Lambda(RISE),
+        f"Lambda.function: given Linear(start=0.0, end=1.0, steps=10); allowed: {FUNCTION}; "
+        "to fix it: use the schedule as it is.",
+    ),
+    (
+        lambda: Lambda(lambda step: torch.zeros(()) if step > 5 else torch.ones(())),
+        "Lambda.function: given a function that cannot be traced (GuardOnDataDependentSymNode: Could not guar...; "
+        f"allowed: {PURE}; to fix it: write torch.where(step < n, a, b) in place of `if`.",
+    ),
+    (
+        lambda: Lambda(lambda step: step.double() * step.item()),
+        f"Lambda.function: given a function that calls aten._local_scalar_dense.default; allowed: {PURE}; "
+        "to fix it: make the value a function of the step alone.",
+    ),
+    (
+        lambda: Lambda(lambda step: torch.rand_like(step.double())),
+        f"Lambda.function: given a function that calls aten.rand_like.default; allowed: {PURE}; "
+        "to fix it: make the value a function of the step alone.",
+    ),
+    (
+        lambda: Lambda(lambda step: step.double().sum()),
+        "Lambda.function: given a function that returns a float64 tensor of shape [] for steps of shape [7]; "
+        f"allowed: {FUNCTION}; to fix it: compute with step.double(), element by element.",
+    ),
+    (
+        lambda: Lambda(lambda step: step),
+        "Lambda.function: given a function that returns a int64 tensor of shape [] for steps of shape []; "
+        f"allowed: {FUNCTION}; to fix it: compute with step.double(), element by element.",
+    ),
+    (
+        lambda: Lambda(lambda step: 0.5),  # type: ignore[arg-type, return-value]
+        f"Lambda.function: given a function that returns 0.5; allowed: {FUNCTION}; to fix it: return a tensor.",
+    ),
+    (
+        lambda: falling(0.9, torch.nn.Parameter(torch.tensor(0.5))),
+        "Lambda.function: given a function that closes over a tensor that requires grad; allowed: numbers and constant tensors "
+        "around a function; to fix it: write a Schedule with the tensor in a field of type Scalar.",
     ),
     (
         lambda: WSD(1.0, 10, -1, 10),

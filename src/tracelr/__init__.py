@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
     from tracelr.schedules.interpolate import Interpolate as Interpolate
     from tracelr.schedules.inverse_sqrt import InverseSqrt as InverseSqrt
     from tracelr.schedules.inverse_time import InverseTime as InverseTime
+    from tracelr.schedules.lambda_ import Lambda as Lambda
     from tracelr.schedules.linear import Linear as Linear
     from tracelr.schedules.multi_step import MultiStep as MultiStep
     from tracelr.schedules.one_cycle import OneCycle as OneCycle
