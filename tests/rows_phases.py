@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mpmath import mp, mpf
-from row import Exact, Row
+from row import Exact, Row, exponential, linear
 from torch import Tensor
 
 import tracelr
@@ -65,6 +65,13 @@ def rescaled(t: int) -> Any:
     return mpf(1e-3) / 2 * ramp(1.0, 0.0, 10**6, "linear")(t - 250 - 2**20)
 
 
+def driven(t: int) -> Any:
+    place = t % 2500
+    height = mpf(place) / 2000 if place <= 2000 else mpf(2500 - place) / 500
+    wave = mpf(1e-3) + (exponential(0.1, 0.5, 10_000)(t) - mpf(1e-3)) * height
+    return wave + wsd(0.1, 100, 400, 1000, end=linear(0.0, 0.05, 3000)(t))(t)
+
+
 def slow_root(step: Tensor) -> Tensor:
     return 0.1 / (1.0 + step.double() / 1000).sqrt()
 
@@ -121,5 +128,12 @@ ROWS: dict[str, Row] = {
         (1000,),
         -1,
         written=False,
+    ),
+    "driven": Row(
+        tracelr.Cyclic(1e-3, 0.1, 2000, 500).drive(high=tracelr.Exponential(0.1, 0.5, 10_000))
+        + tracelr.Constant(0.0).drive(value=tracelr.WSD(0.1, 100, 400, 1000).drive(end=tracelr.Linear(0.0, 0.05, 3000))),
+        driven,
+        {0: 1e-3, 2500: 0.001 + 125 / 3000, 5000: 0.051, 10_000: 0.051},
+        (100, 500, 1500, 2000, 2500, 3000),
     ),
 }

@@ -23,6 +23,7 @@ LAYERS = {
     "arithmetic": 1,
     "describe": 1,
     "tables": 1,
+    "view": 1,
     "ease": 1,
     "fields": 2,
     "value": 2.5,

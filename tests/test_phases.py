@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import sys
@@ -12,24 +13,31 @@ import torch
 from mpmath import mpf
 from oracle import probes, to_float32
 from rows_phases import ramp
+from table import ROWS
+from torch import Tensor
 
 from tracelr import (
     WSD,
     Constant,
     Cosine,
+    Exponential,
     Lambda,
     Linear,
+    Loop,
     Polynomial,
     Ramp,
     Schedule,
     Scheduler,
     Sequential,
+    Shift,
     Stretch,
     from_dict,
 )
+from tracelr.arithmetic import F64, Arithmetic, Wide
 from tracelr.compose.sequential import Join
 from tracelr.ease import EASINGS, Easing, Origin, Warmup
 from tracelr.errors import ConfigError, TracelrError
+from tracelr.fields import Scalar
 
 STEPS = torch.cat([torch.arange(2000), torch.tensor([2**24 + 1, 2**40 + 3, 2**53 - 1, 2**53])])
 
@@ -195,6 +203,54 @@ def test_importing_tracelr_does_not_import_the_tracer() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+# -- fields that are schedules ---------------------------------------------------------------------------------------------
+
+
+def test_a_driven_field_has_the_value_of_its_schedule_at_the_same_step() -> None:
+    peak = Linear(0.5, 1.0, 30)
+    for schedule in (
+        WSD(9.0, 10, 10, 20).drive(peak=peak),
+        WSD(peak, 10, 10, 20),  # type: ignore[arg-type]
+        WSD(1.0, 10, 10, 20).drive(peak=peak, start=peak) * 1.0 - WSD(0.0, 10, 10, 20).drive(start=peak),
+    ):
+        want = [WSD(float(peak.wide(torch.tensor(t), F64)), 10, 10, 20)(t).item() for t in range(60)]
+        torch.testing.assert_close(schedule(torch.arange(60)).tolist(), want, rtol=1e-7, atol=0)
+    late = Shift(Linear(0.0, 0.0, 1).drive(start=Ramp(1.0, 0.0, 4, "square")), by=3)  # its own time, as of everything inside
+    assert late(torch.tensor([3, 4])).tolist() == [1.0, 0.0]
+
+
+def test_every_scalar_field_of_every_schedule_can_be_driven() -> None:
+    at = torch.cat([torch.arange(100), torch.tensor([2**40])])
+    for row in ROWS.values():
+        schedule = row.schedule
+        for name, rule in schedule._rules.items():
+            if rule.drivable and isinstance(getattr(schedule, name), float):
+                same_again = schedule.drive(**{name: Constant(getattr(schedule, name))})
+                assert torch.equal(same_again(at), schedule(at)), (schedule, name)
+                assert same_again.fingerprint() != schedule.fingerprint()
+                assert same_again.length == schedule.length
+
+
+class Half(Schedule):
+    """Computes a constant from a field that may be a schedule."""
+
+    start: Scalar
+
+    def prepare(self) -> None:
+        self._half = math.sqrt(self.start) / 2  # type: ignore[arg-type]
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        return A.full(step, self._half)
+
+
+def test_a_gradient_reaches_what_drives_a_field() -> None:
+    peak = torch.nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+    schedule = Linear(0.0, 0.0, 4).drive(end=Constant(peak))
+    assert schedule.has_tensor_fields
+    (grad,) = torch.autograd.grad(schedule(3), peak)
+    assert grad.item() == 0.75
+
+
 # -- errors ---------------------------------------------------------------------------------------------------------------
 
 KINDS = "'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log'"
@@ -279,6 +335,30 @@ CASES: list[tuple[Callable[[], object], str]] = [
         lambda: falling(0.9, torch.nn.Parameter(torch.tensor(0.5))),
         "Lambda.function: given a function that closes over a tensor that requires grad; allowed: numbers and constant tensors "
         "around a function; to fix it: write a Schedule with the tensor in a field of type Scalar.",
+    ),
+    (
+        lambda: WSD(1.0, 10, 10, 10).drive(decay=RISE),
+        "WSD.drive(decay): given Linear(start=0.0, end=1.0, steps=10); allowed: peak, start, end; "
+        "to fix it: drive one of these.",
+    ),
+    (
+        lambda: Loop(RISE, 5).drive(inner=RISE),
+        "Loop.drive(inner): given Linear(start=0.0, end=1.0, steps=10); allowed: no field: what it is made of has them; "
+        "to fix it: drive one of these.",
+    ),
+    (
+        lambda: Half(4.0).drive(start=RISE),
+        "Half: given start as a schedule; allowed: a number where prepare() computes a constant from it; "
+        "to fix it: compute it in evaluate(), or pass a number.",
+    ),
+    (
+        lambda: RISE.drive(end=0.5),  # type: ignore[arg-type]
+        "Linear.drive(end): given 0.5; allowed: a tracelr schedule; to fix it: pass a schedule.",
+    ),
+    (
+        lambda: Exponential(1.0, RISE, 10),  # type: ignore[arg-type]
+        "Exponential.rate: given Linear(start=0.0, end=1.0, steps=10); allowed: a finite number above 0, or a 0-d floating point "
+        "tensor; to fix it: pass an int or a float.",
     ),
     (
         lambda: WSD(1.0, 10, -1, 10),

@@ -19,16 +19,21 @@ from torch import Tensor
 from tracelr import ease
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.tables import Tables
 
 LARGEST = float(torch.finfo(torch.float32).max)
 _FINITE = "a finite number within the float32 range"
 
 
 class Rule(ABC):
-    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups."""
+    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups.
+
+    `drivable` says that the field may also be a schedule: its formula takes any wide number there.
+    """
 
     allowed: str
     table: torch.dtype | None = None
+    drivable: bool = False
 
     @abstractmethod
     def parse(self, where: str, given: Any) -> Any:
@@ -78,8 +83,11 @@ class _Scalar(Rule):
         what = "a finite number above 0" if positive else _FINITE if low < 0 else f"a finite number, {low:g} or more"
         what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
+        self.drivable = tensors and what == _FINITE  # a bound could not be checked
 
-    def parse(self, where: str, given: Any) -> float | Tensor:
+    def parse(self, where: str, given: Any) -> Any:
+        if self.drivable and isinstance(given, Tables):
+            return given
         if self.tensors and isinstance(given, Tensor):
             if given.ndim or not given.is_floating_point():
                 raise ScheduleTypeError(explain(where, given, self.allowed, "pass a 0-d float tensor"))
@@ -163,7 +171,7 @@ class Increasing(Rule):
 
 
 Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]
-"""A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph."""
+"""A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph; or a schedule, as `drive` says."""
 
 Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
 """A `Scalar` above 0."""

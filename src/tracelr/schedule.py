@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, dataclass_transform
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from tracelr.describe import plain
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.value import Value
+from tracelr.view import View, view_of
 
 if TYPE_CHECKING:
     from tracelr.compose import Product, Scale, Sequential, Sum
@@ -44,6 +46,9 @@ class Schedule(Value):
     A negative step counts as 0. The unit is optimizer updates.
     """
 
+    _view: ClassVar[type[View]]
+    _driven: tuple[str, ...] = ()
+
     def __init_subclass__(cls) -> None:
         if Schedule not in cls.__bases__ or cls.evaluate is Schedule.evaluate:
             allowed = "a direct subclass of Schedule that defines evaluate(step, A)"
@@ -51,11 +56,25 @@ class Schedule(Value):
         # torch.export records source lines of frames called `forward` only; the author's formula is in `evaluate`.
         cls.evaluate.__code__ = cls.evaluate.__code__.replace(co_name="forward")
         cls._declare()
+        cls._view = view_of(cls)
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
             raise ScheduleError(explain("schedule class", cls.__name__, "a name not taken yet", fix))
         REGISTRY[cls.__name__] = cls
+
+    def __post_init__(self) -> None:
+        self._driven = tuple(
+            n for n, rule in self._rules.items() if rule.drivable and isinstance(getattr(self, n), Schedule)
+        )
+        try:
+            super().__post_init__()
+        except (TypeError, AttributeError) as error:
+            if not self._driven or isinstance(error, ScheduleTypeError):
+                raise
+            where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
+            allowed = "a number where prepare() computes a constant from it"
+            raise ScheduleError(explain(where, given, allowed, "compute it in evaluate(), or pass a number")) from error
 
     @abstractmethod
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
@@ -75,7 +94,7 @@ class Schedule(Value):
 
     def forward(self, step: int | Tensor) -> Tensor:
         if isinstance(step, _Inside):
-            return self.evaluate(step.step, step.arithmetic)
+            return self._value(step.step, step.arithmetic)
         device = None
         if isinstance(step, Tensor):
             if step.dtype not in (torch.int64, torch.int32):
@@ -87,7 +106,15 @@ class Schedule(Value):
         elif not isinstance(step, Proxy):
             raise ScheduleTypeError(explain(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)"))
         A = arithmetic_for(device)
-        return A.round(self.evaluate(step.to(torch.int64).clamp(0, LAST_STEP), A))
+        return A.round(self._value(step.to(torch.int64).clamp(0, LAST_STEP), A))
+
+    def _value(self, step: Tensor, A: Arithmetic) -> Wide:
+        if not self._driven:
+            return self.evaluate(step, A)
+        view = self._view(self)
+        for name in self._driven:
+            setattr(view, name, getattr(self, name).wide(step, A))
+        return type(self).evaluate(view, step, A)  # type: ignore[arg-type]
 
     def wide(self, step: Tensor, A: Arithmetic) -> Wide:
         """Return the value before rounding. A schedule made of schedules calls its children so."""
@@ -173,6 +200,26 @@ class Schedule(Value):
         from tracelr.compose import cooldown
 
         return cooldown(self, steps, at, end, kind)
+
+    def drive(self, **schedules: Schedule) -> Self:
+        """Return this schedule with some of its fields driven by schedules: each has their value at the same step.
+
+        Any field of type `Scalar` can be driven; `Linear(start=Cosine(...), ...)` is the same.
+
+        >>> from tracelr import Cyclic, Exponential
+        >>> wave = Cyclic(low=0.0, high=1.0, up=2).drive(high=Exponential(start=1.0, rate=0.5, steps=4))
+        >>> wave(torch.tensor([2, 6, 10]))
+        tensor([0.7071, 0.3536, 0.1768])
+        """
+        drivable = [name for name, rule in self._rules.items() if rule.drivable]
+        for name, given in schedules.items():
+            where = f"{type(self).__name__}.drive({name})"
+            if name not in drivable:
+                allowed = ", ".join(drivable) or "no field: what it is made of has them"
+                raise ScheduleError(explain(where, given, allowed, "drive one of these"))
+            if not isinstance(given, Schedule):
+                raise ScheduleTypeError(explain(where, given, "a tracelr schedule", "pass a schedule"))
+        return replace(self, **schedules)  # type: ignore[type-var]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.

@@ -104,4 +104,4 @@ class Lambda(Schedule):
     function: Callback
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.add(A.full(step, 0.0), self.function(step))
+        return A.full(step, self.function(step))
