@@ -140,7 +140,7 @@ WSD = [
     ),
     Peer(
         "OLMo-core",
-        "WSD(warmup=10, decay=20, t_max=100)",
+        "WSD(warmup_steps=10, decay_steps=20), max_steps=100",
         "WSD(1.0, 10, 70, 20)",
         formula(trapezoid(10, 100, 20, lambda x: 1 - x)),
         (10, 80, 100),
@@ -316,12 +316,14 @@ WARMUPS = [
     ),
     Peer(
         "OLMo-core",
-        "CosWithWarmupAndLinearDecay(warmup_steps=100, alpha_f=0.1, decay=100, decay_min_lr=0, t_max=1000)",
+        "CosWithWarmupAndLinearDecay(warmup_steps=100, alpha_f=0.1, decay_steps=100), max_steps=1000",
         "Cosine(1.0, 0.1, 900).warmup(100).cooldown(100, at=900)",
-        formula(lambda t: t / 100 if t < 100 else (0.1 + 0.9 * cos((min(t, 900) - 100) / 900)) * clip((1000 - t) / 100)),
+        formula(lambda t: t / 100 if t < 100 else (0.1 + 0.9 * cos((min(t, 900) - 100) / 900)) * min((1000 - t) / 100, 1.0)),
         (100, 900, 1000),
         1e-7,
         READ,
+        until=1001,
+        differs="holds the end; theirs goes on below 0",
     ),
     Peer(
         "Composer",
