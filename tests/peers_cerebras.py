@@ -9,7 +9,6 @@ from family import CASES, Formula, exponential, polynomial, wave
 from peer import Peer
 
 from tracelr import Schedule, lr_scheduler
-from tracelr.schedule import REGISTRY
 
 ROUNDED = "float32 of ours; their formula in float64"
 
@@ -66,16 +65,13 @@ PEERS = [
         (30, 60, 90),
         same=False,
     ),
+    row(
+        "LambdaLR(optimizer, 0.1), with set_value_lambda: [t / 30, 0.95 ** t]",
+        "0.1 * (Lambda(lambda t: t.double() / 30) * Lambda(lambda t: 0.95 ** t.double()))",
+        lambda t: 0.1 * 0.1 * (t / 30) * 0.95**t,
+        (30, 90),
+        1,
+        "0.1 is multiplied once; theirs, once for every function",
+        same=False,
+    ),
 ]
-if "Lambda" in REGISTRY:
-    PEERS.append(
-        row(
-            "LambdaLR(optimizer, 0.1), with set_value_lambda: [t / 30, 0.95 ** t]",
-            "0.1 * (Lambda(lambda t: t.double() / 30) * Lambda(lambda t: 0.95 ** t.double()))",
-            lambda t: 0.1 * 0.1 * (t / 30) * 0.95**t,
-            (30, 90),
-            1,
-            "0.1 is multiplied once; theirs, once for every function",
-            same=False,
-        )
-    )

@@ -222,18 +222,14 @@ PEERS = [
         "Sequential([Sequential([Linear(0.0, 0.1, 20), Cosine(0.1, 0.0, 180)], [20]), Cosine(0.05, 0.01, 400)], [200])",
         (20, 200, 600),
     ),
+    row(
+        {"optax": "cosine_decay_schedule", "init_value": 0.1, "decay_steps": 1000, "alpha": 0.125, "exponent": 1.5},
+        "CosinePower(0.1, 0.0125, 1000, 1.5)",
+        (1000,),
+    ),
+    row(
+        {"optax": "warmup_cosine_decay_schedule", **WARM, "decay_steps": 1000, "end_value": 0.02, "exponent": 2.0},
+        "Sequential([Linear(0.01, 0.1, 100), CosinePower(0.1, 0.02, 900, 2.0)], [100])",
+        (100, 1000),
+    ),
 ]
-
-if "CosinePower" in tracelr.schedule.REGISTRY:
-    PEERS += [
-        row(
-            {"optax": "cosine_decay_schedule", "init_value": 0.1, "decay_steps": 1000, "alpha": 0.125, "exponent": 1.5},
-            "CosinePower(0.1, 0.0125, 1000, 1.5)",
-            (1000,),
-        ),
-        row(
-            {"optax": "warmup_cosine_decay_schedule", **WARM, "decay_steps": 1000, "end_value": 0.02, "exponent": 2.0},
-            "Sequential([Linear(0.01, 0.1, 100), CosinePower(0.1, 0.02, 900, 2.0)], [100])",
-            (100, 1000),
-        ),
-    ]

@@ -12,7 +12,6 @@ from transformers import get_scheduler
 
 from tracelr import Schedule
 from tracelr.config import from_dict, single
-from tracelr.schedule import REGISTRY
 
 PEAK = 0.1
 HOLDS = "theirs rises again after its last step, ours holds"
@@ -61,7 +60,7 @@ def row(
 
 
 UP = "Linear(0.0, 0.1, 10)"
-ROWS = [
+PEERS = [
     row("constant", "Constant(0.1)", ends=(10,)),
     row("constant_with_warmup", UP, 10),
     row("linear", f"{UP}.then(Linear(0.1, 0.0, 90))", 10, 100),
@@ -124,4 +123,3 @@ ROWS = [
     ),
     row("warmup_stable_decay", "WSD(0.1, 0, 5, 20, 0.0, 0.0, 'linear', 'cosine')", 0, None, (5, 25), num_decay_steps=20, num_stable_steps=5),
 ]  # fmt: skip
-PEERS = [peer for peer in ROWS if all(name in REGISTRY or name not in peer.ours for name in ("CosineWaves", "WSD"))]

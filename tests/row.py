@@ -26,6 +26,7 @@ class Row:
     values: dict[int, float]
     ends: tuple[int, ...]
     monotone: int = field(default=0)  # +1 never falls, -1 never rises, 0 says nothing
+    written: bool = field(default=True)  # False: it holds a function, which neither its repr nor a file can give back
 
 
 def linear(start: float, end: float, steps: int) -> Exact:

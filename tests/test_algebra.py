@@ -451,8 +451,9 @@ CASES: list[tuple[Callable[[], object], str]] = [
         "warmup(start): given '0'; allowed: a finite number within the float32 range; to fix it: remove the quotes.",
     ),
     (
-        lambda: LINE.warmup(3, kind="log"),  # type: ignore[arg-type]
-        "warmup(kind): given 'log'; allowed: 'linear', 'cosine', 'constant'; to fix it: use one of these names.",
+        lambda: LINE.warmup(3, kind="sine"),  # type: ignore[arg-type]
+        "warmup(kind): given 'sine'; allowed: 'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log', "
+        "'constant'; to fix it: use one of these names.",
     ),
     (
         lambda: LINE.cooldown(0, at=3),

@@ -28,7 +28,7 @@ def one(scheduler: str, **keys: object) -> tracelr.Schedule:
 # -- our own form ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.written])
 def test_what_to_dict_writes_reads_back(name, tmp_path):
     schedule = ROWS[name].schedule
     file = tmp_path / "schedule.yaml"

@@ -124,11 +124,13 @@ CASES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Sequential([Constant(1.0), Constant(2.0)], [3], reset=[True]),
-        "Sequential.reset: given [True]; allowed: True or False, or a list of one bool per schedule; to fix it: pass 2 of them.",
+        "Sequential.reset: given [True]; allowed: True, False or 'rescale', or a list of one of them per schedule; "
+        "to fix it: pass 2 of them.",
     ),
     (
         lambda: Sequential([Constant(1.0)], [], reset=[1]),  # type: ignore[list-item]
-        "Sequential.reset: given [1]; allowed: True or False, or a list of one bool per schedule; to fix it: pass bools.",
+        "Sequential.reset: given [1]; allowed: True, False or 'rescale', or a list of one of them per schedule; "
+        "to fix it: pass one of these each.",
     ),
     (
         lambda: Product(Constant(1.0)),  # type: ignore[arg-type]

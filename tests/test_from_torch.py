@@ -19,11 +19,9 @@ from torch.optim.swa_utils import SWALR
 import tracelr
 from tracelr import Constant, Exponential, Linear, Schedule, Sequential, Step, from_torch
 from tracelr.errors import TracelrError
-from tracelr.schedule import REGISTRY
 
 HORIZON = 150
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
-NEEDS_LAMBDA = pytest.mark.skipif("Lambda" not in REGISTRY, reason="Lambda is not here yet")
 
 parts = st.floats(0.05, 1.0)
 counts = st.integers(1, 100)
@@ -221,7 +219,6 @@ def test_a_chain_at_the_head_of_a_sequence_is_what_it_is_alone() -> None:
 # -- lambdas --------------------------------------------------------------------------------------------------------------
 
 
-@NEEDS_LAMBDA
 @pytest.mark.parametrize(
     "function",
     [lambda t: 0.95**t, lambda t: 1 / (1 + 0.1 * t), lambda t: 0.5 ** (t // 30), lambda t: (t % 7 + 1) / 7],
@@ -231,7 +228,6 @@ def test_a_lambda_of_arithmetic(function: Callable[[Any], Any]) -> None:
     agree(converted(lambda o: torchs.LambdaLR(o, function))(), lambda o: torchs.LambdaLR(o, function))
 
 
-@NEEDS_LAMBDA
 def test_a_lambda_in_a_sequence_and_of_each_group() -> None:
     theirs = sequential([lambda o: torchs.LinearLR(o, 0.1, 1, 10), lambda o: torchs.LambdaLR(o, lambda t: 0.95**t)], [10])
     agree(converted(theirs)(), theirs)
@@ -251,7 +247,6 @@ class Where:
         return torch.where(torch.as_tensor(step) < 10, 1.0, self.last)
 
 
-@NEEDS_LAMBDA
 def test_a_callable_object() -> None:
     agree(converted(lambda o: torchs.LambdaLR(o, Where(0.5)))(), lambda o: torchs.MultiStepLR(o, [10], 0.5))
 

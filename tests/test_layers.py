@@ -29,7 +29,10 @@ LAYERS = {
     "arithmetic": 1,
     "describe": 1,
     "tables": 1,
+    "view": 1,
+    "ease": 1,
     "fields": 2,
+    "value": 2.5,
     "schedule": 3,
     "schedules": 4,
     "compose": 4,
@@ -62,7 +65,7 @@ LAYERS = {
 LAZY = {
     ("schedule", "compose"),
     ("state", "config"),
-    *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant")),
+    *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant", "ramp")),
 }
 
 
@@ -76,7 +79,7 @@ def modules() -> dict[str, Path]:
     return files | {".".join(p.relative_to(source).with_suffix("").parts): p for p in own}
 
 
-def layer(module: str) -> int:
+def layer(module: str) -> float:
     parts = module.split(".")
     return next(LAYERS[name] for name in (".".join(parts[:n]) for n in range(len(parts), 0, -1)) if name in LAYERS)
 

@@ -21,11 +21,9 @@ from tracelr.lr_scheduler import (
     SequentialLR,
     StepLR,
 )
-from tracelr.schedule import REGISTRY
 from tracelr.weight_decay_scheduler import ChainedWD, ConstantWD, LinearWD, SequentialWD
 
 T = torch.arange(12)
-needs_lambda = pytest.mark.skipif("Lambda" not in REGISTRY, reason="tracelr.Lambda is not here yet")
 
 
 def sgd(lr: float = 1.0) -> torch.optim.SGD:
@@ -177,7 +175,6 @@ class DerivedDecay(weight_decay_scheduler.LambdaWD):
         return [halves, thirds]
 
 
-@needs_lambda
 def test_a_function_is_passed_or_a_class_derived():
     expected = [0.3 * 0.5**t * t / 3 for t in range(12)]
     for made in (
@@ -193,7 +190,6 @@ def test_a_function_is_passed_or_a_class_derived():
     assert lr_scheduler.LambdaLR(0.3, halves).schedule(T).tolist() == pytest.approx([0.3 * 0.5**t for t in range(12)])
 
 
-@needs_lambda
 def test_a_derived_one_drives_its_optimizer():
     optimizer = sgd()
     scheduler = Derived(optimizer, 0.3)

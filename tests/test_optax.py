@@ -12,7 +12,6 @@ import pytest
 import tracelr
 from tracelr.dialects.optax import FUNCTIONS
 from tracelr.errors import ConfigError
-from tracelr.schedule import REGISTRY
 
 NUMBER = "allowed: a finite number within the float32 range; to fix it: write a number such as 0.001 or 1e-3."
 COUNT = "allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5."
@@ -49,7 +48,6 @@ def test_nulls_are_the_defaults_of_optax() -> None:
     )
 
 
-@pytest.mark.skipif("CosinePower" not in REGISTRY, reason="CosinePower is not here yet")
 def test_an_exponent_is_another_curve() -> None:
     assert type(tracelr.from_dict({**COSINE, "exponent": 2.0})).__name__ == "CosinePower"
 

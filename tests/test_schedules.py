@@ -101,7 +101,8 @@ def test_is_a_value(row: Row) -> None:
         assert torch.equal(other(steps), want)
         assert repr(other) == repr(schedule)
         assert other.fingerprint() == schedule.fingerprint()
-    assert torch.equal(eval(repr(schedule), dict(REGISTRY))(steps), want)
+    if row.written:
+        assert torch.equal(eval(repr(schedule), dict(REGISTRY))(steps), want)
     assert list(schedule.state_dict()) == []
 
 

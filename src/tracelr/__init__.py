@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
     from tracelr.schedules.inverse_sqrt import InverseSqrt as InverseSqrt
     from tracelr.schedules.inverse_time import InverseTime as InverseTime
     from tracelr.schedules.k_decay import KDecay as KDecay
+    from tracelr.schedules.lambda_ import Lambda as Lambda
     from tracelr.schedules.linear import Linear as Linear
     from tracelr.schedules.multi_step import MultiStep as MultiStep
     from tracelr.schedules.noise import Noise as Noise
@@ -50,10 +51,13 @@ if TYPE_CHECKING:  # at run time every curve is found by its file; type checkers
     from tracelr.schedules.piecewise_constant import PiecewiseConstant as PiecewiseConstant
     from tracelr.schedules.polynomial import Polynomial as Polynomial
     from tracelr.schedules.power_law import PowerLaw as PowerLaw
+    from tracelr.schedules.ramp import Ramp as Ramp
+    from tracelr.schedules.range_test import RangeTest as RangeTest
     from tracelr.schedules.rex import Rex as Rex
     from tracelr.schedules.step import Step as Step
     from tracelr.schedules.tanh import Tanh as Tanh
     from tracelr.schedules.warm_restarts import WarmRestarts as WarmRestarts
+    from tracelr.schedules.wsd import WSD as WSD
 
 __version__ = "0.1.0"
 globals().update(REGISTRY)

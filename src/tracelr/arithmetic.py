@@ -48,9 +48,9 @@ class Float(Arithmetic):
         return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
     def full(self, i: Tensor, c: Number) -> Tensor:
-        if isinstance(c, Tensor):
-            return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
-        return torch.full_like(i, c, dtype=self.dtype)
+        if isinstance(c, float | int):  # else a tensor, or what stands for one in a symbolic trace
+            return torch.full_like(i, c, dtype=self.dtype)
+        return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
 
     def integer(self, i: Tensor) -> Tensor:
         return i.to(self.dtype)
@@ -95,6 +95,9 @@ class Float(Arithmetic):
     def log(self, x: Tensor) -> Tensor:
         return torch.log(x)
 
+    def log1p(self, x: Tensor) -> Tensor:
+        return torch.log1p(x)
+
     def power(self, x: Tensor, p: float) -> Tensor:
         if p == 0.5:
             return torch.sqrt(x)
@@ -109,7 +112,7 @@ class Float(Arithmetic):
             return x
         if p == 2:
             return x * (2.0 - x)
-        return -self.expm1(p * torch.log1p(-x))
+        return -self.expm1(p * self.log1p(-x))
 
     def sin2h(self, x: Tensor) -> Tensor:
         half = torch.sin(x * (math.pi / 2))

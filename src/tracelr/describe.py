@@ -15,7 +15,7 @@ def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
     if isinstance(value, nn.Module):
         fields: Any = value._rules  # a schedule: no other module is a field
         return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in fields}
-    return tensor(value) if isinstance(value, Tensor) else value
+    return tensor(value) if isinstance(value, Tensor) else getattr(value, "identity", value)  # of a function
 
 
 def shown(value: Any) -> str:

@@ -16,18 +16,24 @@ from typing import Annotated, Any, TypeAlias, final
 import torch
 from torch import Tensor
 
+from tracelr import ease
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.tables import Tables
 
 LARGEST = float(torch.finfo(torch.float32).max)
 _FINITE = "a finite number within the float32 range"
 
 
 class Rule(ABC):
-    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups."""
+    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups.
+
+    `drivable` says that the field may also be a schedule: its formula takes any wide number there.
+    """
 
     allowed: str
     table: torch.dtype | None = None
+    drivable: bool = False
 
     @abstractmethod
     def parse(self, where: str, given: Any) -> Any:
@@ -77,8 +83,11 @@ class _Scalar(Rule):
         what = "a finite number above 0" if positive else _FINITE if low < 0 else f"a finite number, {low:g} or more"
         what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
+        self.drivable = tensors and what == _FINITE  # a bound could not be checked
 
-    def parse(self, where: str, given: Any) -> float | Tensor:
+    def parse(self, where: str, given: Any) -> Any:
+        if self.drivable and isinstance(given, Tables):
+            return given
         if self.tensors and isinstance(given, Tensor):
             if given.ndim or not given.is_floating_point():
                 raise ScheduleTypeError(explain(where, given, self.allowed, "pass a 0-d float tensor"))
@@ -91,12 +100,12 @@ class _Scalar(Rule):
 
 @final
 class _Steps(Rule):
-    def __init__(self, optional: bool = False) -> None:
-        self.optional = optional
-        self.allowed = "an int from 1 to 2**53" + (", or None" if optional else "")
+    def __init__(self, optional: bool = False, low: int = 1) -> None:
+        self.optional, self.low = optional, low
+        self.allowed = f"an int from {low} to 2**53" + (", or None" if optional else "")
 
     def parse(self, where: str, given: Any) -> int | None:
-        return None if given is None and self.optional else integer(where, given, 1, self.allowed)
+        return None if given is None and self.optional else integer(where, given, self.low, self.allowed)
 
 
 @final
@@ -170,7 +179,7 @@ class Increasing(Rule):
 
 
 Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]
-"""A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph."""
+"""A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph; or a schedule, as `drive` says."""
 
 Plain: TypeAlias = Annotated[float, _Scalar(tensors=False)]
 """A finite number that something is computed from before the call, hence never a tensor."""
@@ -195,6 +204,15 @@ Offset: TypeAlias = Annotated[int, _Offset()]
 
 Growth: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
 """How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""
+
+Ratio: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1e-6, high=0.999)]
+"""How far an exponential easing falls before it is stretched to reach its end."""
+
+Easing: TypeAlias = Annotated[ease.Easing, Choice(*ease.EASINGS)]
+"""The name of an easing."""
+
+Hold: TypeAlias = Annotated[int, _Steps(low=0)]
+"""A length in steps, from 0 to 2**53."""
 
 Flag: TypeAlias = Annotated[bool, _Flag()]
 """A choice."""

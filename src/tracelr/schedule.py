@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform, get_type_hints
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.fx import Proxy
 
-from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
-from tracelr.describe import plain, shown
+from tracelr.describe import plain
+from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
-from tracelr.tables import Tables
+from tracelr.value import Value
+from tracelr.view import View, view_of
 
 if TYPE_CHECKING:
     from tracelr.compose import Product, Scale, Sequential, Sum
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
 
-_Self = TypeVar("_Self", bound="Schedule")
-_Ramp: TypeAlias = Literal["linear", "cosine", "constant"]
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
 
@@ -37,7 +36,7 @@ class _Inside(NamedTuple):
 
 
 @dataclass_transform(eq_default=False)
-class Schedule(Tables):
+class Schedule(Value):
     """Abstract base of every schedule: an immutable value, called with a step.
 
     A subclass declares its fields by annotation and writes `evaluate`. It becomes a dataclass, and a module, so that
@@ -47,8 +46,8 @@ class Schedule(Tables):
     A negative step counts as 0. The unit is optimizer updates.
     """
 
-    _rules: ClassVar[dict[str, fields.Rule]] = {}
-    _sealed: bool = False
+    _view: ClassVar[type[View]]
+    _driven: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
         if Schedule not in cls.__bases__ or cls.evaluate is Schedule.evaluate:
@@ -56,44 +55,31 @@ class Schedule(Tables):
             raise ScheduleTypeError(explain("schedule class", Words(cls.__name__), allowed, "derive it from Schedule"))
         # torch.export records source lines of frames called `forward` only; the author's formula is in `evaluate`.
         cls.evaluate.__code__ = cls.evaluate.__code__.replace(co_name="forward")
-        dataclass(eq=False, repr=False)(cls)
-        hints = get_type_hints(cls, include_extras=True)
-        cls._rules = {}
-        for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
-            rule = next((r for r in getattr(hints[name], "__metadata__", ()) if isinstance(r, fields.Rule)), None)
-            if rule is None or name == "schedule":  # the key under which to_dict writes the class
-                allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
-                raise ScheduleTypeError(
-                    explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
-                )
-            cls._rules[name] = rule
-            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
-                delattr(cls, name)
+        cls._declare()
+        cls._view = view_of(cls)
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
             raise ScheduleError(explain("schedule class", cls.__name__, "a name not taken yet", fix))
         REGISTRY[cls.__name__] = cls
 
-    def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
-        self = super().__new__(cls)
-        Tables.__init__(self)
-        return self
-
     def __post_init__(self) -> None:
-        kept = {name: getattr(self, name) for name in self._rules}
-        for name, rule in self._rules.items():
-            rule.relate(f"{type(self).__name__}.{name}", kept[name], kept)
-        self.prepare()
-        self._sealed = True
+        self._driven = tuple(
+            n for n, rule in self._rules.items() if rule.drivable and isinstance(getattr(self, n), Schedule)
+        )
+        try:
+            super().__post_init__()
+        except (TypeError, AttributeError) as error:
+            if not self._driven or isinstance(error, ScheduleTypeError):
+                raise
+            where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
+            allowed = "a number where prepare() computes a constant from it"
+            raise ScheduleError(explain(where, given, allowed, "compute it in evaluate(), or pass a number")) from error
 
     @abstractmethod
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `A`."""
         raise TypeError(f"{type(self).__name__} is abstract: a schedule defines evaluate(step, A)")
-
-    def prepare(self) -> None:
-        """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
 
     @property
     def length(self) -> int | None:
@@ -108,7 +94,7 @@ class Schedule(Tables):
 
     def forward(self, step: int | Tensor) -> Tensor:
         if isinstance(step, _Inside):
-            return self.evaluate(step.step, step.arithmetic)
+            return self._value(step.step, step.arithmetic)
         device = None
         if isinstance(step, Tensor):
             if step.dtype not in (torch.int64, torch.int32):
@@ -120,16 +106,31 @@ class Schedule(Tables):
         elif not isinstance(step, Proxy):
             raise ScheduleTypeError(explain(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)"))
         A = arithmetic_for(device)
-        return A.round(self.evaluate(step.to(torch.int64).clamp(0, LAST_STEP), A))
+        return A.round(self._value(step.to(torch.int64).clamp(0, LAST_STEP), A))
+
+    def _value(self, step: Tensor, A: Arithmetic) -> Wide:
+        if not self._driven:
+            return self.evaluate(step, A)
+        view = self._view(self)
+        for name in self._driven:
+            setattr(view, name, getattr(self, name).wide(step, A))
+        return type(self).evaluate(view, step, A)  # type: ignore[arg-type]
 
     def wide(self, step: Tensor, A: Arithmetic) -> Wide:
         """Return the value before rounding. A schedule made of schedules calls its children so."""
         return self(_Inside(step, A))
 
-    def then(self, other: Schedule, at: int | None = None) -> Sequential:
+    def then(
+        self,
+        other: Schedule,
+        at: int | None = None,
+        join: Literal["jump", "scale", "shift"] = "jump",
+        reset: bool | Literal["rescale"] = True,
+    ) -> Sequential:
         """Run this schedule, and from step `at` on `other`, which starts at its own step 0.
 
-        `at` defaults to this schedule's own length.
+        `at` defaults to this schedule's own length. `join` and `reset` are those of `Sequential`; "rescale" fits this
+        schedule to the `at` steps it has.
 
         >>> from tracelr import Constant, Linear
         >>> Linear(start=0.0, end=1.0, steps=2).then(Constant(1.0))(torch.arange(4))
@@ -141,7 +142,7 @@ class Schedule(Tables):
         if at is None:
             allowed = "a step; this schedule has no length of its own"
             raise ScheduleError(explain(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>"))
-        return Sequential((self, other), (at,))
+        return Sequential((self, other), (at,), reset, join)
 
     def __mul__(self, other: Schedule | float | Tensor) -> Product | Scale:
         from tracelr.compose import Product, Scale
@@ -165,24 +166,32 @@ class Schedule(Tables):
     def __rsub__(self, other: float | Tensor) -> Sum:
         return self * -1.0 + other
 
-    def warmup(self, steps: int, start: float = 0.0, kind: _Ramp = "linear", prefix: bool = True) -> Product:
-        """Multiply by a factor that goes from `start` to 1 in `steps` steps: "linear", "cosine" or "constant".
+    def warmup(
+        self, steps: int, start: float = 0.0, kind: Warmup = "linear", prefix: bool = True, origin: Origin = "0"
+    ) -> Product:
+        """Multiply by a factor that goes from `start` to 1 in `steps` steps along `kind`, a name of `Ramp`, or "constant".
 
         With `prefix` the schedule's own time begins after the warm-up, which makes it `steps` longer (HF, Keras); without,
         the warm-up covers its first steps (timm, except that timm jumps where its warm-up ends).
+
+        `origin` says how far along step t of n is. "0", t/n: `start` at step 0, the peak at n (HF, optax, Keras, OLMo,
+        Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, fairseq's fixed).
+        "1/(n+1)", (t+1)/(n+1): the peak at n (NeMo). DeepSpeed's warm-up of n steps is `warmup(n - 1, kind="log")`.
 
         >>> from tracelr import Linear
         >>> Linear(start=1.0, end=0.0, steps=4).warmup(2)(torch.arange(7))
         tensor([0.0000, 0.5000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
         >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, prefix=False)(torch.arange(5))
         tensor([0.0000, 0.3750, 0.5000, 0.2500, 0.0000])
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, origin="1/n")(torch.arange(4))
+        tensor([0.5000, 1.0000, 1.0000, 0.7500])
         """
         from tracelr.compose import warmup
 
-        return warmup(self, steps, start, kind, prefix)
+        return warmup(self, steps, start, kind, prefix, origin)
 
-    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0) -> Sum:
-        """From step `at` on, go from the value there to `end` in a straight line of `steps` steps, and hold.
+    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+        """From step `at` on, go from the value there to `end` in `steps` steps along `kind`, a name of `Ramp`, and hold.
 
         >>> from tracelr import Constant
         >>> Constant(1.0).cooldown(steps=4, at=1)(torch.arange(6))
@@ -190,7 +199,27 @@ class Schedule(Tables):
         """
         from tracelr.compose import cooldown
 
-        return cooldown(self, steps, at, end)
+        return cooldown(self, steps, at, end, kind)
+
+    def drive(self, **schedules: Schedule) -> Self:
+        """Return this schedule with some of its fields driven by schedules: each has their value at the same step.
+
+        Any field of type `Scalar` can be driven; `Linear(start=Cosine(...), ...)` is the same.
+
+        >>> from tracelr import Cyclic, Exponential
+        >>> wave = Cyclic(low=0.0, high=1.0, up=2).drive(high=Exponential(start=1.0, rate=0.5, steps=4))
+        >>> wave(torch.tensor([2, 6, 10]))
+        tensor([0.7071, 0.3536, 0.1768])
+        """
+        drivable = [name for name, rule in self._rules.items() if rule.drivable]
+        for name, given in schedules.items():
+            where = f"{type(self).__name__}.drive({name})"
+            if name not in drivable:
+                allowed = ", ".join(drivable) or "no field: what it is made of has them"
+                raise ScheduleError(explain(where, given, allowed, "drive one of these"))
+            if not isinstance(given, Schedule):
+                raise ScheduleTypeError(explain(where, given, "a tracelr schedule", "pass a schedule"))
+        return replace(self, **schedules)  # type: ignore[type-var]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.
@@ -210,24 +239,3 @@ class Schedule(Tables):
         """
         described = plain(self, lambda _: "tensor")
         return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
-
-    def __repr__(self) -> str:
-        parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        rule = self._rules.get(name)
-        if rule is None:
-            super().__setattr__(name, value)
-            return
-        where = f"{type(self).__name__}.{name}"
-        if self._sealed:
-            fix = f"build a new one: dataclasses.replace(schedule, {name}=...)"
-            raise ScheduleTypeError(explain(where, value, "nothing, a schedule is immutable", fix))
-        value = rule.parse(where, value)
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value, persistent=False)
-            return
-        super().__setattr__(name, value)
-        if rule.table is not None:
-            self.keep(name, value, rule.table)

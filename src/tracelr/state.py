@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from tracelr.assignment import Assignment
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import CheckpointError, OptimizerError, Words, explain
 from tracelr.schedule import Schedule
 from tracelr.slots import Group, Slot
 
@@ -51,10 +51,7 @@ def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
 
 
 def _plain(slot: Slot) -> dict[str, Any]:
-    try:
-        plain = slot.schedule.to_dict()
-    except (ScheduleError, ScheduleTypeError):  # it holds a function, which nothing plain describes
-        plain = {"schedule": type(slot.schedule).__name__, "fingerprint": slot.schedule.fingerprint()}
+    plain = slot.schedule.to_dict()
     return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
 
 

@@ -105,6 +105,10 @@ class Arithmetic(ABC):
         """Return the natural logarithm of x > 0."""
 
     @abstractmethod
+    def log1p(self, x: Wide) -> Wide:
+        """Return the natural logarithm of 1 + x for x > -1, without cancellation where x is small."""
+
+    @abstractmethod
     def power(self, x: Wide, p: float) -> Wide:
         """Return x ** p, for x >= 0."""
 
@@ -153,9 +157,10 @@ class Arithmetic(ABC):
         end: Wide | Number,
         ease: Callable[[Wide], Wide] | None = None,
         late: Callable[[Wide], Wide] | None = None,
+        turn: int | None = None,
     ) -> Wide:
         """Go from `start` to `end` in `steps` steps along `ease`, as `between` does, and hold."""
-        return self.between(i.clamp(0, steps), steps, start, end, ease, late)
+        return self.between(i.clamp(0, steps), steps, start, end, ease, late, turn)
 
     def between(
         self,
@@ -165,22 +170,25 @@ class Arithmetic(ABC):
         end: Wide | Number,
         ease: Callable[[Wide], Wide] | None = None,
         late: Callable[[Wide], Wide] | None = None,
+        turn: int | None = None,
     ) -> Wide:
         """Return the value `done` steps after `start`, on the way to `end` at `width` along `ease`, for 0 <= done <= width.
 
         `ease(x)`, for x up to 1/2, is the part of the way gone at x, and `late(x)` the part still to go at 1 - x; without
-        `late` the two are the same. Working from the nearer end keeps both ends exact and the last steps before them
-        accurate; a straight line multiplies before it divides, to round once less.
+        `late` the two are the same. With `turn`, `ease` serves up to that step, where about half of the way is gone, and
+        `late` after it. Working from the nearer end keeps both ends exact and the last steps before them accurate; a
+        straight line multiplies before it divides, to round once less.
         """
         left = width - done
-        near = torch.minimum(done, left)
+        early = done <= (left if turn is None else turn)
+        near = torch.minimum(done, left) if turn is None else torch.where(early, done, left)
         span = self.sub(start, end)
         if ease is None:
             drop = self.div(self.mul(self.integer(near), span), self.integer(width) if isinstance(width, Tensor) else width)
         else:
             x = self.ratio(near, width)
-            drop = self.mul(ease(x) if late is None else self.where(done <= left, ease(x), late(x)), span)
-        return self.where(done <= left, self.sub(start, drop), self.add(drop, end))
+            drop = self.mul(ease(x) if late is None else self.where(early, ease(x), late(x)), span)
+        return self.where(early, self.sub(start, drop), self.add(drop, end))
 
     def stair(self, i: Tensor, width: int) -> Wide:
         """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from tracelr import fields
 from tracelr.compose.clock import Shift, Shorten
 from tracelr.compose.pointwise import Product, Sum
+from tracelr.ease import EASINGS, ORIGINS, Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, explain
 from tracelr.schedule import Schedule
 
@@ -26,32 +27,45 @@ def warmup(
     schedule: Schedule,
     steps: int,
     start: float = 0.0,
-    kind: Literal["linear", "cosine", "constant"] = "linear",
+    kind: Warmup = "linear",
     prefix: bool = True,
+    origin: Origin = "0",
 ) -> Product:
     """Return `schedule` times a factor that goes from `start` to 1 in `steps` steps; `Schedule.warmup` says more."""
-    from tracelr.schedules.cosine import Cosine
-    from tracelr.schedules.linear import Linear
     from tracelr.schedules.piecewise_constant import PiecewiseConstant
 
     steps = fields.integer("warmup(steps)", steps, 1, _STEPS)
     start = fields.number("warmup(start)", start)
-    factor: Schedule
-    if kind == "constant":
-        factor = PiecewiseConstant((start, 1.0), (steps,))
-    elif kind in ("linear", "cosine"):
-        factor = (Linear if kind == "linear" else Cosine)(start, 1.0, steps)
-    else:
-        raise ScheduleError(explain("warmup(kind)", kind, "'linear', 'cosine', 'constant'", "use one of these names"))
+    _choose("warmup(kind)", kind, (*EASINGS, "constant"))
+    _choose("warmup(origin)", origin, ORIGINS)
+    whole = steps + 1 if origin == "1/(n+1)" else steps
+    factor = PiecewiseConstant((start, 1.0), (whole,)) if kind == "constant" else _ramp(start, 1.0, whole, kind, rising=True)
+    if origin != "0":
+        factor = Shift(factor, by=-1)
     return Product((factor, Shift(schedule, steps) if prefix else schedule))
 
 
-def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0) -> Sum:
-    """Return `schedule` with a straight line from its value at step `at` to `end`, `steps` steps long."""
-    from tracelr.schedules.linear import Linear
-
+def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+    """Return `schedule` with a way from its value at step `at` to `end`, `steps` steps long, along `kind`."""
     steps = fields.integer("cooldown(steps)", steps, 1, _STEPS)
     at = fields.integer("cooldown(at)", at, 0, "an int from 0 to 2**53")
+    _choose("cooldown(kind)", kind, EASINGS)
     # (1 - u) f(at) + u end, without a difference of the two: exact at both ends, and nothing cancels.
-    held = Product((Shorten(schedule, at), Shift(Linear(1.0, 0.0, steps), at)))
-    return Sum((held, Shift(Linear(0.0, end, steps), at)))
+    held = Product((Shorten(schedule, at), Shift(_ramp(1.0, 0.0, steps, kind), at)))
+    return Sum((held, Shift(_ramp(0.0, end, steps, kind), at)))
+
+
+def _choose(where: str, given: str, names: Sequence[str]) -> None:
+    if given not in names:
+        raise ScheduleError(explain(where, given, ", ".join(map(repr, names)), "use one of these names"))
+
+
+def _ramp(start: float, end: float | Tensor, steps: int, kind: Easing, rising: bool = False) -> Schedule:
+    """Return the curve that goes so, by its own name where it has one."""
+    from tracelr.schedules.cosine import Cosine
+    from tracelr.schedules.linear import Linear
+    from tracelr.schedules.ramp import Ramp
+
+    if kind == "linear":
+        return Linear(start, end, steps)
+    return Cosine(start, end, steps) if kind == "cosine" else Ramp(start, end, steps, kind, rising=rising)

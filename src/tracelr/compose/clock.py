@@ -9,18 +9,10 @@ from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Child
 from tracelr.errors import ScheduleTypeError, explain
-from tracelr.fields import Offset, Steps
+from tracelr.fields import Hold, Offset, Steps
 from tracelr.schedule import Schedule
 
 _LARGEST_TERM = 2**26  # the product of two is exact in float64
-
-
-@final
-class _Hold(fields.Rule):
-    allowed = "an int from 0 to 2**53"
-
-    def parse(self, where: str, given: Any) -> int:
-        return fields.integer(where, given, 0, self.allowed)
 
 
 @final
@@ -35,8 +27,17 @@ class _Term(fields.Rule):
         return fields.integer(where, given, 1, self.allowed, high=_LARGEST_TERM)
 
 
-Hold: TypeAlias = Annotated[int, _Hold()]
 Term: TypeAlias = Annotated[int, _Term()]
+
+
+def stretched(step: Tensor, factor: int, divisor: int, A: Arithmetic) -> Tensor:
+    """Return floor(step * divisor / factor), at most 2**53, for factor * divisor up to 2**53."""
+    # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
+    whole = step if factor == 1 else A.quotient(step, factor)
+    own = whole.clamp(max=LAST_STEP // divisor + 1) * divisor
+    if factor > 1 and divisor > 1:
+        own = own + A.quotient(step.remainder(factor) * divisor, factor)
+    return own.clamp(max=LAST_STEP)
 
 
 class Shift(Schedule):
@@ -143,9 +144,4 @@ class Stretch(Schedule):
         return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
-        whole = step if self.factor == 1 else A.quotient(step, self.factor)
-        own = whole.clamp(max=LAST_STEP // self.divisor + 1) * self.divisor
-        if self.factor > 1 and self.divisor > 1:
-            own = own + A.quotient(step.remainder(self.factor) * self.divisor, self.factor)
-        return self.inner.wide(own.clamp(max=LAST_STEP), A)
+        return self.inner.wide(stretched(step, self.factor, self.divisor, A), A)

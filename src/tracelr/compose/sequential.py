@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeAlias, final
 
 import torch
@@ -10,29 +11,38 @@ from torch import Tensor
 from tracelr import fields
 from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Children
+from tracelr.compose.clock import stretched
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.schedule import Schedule
+
+_RESCALE = "rescale"
 
 
 @final
 class _Resets(fields.Rule):
-    allowed = "True or False, or a list of one bool per schedule"
+    allowed = "True, False or 'rescale', or a list of one of them per schedule"
 
-    def parse(self, where: str, given: Any) -> bool | tuple[bool, ...]:
-        if isinstance(given, bool):
-            return given
+    def parse(self, where: str, given: Any) -> bool | str | tuple[bool | str, ...]:
+        if isinstance(given, bool) or given == _RESCALE:
+            return given  # type: ignore[no-any-return]
+        if isinstance(given, str):
+            raise ScheduleError(explain(where, given, self.allowed, "use one of these"))
         listed = fields.sequence(where, given, self.allowed)
-        if not all(isinstance(flag, bool) for flag in listed):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass bools"))
+        if not all(isinstance(reset, bool) or reset == _RESCALE for reset in listed):
+            raise ScheduleTypeError(explain(where, given, self.allowed, "pass one of these each"))
         return tuple(listed)
 
-    def relate(self, where: str, value: bool | tuple[bool, ...], fields: dict[str, Any]) -> None:
-        if not isinstance(value, bool) and len(value) != len(fields["schedules"]):
+    def relate(self, where: str, value: bool | str | tuple[bool | str, ...], fields: dict[str, Any]) -> None:
+        if isinstance(value, tuple) and len(value) != len(fields["schedules"]):
             fix = f"pass {len(fields['schedules'])} of them"
             raise ScheduleError(explain(where, list(value), self.allowed, fix))
+        if isinstance(value, tuple) and value[-1] == _RESCALE:
+            allowed = "True or False for the last schedule, which has no window to fit"
+            raise ScheduleError(explain(f"{where}[{len(value) - 1}]", _RESCALE, allowed, "pass True"))
 
 
-Resets: TypeAlias = Annotated[bool | Sequence[bool], _Resets()]
+Reset: TypeAlias = bool | Literal["rescale"]
+Resets: TypeAlias = Annotated[Reset | Sequence[Reset], _Resets()]
 Switches: TypeAlias = Annotated[Sequence[int], fields.Increasing(between="schedules")]
 Join: TypeAlias = Annotated[Literal["jump", "scale", "shift"], fields.Choice("jump", "scale", "shift")]
 
@@ -42,8 +52,11 @@ class Sequential(Schedule):
 
     .. math:: f(t) = c_k f_k(t - m_{k-1}) + d_k, \quad m_{k-1} \le t < m_k, \quad m_{-1} = 0
 
-    with f = `schedules`, m = `milestones` (steps, strictly increasing, one fewer than the schedules). `reset` says whether a
-    schedule's own time starts at 0 where it starts (the default) or is the global step; a list says it for each one.
+    with f = `schedules`, m = `milestones` (steps, strictly increasing, one fewer than the schedules). `reset` says what a
+    schedule's own time is: with True (the default) it starts at 0 where the schedule starts; with False it is the global
+    step; with "rescale" a schedule of length L runs once over its window, from its milestone to the next, of W steps: on
+    whole steps of its own, floor((t - m) L / W), as `Stretch` does. A list says it for each one. The last schedule has no
+    window; its time starts at 0 under "rescale". L / W in lowest terms is l / w with l w at most 2**53.
 
     `join` says what happens at a milestone. With "jump" each schedule has its own values: c = 1, d = 0. The others begin
     each schedule at the value p that the sequence would have had at the milestone without it, where its own first value is
@@ -57,6 +70,8 @@ class Sequential(Schedule):
     >>> halves = [Linear(start=1.0, end=0.5, steps=2)] * 2
     >>> Sequential(halves, milestones=[2], join="scale")(torch.arange(5))
     tensor([1.0000, 0.7500, 0.5000, 0.3750, 0.2500])
+    >>> Sequential([Linear(start=0.0, end=1.0, steps=2), Constant(0.5)], milestones=[4], reset="rescale")(torch.arange(5))
+    tensor([0.0000, 0.0000, 0.5000, 0.5000, 0.5000])
     """
 
     schedules: Children
@@ -72,8 +87,13 @@ class Sequential(Schedule):
         return min(self.milestones[-1] + last, LAST_STEP)
 
     def prepare(self) -> None:
-        self._resets = (self.reset,) * len(self.schedules) if isinstance(self.reset, bool) else self.reset
+        count = len(self.schedules)
+        if isinstance(self.reset, tuple):
+            self._resets = self.reset
+        else:
+            self._resets = (self.reset,) * (count - 1) + (bool(self.reset),)
         self._begins = tuple(0 if reset else start for start, reset in zip((0, *self.milestones), self._resets, strict=True))
+        self._paces = tuple(self._pace(k) if reset == _RESCALE else (1, 1) for k, reset in enumerate(self._resets))
         if self.join == "jump":
             return
         # Computed here, a join costs its graph a constant, however deep it is nested.
@@ -85,33 +105,56 @@ class Sequential(Schedule):
             allowed = "schedules that do not start at 0 after the first one, under join='scale'"
             raise ScheduleError(explain("Sequential.schedules", given, allowed, "use join='shift'"))
 
+    def _pace(self, k: int) -> tuple[int, int]:
+        """Return how many steps of the sequence are how many of schedule k, which fits its window."""
+        where, length = f"Sequential.schedules[{k}]", self.schedules[k].length
+        window = self.milestones[k] - (self.milestones[k - 1] if k else 0)
+        if not length:
+            allowed = "a schedule with a length, under reset='rescale'"
+            fix = "give it a length, as Shorten does, or use reset=True"
+            raise ScheduleError(explain(where, self.schedules[k], allowed, fix))
+        pace = Fraction(window or 1, length)
+        if pace.numerator * pace.denominator > LAST_STEP:
+            given = Words(f"a length of {length} for a window of {window} steps")
+            allowed = "a length and a window whose ratio, in lowest terms, has terms with a product of at most 2**53"
+            raise ScheduleError(explain(where, given, allowed, "round one of them"))
+        return pace.numerator, pace.denominator
+
+    def _child(self, k: int, own: Tensor, A: Arithmetic) -> Wide:
+        """Return the value of schedule k at its `own` time, at the pace of the sequence."""
+        pace = self._paces[k]
+        return self.schedules[k].wide(own if pace == (1, 1) else stretched(own, *pace, A), A)
+
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         if self.join != "jump":
             return self._joined(step, A)
-        value = self.schedules[0].wide(step, A)
+        value = self._child(0, step, A)
         for k, start in enumerate(self.milestones, 1):
             own = (step - start).clamp(min=0) if self._resets[k] else step
-            value = A.where(step < start, value, self.schedules[k].wide(own, A))
+            value = A.where(step < start, value, self._child(k, own, A))
         return value
 
     def _joined(self, step: Tensor, A: Arithmetic) -> Wide:
         # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
         ends = (*self.milestones, None)
-        value = self.schedules[0].wide(step.clamp(0, ends[0]), A)
+        value = self._child(0, step.clamp(0, ends[0]), A)
         for k, start in enumerate(self.milestones, 1):
             child, begin, first = self.schedules[k], self._begins[k], self._firsts[k]
-            piece = child.wide(step.clamp(start, ends[k]) - (start - begin), A)
+            piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), A)
             base = child.wide(step.new_full((), begin), A) if first is None else A.full(step, first)
             joined = A.mul(piece, A.div(value, base)) if self.join == "scale" else A.add(piece, A.sub(value, base))
             value = A.where(step < start, value, joined)
         return value
 
-    def then(self, other: Schedule, at: int | None = None) -> "Sequential":
-        nested = super().then(other, at)
-        if self.join != "jump" or (self.milestones and nested.milestones[0] <= self.milestones[-1]):
+    def then(
+        self, other: Schedule, at: int | None = None, join: Literal["jump", "scale", "shift"] = "jump", reset: Reset = True
+    ) -> "Sequential":
+        nested = super().then(other, at, join, reset)
+        late = not self.milestones or nested.milestones[0] > self.milestones[-1]
+        if not late or reset == _RESCALE or (self.milestones and self.join != join):
             return nested
-        resets = True if all(self._resets) else (*self._resets, True)
-        return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets)
+        resets = True if reset is True and all(own is True for own in self._resets) else (*self._resets, reset)
+        return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets, join)
 
 
 def _value(schedule: Schedule, step: int) -> float | None:

@@ -11,13 +11,16 @@ from typing import Any, NamedTuple
 from tracelr.compose import Sequential, Shift, Shorten
 from tracelr.dialects import _values
 from tracelr.dialects._values import Place, choose
+from tracelr.ease import Easing
 from tracelr.errors import ScheduleError, Words, explain
-from tracelr.schedule import REGISTRY, Schedule
+from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
+from tracelr.schedules.cosine_waves import CosineWaves
 from tracelr.schedules.inverse_sqrt import InverseSqrt
 from tracelr.schedules.linear import Linear
 from tracelr.schedules.polynomial import Polynomial
+from tracelr.schedules.wsd import WSD
 
 
 class Run(NamedTuple):
@@ -51,7 +54,7 @@ def _linear(run: Run) -> Schedule:
 
 
 def _waves(start: float, end: float, steps: int, cycles: float) -> Schedule:
-    return Cosine(start, end, steps) if cycles == 0.5 else Shorten(REGISTRY["CosineWaves"](start, end, steps, cycles), steps)
+    return Cosine(start, end, steps) if cycles == 0.5 else Shorten(CosineWaves(start, end, steps, cycles), steps)
 
 
 def _cosine(run: Run, num_cycles: float = 0.5) -> Schedule:
@@ -61,7 +64,7 @@ def _cosine(run: Run, num_cycles: float = 0.5) -> Schedule:
 def _restarts(run: Run, num_cycles: float = 1.0) -> Schedule:
     if num_cycles == 1:
         return run.then(Cosine(run.peak, 0.0, run.left))
-    return run.then(REGISTRY["CosineWaves"](run.peak, 0.0, run.left, num_cycles, True))
+    return run.then(CosineWaves(run.peak, 0.0, run.left, num_cycles, True))
 
 
 def _polynomial(run: Run, lr_end: float = 1e-7, power: float = 1.0) -> Schedule:
@@ -115,8 +118,8 @@ def _stable(
     run: Run,
     num_decay_steps: int,
     num_stable_steps: int | None = None,
-    warmup_type: str = "linear",
-    decay_type: str = "cosine",
+    warmup_type: Easing = "linear",
+    decay_type: Easing = "cosine",
     min_lr_ratio: float = 0.0,
     num_cycles: float = 0.5,
 ) -> Schedule:
@@ -127,7 +130,7 @@ def _stable(
     if num_cycles != 0.5:
         raise ScheduleError(explain("num_cycles", num_cycles, "0.5, half a wave", "leave it out"))
     low = run.peak * min_lr_ratio
-    return REGISTRY["WSD"](run.peak, run.warmup, stable, num_decay_steps, low, low, warmup_type, decay_type)
+    return WSD(run.peak, run.warmup, stable, num_decay_steps, low, low, warmup_type, decay_type)
 
 
 def _part(where: Place, given: object) -> float:

@@ -13,9 +13,10 @@ from tracelr.dialects import _values
 from tracelr.dialects._calls import Builder, Count, Number, OptionalNumber, Switch, Whole
 from tracelr.dialects._values import Place, choose
 from tracelr.errors import ScheduleError, Words, explain
-from tracelr.schedule import REGISTRY, Schedule
+from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
+from tracelr.schedules.cosine_power import CosinePower
 from tracelr.schedules.exponential import Exponential
 from tracelr.schedules.interpolate import Interpolate
 from tracelr.schedules.linear import Linear
@@ -92,7 +93,7 @@ def _cosine_decay(init_value: Number, decay_steps: Count, alpha: Number = 0.0, e
 
 
 def _cosine(start: float, end: float, steps: int, exponent: float) -> Schedule:
-    return Cosine(start, end, steps) if exponent == 1 else REGISTRY["CosinePower"](start, end, steps, exponent)
+    return Cosine(start, end, steps) if exponent == 1 else CosinePower(start, end, steps, exponent)
 
 
 def _piecewise_constant(init_value: Number, boundaries_and_scales: Factors = ()) -> Schedule:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import NotTraceable, Words, explain
-from tracelr.schedule import REGISTRY, Schedule
+from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
+from tracelr.schedules.lambda_ import Lambda
 
 _PROBES = (0, 1, 2, 3, 10, 100, 1000)
 _ALLOWED = "a function of a tensor step, made of arithmetic and torch's functions"
@@ -109,4 +110,4 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
         if abs(ours - theirs) > 1e-6 * abs(theirs):
             given = Words(f"a function that gives {theirs:g} at step {step}, and {ours:g} at torch.tensor({step})")
             raise NotTraceable(explain("lr_lambda", given, _ALLOWED, "make both the same: leave out isinstance"))
-    return REGISTRY["Lambda"](traceable) * base
+    return Lambda(traceable) * base

@@ -31,7 +31,7 @@ class MultiStep(Schedule):
 
     def prepare(self) -> None:
         self._log2_gamma = log2_ratio(self.gamma)
-        if isinstance(self.start, Tensor) or isinstance(self.gamma, Tensor):
+        if not (isinstance(self.start, float) and isinstance(self.gamma, float)):
             return
         # 60 digits, an unbounded exponent: each value is the exact one, rounded once (to infinity where float64 ends).
         with localcontext(Context(prec=60, traps=[])):
@@ -42,6 +42,6 @@ class MultiStep(Schedule):
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         drops = A.count(step, self.table("milestones"))
-        if isinstance(self.start, Tensor) or isinstance(self.gamma, Tensor):
-            return A.mul(A.exp2(A.integer(drops), slope(self.gamma, self._log2_gamma)), self.start)
-        return A.entry(drops, self.table("values"))
+        if isinstance(self.start, float) and isinstance(self.gamma, float):
+            return A.entry(drops, self.table("values"))
+        return A.mul(A.exp2(A.integer(drops), slope(self.gamma, self._log2_gamma)), self.start)

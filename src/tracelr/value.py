@@ -1,0 +1,75 @@
+"""Value: an immutable object with checked fields, that tracers see through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+from torch import Tensor, nn
+
+from tracelr import fields
+from tracelr.describe import shown
+from tracelr.errors import ScheduleTypeError, explain
+from tracelr.tables import Tables
+
+_Self = TypeVar("_Self", bound="Value")
+
+
+class Value(Tables):
+    """Abstract base of `Schedule`: what its fields are, and that they stay."""
+
+    _rules: ClassVar[dict[str, fields.Rule]] = {}
+    _sealed: bool = False
+
+    @classmethod
+    def _declare(cls) -> None:
+        """Make a dataclass of the annotated fields, each with the rule in its type."""
+        dataclass(eq=False, repr=False)(cls)
+        hints = get_type_hints(cls, include_extras=True)
+        cls._rules = {}
+        for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
+            rule = next((r for r in getattr(hints[name], "__metadata__", ()) if isinstance(r, fields.Rule)), None)
+            if rule is None or name == "schedule":  # the key under which to_dict writes the class
+                allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
+                raise ScheduleTypeError(
+                    explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
+                )
+            cls._rules[name] = rule
+            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
+                delattr(cls, name)
+
+    def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
+        self = super().__new__(cls)
+        Tables.__init__(self)
+        return self
+
+    def __post_init__(self) -> None:
+        kept = {name: getattr(self, name) for name in self._rules}
+        for name, rule in self._rules.items():
+            rule.relate(f"{type(self).__name__}.{name}", kept[name], kept)
+        self.prepare()
+        self._sealed = True
+
+    def prepare(self) -> None:
+        """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
+
+    def __repr__(self) -> str:
+        parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        rule = self._rules.get(name)
+        if rule is None:
+            super().__setattr__(name, value)
+            return
+        where = f"{type(self).__name__}.{name}"
+        if self._sealed:
+            fix = f"build a new one: dataclasses.replace(schedule, {name}=...)"
+            raise ScheduleTypeError(explain(where, value, "nothing, a schedule is immutable", fix))
+        value = rule.parse(where, value)
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            self.register_buffer(name, value, persistent=False)
+            return
+        super().__setattr__(name, value)
+        if rule.table is not None:
+            self.keep(name, value, rule.table)
