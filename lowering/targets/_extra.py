@@ -44,3 +44,8 @@ def refusal(node: fx.Node, target: str, given: str, allowed: str) -> NotLowered:
     """Return the error of a node that `target` has no text for."""
     where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {target}"
     return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
+
+
+def plain(text: str) -> str:
+    """Return `text` as one line of printable ASCII, for a comment."""
+    return "".join(c if " " <= c <= "~" else "?" for c in " ".join(text.split()))
