@@ -11,7 +11,7 @@ import pytest
 import torch
 from oracle import probes
 from table import ROWS
-from test_graph import traced
+from test_graph import bits, traced
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.errors import NotLowered
@@ -21,6 +21,7 @@ from tracelr.lowering.targets import c, find
 from tracelr.lowering.verify import default_steps
 
 EVERY = pytest.mark.parametrize("name", ROWS)
+OWN_FILE = {"aoti", "triton"}  # to compile takes seconds; a row is to share a process with the others
 NEEDS_CC = pytest.mark.skipif(find("c").missing() is not None, reason="no C compiler")
 
 
@@ -37,7 +38,7 @@ def test_targets_are_found_by_file_without_importing_them() -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("target", targets())
+@pytest.mark.parametrize("target", sorted({*targets()} - OWN_FILE))
 def test_every_row_on_every_target_has_the_bits_of_eager(name: str, target: str) -> None:
     if (reason := find(target).missing()) is not None:
         pytest.skip(f"needs {reason}")
@@ -45,9 +46,7 @@ def test_every_row_on_every_target_has_the_bits_of_eager(name: str, target: str)
     graph = passes.run(traced(name))
     steps = torch.cat([default_steps(graph, seed=5), torch.tensor(probes(row.ends, seed=6, random_steps=300))])
     assert len(steps) > 20_000
-    report = verify(row.schedule, targets=[target], steps=steps)
-    assert report.ok, str(report)
-    assert report.results[0].steps == len(steps)
+    assert torch.equal(bits(lower(graph, target).run(steps)), bits(row.schedule(steps)))
 
 
 @pytest.mark.parametrize("name", ["sequential_nested", "piecewise_long", "polynomial_cycle"])

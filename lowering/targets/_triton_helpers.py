@@ -106,8 +106,11 @@ def @pow(x, y):
     w, error = @twofold(y, log)
     low = error + y * low
     zero = tl.full((), 0.0, tl.float64)
-    r = tl.exp2(w) * (tl.where(tl.abs(w) > 2100.0, zero, low) * 0.6931471805599453 + 1.0)
-    r = tl.where(a == 0, tl.where(y < 0, zero + float("inf"), zero), r)
+    inf = tl.full((), float("inf"), tl.float64)
+    e = tl.exp2(w)
+    r = tl.where(tl.abs(w) < 1000.0, e + e * (tl.where(tl.abs(low) < 1.0, low, zero) * 0.6931471805599453), e)
+    r = tl.where(a == 0, tl.where(y < 0, inf, zero), r)
+    r = tl.where(a == float("inf"), tl.where(y < 0, zero, inf), r)
     whole = tl.floor(y) == y
     odd = whole & (tl.floor(y * 0.5) * 2.0 != y)
     r = tl.where(x < 0, tl.where(whole, tl.where(odd, r * -1.0, r), zero + float("nan")), r)

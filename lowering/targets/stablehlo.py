@@ -30,6 +30,12 @@ _FLOATS = (torch.float64, torch.float32)
 _AS_WRITTEN = {"xla_backend_optimization_level": "0"}  # else LLVM contracts a * b + c to one rounding, on a CPU that can
 
 
+def _jax() -> Any:
+    import jax
+
+    return jax
+
+
 def _like(lax: Any, x: Any, value: float) -> Any:
     return lax.optimization_barrier(lax.full_like(x, value))
 
@@ -104,8 +110,7 @@ _BY_HAND = _RESHAPES | {
 
 def evaluate(graph: Graph, step: Any) -> Any:
     """Return the learning rate at one int64 JAX scalar; to be traced under `jax.enable_x64(True)`."""
-    from jax import lax
-
+    lax = _jax().lax
     env: dict[fx.Node, Any] = {}
     for node in graph.nodes[:-1]:
         value = step if node.op == "placeholder" else _value(graph, node, env)
@@ -115,13 +120,11 @@ def evaluate(graph: Graph, step: Any) -> Any:
 
 
 def _value(graph: Graph, node: fx.Node, env: dict[fx.Node, Any]) -> Any:
-    from jax import lax
-    from jax import numpy as jnp
-
+    lax, jnp = _jax().lax, _jax().numpy
     if node.op == "get_attr":
         return jnp.asarray(graph.tensor(node).detach().cpu().numpy())
     dtype, op = _NUMPY[dtype_of(node)], op_of(node)  # type: ignore[index]
-    operands = [env[operand] if isinstance(operand, fx.Node) else operand for operand in node.args]
+    operands: list[Any] = [env[operand] if isinstance(operand, fx.Node) else operand for operand in node.args]
     if op == aten.full.default:
         return jnp.asarray(operands[1], dtype)
     if op in _RESHAPES:
@@ -170,17 +173,15 @@ class Module(Artifact):
 
     def on(self, platform: str) -> str:
         """Return the text lowered for `platform`, one of `PLATFORMS`; it need not be here."""
-        import jax
-
         if platform not in PLATFORMS:
             raise NotLowered(explain("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names"))
+        jax = _jax()
         with jax.enable_x64(True):
             step = jax.ShapeDtypeStruct((), "int64")
             return str(jax.jit(self._function).trace(step).lower(lowering_platforms=(platform,)).as_text())
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        import jax
-
+        jax = _jax()
         # One step after another: XLA would again divide by the reciprocal of a constant that it may spread over a batch.
         with jax.enable_x64(True), jax.default_device("cpu"):
             lowered = jax.jit(lambda steps: jax.lax.map(self._function, steps)).lower(steps.numpy())

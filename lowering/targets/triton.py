@@ -186,16 +186,15 @@ class Source:
             return _literal(self.graph.tensor(node).flatten()[k].item(), dtype_of(node))
         if node.target == aten.index_select.default:
             table, _, index = node.args
-            if all(isinstance(each, fx.Node) and each.op == "get_attr" for each in (table, index)):
-                at = self.graph.tensor(index).flatten()[k].item()  # type: ignore[arg-type]
-                return self._value(table, at)
+            if isinstance(index, fx.Node) and index.op == "get_attr":
+                return self._value(table, int(self.graph.tensor(index).flatten()[k]))
         return f"({self._expression(node, k)})"
 
     def _expression(self, node: fx.Node, k: int) -> str:
         dtype, op = dtype_of(node), op_of(node)
         assert dtype is not None
         if op == aten.full.default:
-            return _literal(node.args[1], dtype)
+            return _literal(node.args[1], dtype)  # type: ignore[arg-type]
         if op == aten._to_copy.default:
             x = self._value(node.args[0], k)
             return f"{x} != 0" if dtype == torch.bool else f"{x}.to({TYPES[dtype]})"
