@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test prove check format clean
+.PHONY: demo test triton prove check format clean
 
 demo: $(VENV)/ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
 
 test: $(VENV)/ready check
 	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
+
+# Triton is 640 MB: the tests that need it are a command of their own.
+triton: $(VENV)/triton-ready
+	$(BIN)/python -m pytest -q -m triton
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
@@ -28,6 +32,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/triton-ready: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[triton]'
 	touch $@
 
 clean:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from functools import cached_property
 from typing import final
@@ -15,6 +13,7 @@ from torch import Tensor
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.targets import _torch
 
 
 @final
@@ -33,9 +32,8 @@ class Kernel(Artifact):
         # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
         function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
         sources: list[str] = []
-        example = torch.arange(7) if self._graph.batch else torch.tensor(5)
         with mock.patch.object(GraphLowering, "save_output_code", sources.append), torch.no_grad():
-            function(example)
+            function(_torch.example(self._graph))
         return function, "\n".join(dict.fromkeys(sources))
 
     @property
@@ -43,12 +41,7 @@ class Kernel(Artifact):
         return self._compiled[1]
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        function = self._compiled[0]
-        with torch.no_grad():
-            if self._graph.batch:
-                return function(steps)
-            rates = [function(step).clone() for step in steps.unbind()]
-            return torch.stack(rates) if rates else torch.empty(0)
+        return _torch.over(self._graph, self._compiled[0], steps)
 
 
 @final
@@ -59,8 +52,7 @@ class Inductor(Target):
         return Kernel(graph)
 
     def missing(self) -> str | None:
-        found = any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
-        return None if found else "a C++ compiler such as g++"
+        return _torch.missing_cxx()
 
 
 TARGET = Inductor()

@@ -1,0 +1,51 @@
+"""What the targets with a Python toolchain share: the package each needs beyond torch, and the name of its function."""
+
+from __future__ import annotations
+
+import keyword
+from importlib.util import find_spec
+
+from torch import fx
+
+from tracelr.errors import NotLowered, Words, explain
+from tracelr.lowering.graph import Graph
+from tracelr.lowering.spec import line_of
+
+
+def missing(package: str, extra: str) -> str | None:
+    """Return what to install if `package` is not here, and None if it is. Nothing is imported."""
+    return None if find_spec(package) else f"{package} (pip install 'tracelr[{extra}]')"
+
+
+def need(where: str, package: str, extra: str) -> None:
+    """Raise `NotLowered`, naming the extra to install, unless `package` is here."""
+    if missing(package, extra) is not None:
+        fix = f"pip install 'tracelr[{extra}]'"
+        raise NotLowered(explain(where, Words(f"no {package}"), f"an environment with {package}", fix))
+
+
+def one_step(graph: Graph, target: str) -> None:
+    """Raise `NotLowered` if `graph` is a batch."""
+    if graph.batch:
+        given, fix = Words("a batch graph"), "lower the schedule, or trace(schedule)"
+        raise NotLowered(explain(f"lower(graph, '{target}')", given, "a graph of one step", fix))
+
+
+def identifier(name: str, taken: frozenset[str] = frozenset()) -> str:
+    """Return `name` if it can name a function of a generated Python file, or raise `NotLowered`."""
+    plain = name.isascii() and name.isidentifier() and not name.startswith(("_", "v_"))
+    if not plain or name in taken or keyword.iskeyword(name):
+        allowed = "a Python identifier in ASCII that no keyword, import or local name (v_...) has"
+        raise NotLowered(explain("lower(name)", name, allowed, 'pass a name such as "lr"'))
+    return name
+
+
+def refusal(node: fx.Node, target: str, given: str, allowed: str) -> NotLowered:
+    """Return the error of a node that `target` has no text for."""
+    where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {target}"
+    return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
+
+
+def plain(text: str) -> str:
+    """Return `text` as one line of printable ASCII, for a comment."""
+    return "".join(c if " " <= c <= "~" else "?" for c in " ".join(text.split()))

@@ -1,0 +1,71 @@
+"""AOTInductor: the graph compiled to machine code, in a file that Python and C++ load without a compiler."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import final
+
+from torch import Tensor
+
+from tracelr.errors import NotLowered, Words, explain
+from tracelr.lowering.graph import Graph
+from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.targets import _torch
+
+
+@final
+class Compiled(Artifact):
+    """A compiled package. Reading, saving or running it compiles, once; that takes seconds."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    @property
+    def text(self) -> str:
+        """Return the C++ of the kernel that Inductor compiled."""
+        with zipfile.ZipFile(io.BytesIO(self.bytes)) as archive:
+            return "\n".join(archive.read(n).decode() for n in sorted(archive.namelist()) if n.endswith(".kernel.cpp"))
+
+    @cached_property
+    def bytes(self) -> bytes:
+        if (absent := TARGET.missing()) is not None:
+            raise NotLowered(explain("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}"))
+        from torch._inductor import aoti_compile_and_package
+
+        file = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
+            aoti_compile_and_package(_torch.program(self._graph), package_path=file)
+        return file.getvalue()
+
+    @cached_property
+    def _loaded(self) -> Callable[[Tensor], Tensor]:
+        from torch._inductor import aoti_load_package
+
+        with TemporaryDirectory(prefix="tracelr-") as folder:
+            path = Path(folder, "schedule.pt2")
+            path.write_bytes(self.bytes)
+            return aoti_load_package(str(path))
+
+    def evaluate(self, steps: Tensor) -> Tensor:
+        return _torch.over(self._graph, self._loaded, steps)
+
+
+@final
+class AOTI(Target):
+    """A `.pt2` file of machine code for this kind of CPU, of one step or of a batch; a parameter is frozen in it."""
+
+    def emit(self, graph: Graph, name: str) -> Compiled:
+        return Compiled(graph)
+
+    def missing(self) -> str | None:
+        return _torch.missing_cxx()
+
+
+TARGET = AOTI()

@@ -1,0 +1,65 @@
+"""PT2: the graph as a file that torch.export.load reads where tracelr is not installed."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from functools import cached_property
+from typing import final
+
+import torch
+from torch import Tensor
+
+from tracelr.lowering.graph import Graph
+from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.targets import _torch
+
+
+@final
+class Package(Artifact):
+    """An exported program. The bytes of its file depend on the graph, and on torch's version, alone."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._program = _torch.program(graph)
+
+    @property
+    def text(self) -> str:
+        return str(self._program)
+
+    @cached_property
+    def bytes(self) -> bytes:
+        from torch.export import save
+
+        file = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
+            save(self._program, file)
+        return file.getvalue()
+
+    @cached_property
+    def _loaded(self) -> Callable[[Tensor], Tensor]:
+        from torch.export import load
+
+        return load(io.BytesIO(self.bytes)).module()
+
+    def evaluate(self, steps: Tensor) -> Tensor:
+        # A program of one step is mapped over many: called for each, it would run every op for each.
+        function = self._loaded if self._graph.batch else torch.vmap(self._loaded)
+        with torch.no_grad():
+            return function(steps) if len(steps) else torch.empty(0)
+
+
+@final
+class PT2(Target):
+    """A `.pt2` file of core ATen ops, of one step or of a batch. A parameter stays one, with the value that it has."""
+
+    def emit(self, graph: Graph, name: str) -> Package:
+        return Package(graph)
+
+    def missing(self) -> None:
+        return None
+
+
+TARGET = PT2()
