@@ -203,3 +203,9 @@ def test_the_command_line_exits_with_1_on_any_difference(
     assert out.startswith("Linear: " + ("NOT the bits of eager" if wrong else "same bits as eager"))
     assert ("step 1: eager 0.10000000149011612, c 0.09090909361839294" in out) == wrong
     assert main(["verify", str(file), "--target", "cobol"]) == 2
+
+
+def test_the_command_line_names_every_target(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["lower", "--help"])
+    assert f"one of {', '.join(targets())} (default: c)" in " ".join(capsys.readouterr().out.split())

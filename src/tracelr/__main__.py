@@ -10,6 +10,8 @@ from tracelr import __version__
 from tracelr.errors import TracelrError
 from tracelr.schedule import Schedule
 
+_TARGETS = "aoti, c, cuda, hip, inductor, onnx, opencl, pt2, stablehlo, triton"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 a verification found a difference, 2 bad input."""
@@ -42,13 +44,13 @@ def main(argv: list[str] | None = None) -> int:
 
     lower = verbs.add_parser("lower", help="print a schedule as code for a target")
     lower.add_argument("file", type=Path, help=file_help)
-    lower.add_argument("--target", default="c", help="a target such as c, onnx or cuda (default: c)")
+    lower.add_argument("--target", default="c", help=f"one of {_TARGETS} (default: c)")
     lower.add_argument("-o", "--output", type=Path, help="write to this file instead")
     lower.set_defaults(run=_lower)
 
     verify = verbs.add_parser("verify", help="compare targets with eager, bit for bit; exit code 1 on any difference")
     verify.add_argument("file", type=Path, help=file_help)
-    verify.add_argument("--target", action="append", help="a target such as c, or all; may be repeated (default: all)")
+    verify.add_argument("--target", action="append", help=f"all, or one of {_TARGETS}; may be repeated (default: all)")
     verify.set_defaults(run=_verify)
 
     args = parser.parse_args(argv)
