@@ -52,6 +52,7 @@ LAYERS = {
     "config": 7,
     "lr_scheduler": 9,
     "weight_decay_scheduler": 10,
+    "plateau": 3,
     "plot": 6,
     "fuse": 9,
     "exported": 10,

@@ -22,6 +22,8 @@ from tracelr.config import from_dict as from_dict
 from tracelr.config import load as load
 from tracelr.from_torch import from_torch as from_torch
 from tracelr.fuse import fuse as fuse
+from tracelr.plateau import Greedy as Greedy
+from tracelr.plateau import Plateau as Plateau
 from tracelr.schedule import REGISTRY
 from tracelr.schedule import Schedule as Schedule
 from tracelr.scheduler import Scheduler as Scheduler
