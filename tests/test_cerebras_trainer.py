@@ -180,6 +180,18 @@ def test_a_chain_is_a_product_of_each_relative_to_where_it_starts(name):
     assert plain(read([{name: {"schedulers": [{"LinearLR": LINE}]}}])) == UP.to_dict()
 
 
+def test_a_chain_divides_by_the_value_at_step_0():
+    root = {"initial_learning_rate": 2.0, "warmup_steps": 16}  # 2 / 4 at step 0
+    found = read([{"ChainedLR": {"schedulers": [{"LinearLR": LINE}, {"InverseSquareRootDecayLR": root}]}}])
+    assert plain(found) == Product([UP, Scale(InverseSqrt(0.5, 16), 2.0)]).to_dict()
+
+
+def test_a_chain_and_a_cycle_run_as_long_as_they_say():
+    chain = {"ChainedLR": {"schedulers": [{"LinearLR": LINE}, {"ConstantLR": {"learning_rate": 1}}]}}
+    cycle = {"OneCycleLR": {"initial_learning_rate": 0.1, "max_lr": 1, "total_steps": 10}}
+    assert read([{"SequentialLR": {"schedulers": [chain, cycle, {"LinearLR": LINE}]}}]).milestones == (4, 14)
+
+
 def test_the_older_place_chains_too():
     fall = {"initial_learning_rate": 2.0, "end_learning_rate": 0.0, "total_iters": 4}
     entries = [
@@ -353,6 +365,7 @@ KEYS = "allowed: cycle, end_learning_rate, initial_learning_rate, param_group_ta
         ([{"ExponentialLR": {"initial_learning_rate": 1, "total_iters": 4, "decay_rate": -1}}], "schedulers[0].ExponentialLR.decay_rate: Exponential.rate: given -1.0; allowed: a finite number above 0, or a 0-d floating point tensor; to fix it: pass a number in this range."),
         ([{"OneCycleLR": {"initial_learning_rate": 1, "max_lr": 2, "final_div_factor": 0}}], "schedulers[0].OneCycleLR.final_div_factor: given 0; allowed: a number above 0; to fix it: write one."),
         ([{"OneCycleLR": {"initial_learning_rate": 1, "max_lr": 2, "anneal_strategy": "cosine"}}], "schedulers[0].OneCycleLR.anneal_strategy: given 'cosine'; allowed: cos, linear; to fix it: use 'cos'."),
+        ([{"CyclicLR": {"base_lr": 1, "max_lr": 2, "scale_mode": "epoch"}}], "schedulers[0].CyclicLR.scale_mode: given 'epoch'; allowed: cycle, iterations; to fix it: use one of these."),
         ([{"OneCycleLR": {"initial_learning_rate": 1, "max_lr": 2, "pct_start": 1.5}}], "schedulers[0].OneCycleLR: OneCycle.warm: given 1499.0; allowed: a number of steps above 0, below steps (with three_phase, below half of them); to fix it: move the peak into this range."),
         ([{"LinearLR": LINE | {"param_group_tags": []}}], f"schedulers[0].LinearLR.param_group_tags: given []; {TAGS}"),
         ([{"LinearLR": LINE | {"param_group_tags": ["a", "a"]}}], f"schedulers[0].LinearLR.param_group_tags: given ['a', 'a']; {TAGS}"),

@@ -104,6 +104,25 @@ def test_a_checkpoint_of_one_continues_in_another(case):
     assert second.get_last_lr() == [first.schedule(13).item()]
 
 
+@EVERY
+def test_a_file_that_names_it_means_the_same_schedule(case):
+    made = rate(case)(**case.words)
+    older = {"scheduler": case.rate, **case.words}
+    for mapping in ({"schedulers": [{case.rate: case.words}]}, {"optimizer": {"learning_rate": older}}):
+        assert tracelr.from_dict(mapping).to_dict() == made.schedule.to_dict()
+    (twin,) = tracelr.from_dict({"schedulers": [{f"{case.stem}WD": case.given}]})
+    assert twin.key == "weight_decay"
+    assert twin.schedule.to_dict() == made.schedule.to_dict()
+
+
+def test_a_part_of_a_whole_number_of_steps_is_read_in_decimals():
+    for made in (
+        lr_scheduler.OneCycleLR(0.1, 1.0, total_steps=100, pct_start=0.07),
+        weight_decay_scheduler.OneCycleWD(0.1, 1.0, 100, 0.07),
+    ):
+        assert made.schedule.warm == 6.0  # 0.07 * 100 - 1 is 6.000000000000001
+
+
 # -- the words of older releases ------------------------------------------------------------------------------------------
 
 

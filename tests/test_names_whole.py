@@ -76,6 +76,19 @@ def test_a_sequence_goes_into_a_sequence():
     inner = SequentialLR([LinearLR(0.0, 1.0, 2), ConstantLR(1.0, 2)])
     outer = SequentialLR([inner, LinearLR(1.0, 0.0, 4)], [4]).schedule
     assert outer(T[:10]).tolist() == [0, 0.5, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0]
+    assert SequentialLR([inner, LinearLR(1.0, 0.0, 4)]).schedule.to_dict() == outer.to_dict()
+
+
+def test_a_sequence_of_one_is_that_one():
+    alone = SequentialLR([ConstantLR(0.5, 3)])
+    assert alone.schedule.to_dict() == tracelr.Constant(0.5).to_dict()
+    assert alone.runs == 3
+
+
+def test_resets_are_written_once_where_they_agree():
+    late = LinearLR(1.0, 0.0, 4, disable_lr_steps_reset=True)
+    assert SequentialLR([ConstantLR(1.0, 2), late]).schedule.reset is False
+    assert SequentialLR([ConstantLR(1.0, 2), late, ConstantLR(0.5)]).schedule.reset == (True, False, True)
 
 
 def test_last_epoch_is_where_it_starts():
@@ -103,6 +116,12 @@ def test_a_chain_is_what_each_has_become_of_its_start():
 def test_a_chain_does_not_depend_on_a_parameter_called_initial():
     chain = ChainedLR([ConstantLR(1.0), InverseSquareRootDecayLR(1.0, 1.0, 4)]).schedule
     assert chain(torch.tensor([0, 16])).tolist() == [1.0, 0.5]
+
+
+def test_a_chain_divides_by_any_number_but_0():
+    tiny = ChainedLR([ConstantLR(1.0), LinearLR(1e-40, 3e-40, 4)])
+    assert tiny.schedule(T[:5]).tolist() == [1.0, 1.5, 2.0, 2.5, 3.0]
+    assert tiny.runs == 4
 
 
 def test_a_chain_follows_a_tensor():

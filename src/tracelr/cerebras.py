@@ -3,6 +3,7 @@
 A curve is a function; its parameters have the words that the family uses for any key of a param group (`initial_val`), each
 with its rule. `LR` are the words for the learning rate, `SEED` those of the first release; the weight decay has the curve's
 own. `parameters(curve, words)` says what a name takes, and `CURVES` lists the curves by their names without `LR` or `WD`.
+The Python names and the files both read them here.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, final, get_args, get_type_hints
 
 from tracelr import fields
 from tracelr.compose import Product, Scale
 from tracelr.errors import ScheduleError, ScheduleTypeError, explain
 from tracelr.fields import Choice, Exponent, Flag, Growth, Increasing, Plain, Positive, Rule, Scalar, Steps, Values
-from tracelr.schedule import REGISTRY, Schedule
+from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
 from tracelr.schedules.cosine_annealing import CosineAnnealing
-from tracelr.schedules.cyclic import Cyclic
+from tracelr.schedules.cyclic import Cyclic, Mode
 from tracelr.schedules.exponential import Exponential
 from tracelr.schedules.inverse_sqrt import InverseSqrt
 from tracelr.schedules.inverse_time import InverseTime
+from tracelr.schedules.lambda_ import Lambda
 from tracelr.schedules.linear import Linear
 from tracelr.schedules.multi_step import MultiStep
 from tracelr.schedules.one_cycle import OneCycle
@@ -46,6 +49,14 @@ LR = {
 SEED = LR | {"val": "val", "initial_val": "learning_rate", "total_iters": "decay_steps"}
 OLDER = {"val": "learning_rate", "learning_rate": "initial_learning_rate", "decay_steps": "total_iters"}
 """What older releases called a parameter of `LR`; it holds where a name has the newer one and not the older."""
+FACTORS = {"lr": "adjust_learning_rate", "weight_decay": "adjust_val"}
+"""The number of a param group that `ScalePerParam` multiplies by, one for each key that is driven. In the original a group's
+`adjust_learning_rate` goes before its `adjust_val`, and so scales the decay too."""
+
+
+def _peak_at(pct_start: float, total_steps: int) -> float:
+    """Return the step of the peak, in decimals: 0.07 of 100 steps is 7."""
+    return float(Decimal(str(pct_start)) * total_steps - 1)
 
 
 @final
@@ -57,7 +68,7 @@ class _Rise(Rule):
 
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         last = (fields["total_steps"] - 1) / (2 if fields["three_phase"] else 1)
-        if not 0 < value * fields["total_steps"] - 1 < last:
+        if not 0 < _peak_at(value, fields["total_steps"]) < last:
             raise ScheduleError(explain(where, value, self.allowed, "move the peak there"))
 
 
@@ -73,12 +84,8 @@ class _Functions(Rule):
 
 
 Boundaries: TypeAlias = Annotated[Sequence[int], Increasing(between="vals")]
-Drops: TypeAlias = Annotated[Sequence[int], Increasing(between=None, repeats=True)]
 Rise: TypeAlias = Annotated[float, _Rise()]
 Functions: TypeAlias = Annotated[Sequence[Callable[..., Any]], _Functions()]
-Mode: TypeAlias = Annotated[
-    Literal["triangular", "triangular2", "exp_range"], Choice("triangular", "triangular2", "exp_range")
-]
 ScaleMode: TypeAlias = Annotated[Literal["cycle", "iterations"], Choice("cycle", "iterations")]
 Strategy: TypeAlias = Annotated[Literal["cos", "linear"], Choice("cos", "linear")]
 
@@ -119,7 +126,7 @@ def _piecewise_constant(vals: Values, milestones: Boundaries) -> Schedule:
     return PiecewiseConstant(vals, milestones)
 
 
-def _multi_step(initial_val: Scalar, gamma: Positive, milestones: Drops) -> Schedule:
+def _multi_step(initial_val: Scalar, gamma: Positive, milestones: fields.Drops) -> Schedule:
     return MultiStep(initial_val, gamma, milestones)
 
 
@@ -140,7 +147,7 @@ def _multiplicative(initial_val: Scalar, coefficient: Positive) -> Schedule:
 
 
 def _lambda(initial_val: Scalar, val_lambda: Functions | None = None) -> Schedule:
-    curves = [REGISTRY["Lambda"](function) for function in val_lambda or ()]
+    curves = [Lambda(function) for function in val_lambda or ()]
     return Scale(curves[0] if len(curves) == 1 else Product(curves), initial_val)
 
 
@@ -167,7 +174,7 @@ def _one_cycle(
 ) -> Schedule:
     end, last = initial_val / final_div_factor, total_steps - 1  # the last of total_steps steps
     ease: Literal["cosine", "linear"] = "linear" if anneal_strategy == "linear" else "cosine"
-    return OneCycle(initial_val, max_val, end, last, pct_start * total_steps - 1, ease, three_phase)
+    return OneCycle(initial_val, max_val, end, last, _peak_at(pct_start, total_steps), ease, three_phase)
 
 
 CURVES: dict[str, Curve] = {
@@ -192,14 +199,23 @@ CURVES: dict[str, Curve] = {
 
 @final
 class Parameter(NamedTuple):
-    """A parameter of a name: the curve's own word for it, its rule, its default (`inspect.Parameter.empty`: it has none)."""
+    """A parameter of a name: the curve's own word for it, its type, the rule that the type carries, its default.
+
+    The default is `inspect.Parameter.empty` where there is none.
+    """
 
     own: str
+    kind: Any
     rule: Rule
     default: Any
 
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
 
-def parameters(curve: Curve, words: Mapping[str, str]) -> dict[str, Parameter]:
+
+def parameters(curve: Callable[..., Any], words: Mapping[str, str]) -> dict[str, Parameter]:
     """Return what `curve` takes, in order, by the names that `words` give its parameters.
 
     >>> list(parameters(CURVES["Polynomial"], LR))
@@ -208,14 +224,19 @@ def parameters(curve: Curve, words: Mapping[str, str]) -> dict[str, Parameter]:
     hints = get_type_hints(curve, include_extras=True)
     found = {}
     for own, parameter in inspect.signature(curve).parameters.items():
-        rule = rule_of(hints[own])
+        within = (hints[own], *get_args(hints[own]))
+        kind, rule = next((part.__origin__, rule) for part in within if (rule := fields.rule_of(part)))
         if isinstance(rule, Increasing) and rule.between:
             rule = copy.copy(rule)
             rule.between = words.get(str(rule.between), rule.between)
-        found[words.get(own, own)] = Parameter(own, rule, parameter.default)
+        found[words.get(own, own)] = Parameter(own, kind, rule, parameter.default)
     return found
 
 
-def rule_of(hint: Any) -> Rule:
-    """Return the rule that an annotation, or a part of a union, carries."""
-    return next(m for part in (hint, *get_args(hint)) for m in getattr(part, "__metadata__", ()) if isinstance(m, Rule))
+def runs(values: Mapping[str, Any]) -> int | None:
+    """Return how many steps a curve with these values, by its own words, is said to run before another one follows.
+
+    >>> runs({"val": 0.1, "total_iters": 5})
+    5
+    """
+    return next((values[own] for own in ("total_iters", "total_steps") if values.get(own) is not None), None)

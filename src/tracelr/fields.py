@@ -22,7 +22,7 @@ from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.tables import Tables
 
 LARGEST = float(torch.finfo(torch.float32).max)
-_FINITE = "a finite number within the float32 range"
+FINITE = "a finite number within the float32 range"
 
 
 class Rule(ABC):
@@ -44,7 +44,12 @@ class Rule(ABC):
         return
 
 
-def number(where: str, given: Any, allowed: str = _FINITE) -> float:
+def rule_of(hint: Any) -> Rule | None:
+    """Return the rule that an annotation carries, if it does."""
+    return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Rule)), None)
+
+
+def number(where: str, given: Any, allowed: str = FINITE) -> float:
     """Return `given` as a float; bools, strings, NaN and infinities are refused."""
     if isinstance(given, bool) or not isinstance(given, Real):
         fix = "remove the quotes" if isinstance(given, str) else "pass an int or a float"
@@ -80,10 +85,10 @@ def sequence(where: str, given: Any, allowed: str) -> list[Any]:
 class _Scalar(Rule):
     def __init__(self, positive: bool = False, tensors: bool = True, low: float = -LARGEST, high: float = LARGEST) -> None:
         self.positive, self.tensors, self.low, self.high = positive, tensors, low, high
-        what = "a finite number above 0" if positive else _FINITE if low < 0 else f"a finite number, {low:g} or more"
+        what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
         what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
-        self.drivable = tensors and what == _FINITE  # a bound could not be checked
+        self.drivable = tensors and what == FINITE  # a bound could not be checked
 
     def parse(self, where: str, given: Any) -> Any:
         if self.drivable and isinstance(given, Tables):
@@ -176,6 +181,23 @@ class Increasing(Rule):
             allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {parts} {self.between}"
             given = Words(f"{len(value)} milestones {list(value)}")
             raise ScheduleError(explain(where, given, allowed, f"pass {parts - self.fewer} of them"))
+
+
+@final
+class Tags(Rule):
+    """Which param groups are meant: a tag, or several, of which None stands for the groups without tags."""
+
+    allowed = "a tag, or a list of different tags; None in the list stands for the groups without tags"
+
+    def parse(self, where: str, given: Any) -> tuple[str | None, ...]:
+        if not isinstance(given, str | list | tuple | set):
+            raise ScheduleTypeError(explain(where, given, self.allowed, "pass a string, the tag of a param group"))
+        tags = (given,) if isinstance(given, str) else tuple(sorted(given, key=str) if isinstance(given, set) else given)
+        if not all(tag is None or isinstance(tag, str) for tag in tags):
+            raise ScheduleTypeError(explain(where, given, self.allowed, "pass strings, the tags of param groups"))
+        if not tags or len(set(tags)) != len(tags):
+            raise ScheduleError(explain(where, given, self.allowed, "name each tag once" if tags else "name one"))
+        return tags
 
 
 Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]

@@ -28,7 +28,7 @@ class Value(Tables):
         hints = get_type_hints(cls, include_extras=True)
         cls._rules = {}
         for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
-            rule = next((r for r in getattr(hints[name], "__metadata__", ()) if isinstance(r, fields.Rule)), None)
+            rule = fields.rule_of(hints[name])
             if rule is None or name == "schedule":  # the key under which to_dict writes the class
                 allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
                 raise ScheduleTypeError(

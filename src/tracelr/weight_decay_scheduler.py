@@ -15,7 +15,7 @@ Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` 
 
 from typing import final
 
-from tracelr.cerebras import CURVES
+from tracelr.cerebras import CURVES, FACTORS
 from tracelr.lr_scheduler.made import Lambda, Made, chained, in_turn, scaled
 from tracelr.lr_scheduler.named import Named
 
@@ -113,9 +113,12 @@ class ChainedWD(Made, _Decay, curve=chained):
 
 @final
 class ScalePerParamWD(Made, _Decay, curve=scaled):
-    """`ScalePerParamLR` for the weight decay: times the `adjust_val` of each param group."""
+    """`ScalePerParamLR` for the weight decay: times the `adjust_val` of each param group, and that alone.
 
-    factor = "adjust_val"
+    The original takes a group's `adjust_learning_rate` first, so that a factor of the rate scales the decay as well.
+    """
+
+    factor = FACTORS["weight_decay"]
 
 
 class LambdaWD(Lambda, _Decay, curve=CURVES["Lambda"]):  # not final, as `LambdaLR`

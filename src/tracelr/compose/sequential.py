@@ -98,7 +98,7 @@ class Sequential(Schedule):
             return
         # Computed here, a join costs its graph a constant, however deep it is nested.
         followers = zip(self.schedules[1:], self._begins[1:], strict=True)
-        self._firsts = (None, *(_value(schedule, begin) for schedule, begin in followers))
+        self._firsts = (None, *(known_value(schedule, begin) for schedule, begin in followers))
         if self.join == "scale" and 0 in self._firsts:
             k = self._firsts.index(0)
             given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
@@ -157,8 +157,8 @@ class Sequential(Schedule):
         return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets, join)
 
 
-def _value(schedule: Schedule, step: int) -> float | None:
-    """Return the value at `step`, or None where it is not known before the call: it hangs on a tensor, or has no memory."""
+def known_value(schedule: Schedule, step: int) -> float | None:
+    """Return the wide value at `step`, or None where it hangs on a tensor, or has no memory."""
     device = next((buffer.device.type for buffer in schedule.buffers()), "cpu")
     if schedule.has_tensor_fields or device == "meta":
         return None

@@ -1,62 +1,73 @@
-"""Tables of foreign names: what builds our schedule, and which key of an entry gives each of the builder's parameters."""
+"""Curves of `tracelr.cerebras` out of an entry of a file: which key gives each parameter, and how its value is read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
-from tracelr.dialects._values import Place, only
+from torch import Tensor
+
+from tracelr.cerebras import Curve, Parameter, parameters
+from tracelr.dialects import _values
+from tracelr.dialects._values import Place, choose, only
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.schedule import Schedule
 
+Spelling: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The keys of a parameter, by the curve's own word for it; a word that is not there is its own key."""
 
-@final
-class Key:
-    """A value of an entry: how it is read, and the names it goes by. Without an optional one the builder's default holds.
-
-    `names` are those of the older files, where a thing may have several; `lr` and `wd` are its one name in the classes of
-    learning rates and of weight decays. Without `newer` the classes do not have it.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[Place, object], Any],
-        *names: str,
-        lr: str = "",
-        wd: str = "",
-        optional: bool = False,
-        newer: bool = True,
-    ) -> None:
-        lr = lr or names[0]
-        self.read, self.optional = read, optional
-        self.names = {"older": names, "lr": (lr,) if newer else (), "weight_decay": (wd or lr,) if newer else ()}
+_Readers: TypeAlias = dict[Any, Callable[[Place, object], Any]]
 
 
-@final
-class Row:
-    """A scheduler: what builds it, which key gives each of the builder's parameters, and keys that say nothing.
+def _positive(where: Place, given: object) -> float:
+    value = _values.number(where, given)
+    if value <= 0:
+        raise where.refuse(given, "a number above 0", "write one")
+    return value
 
-    `length` says how long it runs before another one follows, where that is none of the parameters.
-    """
 
-    def __init__(
-        self, build: Callable[..., Schedule], *, unused: tuple[str, ...] = (), length: Key | None = None, **keys: Key
-    ) -> None:
-        self.build, self.unused, self.keys, self.length = build, unused, keys, length
+_READERS: _Readers = {
+    bool: _values.flag,
+    int: _values.count,
+    float: _values.number,
+    float | Tensor: _values.number,
+    Sequence[float]: _values.numbers,
+    Sequence[int]: _values.counts,
+}
+"""How a file gives a parameter of each type; what the numbers may be is left to the schedule that is built of them."""
+_OWN: _Readers = {
+    "total_steps": partial(_values.count, low=2),
+    "final_div_factor": _positive,
+}
+"""The parameters that a schedule's own fields are computed from, where its error would not name them."""
+_BLAMED = {
+    "start": ("initial_val",),
+    "values": ("vals",),
+    "rate": ("decay_rate", "coefficient"),
+    "exponent": ("step_exponent",),
+    "multiplier": ("T_mult",),
+}
+"""The parameters that a field of a schedule comes from, where it has another name."""
 
 
 class Given(NamedTuple):
-    """A parameter of a builder that an entry gives: its place there, and its value."""
+    """A parameter of a curve that an entry gives: its place there, and its value."""
 
     where: Place
     value: Any
 
 
-def once(where: Place, key: Key, entry: Mapping[Any, Any], style: str, beside: str = "") -> list[str]:
-    """Return the names of `key` that `entry` has: one at most, not counting the one that may stand beside another."""
-    names = [known for known in key.names[style] if known in entry]
-    if len([known for known in names if known != beside]) > 1:
+def keys(own: str, spelling: Spelling) -> tuple[str, ...]:
+    """Return the keys that a parameter goes by."""
+    return spelling.get(own, (own,))
+
+
+def once(where: Place, known: Collection[str], entry: Mapping[Any, Any], beside: str = "") -> list[str]:
+    """Return which of the keys `entry` has: one at most, not counting the one that may stand beside another."""
+    names = [key for key in known if key in entry]
+    if len([key for key in names if key != beside]) > 1:
         raise where.refuse(Words(" and ".join(names)), "one of them", "remove one: they are names of the same thing")
     return names
 
@@ -64,38 +75,46 @@ def once(where: Place, key: Key, entry: Mapping[Any, Any], style: str, beside: s
 def given(
     where: Place,
     name: str,
-    row: Row,
+    curve: Curve,
     entry: Mapping[Any, Any],
-    style: str,
-    beside: Mapping[Key, str],
+    spelling: Spelling,
     others: Collection[str],
+    beside: str = "",
 ) -> dict[str, Given]:
-    """Return what `entry` gives for the parameters of the row's builder; `others` are keys it may have besides."""
-    keys = {field: key for field, key in row.keys.items() if key.names[style]}
-    length = row.length.names[style] if row.length else ()
-    only(
-        where,
-        entry,
-        list(dict.fromkeys([*(known for key in keys.values() for known in key.names[style]), *length, *others])),
-    )
+    """Return what `entry` gives for the curve's parameters, by its own words; `others` are keys it may have besides."""
+    taken = {own: (keys(own, spelling), parameter) for own, parameter in parameters(curve, {}).items()}
+    only(where, entry, list(dict.fromkeys([*(key for known, _ in taken.values() for key in known), *others])))
     found = {}
-    for field, key in keys.items():
-        names = once(where, key, entry, style, beside.get(key, ""))
-        if not names and not key.optional:
-            known = key.names[style]
-            required = ", ".join(k.names[style][0] for k in keys.values() if not k.optional)
+    for own, (known, parameter) in taken.items():
+        names = once(where, known, entry, beside)
+        if not names and parameter.required:
+            needed = ", ".join(known[0] for known, parameter in taken.values() if parameter.required)
             fix = ("add one of " if len(known) > 1 else "add ") + ", ".join(known)
-            raise where.refuse(Words(f"{name} without {known[0]}"), f"the keys {required}", fix)
+            raise where.refuse(Words(f"{name} without {known[0]}"), f"the keys {needed}", fix)
         for one in names[:1]:
-            found[field] = Given(where / one, key.read(where / one, entry[one]))
+            found[own] = Given(where / one, _read(where / one, parameter, entry[one]))
     return found
 
 
-def built(where: Place, row: Row, found: Mapping[str, Given]) -> Schedule:
+def _read(where: Place, parameter: Parameter, value: object) -> Any:
+    if value is None and parameter.default is None:
+        return None
+    if get_origin(parameter.kind) is Literal:
+        return choose(where, value, {name: name for name in get_args(parameter.kind)})
+    return _OWN.get(parameter.own, _READERS[parameter.kind])(where, value)
+
+
+def values(found: Mapping[str, Given]) -> dict[str, Any]:
+    """Return the values alone."""
+    return {own: one.value for own, one in found.items()}
+
+
+def built(where: Place, curve: Curve, found: Mapping[str, Given]) -> Schedule:
     """Return the schedule; an error of its own becomes one of the place that its field came from."""
     try:
-        return row.build(**{field: part.value for field, part in found.items()})
+        return curve(**values(found))
     except (ScheduleError, ScheduleTypeError) as error:
         blamed = re.match(r"\w+\.(\w+)", str(error))
-        place = found[blamed[1]].where if blamed and blamed[1] in found else where
+        field = blamed[1] if blamed else ""
+        place = next((found[own].where for own in _BLAMED.get(field, (field,)) if own in found), where)
         raise place.forward(error) from None

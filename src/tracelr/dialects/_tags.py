@@ -6,17 +6,19 @@ from itertools import combinations
 
 from tracelr.assignment import Assignment
 from tracelr.dialects._values import Place
-from tracelr.errors import Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.fields import Tags
 
 
 def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
     """Return the tags, of which None stands for the groups without any; None alone, and nothing, is every group."""
     if given is None:
         return None
-    found = [given] if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else []
-    if not found or not all(tag is None or isinstance(tag, str) for tag in found) or len(set(found)) != len(found):
-        raise where.refuse(given, "a tag, a list of different tags, or [null]", "write the tags of the groups it is for")
-    return tuple(found)
+    try:
+        return Tags().parse(str(where), given)
+    except (ScheduleError, ScheduleTypeError):
+        allowed, fix = "a tag, a list of different tags, or [null]", "write the tags of the groups it is for"
+        raise where.refuse(given, allowed, fix) from None
 
 
 def distinct(where: Place, found: list[Assignment]) -> None:

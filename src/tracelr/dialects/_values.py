@@ -11,12 +11,11 @@ from typing import Any, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, show
-from tracelr.fields import LARGEST
+from tracelr.fields import FINITE, LARGEST
 from tracelr.units import Units, is_time
 
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 T = TypeVar("T")
-_FINITE = "a finite number within the float32 range"
 
 
 @final
@@ -52,7 +51,7 @@ def number(where: Place, given: object) -> float:
     """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is one."""
     value = _decimal(given)
     if value is None or not abs(value) <= Decimal(LARGEST):
-        raise where.refuse(given, _FINITE, "write a number such as 0.001 or 1e-3")
+        raise where.refuse(given, FINITE, "write a number such as 0.001 or 1e-3")
     return float(value)
 
 

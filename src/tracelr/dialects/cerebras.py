@@ -17,15 +17,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelr.assignment import Assignment, Loaded
+from tracelr.cerebras import FACTORS, parameters, runs
+from tracelr.compose.parts import Part
 from tracelr.dialects import _values
-from tracelr.dialects._cerebras_names import CYCLE, END, FUNCTION, LENGTH, ROWS, START
-from tracelr.dialects._parts import Part, chain, follow, initial
-from tracelr.dialects._rows import Key, Row, built, given, once
+from tracelr.dialects._cerebras_names import FUNCTION, OLDER, SPELLINGS, UNUSED
+from tracelr.dialects._parts import chain, follow
+from tracelr.dialects._rows import built, given, once, values
 from tracelr.dialects._values import Place, choose
 from tracelr.errors import Words
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
-from tracelr.schedules.cosine import Cosine
 
 EXAMPLE = """\
 optimizer:
@@ -33,19 +34,11 @@ optimizer:
   - {scheduler: Linear, initial_learning_rate: 0.0, end_learning_rate: 6.0e-4, steps: 2000}
   - {scheduler: CosineDecay, initial_learning_rate: 6.0e-4, end_learning_rate: 6.0e-5, steps: 98000}
 """
-SCALED = "adjust_learning_rate"
+SCALED = FACTORS["lr"]
+_SPELLING = SPELLINGS["older"]
+_LENGTHS = _SPELLING["total_iters"]
 _RESET = "disable_lr_steps_reset"
 _MAIN = "main_scheduler"
-
-
-def _cosine(start: float, steps: int, alpha: float = 0.0) -> Schedule:
-    return Cosine(start, alpha * start, steps)
-
-
-_ROWS = ROWS | {
-    "Linear": Row(ROWS["Linear"].build, start=START, end=END, steps=LENGTH, cycle=CYCLE, unused=("alpha",)),
-    "Cosine": Row(_cosine, start=START, steps=LENGTH, alpha=Key(_values.number, "alpha", optional=True)),
-}
 _CHAINED = {"Sequential": False, "Chained": True, "ChainedScheduler": True}
 
 
@@ -83,7 +76,7 @@ def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:
         raise where.refuse(given, "one of them for the whole list", fix)
     if any(chained.values()):
         return chain(where, parts).schedule
-    return follow(where, parts, "one of " + ", ".join(LENGTH.names["older"])).schedule
+    return follow(where, parts, "one of " + ", ".join(_LENGTHS)).schedule
 
 
 def _fold(name: str) -> str:
@@ -102,18 +95,12 @@ def _part(where: Place, entry: object, reset: bool) -> Part:
     name = entry["scheduler"]
     if isinstance(name, str) and _fold(name) == FUNCTION.lower():
         raise (where / "scheduler").refuse(name, "a scheduler whose values a file can hold", "build the schedule in Python")
-    row = choose(where / "scheduler", name, _ROWS, _fold)
-    curve = LENGTH in row.keys.values()
-    found = given(
-        where,
-        name,
-        row,
-        entry,
-        "older",
-        {LENGTH: "decay_steps"},
-        ["scheduler", _RESET, _MAIN, *row.unused, *LENGTH.names["older"]],
-    )
-    lengths = once(where, LENGTH, entry, "older", "decay_steps" if curve else "")
-    runs = _values.count(where / lengths[-1], entry[lengths[-1]]) if lengths else None
+    stem, curve = choose(where / "scheduler", name, {stem: (stem, curve) for stem, curve in OLDER.items()}, _fold)
+    length = parameters(curve, {}).get("total_iters")
+    beside = "decay_steps" if length and length.required else ""  # the curve's length, beside how long the entry runs
+    others = ["scheduler", _RESET, _MAIN, *UNUSED.get(stem, ()), *_LENGTHS]
+    found = given(where, name, curve, entry, _SPELLING, others, beside)
+    lengths = once(where, _LENGTHS, entry, beside)
+    lasts = _values.count(where / lengths[-1], entry[lengths[-1]]) if lengths else runs(values(found))
     reset = not _values.flag(where / _RESET, entry.get(_RESET, not reset))
-    return Part(built(where, row, found), runs, initial(found), reset)
+    return Part(str(where), built(where, curve, found), lasts, reset)

@@ -4,8 +4,10 @@ A list of schedulers, or one: each a mapping whose one key is the class, `...LR`
 decay, and whose value holds the parameters. Without the list, the rate is the `learning_rate` of the optimizer.
 
 `param_group_tags` is a tag, a list of them, or `[null]` for the groups without tags; two schedulers that would set the same
-key of the same group are an error. `ScalePerParamLR` around one multiplies by the group's `adjust_learning_rate`,
-`ScalePerParamWD` by its `adjust_val`; `adjust_learning_rate` under the optimizer does so for every rate.
+key of the same group are an error. A chain divides by the value at step 0; the original divides by the parameter called
+initial, which is another number for an inverse square root. `ScalePerParamLR` around one multiplies by the group's
+`adjust_learning_rate`, `ScalePerParamWD` by its `adjust_val`; `adjust_learning_rate` under the optimizer does so for every
+rate.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tracelr.assignment import Assignment, Loaded
+from tracelr.cerebras import FACTORS, Curve, runs
+from tracelr.compose.parts import Part, Timed
 from tracelr.dialects import _values, cerebras
-from tracelr.dialects._cerebras_names import FUNCTION, LENGTH, ROWS
-from tracelr.dialects._parts import Part, chain, follow, initial
-from tracelr.dialects._rows import Row, built, given
+from tracelr.dialects._cerebras_names import FUNCTION, NEWER, SPELLINGS
+from tracelr.dialects._parts import chain, follow
+from tracelr.dialects._rows import built, given, values
 from tracelr.dialects._tags import distinct, tags
 from tracelr.dialects._values import Place, choose, only
 from tracelr.errors import Words
@@ -32,7 +36,6 @@ trainer:
         - LinearLR: {initial_learning_rate: 0.0, end_learning_rate: 6.0e-4, total_iters: 2000}
         - CosineDecayLR: {initial_learning_rate: 6.0e-4, end_learning_rate: 6.0e-5, total_iters: 98000}
 """
-_FACTORS = {"lr": cerebras.SCALED, "weight_decay": "adjust_val"}
 _TAGS = "param_group_tags"
 
 
@@ -40,14 +43,14 @@ class Kind(NamedTuple):
     """What a class name stands for: the key of the group it sets, and its curve, or which wrapper it is."""
 
     key: str
-    what: Row | str
+    what: Curve | str
 
 
-_WHATS: dict[str, Row | str] = {**ROWS, **{name: name for name in ("Sequential", "Chained", "ScalePerParam", FUNCTION)}}
+_WHATS: dict[str, Curve | str] = {**NEWER, **{name: name for name in ("Sequential", "Chained", "ScalePerParam", FUNCTION)}}
 KINDS = {
     **{f"{stem}LR": Kind("lr", what) for stem, what in _WHATS.items()},
     **{f"{stem}WD": Kind("weight_decay", what) for stem, what in _WHATS.items()},
-    "CosineAnnealingWarmRestarts": Kind("lr", ROWS["CosineAnnealingWarmRestarts"]),
+    "CosineAnnealingWarmRestarts": Kind("lr", NEWER["CosineAnnealingWarmRestarts"]),
     "ChainedScheduler": Kind("lr", "Chained"),
 }
 """Every class that a file may name."""
@@ -137,7 +140,7 @@ def _assignment(where: Place, entry: object) -> Assignment:
         if "scheduler" not in inner:
             raise where.refuse(Words(f"{name} without scheduler"), "the key scheduler", "add scheduler: <what it scales>")
         return Assignment(
-            kind.key, chosen, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, _FACTORS[kind.key]
+            kind.key, chosen, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, FACTORS[kind.key]
         )
     return Assignment(kind.key, chosen, _curve(where, name, kind, inner).schedule)
 
@@ -168,18 +171,13 @@ def _part(where: Place, entry: object, key: str) -> Part:
     if _TAGS in inner:
         fix = "move it to the scheduler around this one"
         raise (where / _TAGS).refuse(Words("tags of an inner scheduler"), "tags of the outermost one", fix)
-    return _curve(where, name, kind, inner)
+    return Part(str(where), *_curve(where, name, kind, inner))
 
 
-def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Part:
-    if isinstance(kind.what, Row):
-        row = kind.what
-        found = given(where, name, row, inner, kind.key, {}, [*row.unused, _TAGS])
-        length = found.get("steps") if LENGTH in row.keys.values() else None
-        runs = length.value if length else None
-        if row.length is not None and inner.get("total_iters") is not None:
-            runs = _values.count(where / "total_iters", inner["total_iters"])
-        return Part(built(where, row, found), runs, initial(found))
+def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Timed:
+    if not isinstance(kind.what, str):
+        found = given(where, name, kind.what, inner, SPELLINGS[kind.key], [_TAGS])
+        return Timed(built(where, kind.what, found), runs(values(found)))
     several = kind.what == "Sequential"
     only(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
     if inner.get("last_epoch", -1) != -1:

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from tracelr import fields
 from tracelr.compose import parts
-from tracelr.compose.parts import Part
+from tracelr.compose.parts import Part, Timed
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.fields import Increasing, Rule
 from tracelr.lr_scheduler.named import Named
@@ -51,19 +51,19 @@ Switches: TypeAlias = Annotated[Sequence[int], Increasing(between="schedulers")]
 Start: TypeAlias = Annotated[int, _Start()]
 
 
-def in_turn(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Schedule:
+def in_turn(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Timed:
     """Return what `SequentialLR` is."""
     return parts.in_turn(schedulers, milestones)
 
 
-def chained(schedulers: Children) -> Schedule:
+def chained(schedulers: Children) -> Timed:
     """Return what `ChainedLR` is."""
     return parts.chained(schedulers)
 
 
-def scaled(scheduler: Child) -> Schedule:
+def scaled(scheduler: Child) -> Timed:
     """Return what `ScalePerParamLR` is, without the factors of the groups."""
-    return scheduler.schedule  # type: ignore[no-any-return]
+    return Timed(scheduler.schedule, scheduler.runs)
 
 
 class Made(Named):
@@ -72,7 +72,7 @@ class Made(Named):
     They may be bound, as they have to be in the original: to one optimizer, which is the default of the whole.
     """
 
-    def _make(self, values: dict[str, Any]) -> Schedule:
+    def _make(self, values: dict[str, Any]) -> Timed:
         where = f"{type(self).__name__}.scheduler"
         if "scheduler" in values:
             return super()._make(values | {"scheduler": self._part(where, values["scheduler"])})
@@ -112,7 +112,7 @@ class Lambda(Named):
         """Return the functions that the initial value is multiplied by."""
         return self._values["val_lambda"] or ()
 
-    def _make(self, values: dict[str, Any]) -> Schedule:
+    def _make(self, values: dict[str, Any]) -> Timed:
         own = type(self).set_value_lambda is not Lambda.set_value_lambda
         if own == (values["val_lambda"] is not None):
             word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")

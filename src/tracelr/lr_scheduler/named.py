@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from tracelr import cerebras
 from tracelr.assignment import Assignment
+from tracelr.compose.parts import Timed
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
-from tracelr.fields import Flag, Rule
+from tracelr.fields import Flag, Tags
 from tracelr.schedule import Schedule
 from tracelr.scheduler import Scheduler
 
-Tags: TypeAlias = "tuple[str | None, ...] | None"
 _OPTIMIZER = "a torch.optim.Optimizer"
 _NONE = object()
-
-
-@final
-class _Tags(Rule):
-    allowed = "a tag, or a list of different tags; None in the list stands for the groups without tags"
-
-    def parse(self, where: str, given: Any) -> Tags:
-        if not isinstance(given, str | list | tuple | set):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass a string, the tag of a param group"))
-        tags = (given,) if isinstance(given, str) else tuple(sorted(given, key=str) if isinstance(given, set) else given)
-        if not all(tag is None or isinstance(tag, str) for tag in tags):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass strings, the tags of param groups"))
-        if not tags or len(set(tags)) != len(tags):
-            raise ScheduleError(explain(where, given, self.allowed, "name each tag once" if tags else "name one"))
-        return tags
-
-
 _KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
-TAGS = inspect.Parameter("param_group_tags", _KIND, default=None)
-RESET = inspect.Parameter("disable_lr_steps_reset", _KIND, default=False)
-_RULES = {TAGS.name: _Tags(), RESET.name: cerebras.rule_of(Flag)}
+
+
+def _beside(param_group_tags: Annotated[Any, Tags()] | None = None, disable_lr_steps_reset: Flag = False) -> None:
+    """What a name takes beside the curve's own parameters."""
+
+
+_EXTRAS = {word: parameter._replace(own="") for word, parameter in cerebras.parameters(_beside, {}).items()}
+TAGS, RESET = (inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in _EXTRAS.items())
 
 
 class Named(Scheduler):
@@ -48,6 +36,7 @@ class Named(Scheduler):
 
     Its parameters are made from the curve's, with the optimizer before them and `extras` behind. With an optimizer, the
     object is a `Scheduler` that drives it; without, it holds `schedule`, and `bind(optimizer)` returns the bound one.
+    `runs` says how many steps it runs where schedulers follow one another: what it was given, or else the curve's length.
     """
 
     key: ClassVar[str] = "lr"
@@ -57,17 +46,18 @@ class Named(Scheduler):
     extras: ClassVar[tuple[inspect.Parameter, ...]] = (TAGS,)
 
     schedule: Schedule
-    param_group_tags: Tags = None
+    param_group_tags: tuple[str | None, ...] | None = None
     disable_lr_steps_reset: bool = False
-    _curve: ClassVar[cerebras.Curve]
+    runs: int | None
+    _curve: ClassVar[Callable[..., Schedule | Timed]]
     _signature: ClassVar[inspect.Signature]
     _parameters: ClassVar[dict[str, cerebras.Parameter]]
 
-    def __init_subclass__(cls, curve: cerebras.Curve | None = None) -> None:
+    def __init_subclass__(cls, curve: Callable[..., Schedule | Timed] | None = None) -> None:
         if curve is None:  # a base of names, or the class that somebody derived from LambdaLR
             return
         taken = cerebras.parameters(curve, cls.words)
-        cls._parameters = taken | {p.name: cerebras.Parameter("", _RULES[p.name], p.default) for p in cls.extras}
+        cls._parameters = taken | {extra.name: _EXTRAS[extra.name] for extra in cls.extras}
         own = [inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in taken.items()]
         cls._curve = staticmethod(curve)
         cls._signature = inspect.Signature([*own, *cls.extras])
@@ -93,29 +83,27 @@ class Named(Scheduler):
             setattr(self, extra.name, self._arguments[extra.name])
         values = {self._parameters[word].own: value for word, value in self._arguments.items()}
         self._values = {own: value for own, value in values.items() if own}
-        self.schedule = self._make(self._values)
+        self.schedule, self.runs = self._make(self._values)
         owner = self._owner(optimizer if isinstance(optimizer, Optimizer) else None)
         if owner is not None:
             assignment = Assignment(self.key, self.param_group_tags, self.schedule, self.factor)
             super().__init__(owner, [assignment], last_epoch=self._values.get("last_epoch", -1))
 
-    def _make(self, values: dict[str, Any]) -> Schedule:
-        """Return the schedule that the curve's parameters describe; they are checked already."""
+    def _make(self, values: dict[str, Any]) -> Timed:
+        """Return the schedule that the curve's parameters describe, which are checked already, and how long it runs."""
         name = type(self).__name__
         try:
-            return type(self)._curve(**values)
+            made = type(self)._curve(**values)
         except (ScheduleError, ScheduleTypeError) as error:  # of the schedule, in its own words
             raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from None
+        if isinstance(made, Timed):
+            return made
+        said = cerebras.runs(values)
+        return Timed(made, made.length if said is None else said)
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
         """Return the optimizer to drive, given the one that was passed."""
         return optimizer
-
-    @property
-    def runs(self) -> int | None:
-        """How many steps it runs where schedulers follow one another, if it says so."""
-        said = [self._values[own] for own in ("total_iters", "total_steps") if own in self._values]
-        return said[0] if said else self.schedule.length
 
     def _checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return every parameter by name, as its rule keeps it; a default needs no rule."""
@@ -134,9 +122,9 @@ class Named(Scheduler):
             raise ScheduleTypeError(explain(name, given, allowed, "pass these")) from None
         call.apply_defaults()
         kept = call.arguments
-        for word, (_, rule, default) in self._parameters.items():
-            if kept[word] is not default:
-                kept[word] = rule.parse(f"{name}.{word}", kept[word])
+        for word, parameter in self._parameters.items():
+            if kept[word] is not parameter.default:
+                kept[word] = parameter.rule.parse(f"{name}.{word}", kept[word])
         for word, parameter in self._parameters.items():
             if kept[word] is not None:
                 parameter.rule.relate(f"{name}.{word}", kept[word], kept)

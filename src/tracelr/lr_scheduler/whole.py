@@ -2,7 +2,7 @@
 
 from typing import final
 
-from tracelr.cerebras import CURVES
+from tracelr.cerebras import CURVES, FACTORS
 from tracelr.lr_scheduler.made import Lambda, Made, chained, in_turn, scaled
 from tracelr.lr_scheduler.named import TAGS, Rate
 
@@ -59,7 +59,7 @@ class ScalePerParamLR(Made, Rate, curve=scaled):
     """
 
     extras = (TAGS,)
-    factor = "adjust_learning_rate"
+    factor = FACTORS["lr"]
 
 
 class LambdaLR(Lambda, Rate, curve=CURVES["Lambda"]):  # not final: the original is there to be derived from

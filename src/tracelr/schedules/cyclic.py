@@ -1,4 +1,4 @@
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -7,6 +7,9 @@ from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio, slope
 from tracelr.fields import Choice, OptionalSteps, Positive, Scalar, Steps
 from tracelr.schedule import Schedule
 
+Mode: TypeAlias = Annotated[
+    Literal["triangular", "triangular2", "exp_range"], Choice("triangular", "triangular2", "exp_range")
+]
 _HALF = Split(-1.0, 0.0)  # log2 of 1/2
 
 
@@ -31,9 +34,7 @@ class Cyclic(Schedule):
     high: Scalar
     up: Steps
     down: OptionalSteps = None
-    mode: Annotated[Literal["triangular", "triangular2", "exp_range"], Choice("triangular", "triangular2", "exp_range")] = (
-        "triangular"
-    )
+    mode: Mode = "triangular"
     gamma: Positive = 1.0
 
     def prepare(self) -> None:
