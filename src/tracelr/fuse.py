@@ -145,14 +145,15 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
 
     def fused_step() -> None:
         update()
+        scheduler.step()  # here, not in `update`: graphs name what they hold by the way to it
 
     return FusedStep(optimizer, scheduler, fused_step, options)
 
 
 def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable[[], None]:
-    """Return the optimizer's update and the scheduler's step as a function that Dynamo can trace; errors begin with `name`.
+    """Return the optimizer's update as a function that Dynamo can trace; errors begin with `name`.
 
-    From here on every scheduled number is a tensor.
+    From here on every number that `scheduler` drives is a tensor.
     """
     _check(optimizer, scheduler, name)
     scheduler.as_tensors()
@@ -168,7 +169,6 @@ def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable
             for lr in nonzero:
                 lr.copy_(torch.where(lr == 0, _NOTHING, lr))
             step(optimizer)
-        scheduler.step()
 
     return update
 

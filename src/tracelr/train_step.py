@@ -74,6 +74,7 @@ class TrainStep:
                 for kept, new in zip(gradients, found, strict=True):
                     kept.copy_(new)
             update()
+            scheduler.step()
             return loss
 
         self._step = FusedStep(optimizer, scheduler, train_step, options)
