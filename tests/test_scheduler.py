@@ -217,7 +217,7 @@ def test_a_copy_counts_for_itself() -> None:
     held = second.optimizer.param_groups[0]["lr"]
     second.optimizer.load_state_dict(first.optimizer.state_dict())
     assert second.optimizer.param_groups[0]["lr"] is held
-    assert held.item() == RATE(1).item()
+    assert held.item() == RATE(2).item()
 
 
 def test_a_compiled_region_evaluates_a_shared_schedule_once() -> None:
@@ -322,12 +322,19 @@ def test_a_changed_schedule_is_reported_by_name() -> None:
         warnings.simplefilter("always")
         scheduler = Scheduler(sgd(), lr=Constant(0.25))
         scheduler.load_state_dict(state)
-    assert "trained with {'schedule': 'Constant', 'value': 0.5}, and is now given" in str(caught[0].message)
+    changed = "lr of group 0: Constant.value 0.5 -> 0.25"
+    assert str(caught[0].message) == (
+        f"tracelr: the schedule has changed since the checkpoint: {changed}; the one given now is used"
+    )
     assert scheduler.get_last_lr() == [0.25]
 
     strict = Scheduler(sgd(), lr=Constant(0.25), on_change="strict")
-    with pytest.raises(CheckpointError, match="given lr of group 0 was trained with"):
+    with pytest.raises(CheckpointError) as refused:
         strict.load_state_dict(state)
+    assert str(refused.value) == (
+        f"{WHERE}: given {changed}; allowed: the schedules of the checkpoint; "
+        'to fix it: pass those, or on_change="new" or "checkpoint".'
+    )
 
     theirs = Scheduler(sgd(), lr=Constant(0.25), on_change="checkpoint")
     theirs.load_state_dict(state)

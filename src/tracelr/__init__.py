@@ -21,6 +21,7 @@ from tracelr.compose import Sum as Sum
 from tracelr.config import from_dict as from_dict
 from tracelr.config import load as load
 from tracelr.fuse import fuse as fuse
+from tracelr.ranks import check_ranks as check_ranks
 from tracelr.schedule import REGISTRY
 from tracelr.schedule import Schedule as Schedule
 from tracelr.scheduler import Scheduler as Scheduler

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +18,8 @@ Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     """Return the step and the schedules of a scheduler's state, for an optimizer of `groups` param groups."""
     where = "Scheduler.load_state_dict"
+    if isinstance(state, Mapping) and "last_epoch" not in state and state.get("_schedulers"):
+        return read_state(state["_schedulers"][0], groups)  # torch's ChainedScheduler counts in its members, which agree
     if not isinstance(state, Mapping) or "last_epoch" not in state:
         given = Words(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
         allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
@@ -56,16 +57,6 @@ def _plain(slot: Slot) -> dict[str, Any]:
     except (ScheduleError, ScheduleTypeError):  # it holds a function, which nothing plain describes
         plain = {"schedule": type(slot.schedule).__name__, "fingerprint": slot.schedule.fingerprint()}
     return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
-
-
-def first_change(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> str:
-    """Return, in words, the first difference of what `described` gave."""
-    for key in sorted({*before, *after}):
-        pairs = zip(before.get(key, repeat(None)), after.get(key, repeat(None)), strict=False)
-        for k, (then, now) in enumerate(pairs):
-            if then != now:
-                return f"{key} of group {k} was trained with {then}, and is now given {now}"
-    return ""
 
 
 def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Group]) -> list[Slot]:
