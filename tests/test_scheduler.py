@@ -286,7 +286,7 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1.5}),
         CheckpointError,
-        f'{WHERE}["last_epoch"]: given 1.5; allowed: an int from -1 to 2**63 - 1; '
+        f'{WHERE}["last_epoch"]: given 1.5; allowed: an int from -2**63 to 2**63 - 1; '
         "to fix it: use a checkpoint that is not damaged.",
     ),
     (
@@ -311,7 +311,7 @@ def test_a_bad_checkpoint_changes_nothing() -> None:
     scheduler.step()
     before = scheduler.state_dict()
     with pytest.raises(CheckpointError):
-        scheduler.load_state_dict({"last_epoch": -2})
+        scheduler.load_state_dict({"last_epoch": 2**63})
     assert scheduler.state_dict() == before
     assert optimizer.param_groups[0]["lr"] == RATE(1).item()
 

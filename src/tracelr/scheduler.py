@@ -227,6 +227,7 @@ class Scheduler(LRScheduler):
         self._board.reconcile(written, self.on_change)
         self._step_count = int(state_dict.get("_step_count", count + 1))
         self._follow()
+        self._board.retie(self.optimizer)  # ignite puts tensors of its own into the groups
         self._counter.write(count)
         if count >= 0 and not self._shared():  # -1: a member of torch's SequentialLR whose turn has not come
             self._board.write(count)

@@ -27,8 +27,8 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     count = state["last_epoch"]
     if isinstance(count, Tensor) and count.numel() == 1 and not count.is_floating_point():
         count = int(count)
-    if isinstance(count, bool) or not isinstance(count, int) or not -1 <= count < 2**63:
-        allowed = "an int from -1 to 2**63 - 1"
+    if isinstance(count, bool) or not isinstance(count, int) or not -(2**63) <= count < 2**63:
+        allowed = "an int from -2**63 to 2**63 - 1"
         raise CheckpointError(explain(f'{where}["last_epoch"]', count, allowed, "use a checkpoint that is not damaged"))
     schedules = state.get("schedules", {})
     if not isinstance(schedules, Mapping):
