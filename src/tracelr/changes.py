@@ -18,15 +18,26 @@ def changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> 
     >>> changes({"lr": [then, None]}, {"lr": [then | {"steps": 2000}, None]})
     'lr of group 0: Cosine.steps 1000 -> 2000'
     """
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[int]] = {}
     for key in sorted({*before, *after}):
         pairs = zip(before.get(key, repeat(None)), after.get(key, repeat(None)), strict=False)
         for k, (then, now) in enumerate(pairs):
             for difference in _differences(then, now, ""):
-                found.setdefault(difference, []).append(f"{key} of group {k}")
-    said = [f"{', '.join(where)}: {difference}" for difference, where in found.items()]
+                found.setdefault((key, difference), []).append(k)
+    said = [f"{key} of {_groups(where)}: {difference}" for (key, difference), where in found.items()]
     rest = [] if len(said) <= _MOST else [f"and {len(said) - _MOST} more"]
     return "; ".join(said[:_MOST] + rest)
+
+
+def _groups(numbers: list[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"group{'s' * (len(numbers) > 1)} {', '.join(parts)}"
 
 
 def _differences(then: Any, now: Any, path: str) -> Iterator[str]:

@@ -38,6 +38,6 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
     }
     if differing:
         what = "; ".join(f"rank {rank} with {said}" for rank, said in differing.items())
-        allowed = f"what the other {len(every) - len(differing)} of {len(every)} ranks have"
+        allowed = f"what {len(every) - len(differing)} of {len(every)} ranks have"
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
         raise OptimizerError(explain("check_ranks", Words(what), allowed, fix, limit=1000))

@@ -106,9 +106,7 @@ def test_deepspeeds_engine(factory: bool) -> None:
     def build() -> tuple[Engine, list[float]]:
         optimizer = AdamW(network().parameters(), lr=0.5)
         made = used(optimizer)
-        return Engine(
-            optimizer, (lambda o: Scheduler(o, lr=RATE)) if factory else Scheduler(optimizer, lr=RATE), 256
-        ), made
+        return Engine(optimizer, (lambda o: Scheduler(o, lr=RATE)) if factory else Scheduler(optimizer, lr=RATE), 256), made
 
     engine, made = build()
     for step in range(12):

@@ -82,6 +82,8 @@ def test_simulated_values_touch_nothing() -> None:
         scheduler.step()
     held = optimizer.param_groups[0]["lr"]
     values = LRScheduler.simulate_values(6, scheduler)
-    assert [(step, float(value)) for step, value in values] == list(enumerate(rates(6, start=3, schedule=Cosine(1.0, 0.0, 10))))
+    assert [(step, float(value)) for step, value in values] == list(
+        enumerate(rates(6, start=3, schedule=Cosine(1.0, 0.0, 10)))
+    )
     assert scheduler.last_epoch == 3
     assert held.item() == rates(1, start=3, schedule=Cosine(1.0, 0.0, 10))[0]

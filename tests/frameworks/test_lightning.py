@@ -38,7 +38,12 @@ class Model(pl.LightningModule):  # type: ignore[misc, name-defined]
 @pytest.fixture(autouse=True)
 def _quiet(_strict: None) -> Iterator[None]:
     with warnings.catch_warnings():
-        for message in (".*does not have many workers.*", ".*LeafSpec.*", ".*Checkpoint directory.*", ".*To copy construct.*"):
+        for message in (
+            ".*does not have many workers.*",
+            ".*LeafSpec.*",
+            ".*Checkpoint directory.*",
+            ".*To copy construct.*",
+        ):
             warnings.filterwarnings("ignore", message=message)
         warnings.filterwarnings("error", message=".*lr_scheduler.step.*")
         yield
