@@ -12,11 +12,13 @@ import torch
 from frameworks.common import DECAY, adamw, network, rates, used
 from torch import Tensor, nn
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    pytest.importorskip("accelerate")
-    transformers = pytest.importorskip("transformers")
-    from transformers import Trainer, TrainingArguments
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:  # imported here: it takes seconds, and every worker collects every file
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("accelerate")
+        assert pytest.importorskip("transformers").Trainer
 
 
 class Model(nn.Module):
@@ -37,6 +39,8 @@ def _quiet(_strict: None) -> Iterator[None]:
 
 class Run:
     def __init__(self, folder: Path, lr: float | Tensor = 0.5, **options: Any) -> None:
+        from transformers import Trainer, TrainingArguments
+
         self.model = Model()
         self.optimizer, self.scheduler = adamw(self.model, lr)
         self.made, self.decays = used(self.optimizer), used(self.optimizer, "weight_decay")

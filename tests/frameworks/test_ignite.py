@@ -12,61 +12,63 @@ from torch import Tensor
 
 from tracelr import Cosine, Linear, Scheduler
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    pytest.importorskip("ignite")
-    from ignite.engine import Engine, Events
-    from ignite.handlers import LRScheduler, create_lr_scheduler_with_warmup
+
+@pytest.fixture(scope="module")
+def ignite() -> Any:  # imported here: it takes seconds, and every worker collects every file
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("ignite.handlers")
+        return pytest.importorskip("ignite")
 
 
-def engine(model: Any, optimizer: Any) -> Engine:
-    def update(_: Engine, batch: Tensor) -> None:
+def engine(ignite: Any, model: Any, optimizer: Any) -> Any:
+    def update(_: Any, batch: Tensor) -> None:
         optimizer.zero_grad()
         model(batch).square().mean().backward()
         optimizer.step()
 
-    return Engine(update)
+    return ignite.engine.Engine(update)
 
 
 @pytest.mark.parametrize("lr", [0.5, torch.tensor(0.5)], ids=["float", "tensor"])
-def test_every_rate_is_the_closed_form(lr: float | Tensor) -> None:
+def test_every_rate_is_the_closed_form(ignite: Any, lr: float | Tensor) -> None:
     model = network()
     optimizer, scheduler = adamw(model, lr)
     made = used(optimizer)
-    trainer = engine(model, optimizer)
-    trainer.add_event_handler(Events.ITERATION_STARTED, LRScheduler(scheduler))
+    trainer = engine(ignite, model, optimizer)
+    trainer.add_event_handler(ignite.engine.Events.ITERATION_STARTED, ignite.handlers.LRScheduler(scheduler))
     trainer.run([torch.ones(2, 4)] * 12, max_epochs=2)
     assert made == rates(24)
     assert isinstance(optimizer.param_groups[0]["lr"], Tensor) == isinstance(lr, Tensor)
 
 
-def test_resume() -> None:
+def test_resume(ignite: Any) -> None:
     model = network()
     optimizer, scheduler = adamw(model)
-    handler, trainer = LRScheduler(scheduler), engine(model, optimizer)
-    trainer.add_event_handler(Events.ITERATION_STARTED, handler)
+    handler, trainer = ignite.handlers.LRScheduler(scheduler), engine(ignite, model, optimizer)
+    trainer.add_event_handler(ignite.engine.Events.ITERATION_STARTED, handler)
     trainer.run([torch.ones(2, 4)] * 9, max_epochs=1)
     saved = optimizer.state_dict(), handler.state_dict()
     optimizer, scheduler = adamw(model)
     made = used(optimizer)
-    handler, trainer = LRScheduler(scheduler), engine(model, optimizer)
+    handler, trainer = ignite.handlers.LRScheduler(scheduler), engine(ignite, model, optimizer)
     handler.load_state_dict(saved[1])
     optimizer.load_state_dict(saved[0])
-    trainer.add_event_handler(Events.ITERATION_STARTED, handler)
+    trainer.add_event_handler(ignite.engine.Events.ITERATION_STARTED, handler)
     trainer.run([torch.ones(2, 4)] * 9, max_epochs=1)
     assert made == rates(9, start=9)
 
 
-def test_its_warmup_goes_before_ours() -> None:
+def test_its_warmup_goes_before_ours(ignite: Any) -> None:
     optimizer = sgd()
     fall = Cosine(1.0, 0.0, 10)
     made = used(optimizer)
     values: list[Any] = [None] * 8
-    handler = create_lr_scheduler_with_warmup(
+    handler = ignite.handlers.create_lr_scheduler_with_warmup(
         Scheduler(optimizer, lr=fall), warmup_start_value=0.0, warmup_duration=4, output_simulated_values=values
     )
-    trainer = Engine(lambda _, batch: optimizer.step())
-    trainer.add_event_handler(Events.ITERATION_STARTED, handler)
+    trainer = ignite.engine.Engine(lambda _, batch: optimizer.step())
+    trainer.add_event_handler(ignite.engine.Events.ITERATION_STARTED, handler)
     trainer.run(range(8), max_epochs=1)
     # ignite counts the peak to its warm-up: four values from 0 to 1, and then ours from step 1 on
     assert made == pytest.approx([0.0, 1 / 3, 2 / 3, *rates(5, schedule=fall)], rel=1e-12)
@@ -75,13 +77,13 @@ def test_its_warmup_goes_before_ours() -> None:
     assert made == pytest.approx(rates(8, schedule=ours), rel=1e-6)
 
 
-def test_simulated_values_touch_nothing() -> None:
+def test_simulated_values_touch_nothing(ignite: Any) -> None:
     optimizer = sgd(torch.tensor(1.0))
     scheduler = Scheduler(optimizer, lr=Cosine(1.0, 0.0, 10))
     for _ in range(3):
         scheduler.step()
     held = optimizer.param_groups[0]["lr"]
-    values = LRScheduler.simulate_values(6, scheduler)
+    values = ignite.handlers.LRScheduler.simulate_values(6, scheduler)
     assert [(step, float(value)) for step, value in values] == list(
         enumerate(rates(6, start=3, schedule=Cosine(1.0, 0.0, 10)))
     )
