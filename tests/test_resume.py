@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from tracelr import Cosine, Linear, Scheduler, lr_scheduler
+from tracelr import Cosine, Linear, Schedule, Scheduler, lr_scheduler
 
 LONG = Linear(0.0, 1.0, 2**20).then(Cosine(1.0, 0.0, 2**52))
 SCRIPT = """
@@ -132,3 +134,23 @@ def test_a_part_of_a_cerebras_sequence() -> None:
     scheduler = Scheduler(sgd(), lr=Linear(0.0, 1.0, 10))
     scheduler.load_state_dict({"last_epoch": torch.tensor(9), "_schedulers": [inner, inner], "milestones": [5]})
     assert scheduler.get_last_lr() == [Linear(0.0, 1.0, 10)(9).item()]
+
+
+def stepped(schedule: Schedule, **more: Schedule) -> Scheduler:
+    scheduler = Scheduler(AdamW([nn.Parameter(torch.ones(2))]), lr=schedule, **more)
+    for _ in range(7):
+        scheduler.step()
+    return scheduler
+
+
+@pytest.mark.parametrize("more", [{}, {"weight_decay": Linear(0.0, 1.0, 5)}], ids=["lr", "lr and weight decay"])
+def test_a_changed_schedule_passes_through_a_distributed_checkpoint(tmp_path: Path, more: dict[str, Schedule]) -> None:
+    # it takes mappings and lists apart, and would look for the fields of the new schedule in the file
+    before = stepped(Linear(0.0, 1.0, 10).then(Cosine(1.0, 0.0, 100)))
+    now = Scheduler(AdamW([nn.Parameter(torch.ones(2))]), lr=Linear(0.0, 2.0, 50), **more)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        dcp.save({"scheduler": before}, checkpoint_id=tmp_path, no_dist=True)
+        dcp.load({"scheduler": now}, checkpoint_id=tmp_path, no_dist=True)
+    assert any("the schedule has changed since the checkpoint: lr of group 0: Seq" in str(one.message) for one in caught)
+    assert now.get_last_lr() == [Linear(0.0, 2.0, 50)(7).item()]

@@ -290,7 +290,13 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
         "to fix it: use a checkpoint that is not damaged.",
     ),
     (
-        lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1, "schedules": {"lr": [{}, {}]}}),
+        lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1, "schedules": "[3"}),
+        CheckpointError,
+        f"{WHERE}[\"schedules\"]: given '[3'; allowed: a mapping from keys to lists, as JSON; "
+        "to fix it: use a checkpoint that is not damaged.",
+    ),
+    (
+        lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1, "schedules": '{"lr": [{}, {}]}'}),
         CheckpointError,
         f'{WHERE}["schedules"]["lr"]: given 2 schedules; allowed: one for each of the optimizer\'s 1 param groups; '
         "to fix it: load it into the optimizer it was written with.",

@@ -9,6 +9,7 @@ import torch.distributed as dist
 from tracelr.changes import changes
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.scheduler import Scheduler
+from tracelr.state import read_state
 
 
 def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) -> None:
@@ -27,14 +28,15 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
     """
     if not dist.is_available() or not dist.is_initialized():
         return
-    state = scheduler.state_dict()
-    own = state["schedules"], state["last_epoch"]
+    own = read_state(scheduler.state_dict(), len(scheduler.optimizer.param_groups))
     every = [own] * dist.get_world_size(group)
     dist.all_gather_object(every, own, group)
     texts = list(map(repr, every))
-    right = every[texts.index(Counter(texts).most_common(1)[0][0])]
+    step, schedules = every[texts.index(Counter(texts).most_common(1)[0][0])]
     differing = {
-        rank: changes(right[0], one[0]) or f"step {right[1]} -> {one[1]}" for rank, one in enumerate(every) if one != right
+        rank: changes(schedules, theirs) or f"step {step} -> {at}"
+        for rank, (at, theirs) in enumerate(every)
+        if (at, theirs) != (step, schedules)
     }
     if differing:
         what = "; ".join(f"rank {rank} with {said}" for rank, said in differing.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -210,7 +211,7 @@ class Scheduler(LRScheduler):
             "_step_count": self._step_count,
             "_last_lr": self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
-            "schedules": self._board.described(),
+            "schedules": json.dumps(self._board.described()),  # one text: torch.distributed.checkpoint takes trees apart
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

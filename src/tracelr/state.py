@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,17 +31,21 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     if isinstance(count, bool) or not isinstance(count, int) or not -(2**63) <= count < 2**63:
         allowed = "an int from -2**63 to 2**63 - 1"
         raise CheckpointError(explain(f'{where}["last_epoch"]', count, allowed, "use a checkpoint that is not damaged"))
-    schedules = state.get("schedules", {})
-    if not isinstance(schedules, Mapping):
-        allowed, fix = "a mapping from keys to lists", "use a checkpoint that is not damaged"
-        raise CheckpointError(explain(f'{where}["schedules"]', schedules, allowed, fix))
+    text = state.get("schedules", "{}")
+    try:
+        schedules = json.loads(text)
+    except (TypeError, ValueError):
+        schedules = None
+    if not isinstance(schedules, dict):
+        allowed, fix = "a mapping from keys to lists, as JSON", "use a checkpoint that is not damaged"
+        raise CheckpointError(explain(f'{where}["schedules"]', text, allowed, fix))
     for key, written in schedules.items():
         if not isinstance(written, list) or len(written) != groups:
             given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
             allowed = f"one for each of the optimizer's {groups} param groups"
             fix = "load it into the optimizer it was written with"
             raise CheckpointError(explain(f'{where}["schedules"]["{key}"]', given, allowed, fix))
-    return count, dict(schedules)
+    return count, schedules
 
 
 def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:

@@ -57,3 +57,18 @@ def test_save_state_and_load_state(accelerate: Any, tmp_path: Path) -> None:
     assert scheduler.scheduler.last_epoch == 12
     groups = scheduler.scheduler.optimizer.param_groups
     assert [group["lr"] for group in groups] == rates(1, start=12) * 2
+
+
+def test_a_scheduler_that_is_not_prepared_is_saved_when_registered(accelerate: Any, tmp_path: Path) -> None:
+    accelerator = accelerate.Accelerator(cpu=True)
+    model = network()
+    optimizer, scheduler = adamw(model)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    accelerator.register_for_checkpointing(scheduler)
+    for _ in range(5):
+        scheduler.step()
+    accelerator.save_state(str(tmp_path))
+    scheduler.step()
+    accelerator.load_state(str(tmp_path))
+    assert scheduler.get_last_lr() == rates(1, start=5) * 2
+    assert [group["lr"] for group in scheduler.optimizer.param_groups] == rates(1, start=5) * 2

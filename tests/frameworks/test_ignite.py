@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from frameworks.common import adamw, network, rates, sgd, used
+from frameworks.common import DECAY, adamw, network, rates, sgd, used
 from torch import Tensor
 
 from tracelr import Cosine, Linear, Scheduler
@@ -89,3 +89,14 @@ def test_simulated_values_touch_nothing(ignite: Any) -> None:
     )
     assert scheduler.last_epoch == 3
     assert held.item() == rates(1, start=3, schedule=Cosine(1.0, 0.0, 10))[0]
+
+
+def test_a_handler_that_steps_drives_every_key(ignite: Any) -> None:
+    model = network()
+    optimizer, scheduler = adamw(model)
+    made, decays = used(optimizer), used(optimizer, "weight_decay")
+    trainer = engine(ignite, model, optimizer)
+    trainer.add_event_handler(ignite.engine.Events.ITERATION_COMPLETED, lambda _: scheduler.step())
+    trainer.run([torch.ones(2, 4)] * 12, max_epochs=1)
+    assert made == rates(12)
+    assert decays == rates(12, schedule=DECAY)
