@@ -24,6 +24,7 @@ from tracelr.from_torch import from_torch as from_torch
 from tracelr.fuse import fuse as fuse
 from tracelr.plateau import Greedy as Greedy
 from tracelr.plateau import Plateau as Plateau
+from tracelr.ranks import check_ranks as check_ranks
 from tracelr.schedule import REGISTRY
 from tracelr.schedule import Schedule as Schedule
 from tracelr.scheduler import Scheduler as Scheduler

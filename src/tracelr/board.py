@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tracelr.errors import OptimizerError, explain
+from tracelr.changes import changes
+from tracelr.errors import CheckpointError, OptimizerError, Words, explain
 from tracelr.rates import Rates, scaled
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot, resolve, separate
@@ -125,9 +127,17 @@ class Board:
         """Return the schedule of every key and group as plain types; None where there is none."""
         return described(self._slots, self._groups)
 
-    def restore(self, written: dict[str, list[Any]]) -> None:
-        """Take the schedules that a checkpoint describes."""
-        self._arrange(restored(written, self._slots, self._optimizer.param_groups))
+    def reconcile(self, written: dict[str, list[Any]], on_change: str) -> None:
+        """Compare the schedules with those `written` in a checkpoint, if it holds any, and do what `on_change` says."""
+        what = changes(written, self.described()) if written else ""
+        if what and on_change == "strict":
+            allowed, fix = "the schedules of the checkpoint", 'pass those, or on_change="new" or "checkpoint"'
+            raise CheckpointError(explain("Scheduler.load_state_dict", Words(what), allowed, fix, limit=len(what)))
+        if what and on_change == "checkpoint":
+            self._arrange(restored(written, self._slots, self._optimizer.param_groups))
+        elif what:
+            text = f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used"
+            warnings.warn(text, stacklevel=3)
 
     def __str__(self) -> str:
         shown: dict[str, list[Schedule]] = {}

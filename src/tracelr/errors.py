@@ -71,10 +71,10 @@ def show(given: object, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def explain(where: str, given: object, allowed: str, fix: str) -> str:
-    """Return the one sentence form that every error of this library has.
+def explain(where: str, given: object, allowed: str, fix: str, limit: int = 80) -> str:
+    """Return the one sentence form that every error of this library has; `limit` characters show what was given.
 
     >>> explain("Linear.steps", 0, "an int from 1 to 2**53", "pass the number of steps")
     'Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass the number of steps.'
     """
-    return f"{where}: given {show(given)}; allowed: {allowed}; to fix it: {fix}."
+    return f"{where}: given {show(given, limit)}; allowed: {allowed}; to fix it: {fix}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,9 +14,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from tracelr.assignment import Assignment
 from tracelr.board import Board
 from tracelr.counter import Counter
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
+from tracelr.errors import OptimizerError, ScheduleError, explain
 from tracelr.schedule import Schedule
-from tracelr.state import demanded, first_change, pair, read_state
+from tracelr.state import demanded, pair, read_state
 
 _POLICIES = ("new", "checkpoint", "strict")
 
@@ -75,13 +75,13 @@ class Scheduler(LRScheduler):
         self._board = Board(optimizer, demanded(assignments, keys))
         self._counter = Counter(last_epoch, self._board.device or torch.device("cpu"))
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
-        optimizer.register_load_state_dict_post_hook(self._board.retie)
+        optimizer.register_load_state_dict_post_hook(self._reloaded)
         self._initial_step()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "optimizer" in state:  # one of tracelr.lr_scheduler may be unbound; and a copied optimizer has no hooks
-            self.optimizer.register_load_state_dict_post_hook(self._board.retie)
+            self.optimizer.register_load_state_dict_post_hook(self._reloaded)
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
@@ -211,36 +211,37 @@ class Scheduler(LRScheduler):
             "_step_count": self._step_count,
             "_last_lr": self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
-            "schedules": self._board.described(),
+            "schedules": json.dumps(self._board.described()),  # one text: torch.distributed.checkpoint takes trees apart
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go to the step of a checkpoint and write its rates at once; a bare `{"last_epoch": n}` is enough.
+
+        So is the state of one of torch's own schedulers. Where one of those drives the same optimizer, in a `SequentialLR`
+        or a `ChainedScheduler` for instance, the rates are left to `optimizer.load_state_dict`, as torch leaves them.
 
         Raises `CheckpointError`, and changes nothing, if it is not the state of a scheduler.
         """
         count, written = read_state(state_dict, len(self.optimizer.param_groups))
         if self._board.outdated():
             self._board.adopt()
-        now = self._board.described()
-        if written and written != now:
-            self._changed(written, now)
+        self._board.reconcile(written, self.on_change)
         self._step_count = int(state_dict.get("_step_count", count + 1))
         self._follow()
-        self._go(count)
+        self._board.retie(self.optimizer)  # ignite puts tensors of its own into the groups
+        self._counter.write(count)
+        if count >= 0 and not self._shared():  # -1: a member of torch's SequentialLR whose turn has not come
+            self._board.write(count)
 
-    def _changed(self, written: dict[str, list[Any]], now: dict[str, list[Any]]) -> None:
-        what = first_change(written, now)
-        if self.on_change == "strict":
-            allowed = "the schedules the checkpoint was written with"
-            fix = 'pass those, or on_change="new" or "checkpoint"'
-            raise CheckpointError(explain("Scheduler.load_state_dict", Words(what), allowed, fix))
-        if self.on_change == "checkpoint":
-            self._board.restore(written)
-            return
-        warnings.warn(
-            f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used", stacklevel=3
-        )
+    def _reloaded(self, optimizer: Optimizer) -> None:
+        self._board.retie(optimizer)
+        count = self._counter.read()
+        if count > 0 and not self._shared():  # a checkpoint's parts may come in any order, and with another schedule's rates
+            self._board.write(count)
+
+    def _shared(self) -> bool:
+        """Say whether one of torch's schedulers has a part in the rates."""
+        return hasattr(self.optimizer.step, "_wrapped_by_lr_sched")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._board}, last_epoch={self.last_epoch})"

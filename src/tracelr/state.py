@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +19,8 @@ Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     """Return the step and the schedules of a scheduler's state, for an optimizer of `groups` param groups."""
     where = "Scheduler.load_state_dict"
+    if isinstance(state, Mapping) and "last_epoch" not in state and state.get("_schedulers"):
+        return read_state(state["_schedulers"][0], groups)  # torch's ChainedScheduler counts in its members, which agree
     if not isinstance(state, Mapping) or "last_epoch" not in state:
         given = Words(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
         allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
@@ -26,20 +28,24 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     count = state["last_epoch"]
     if isinstance(count, Tensor) and count.numel() == 1 and not count.is_floating_point():
         count = int(count)
-    if isinstance(count, bool) or not isinstance(count, int) or not -1 <= count < 2**63:
-        allowed = "an int from -1 to 2**63 - 1"
+    if isinstance(count, bool) or not isinstance(count, int) or not -(2**63) <= count < 2**63:
+        allowed = "an int from -2**63 to 2**63 - 1"
         raise CheckpointError(explain(f'{where}["last_epoch"]', count, allowed, "use a checkpoint that is not damaged"))
-    schedules = state.get("schedules", {})
-    if not isinstance(schedules, Mapping):
-        allowed, fix = "a mapping from keys to lists", "use a checkpoint that is not damaged"
-        raise CheckpointError(explain(f'{where}["schedules"]', schedules, allowed, fix))
+    text = state.get("schedules", "{}")
+    try:
+        schedules = json.loads(text)
+    except (TypeError, ValueError):
+        schedules = None
+    if not isinstance(schedules, dict):
+        allowed, fix = "a mapping from keys to lists, as JSON", "use a checkpoint that is not damaged"
+        raise CheckpointError(explain(f'{where}["schedules"]', text, allowed, fix))
     for key, written in schedules.items():
         if not isinstance(written, list) or len(written) != groups:
             given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
             allowed = f"one for each of the optimizer's {groups} param groups"
             fix = "load it into the optimizer it was written with"
             raise CheckpointError(explain(f'{where}["schedules"]["{key}"]', given, allowed, fix))
-    return count, dict(schedules)
+    return count, schedules
 
 
 def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
@@ -53,16 +59,6 @@ def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
 def _plain(slot: Slot) -> dict[str, Any]:
     plain = slot.schedule.to_dict()
     return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
-
-
-def first_change(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> str:
-    """Return, in words, the first difference of what `described` gave."""
-    for key in sorted({*before, *after}):
-        pairs = zip(before.get(key, repeat(None)), after.get(key, repeat(None)), strict=False)
-        for k, (then, now) in enumerate(pairs):
-            if then != now:
-                return f"{key} of group {k} was trained with {then}, and is now given {now}"
-    return ""
 
 
 def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Group]) -> list[Slot]:
