@@ -10,8 +10,9 @@ import yaml
 from table import ROWS
 
 import tracelr
-from tracelr.config import from_dict, load, read
+from tracelr.config import from_dict, load
 from tracelr.dialects import DIALECTS
+from tracelr.dialects._yaml import read
 from tracelr.errors import ConfigError
 
 LINEAR = {"scheduler": "Linear", "initial_learning_rate": 0.0, "end_learning_rate": 1.0, "steps": 4}

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelr.assignment import Loaded
-from tracelr.dialects import DIALECTS
-from tracelr.dialects._values import Place
-from tracelr.dialects._yaml import read as read
 from tracelr.errors import ConfigError, Words, show
 from tracelr.schedule import Schedule
 from tracelr.units import Units
@@ -37,6 +34,8 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     ...     load(file)
     Linear(start=0.001, end=0.0, steps=10000)
     """
+    from tracelr.dialects._yaml import read
+
     return from_dict(read(path), str(path), units)
 
 
@@ -53,6 +52,9 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
     >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
     Constant(value=0.0006)
     """
+    from tracelr.dialects import DIALECTS  # here: a program that reads no file imports none of them
+    from tracelr.dialects._values import Place
+
     place = Place(where, units=units)
     if units is not None and not isinstance(units, Units):
         raise place.refuse(units, "units=Units(...), or None", "pass tracelr.Units(steps_per_epoch=...)")
@@ -79,6 +81,8 @@ def single(found: Loaded, where: str = "mapping") -> Schedule:
     """
     if isinstance(found, Schedule):
         return found
+    from tracelr.dialects._values import Place
+
     many = "1 assignment" if len(found) == 1 else f"{len(found)} assignments"
     given, fix = Words(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
     listed = "\n".join(f"{one}: {show(one.schedule)}" for one in found)

@@ -24,12 +24,13 @@ class Counter:
         self.tensor = torch.tensor(count, dtype=torch.int64, device=device)
         self._memory: Any = self.tensor.numpy() if device.type == "cpu" else None
         self._count, self._seen = count, self.tensor._version
+        self.shared = False  # whether a graph may move the tensor: a replayed CUDA graph leaves no trace in its version
 
     def read(self) -> int:
         """Return the count."""
         if self._memory is not None:
             return int(self._memory)
-        if self.tensor._version != self._seen:
+        if self.shared or self.tensor._version != self._seen:
             self._count, self._seen = int(self.tensor), self.tensor._version
         return self._count
 

@@ -11,6 +11,7 @@ import torch
 
 from tracelr import config
 from tracelr.dialects._values import Place, count, number
+from tracelr.dialects._yaml import read
 from tracelr.schedule import Schedule
 
 _OPTIMIZERS = {"AdamW": torch.optim.AdamW, "SGD": torch.optim.SGD}
@@ -47,7 +48,7 @@ class Job:
 
         Raises `ConfigError`, which names the file, the key and the allowed ones, if it does not describe the job.
         """
-        mapping = config.read(path)
+        mapping = read(path)
         schedule = config.single(config.from_dict(mapping, str(path)), str(path))
         place = Place(str(path))
         _known(place, mapping, _DEFAULTS)

@@ -192,6 +192,7 @@ class Scheduler(LRScheduler):
         """Turn scheduled floats into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
         self._board.make_tensors()
         self._follow()
+        self._counter.shared = True
         self._board.write(self._counter.read())
 
     def cells(self) -> list[dict[str, Tensor]]:

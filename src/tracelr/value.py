@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from inspect import get_annotations
+from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
@@ -25,7 +26,7 @@ class Value(Tables):
     def _declare(cls) -> None:
         """Make a dataclass of the annotated fields, each with the rule in its type."""
         dataclass(eq=False, repr=False)(cls)
-        hints = get_type_hints(cls, include_extras=True)
+        hints = get_annotations(cls, eval_str=True)  # its own: those of nn.Module would be evaluated for every class
         cls._rules = {}
         for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
             rule = fields.rule_of(hints[name])
