@@ -178,7 +178,7 @@ WSD = [
     ),
     *(
         Peer(
-            "kozistr/pytorch_optimizer",
+            "pytorch_optimizer",
             f"get_wsd_schedule(optimizer, 100, 200, 300, cooldown_type='{kind}')",
             f"WSD(1.0, 100, 200, 300, decay_kind='{kind}')",
             formula(trapezoid(100, 600, 300, lambda x, shape=shape: shape(clip(x)))),
@@ -194,7 +194,7 @@ WSD = [
         ]
     ),
     Peer(
-        "kozistr/pytorch_optimizer",
+        "pytorch_optimizer",
         "get_wsd_schedule(optimizer, 100, 200, 300, min_lr_ratio=0.1, cooldown_type='linear')",
         "WSD(1.0, 100, 200, 300, end=0.1)",
         formula(lambda t: 0.1 if t >= 600 else trapezoid(100, 600, 300, lambda x: 1 - x)(t)),
