@@ -75,7 +75,7 @@ def main() -> int:
             {"schedule": fused(RATE, **options), "constant": fused(Constant(1e-3), **options), "torch": outside(**options)}
         )
         print(
-            f"{name}: {us['schedule']:.1f} us a fused update; ratio {us['schedule'] / us['constant']:.2f} to a constant one, "
+            f"{name}: {us['schedule']:.1f} us an update; ratio {us['schedule'] / us['constant']:.2f} to a constant one, "
             f"{us['schedule'] / us['torch']:.2f} to torch's scheduler outside"
         )
     return 0

@@ -153,10 +153,10 @@ def test_the_graph_does_not_grow_with_the_table() -> None:
         lambda n: tracelr.Interpolate([k % 7 for k in range(n)], list(range(n)), "cosine"),
     ):
         short, long = build(10), build(10_000)
-        begin = time.perf_counter()
-        nodes = len(lowering.trace(long).nodes)
-        assert time.perf_counter() - begin < 2.0
-        assert nodes == len(lowering.trace(short).nodes)
+        few = len(lowering.trace(short).nodes)  # first: the tracer's own imports are not counted below
+        begin = time.process_time()
+        assert len(lowering.trace(long).nodes) == few
+        assert time.process_time() - begin < 2.0  # of this process: measured 0.3 s
         assert torch.equal(long(torch.arange(10)), short(torch.arange(10)))
 
 
