@@ -193,7 +193,7 @@ def test_a_scheduler_with_a_function_is_saved_and_loaded() -> None:
         one.step()
     same_one.load_state_dict(one.state_dict())
     assert same_one.get_last_lr() == [0.125]
-    with pytest.warns(UserWarning, match="group 0 was trained with"):
+    with pytest.warns(UserWarning, match="lr of group 0: Lambda.function"):
         other.load_state_dict(one.state_dict())
 
 
@@ -230,7 +230,7 @@ def test_every_scalar_field_of_every_schedule_can_be_driven() -> None:
                 assert same_again.length == schedule.length
 
 
-class Half(Schedule):
+class HalfOf(Schedule):
     """Computes a constant from a field that may be a schedule."""
 
     start: Scalar
@@ -346,8 +346,8 @@ CASES: list[tuple[Callable[[], object], str]] = [
         "to fix it: drive one of these.",
     ),
     (
-        lambda: Half(4.0).drive(start=RISE),
-        "Half: given start as a schedule; allowed: a number where prepare() computes a constant from it; "
+        lambda: HalfOf(4.0).drive(start=RISE),
+        "HalfOf: given start as a schedule; allowed: a number where prepare() computes a constant from it; "
         "to fix it: compute it in evaluate(), or pass a number.",
     ),
     (

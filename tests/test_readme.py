@@ -24,8 +24,8 @@ BLOCKS = [(page, code) for page in PAGES[:2] for code in re.findall(r"```python\
 def test_the_block_runs(page: Path, code: str) -> None:
     names: dict[str, object] = {"__name__": "readme"}
     exec(compile(code, str(page), "exec", dont_inherit=True), names)
-    half = REGISTRY.pop("Half", None)
-    if half is not None:
+    if "class Half" in code:
+        half = REGISTRY.pop("Half")
         assert half(start=1.0, end=0.0, steps=2)(torch.tensor(2)).item() == 0.5
 
 

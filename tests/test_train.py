@@ -234,5 +234,5 @@ def test_the_command_line(file: Path, tmp_path: Path) -> None:
     assert (tmp_path / "lr.h").read_text().rstrip("\n") == header.rstrip("\n")
     assert run("verify", str(file), "--target", "c").splitlines()[-1].split()[:3][2] == "0"
     assert run("--version") == "tracelr 0.1.0\n"
-    assert "allowed: c, inductor;" in refused("lower", str(file), "--target", "fpga")
+    assert "allowed: aoti, c, cuda, hip, inductor," in refused("lower", str(file), "--target", "fpga")
     assert refused("dump", str(tmp_path / "none.yaml")).startswith(f"{tmp_path / 'none.yaml'}: ")

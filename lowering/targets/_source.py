@@ -202,10 +202,10 @@ def constant(node: Any) -> Any:
 
 
 def made_from(graph: Graph) -> list[str]:
-    """Return the schedules that the graph comes from, outermost first, such as ["Sequential", "schedules.0 Linear"]."""
+    """Return the schedules whose operations the graph holds, outermost first, such as ["Sum", "schedules.0 Linear"]."""
     found: dict[str, str] = {}
     for node in graph.nodes:
-        for path, kind in node.meta.get("nn_module_stack", {}).values():
+        for path, kind in [*node.meta.get("nn_module_stack", {}).values()][-1:]:  # whose operation it is, not who holds them
             name = str(getattr(kind, "__name__", kind)).rpartition(".")[2]
             place = path.partition("@")[0]
             found.setdefault(place, f"{place} {name}".strip())
