@@ -56,14 +56,17 @@ DIALECT = Dialect(
 
 
 @final
-class Cuda(Target):
-    """A header: `__host__ __device__ float lr(int64_t step)` and `lr_array(step, out, n)` under nvcc, C++11 elsewhere.
+class HostAndDevice(Target):
+    """A header: `__host__ __device__ float lr(int64_t step)` and `lr_array(step, out, n)` for a device, C++11 elsewhere.
 
     A parameter is written as the value it has when it is lowered. `run` runs the host's half.
     """
 
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
     def emit(self, graph: Graph, name: str) -> c.Header:
-        return c.Header(DIALECT.emit(graph, name), name, _toolchain.CXX)
+        return c.Header(self._dialect.emit(graph, name), name, _toolchain.CXX)
 
     def runs(self) -> str:
         return "the host's half alone"
@@ -72,4 +75,4 @@ class Cuda(Target):
         return _toolchain.CXX.missing()
 
 
-TARGET = Cuda()
+TARGET = HostAndDevice(DIALECT)
