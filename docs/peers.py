@@ -28,10 +28,10 @@ def page(peers: Sequence[Peer]) -> str:
     from peer import RUN
 
     parts = [HEAD]
-    for library, rows in groupby(sorted(peers, key=lambda row: row.library), key=lambda row: row.library):
-        parts.append(f"\n## {library}\n\n| theirs | ours | checked |\n|---|---|---|\n")
+    for project, rows in groupby(sorted(peers, key=lambda row: row.project), key=lambda row: row.project):
+        parts.append(f"\n## {project}\n\n| theirs | ours | checked |\n|---|---|---|\n")
         for row in rows:
-            how = f"{'run' if library in RUN else 'formula'}, {row.tolerance:g}: {row.reason}"
+            how = f"{'run' if project in RUN else 'formula'}, {row.tolerance:g}: {row.reason}"
             how += "; converted" if row.convert else ""
             how += f". **Differs from step {row.until} on**: {row.differs}" if row.until is not None else ""
             parts.append(f"| `{row.theirs}` | `{row.ours}` | {how} |\n".replace("||", "\\|\\|"))

@@ -22,7 +22,7 @@ class Peer:
     `until`, and not everywhere after it.
     """
 
-    library: str
+    project: str
     theirs: str
     ours: str
     values: Callable[[list[int]], Sequence[float]]
@@ -34,7 +34,7 @@ class Peer:
     differs: str = ""
 
     def __str__(self) -> str:
-        return f"{self.library} {self.theirs}"
+        return f"{self.project} {self.theirs}"
 
     def schedule(self) -> Schedule:
         """Return ours."""

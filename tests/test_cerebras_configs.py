@@ -123,7 +123,7 @@ def test_every_published_setting_traces(rows):
     place = "learning_rate" if rows is ROWS else "schedulers"
     for row in rows:
         found = from_dict({"optimizer": {place: row["spec"]}} if rows is ROWS else {place: row["spec"]})
-        for one in [found] if isinstance(found, Schedule) else [one.schedule for one in found[:3]]:
+        for one in [found] if isinstance(found, Schedule) else [one.schedule for one in found]:
             assert lowering.dump(one, "text")
 
 
