@@ -28,4 +28,4 @@ def dump(graph: Graph | nn.Module, form: str = "text") -> str:
       return full
     """
     whole = isinstance(graph, Graph | fx.GraphModule)
-    return write(view(graph if whole else run(trace(graph))), form)  # type: ignore[arg-type]
+    return write(view(graph if whole else run(trace(graph))), form)  # type: ignore[arg-type]  # `whole` says which it is

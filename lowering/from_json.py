@@ -153,7 +153,7 @@ class _Reader:
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda operand: operand.meta["val"])
         try:
             with self.mode:
-                return node.target(*args, **kwargs)  # type: ignore[operator]
+                return node.target(*args, **kwargs)  # type: ignore[operator]  # a call's target is its op
         except Exception as error:  # torch has no one class for operands that an op does not take
             given = Words(" ".join(str(error).split())[:200])
             _refuse(place.where.rstrip("."), given, f"operands that {node.target} takes")

@@ -55,7 +55,7 @@ class Graph:
     @property
     def result(self) -> fx.Node:
         """Return the node whose value is the learning rate."""
-        return self.module.graph.output_node().args[0]  # type: ignore[return-value]
+        return self.module.graph.output_node().args[0]  # type: ignore[return-value]  # of one output, a node
 
     @property
     def signature(self) -> str:
@@ -89,7 +89,7 @@ class Graph:
             allowed = "an int64 tensor of shape " + ("[N]" if self.batch else "[]")
             fix = "pass step.long().reshape(-1)" if self.batch else "trace(schedule, batch=True) for many steps at once"
             raise ScheduleTypeError(explain(f"graph of {self.title}(step)", given, allowed, fix))
-        return self.module(step)  # type: ignore[no-any-return]
+        return self.module(step)  # type: ignore[no-any-return]  # a module's call is untyped
 
 
 def trace(schedule: nn.Module, batch: bool = False) -> Graph:

@@ -65,7 +65,7 @@ def expand_powers(graph: Graph) -> Graph:
                 return copy.emit(node, value, aten.mul.Tensor, square, x)
             return square if power == 2 else copy.emit(node, value, aten.reciprocal.default, square)
         if power in own:
-            return copy.emit(node, value, own[power], x)  # type: ignore[index]
+            return copy.emit(node, value, own[power], x)  # type: ignore[index]  # fx: an operand of any kind
         return copy.emit(node, value, aten.pow.Tensor_Scalar, x, power)
 
     return rebuild(graph, visit)
@@ -114,6 +114,7 @@ def _computes_in(node: fx.Node, op: Any) -> torch.dtype | None:
     row = OPS[op]
     if len(row.values) > 1 and row.gives is torch.bool:
         operands = [node.args[at] for at in row.values]
+        # torch's stub has an overload for each pair of tensor and number, and none for either
         return torch.result_type(*(_sample(x) if isinstance(x, fx.Node) else x for x in operands))  # type: ignore[arg-type]
     return None if row.casts or row.gives is not None else dtype_of(node)
 

@@ -98,9 +98,9 @@ class Builder:
             self.names[node] = self._constant(str(node.target), row, f"v_f_{node.name}", note)
         elif op in (aten.full.default, aten.full_like.default):
             dtype = dtype_of(node)
-            self.names[node] = self.number(node.args[1], dtype)  # type: ignore[arg-type]
+            self.names[node] = self.number(node.args[1], dtype)  # type: ignore[arg-type]  # fx: of any kind
         elif op in SAME:
-            self.names[node] = self.names[node.args[0]]  # type: ignore[index]
+            self.names[node] = self.names[node.args[0]]  # type: ignore[index]  # fx: of any kind
             self.moving |= {node} if node.args[0] in self.moving else set()
         elif node.op == "call_function" and op != aten.sym_size.int:
             self.moving |= {node} if self.moving & set(node.all_input_nodes) else set()
@@ -113,15 +113,15 @@ class Builder:
         dtype = dtype_of(node)
         assert dtype is not None
         if op == aten._to_copy.default:
-            return self("Cast", self.names[node.args[0]], to=self.types[dtype])  # type: ignore[index]
+            return self("Cast", self.names[node.args[0]], to=self.types[dtype])  # type: ignore[index]  # fx: of any kind
         if op == aten.index_select.default:
             table, _, index = node.args
             assert isinstance(table, fx.Node)
             if table in self.moving:
                 raise self._refusal("a table that depends on the step", "index_select from a table")
-            return self("Gather", self.names[table], self.names[index], axis=0)  # type: ignore[index]
+            return self("Gather", self.names[table], self.names[index], axis=0)  # type: ignore[index]  # fx: of any kind
         if op == aten.sum.dim_IntList:
-            whole = self("Cast", self.names[node.args[0]], to=self.types[torch.int64])  # type: ignore[index]
+            whole = self("Cast", self.names[node.args[0]], to=self.types[torch.int64])  # type: ignore[index]  # as above
             return self("ReduceSum", whole, self._last_axis(), keepdims=0) if _is_row(node.args[0]) else whole
         self.dtype = dtype_of(node.all_input_nodes[-1]) or dtype
         return self._row(op, [self._operand(x, _is_row(node)) for x in node.args])
@@ -130,7 +130,7 @@ class Builder:
         if op == aten.clamp.Tensor and "" in (values := [*values, ""][:3]):
             op = aten.minimum.default if values[1] == "" else aten.maximum.default
             values = [value for value in values if value]
-        row = self.ops.get(op)  # type: ignore[arg-type]
+        row = self.ops.get(op)  # type: ignore[arg-type]  # None has no row
         if row is None:
             raise self._refusal(str(op), ", ".join(sorted(map(str, self.ops))))
         return self(row, *values) if isinstance(row, str) else row(self, *values)
