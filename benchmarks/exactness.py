@@ -1,79 +1,134 @@
-"""How far each way to compute a schedule is from the exact value: python benchmarks/exactness.py
+"""How far each way to compute a schedule is from the exact value: python benchmarks/exactness.py [--seeds N]
 
-Every row is one curve over 100,000 steps, 6,000 of them sampled, both ends densely. A column is a way to compute it:
-tracelr in float64 and in float32, the textbook formula in float32 on the same step tensor, and torch's own scheduler,
-stepped. A cell is the largest distance from the exact value in float32 units, and how many are not the nearest float32.
+Two tables, against mpmath at 300 bits. The first is every class of schedule with random hyper-parameters (rising and
+falling, zero ends, rates near 1, lengths from 1 to 2**53), both sides of every place where its formula changes, in each of
+tracelr's arithmetics; 260 seeds are two million steps. The second is the curves that the peers have too, side by side.
 """
 
-import math
+import argparse
 import random
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from mpmath import mp
-from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRScheduler, PolynomialLR
+from tqdm import tqdm
 
-from tracelr import Cosine, Exponential, Linear, Polynomial, Schedule, precision
+from tracelr import precision
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import row
-from oracle import to_float32, ulps
+from cases import cases
+from oracle import probes, to_float32, ulps
+from rivals import curves
 
-N, START, RATE = 100_000, 6e-4, 0.99995
-Build = Callable[[torch.optim.Optimizer], LRScheduler]
-
-
-def textbook(name: str, t: Tensor) -> Tensor:
-    """Return the usual formula, in float32 as a model's own dtype would have it."""
-    x = t.to(torch.float32) / N
-    formulas = {
-        "linear to 0": START * (1 - x),
-        "cosine to 0": START * 0.5 * (1 + torch.cos(math.pi * x)),
-        "square to 0": START * (1 - x) ** 2,
-        "exponential": START * torch.tensor(RATE) ** t,
-    }
-    return formulas[name]
+ARITHMETICS = ("float64", "float32")
+SMALLEST = 2.0**-100
+"""Below this, values are only checked to be the nearest float32; pairs of float32 run out of exponent."""
 
 
-CURVES: dict[str, tuple[Schedule, row.Exact, Build]] = {
-    "linear to 0": (Linear(START, 0.0, N), row.linear(START, 0.0, N), lambda o: PolynomialLR(o, N, 1.0)),
-    "cosine to 0": (Cosine(START, 0.0, N), row.cosine(START, 0.0, N), lambda o: CosineAnnealingLR(o, N)),
-    "square to 0": (Polynomial(START, 0.0, N, 2.0), row.polynomial(START, 0.0, N, 2.0), lambda o: PolynomialLR(o, N, 2.0)),
-    "exponential": (Exponential(START, RATE, 1), row.exponential(START, RATE, 1), lambda o: ExponentialLR(o, RATE)),
-}
+@dataclass
+class Tally:
+    """How many values were compared, how many are not the nearest float32, and the largest distance in float32 units."""
+
+    values: int = 0
+    wrong: int = 0
+    worst: float = 0.0
+
+    def add(self, got: list[float], steps: list[int], exact: list[object]) -> None:
+        for rate, want in zip(got, exact, strict=True):
+            self.values += 1
+            self.wrong += rate != to_float32(want)
+            if abs(want) >= SMALLEST:  # type: ignore[operator]  # an mpmath number
+                self.worst = max(self.worst, ulps(rate, want))
+
+    def __str__(self) -> str:
+        return f"{self.worst:.4g}, {self.wrong:,}" if self.values else "-"
 
 
-def stepped(build: Build) -> Tensor:
-    """Return what torch's scheduler puts into the group at every step, rounded to float32."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=START)
-    scheduler, rates = build(optimizer), []
-    for _ in range(N + 1):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return torch.tensor(rates, dtype=torch.float64).to(torch.float32)
+def classes(seeds: range, names: tuple[str, ...] = ARITHMETICS) -> dict[str, dict[str, Tally]]:
+    """Return the tallies of every class of schedule, by arithmetic."""
+    found: dict[str, dict[str, Tally]] = defaultdict(lambda: {name: Tally() for name in names})
+    for seed in tqdm(seeds, disable=None):
+        for case in cases(seed):
+            ends = tuple({*case.ends, case.last, max(case.last // 100, 1)})
+            steps = [step for step in probes(ends, seed, 60) if step <= 2 * case.last]
+            exact = [case.exact(step) for step in steps]
+            for name in names:
+                with precision(name):
+                    got = case.schedule(torch.tensor(steps)).tolist()
+                found[case.kind][name].add(got, steps, exact)
+    return dict(sorted(found.items()))
+
+
+def sample(last: int) -> Iterator[int]:
+    """Yield about 6,000 steps: both ends densely, each tenth and hundredth from both sides, and random ones."""
+    draw, edge = random.Random(0), 500
+    yield from range(edge)
+    yield from range(last + 1 - edge, last + 1)
+    for part in (10, 13, 20, 100):
+        yield from (k * (last // part) + d for k in range(1, part) for d in (-1, 0, 1))
+    yield from (draw.randrange(last + 1) for _ in range(5000))
+
+
+def rivals(last: int) -> dict[str, dict[str, Tally]]:
+    """Return the tallies of every curve over `last` steps, by the way it is computed."""
+    found = {}
+    for name, curve in tqdm(curves(last).items(), disable=None):
+        steps = torch.tensor(sorted({step for step in sample(last) if 0 <= step <= last}))
+        columns = {}
+        for arithmetic in ARITHMETICS:
+            with precision(arithmetic):
+                columns[f"tracelr {arithmetic}"] = curve.ours(steps)
+        columns["torch"] = curve.by_torch(steps, last)
+        columns["optax"] = curve.by_optax(steps, last)
+        columns["keras"] = curve.by_keras(steps, last)
+        columns["Cerebras"] = curve.by_cerebras(steps, last)
+        exact = [curve.exact(step) for step in steps.tolist()]
+        found[name] = {column: Tally() for column in columns}
+        for column, values in columns.items():
+            if values is not None:
+                found[name][column].add(values.tolist(), steps.tolist(), exact)
+    return found
+
+
+def show(first: str, tallies: dict[str, dict[str, Tally]], count: bool = False) -> None:
+    """Print a table in Markdown."""
+    columns = list(next(iter(tallies.values())))
+    heads = [first, *(["values"] if count else []), *columns]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for name, cells in tallies.items():
+        counted = [f"{next(iter(cells.values())).values:,}"] if count else []
+        print(f"| {' | '.join([name, *counted, *map(str, cells.values())])} |")
+    print()
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--seeds", type=int, default=10, help="sets of random cases (default: 10; 260 are two million steps)"
+    )
+    parser.add_argument("--lengths", type=int, nargs="*", default=[100_000, 2**31 + 11], help="lengths of the second table")
+    options = parser.parse_args()
     mp.prec = 300
-    draw = random.Random(0)
-    edge = 500
-    sample = {*range(edge), *range(N + 1 - edge, N + 1), *(draw.randrange(N + 1) for _ in range(6000 - 2 * edge))}
-    steps = torch.tensor(sorted(sample))
-    print(f"{'':12} {'tracelr float64':>18} {'tracelr float32':>18} {'textbook float32':>18} {'torch, stepped':>18}")
-    for name, (schedule, exact, build) in CURVES.items():
-        with precision("float32"):
-            cheap = schedule(steps)
-        cells = []
-        for values in (schedule(steps), cheap, textbook(name, steps), stepped(build)[steps]):
-            pairs = [(got, exact(step)) for step, got in zip(steps.tolist(), values.tolist(), strict=True)]
-            worst = max(ulps(got, want) for got, want in pairs if want)
-            cells.append(f"{worst:.3g}, {sum(got != to_float32(want) for got, want in pairs)}")
-        print(f"{name:12} " + " ".join(f"{cell:>18}" for cell in cells))
-    print(f"\n{len(steps)} steps of each; cells: largest distance in float32 units, values not the nearest float32")
+    torch.set_num_threads(1)
+    print(
+        "Cells: largest distance from the exact value in float32 units, and how many values are not the nearest float32.\n"
+    )
+    if options.seeds:
+        tallies = classes(range(options.seeds))
+        show("class", tallies, count=True)
+        for name in ARITHMETICS:
+            columns = [cells[name] for cells in tallies.values()]
+            total, wrong = sum(c.values for c in columns), sum(c.wrong for c in columns)
+            worst = max(c.worst for c in columns)
+            print(f"{name}: {wrong:,} of {total:,} not the nearest float32; at most {worst:.4g} units off")
+        print()
+    for length in options.lengths:
+        print(f"{length:,} steps, about 6,000 of them compared:\n")
+        show("curve", rivals(length))
 
 
 if __name__ == "__main__":
