@@ -188,3 +188,11 @@ def test_global_time_is_kept_without_reset() -> None:
     assert torch.equal(joined(torch.arange(5, 12)), line(torch.arange(5, 12)))
     mixed = tracelr.Sequential([tracelr.Constant(1.0), line, line], [5, 7], reset=[True, False, True])
     assert mixed(torch.tensor([5, 7])).tolist() == [0.5, 1.0]
+
+
+@EVERY
+def test_a_long_batch_is_its_pieces(row: Row) -> None:
+    """Long batches go through in blocks; where the blocks end must not show, in any shape."""
+    steps = torch.arange(5 * 2**15).reshape(5, -1) * 2**20 + 1
+    pieces = torch.cat([row.schedule(part) for part in steps.reshape(-1).split(1000)]).reshape(5, -1)
+    assert torch.equal(row.schedule(steps).view(torch.int32), pieces.view(torch.int32))

@@ -22,6 +22,7 @@ from tracelr.view import View, view_of
 if TYPE_CHECKING:
     from tracelr.compose import Product, Scale, Sequential, Sum
 
+_BLOCK = 2**16
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
 
@@ -106,6 +107,12 @@ class Schedule(Value):
         elif not isinstance(step, Proxy):
             raise ScheduleTypeError(explain(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)"))
         A = arithmetic_for(device)
+        # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
+        if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
+            return torch.cat([self._rounded(part, A) for part in step.reshape(-1).split(_BLOCK)]).reshape(step.shape)
+        return self._rounded(step, A)
+
+    def _rounded(self, step: Tensor, A: Arithmetic) -> Tensor:
         return A.round(self._value(step.to(torch.int64).clamp(0, LAST_STEP), A))
 
     def _value(self, step: Tensor, A: Arithmetic) -> Wide:
