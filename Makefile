@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test triton prove check format clean
+.PHONY: demo test triton prove bench check format clean
 
 demo: $(VENV)/ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
@@ -18,6 +18,10 @@ triton: $(VENV)/triton-ready
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
+
+# Every figure of benchmarks/README.md, measured here.
+bench: $(VENV)/ready
+	$(BIN)/python benchmarks/page.py
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """A whole curve of a million steps at once: python benchmarks/curve.py
 
 tracelr's `schedule(torch.arange(n))` against torch's scheduler stepped n times (timed over fewer steps and scaled), numpy's
-closed form in float64 rounded to float32, and optax (jit, vmap) and Keras, which compute in float32. One thread; the variants
+closed form in float64 rounded to float32, and optax (jit, vmap) and Keras, which compute in float32. One thread; variants
 take turns; medians. The last columns are tracelr's time as a part of torch's and of numpy's.
 """
 

@@ -1,0 +1,82 @@
+"""Run every benchmark and write benchmarks/README.md with what they print: python benchmarks/page.py, or make bench
+
+Each section is the output of one command, which stands beside it. It takes about 20 minutes of two quiet cores. The part of
+the GPU is kept as it is where there is no CUDA device.
+"""
+
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+PAGE = HERE / "README.md"
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    command: str
+    about: str
+    picture: str = ""
+    needs_gpu: bool = False
+
+
+SECTIONS = [
+    Section(
+        "Exactness",
+        "exactness.py --seeds 260",
+        "Against mpmath at 300 bits. torch's schedulers are Python doubles on the host, one step at a time; Cerebras' are\n"
+        "its formulas in float32; optax has no step past 2^31 - 1. A dash: the library has no such curve.",
+        "![Distance from the exact cosine, in float32 units, near its end](exactness.svg)",
+    ),
+    Section("A step of training", "train_step.py", ""),
+    Section("A whole curve", "curve.py", "optax and Keras compute in float32, which is half the work."),
+    Section("Lowering", "lowering.py", ""),
+    Section("Import", "import_time.py", ""),
+    Section("On a GPU", "gpu.py", "", needs_gpu=True),
+]
+HEAD = """# Benchmarks
+
+`make bench` writes this page; each section is what the command beside it printed, run on {machine}.
+Compare ratios, which are of variants that took turns in one process; times are of that machine. Nothing here is a test.
+"""
+
+
+def printed(command: str) -> str:
+    """Return what a benchmark prints."""
+    done = subprocess.run([sys.executable, *f"{HERE}/{command}".split()], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
+def kept(title: str) -> str:
+    """Return a section as the page has it."""
+    found = re.search(rf"^## {title}: .*?(?=^## |\\Z)", PAGE.read_text(), re.M | re.S)
+    return found.group().strip() if found else f"## {title}: not run yet"
+
+
+def main() -> None:
+    machine = f"{platform.machine()}, torch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"
+    parts = [HEAD.format(machine=machine)]
+    for section in tqdm(SECTIONS, disable=None):
+        if section.needs_gpu and not torch.cuda.is_available():
+            parts.append(kept(section.title) + "\n")
+            continue
+        body = [
+            f"## {section.title}: `python benchmarks/{section.command}`",
+            section.about,
+            printed(section.command),
+            section.picture,
+        ]
+        parts.append("\n\n".join(part for part in body if part) + "\n")
+    subprocess.run([sys.executable, HERE / "pictures.py"], check=True)
+    PAGE.write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
