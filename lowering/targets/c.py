@@ -15,8 +15,10 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import _toolchain
+from tracelr.lowering.targets._dialect import Dialect
+from tracelr.lowering.targets._language import Template
 from tracelr.lowering.targets._source import SAME as SAME
-from tracelr.lowering.targets._source import Dialect, Template
+from tracelr.lowering.targets._source import emit
 
 _INT, _DOUBLE, _FLOAT = torch.int64, torch.float64, torch.float32
 
@@ -103,7 +105,7 @@ class C(Target):
     """
 
     def emit(self, graph: Graph, name: str) -> Header:
-        return Header(DIALECT.emit(graph, name), name, _toolchain.CC)
+        return Header(emit(DIALECT, graph, name), name, _toolchain.CC)
 
     def missing(self) -> str | None:
         return _toolchain.CC.missing()

@@ -16,7 +16,8 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import c
-from tracelr.lowering.targets._source import Dialect
+from tracelr.lowering.targets._dialect import Dialect
+from tracelr.lowering.targets._source import emit
 
 WORDS = r"""
     (__)?(global|local|constant|private|kernel|read_only|write_only|read_write) half uint ulong uchar ushort uniform pipe
@@ -81,7 +82,7 @@ class OpenCL(Target):
     """
 
     def emit(self, graph: Graph, name: str) -> Source:
-        return Source(DIALECT.emit(graph, name), name)
+        return Source(emit(DIALECT, graph, name), name)
 
     def missing(self) -> str | None:
         if find_spec("pyopencl") is None:
