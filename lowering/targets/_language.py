@@ -59,6 +59,10 @@ class Language(ABC):
         """Return the operand `value` as what the function returns, a float32."""
         return value
 
+    def over_steps(self, name: str) -> str:
+        """Return the entry point for many steps."""
+        return self.array.replace("@", name)
+
     @abstractmethod
     def main(self, name: str, body: Sequence[str]) -> str:
         """Return the function `name` of one step."""

@@ -51,7 +51,7 @@ class _Source:
             *([] if own.tables_inside else tables),
             *self.helpers.values(),
             own.main(name, body),
-            own.array.replace("@", name),
+            own.over_steps(name),
         ]
         return own.whole(name, [comment(line) for line in self._about(step)], [part for part in parts if part])
 
