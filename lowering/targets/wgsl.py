@@ -104,7 +104,7 @@ class WGSL(Language):
         "@_array: a compute shader, @_rates[i] = @(@_steps[i]). A step is an int64 as vec2<u32>(low, high); inside, a"
         " float32 is its bits in a u32."
     )
-    about_bits = "on any device: all arithmetic is that of integers, which WGSL has exact (exp, log, pow and sin are its own, and promise none)."
+    about_bits = "on any device: it computes with integers, which WGSL has exact. Its exp, log, pow and sin promise none."
     unused = "_ = step;"
     tables_inside = False
     words = WORDS
@@ -180,6 +180,8 @@ class WebGPU(Target):
 
     A parameter is written as the value it has when it is lowered.
     """
+
+    arithmetics = ("two_float", "float32")
 
     def emit(self, graph: Graph, name: str) -> Shader:
         return Shader(emit(LANGUAGE, graph, name), name)
