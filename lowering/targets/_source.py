@@ -156,7 +156,7 @@ class _Source:
             value = self._value(node.args[0], k)
             return f"{value} != 0" if dtype == torch.bool else f"({self.types[dtype]}){value}"
         ops = self.dialect.ops
-        template, operands = ops.get(op_of(node)), list(node.args)
+        template, operands = ops.get(op_of(node)), [x for x in node.args if not isinstance(x, torch.dtype)]
         if node.target == aten.clamp.Tensor and None in (operands := [*operands, None][:3]):
             template = ops[aten.minimum.default if operands[1] is None else aten.maximum.default]
             operands = [operand for operand in operands if operand is not None]
@@ -174,9 +174,9 @@ class _Source:
     def _helper(self, match: re.Match[str]) -> str:
         own = f"{self.name}_{match[1]}"
         if match[1] in self.dialect.helpers:
-            dtype, parameters, body = self.dialect.helpers[match[1]]
-            kind = self.types[dtype]
-            head = f"{self.dialect.function} {kind} {own}({', '.join(f'{kind} {x}' for x in parameters)})"
+            dtype, parameters, body, *other = self.dialect.helpers[match[1]]
+            kind, takes = self.types[dtype], self.types[other[0] if other else dtype]
+            head = f"{self.dialect.function} {kind} {own}({', '.join(f'{takes} {x}' for x in parameters)})"
             lines = [line.replace("{kind}", kind).replace("{f}", self._suffix(dtype)) for line in body]
             self.helpers[own] = function(head.replace("@", self.name), lines)
         return own
