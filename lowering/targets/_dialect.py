@@ -58,9 +58,9 @@ class Dialect(Language):
         return f"{table}[{k}]"
 
     def helper(self, helper: str, name: str) -> str:
-        dtype, parameters, body = self.helpers[helper]
-        kind = self.types[dtype]
-        head = f"{self.function} {kind} @_{helper}({', '.join(f'{kind} {x}' for x in parameters)})"
+        dtype, parameters, body, *other = self.helpers[helper]
+        kind, takes = self.types[dtype], self.types[other[0] if other else dtype]
+        head = f"{self.function} {kind} @_{helper}({', '.join(f'{takes} {x}' for x in parameters)})"
         suffix = self.single if dtype == torch.float32 else ""
         lines = [line.replace("{kind}", kind).replace("{f}", suffix) for line in body]
         return function(head.replace("@", name), [*self.opening, *lines])

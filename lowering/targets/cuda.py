@@ -25,6 +25,7 @@ HEAD = """\
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined({compiler})
 #define TRACELR_@_FUNCTION static __host__ __device__ __forceinline__

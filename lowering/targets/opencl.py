@@ -39,6 +39,7 @@ DIALECT = Dialect(
             torch.float64: "{0} * {1}",
             torch.float32: "{0} * {1}",
         },
+        aten.view.dtype: {torch.int32: "as_int({0})", torch.float32: "as_float({0})"},
     },
     head="#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n#pragma OPENCL FP_CONTRACT OFF",
     array="""\
@@ -52,7 +53,7 @@ __kernel void @_array(__global const long *step, __global float *out, const ulon
     about_array="@_array(step, out, n): a kernel of one dimension, out[i] = @(step[i]) for every i < n.",
     function="static inline",
     table="__constant",
-    types={torch.int64: "long", torch.float64: "double", torch.float32: "float", torch.bool: "int"},
+    types={torch.int64: "long", torch.int32: "int", torch.float64: "double", torch.float32: "float", torch.bool: "int"},
     single="",
     long="{}L",
     words=WORDS,

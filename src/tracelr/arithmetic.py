@@ -1,7 +1,8 @@
 """The number types in which a schedule is evaluated.
 
 A schedule is written once, against `Arithmetic`. `F64` evaluates it in float64 and rounds once to float32; `TWO_FLOAT` does
-so in pairs of float32, for devices without float64; `F32` stays in float32 and is the cheap mode. A *wide number* is what an arithmetic computes with; only its own methods may touch one.
+so in pairs of float32, for devices without float64; `F32` stays in float32 and is the cheap mode. A *wide number* is what
+an arithmetic computes with; only its own methods may touch one.
 
 The formulas are the careful ones: the phase is an integer until the last moment, sums are taken on the side where nothing
 cancels, and a constant that is not representable is carried in two parts.

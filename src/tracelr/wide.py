@@ -37,7 +37,7 @@ class Split(NamedTuple):
 
 
 def log2_ratio(rate: Number, steps: int = 1) -> Split:
-    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it. A tensor's is left to the arithmetic.
+    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it. `slope` takes a tensor's.
 
     >>> log2_ratio(0.25, 2)
     Split(high=-1.0, low=0.0)
