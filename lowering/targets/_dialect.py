@@ -26,7 +26,7 @@ class Dialect(Language):
     array: str
     about_array: str
     function: str = "static inline"
-    opening: tuple[str, ...] = ()  # the first lines of every function
+    opening: tuple[str, ...] = ()  # the first lines of a function that computes with floats
     table: str = "static const"
     tables_inside: bool = False
     types: Mapping[torch.dtype, str] = field(default_factory=lambda: C_TYPES)
@@ -63,7 +63,7 @@ class Dialect(Language):
         head = f"{self.function} {kind} @_{helper}({', '.join(f'{takes} {x}' for x in parameters)})"
         suffix = self.single if dtype == torch.float32 else ""
         lines = [line.replace("{kind}", kind).replace("{f}", suffix) for line in body]
-        return function(head.replace("@", name), [*self.opening, *lines])
+        return function(head.replace("@", name), [*(self.opening if dtype.is_floating_point else ()), *lines])
 
     def main(self, name: str, body: Sequence[str]) -> str:
         head = f"{self.function} float @({self.types[torch.int64]} step)".replace("@", name)

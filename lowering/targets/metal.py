@@ -1,10 +1,11 @@
 """Metal Shading Language: the function of C and a kernel that maps it over steps. The text is written, not run, here.
 
-Metal has int64 (`long`) and no float64. Under safe math a sum, a difference and a product of float32 are rounded correctly;
-the default is fast math, and even safe math may contract a product and a sum of one statement. So each function switches
-both off for itself (`#pragma METAL fp`, Metal 3.2); older compilers need `-fno-fast-math` beside the pragma of clang. Metal may
-flush subnormal numbers to zero: bits are promised for what is computed in normal ones. exp, log, pow and sin, which only
-graphs of the arithmetic "float32" hold, are those of `metal::precise`, for which no bits are promised.
+Metal has int64 (`long`) and no float64. Under safe math a sum, a difference and a product of float32 are rounded
+correctly; the default is fast math, and even safe math may contract a product and a sum of one statement. So each
+function switches both off for itself (`#pragma METAL fp`, Metal 3.2); older compilers need `-fno-fast-math` beside the
+pragma of clang. Metal may flush subnormal numbers to zero: bits are promised for what is computed in normal ones. exp,
+log, pow and sin, which only graphs of the arithmetic "float32" hold, are those of `metal::precise`, for which no bits are
+promised.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from tracelr.lowering.targets._language import Template
 from tracelr.lowering.targets._source import emit
 
 WORDS = r"""
-    device constant kernel vertex fragment thread threadgroup threadgroup_imageblock ray_data object_data mesh object visible
-    metal half bfloat u(char|short|int|long) (bool|u?(char|short|int|long)|half|float|bfloat)[234](x[234])? size_t ptrdiff_t
-    packed_.* vec matrix texture.* depth.* sampler array.* atomic.* as_type precise fast simd.* quad.* rsqrt rint fract clamp
-    mix max min max3 min3 median3 powr saturate sign smoothstep step (cos|sin|tan)pi exp10 all any select popcount clz ctz
-    rotate mad24 mad_hi mad_sat madhi madsat mul24 mulhi hadd rhadd absdiff addsat subsat extract_bits insert_bits
-    reverse_bits cross dot distance length.* normalize faceforward reflect refract fma fmedian3 imageblock.* ray.* intersect.*
-    tensor.* uniform user buffer thread_position_.* threads_per_.* TRACELR.*
+    device constant kernel vertex fragment thread threadgroup threadgroup_imageblock ray_data object_data mesh object
+    visible metal half bfloat u(char|short|int|long) (bool|u?(char|short|int|long)|half|float|bfloat)[234](x[234])?
+    size_t ptrdiff_t packed_.* vec matrix texture.* depth.* sampler array.* atomic.* as_type precise fast simd.*
+    quad.* rsqrt rint fract clamp mix max min max3 min3 median3 powr saturate sign smoothstep step (cos|sin|tan)pi
+    exp10 all any select popcount clz ctz rotate mad24 mad_hi mad_sat madhi madsat mul24 mulhi hadd rhadd absdiff
+    addsat subsat extract_bits insert_bits reverse_bits cross dot distance length.* normalize faceforward reflect
+    refract fma fmedian3 imageblock.* ray.* intersect.* tensor.* uniform user buffer thread_position_.* threads_per_.*
+    TRACELR.*
 """
 """What Metal names beside C++, as patterns."""
 
@@ -44,6 +46,7 @@ _SAFE = (
     "#pragma clang fp contract(off)",
     "#endif",
 )
+_ABS = "{0} < 0 ? -{0} : {0}"
 _FUNCTIONS = ("sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tanh", "floor", "ceil", "trunc")
 
 OPS: dict[OpOverload, Template] = {
@@ -54,10 +57,7 @@ OPS: dict[OpOverload, Template] = {
         torch.float32: "{0} * {1}",
     },
     aten.view.dtype: {torch.int32: "as_type<int>({0})", torch.float32: "as_type<float>({0})"},
-    aten.abs.default: {
-        **dict.fromkeys((torch.int64, torch.int32), "{0} < 0 ? -{0} : {0}"),
-        torch.float32: "metal::fabs({0})",
-    },
+    aten.abs.default: {torch.int64: _ABS, torch.int32: _ABS, torch.float32: "metal::fabs({0})"},
     **{getattr(aten, name).default: f"metal::precise::{name}({{0}})" for name in _FUNCTIONS},
     aten.rsqrt.default: "1 / metal::precise::sqrt({0})",
     aten.round.default: "metal::precise::rint({0})",
@@ -74,7 +74,7 @@ _OWN: dict[str, Helper] = {
         "x",
         [
             "const float e = metal::precise::exp(x);",
-            "return e == 1.0f ? x : (e - 1.0f) * x / metal::precise::log(e); /* as Kahan has it */",
+            "return e == 1.0f ? x : (e - 1.0f) * x / metal::precise::log(e); /* Kahan */",
         ],
     ),
     "log1p": (
@@ -82,7 +82,7 @@ _OWN: dict[str, Helper] = {
         "x",
         [
             "const float u = 1.0f + x;",
-            "return u == 1.0f ? x : metal::precise::log(u) * x / (u - 1.0f); /* as Kahan has it */",
+            "return u == 1.0f ? x : metal::precise::log(u) * x / (u - 1.0f); /* Kahan */",
         ],
     ),
 }
