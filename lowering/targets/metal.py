@@ -69,6 +69,11 @@ OPS: dict[OpOverload, Template] = {
 """Each op as Metal, which has no expm1 and no log1p."""
 
 _OWN: dict[str, Helper] = {
+    "remainder_f32": (
+        torch.float32,
+        "ab",
+        [line.replace("fmod{f}", "metal::fmod") for line in HELPERS["remainder_f32"][2]],
+    ),
     "expm1": (
         torch.float32,
         "x",
