@@ -116,7 +116,7 @@ def _computes_in(node: fx.Node, op: Any) -> torch.dtype | None:
         operands = [node.args[at] for at in row.values]
         # torch's stub has an overload for each pair of tensor and number, and none for either
         return torch.result_type(*(_sample(x) if isinstance(x, fx.Node) else x for x in operands))  # type: ignore[arg-type]
-    return None if row.casts or row.gives is not None else dtype_of(node)
+    return None if row.casts or row.views or row.gives is not None else dtype_of(node)
 
 
 def _sample(node: fx.Node) -> Tensor:

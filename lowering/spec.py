@@ -20,11 +20,11 @@ from tracelr.lowering.origin import owner_of as owner_of
 aten = torch.ops.aten
 Shape: TypeAlias = "tuple[int | str, ...]"
 
-DTYPES = {torch.int64: "i64", torch.float64: "f64", torch.float32: "f32", torch.bool: "b8"}
+DTYPES = {torch.int64: "i64", torch.float64: "f64", torch.float32: "f32", torch.int32: "i32", torch.bool: "b8"}
 """The dtypes of a lowered graph, and the short names that dumps use."""
 
 _BOOLS = frozenset({torch.bool})
-_INTS = frozenset({torch.int64})
+_INTS = frozenset({torch.int64, torch.int32})  # int32: the bits of a float32
 _FLOATS = frozenset({torch.float64, torch.float32})
 _NUMBERS = _INTS | _FLOATS
 _ALL = _NUMBERS | _BOOLS
@@ -40,11 +40,12 @@ class Op:
     gives: torch.dtype | None = None
     also: tuple[tuple[int, torch.dtype], ...] = ()  # operands of a fixed dtype: a mask, an index
     casts: bool = False  # the result's dtype is its keyword `dtype`
+    views: bool = False  # the result's dtype is its second argument, and its bits are the operand's
 
 
 _BINARY = Op(_NUMBERS, (0, 1))
 _COMPARISON = Op(_NUMBERS, (0, 1), torch.bool)
-_LOGIC = Op(_BOOLS, (0, 1))
+_LOGIC = Op(_INTS | _BOOLS, (0, 1))
 _FUNCTION = Op(_FLOATS)
 _SHAPE = Op(_ALL)
 _CONSTANT = Op(values=(), casts=True)
@@ -72,6 +73,8 @@ OPS: dict[OpOverload, Op] = {
     aten.bitwise_and.Tensor: _LOGIC,
     aten.bitwise_or.Tensor: _LOGIC,
     aten.bitwise_not.default: Op(_BOOLS),
+    aten.bitwise_right_shift.Tensor: Op(_INTS, (0, 1)),  # of signed integers: by 1 it is floor(i / 2)
+    aten.view.dtype: Op(frozenset({torch.float32, torch.int32}), views=True),
     aten.where.self: Op(_ALL, (1, 2), also=((0, torch.bool),)),
     aten.reciprocal.default: _FUNCTION,
     aten.sqrt.default: _FUNCTION,
@@ -120,6 +123,11 @@ SPELLINGS: dict[OpOverload, OpOverload] = {
     aten.clamp_min.Tensor: aten.maximum.default,
     aten.clamp_max.default: aten.minimum.default,
     aten.clamp_max.Tensor: aten.minimum.default,
+    aten.bitwise_and.Scalar: aten.bitwise_and.Tensor,
+    aten.bitwise_or.Scalar: aten.bitwise_or.Tensor,
+    aten.__rshift__.Scalar: aten.bitwise_right_shift.Tensor,
+    aten.__rshift__.Tensor: aten.bitwise_right_shift.Tensor,
+    aten.bitwise_right_shift.Tensor_Scalar: aten.bitwise_right_shift.Tensor,
     aten.logical_and.default: aten.bitwise_and.Tensor,
     aten.logical_or.default: aten.bitwise_or.Tensor,
     aten.logical_not.default: aten.bitwise_not.default,
@@ -201,7 +209,7 @@ def _verify_operands(node: fx.Node, row: Op) -> None:
     if keywords or (row.casts and "dtype" not in node.kwargs):
         given = f"keywords {sorted(node.kwargs)}"
         raise _refusal(node, given, "dtype alone, where the op is a constant or a cast", "write the op without them")
-    gives = node.kwargs["dtype"] if row.casts else row.gives or next(iter(found), None)
+    gives = node.kwargs["dtype"] if row.casts else node.args[1] if row.views else row.gives or next(iter(found), None)
     if gives != dtype_of(node):
         raise _refusal(node, f"a result of {type_of(node)}", f"{gives}", "rebuild the node")
 

@@ -48,7 +48,13 @@ class Artifact(ABC):
 
 
 class Target(ABC):
-    """A way out of the graph. It imports its toolchain inside the method that needs it."""
+    """A way out of the graph. It imports its toolchain inside the method that needs it.
+
+    `arithmetics` names those it can compute in. A schedule is traced in the one in force if it is among them, else in the
+    first.
+    """
+
+    arithmetics: tuple[str, ...] = ("float64", "two_float", "float32")
 
     @abstractmethod
     def emit(self, graph: Graph, name: str) -> Artifact:

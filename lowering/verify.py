@@ -9,12 +9,14 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from tracelr.arithmetic import arithmetic_for, precision
 from tracelr.errors import NotLowered, explain
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.spec import aten, dtype_of
 from tracelr.lowering.targets import find, lower
 from tracelr.lowering.targets import targets as all_targets
+from tracelr.lowering.targets._arithmetic import arithmetic_of
 
 _LAST = 2**53
 _FEW = 2000
@@ -77,6 +79,8 @@ def verify(
 ) -> Report:
     """Run `schedule` on each of `targets` and compare with eager, bit for bit; NaN equals NaN.
 
+    Eager computes in the arithmetic that the target was given: in float64, or in "two_float" where it has none (`lower`).
+
     `targets` is a list of names, or "all", the default: those that can run here, the others being listed with the reason.
     `steps` defaults to what `default_steps` chooses, which is the same for the same `seed`. Raises `NotLowered` for an
     unknown target, and for a target of a list that cannot run here or refuses the schedule.
@@ -89,23 +93,27 @@ def verify(
         raise NotLowered(explain("verify(schedule)", schedule, "a schedule, which eager is run on", "pass the schedule"))
     graph = run(trace(schedule))
     steps = default_steps(graph, seed) if steps is None else steps.reshape(-1)
-    with torch.no_grad():
-        eager = schedule(steps)
-    results, skipped = [], []
+    eager: dict[str, Tensor] = {}
+    results, skipped, in_force = [], [], arithmetic_for(None).name
     every = targets in (None, "all")
     for name in all_targets() if every else [targets] if isinstance(targets, str) else targets or []:
         target = find(name)
         if every and (reason := target.missing()) is not None:
             skipped.append((name, f"it needs {reason}"))
             continue
+        arithmetic = arithmetic_of(target)
         try:
-            other = lower(graph, name).run(steps)
+            other = lower(graph if arithmetic == in_force else schedule, name).run(steps)
         except NotLowered as error:
             if not every:
                 raise
             skipped.append((name, str(error)))
         else:
-            results.append(replace(_compare(name, steps, eager, other), ran=target.runs()))
+            if arithmetic not in eager:
+                with torch.no_grad(), precision(arithmetic):
+                    eager[arithmetic] = schedule(steps)
+            ran = [target.runs()] if arithmetic == in_force else [f"in {arithmetic}, as eager", target.runs()]
+            results.append(replace(_compare(name, steps, eager[arithmetic], other), ran="; ".join(filter(None, ran))))
     return Report(graph.title, tuple(results), tuple(skipped))
 
 

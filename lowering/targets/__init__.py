@@ -8,9 +8,9 @@ from pkgutil import iter_modules
 from torch import nn
 
 from tracelr.errors import NotLowered, explain
-from tracelr.lowering.graph import Graph, trace
-from tracelr.lowering.passes import run
+from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.targets._arithmetic import graph_for
 
 
 def targets() -> list[str]:
@@ -34,12 +34,15 @@ def find(target: str) -> Target:
 def lower(schedule: Graph | nn.Module, target: str, name: str = "lr") -> Artifact:
     """Return a schedule, or a graph of one, as an artifact of `target`: `.text`, `.save(path)`, `.run(steps)`.
 
-    Its function is called `name`. Raises `NotLowered` for an unknown target or name, and for an op that the target has no
-    row for, naming the op, its node and the author's line.
+    Its function is called `name`. A schedule is traced in the arithmetic in force, or, where the target cannot compute in
+    that, in its own: for "metal" and "wgsl", which have no float64, in "two_float".
+
+    Raises `NotLowered` for an unknown target or name, and for an op that the target has no row for, naming the op, its node
+    and the author's line.
 
     >>> from tracelr import Constant
     >>> lower(Constant(0.5), "c").run(7)
     tensor(0.5000)
     """
     emitter = find(target)
-    return emitter.emit(run(schedule if isinstance(schedule, Graph) else trace(schedule)), name)
+    return emitter.emit(graph_for(schedule, emitter, target), name)

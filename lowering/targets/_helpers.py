@@ -1,4 +1,5 @@
-"""The few functions of torch that C lacks, each as (type, parameters, body). A text holds the ones it calls.
+"""The few functions of torch that C lacks, each as (type, parameters, body), with the type of the parameters at the end
+where it is another one. A text holds the ones it calls.
 
 In a body, {kind} is the type as the dialect writes it and {f} what the name of a function of it ends in. Where an operand is
 NaN so is the result, as in torch; C's own fmin and fmax drop it.
@@ -11,7 +12,9 @@ from typing import TypeAlias
 
 import torch
 
-Helper: TypeAlias = "tuple[torch.dtype, str, list[str]]"
+Helper: TypeAlias = "tuple[torch.dtype, str, list[str]] | tuple[torch.dtype, str, list[str], torch.dtype]"
+
+_COPIED = ["{kind} r;", "memcpy(&r, &x, sizeof r);", "return r;"]
 
 HELPERS: dict[str, Helper] = {
     "remainder_i64": (
@@ -24,6 +27,8 @@ HELPERS: dict[str, Helper] = {
     ),
     "minimum_i64": (torch.int64, "ab", ["return b < a ? b : a;"]),
     "maximum_i64": (torch.int64, "ab", ["return a < b ? b : a;"]),
+    "bits": (torch.int32, "x", _COPIED, torch.float32),
+    "from_bits": (torch.float32, "x", _COPIED, torch.int32),
     "clamp_i64": (torch.int64, "xab", ["const {kind} r = x < a ? a : x;", "return b < r ? b : r;"]),
 }
 for _short, _dtype in (("f64", torch.float64), ("f32", torch.float32)):
@@ -52,6 +57,6 @@ def with_device_products(macro: str, f64: list[str], f32: list[str]) -> Mapping[
     """Return the helpers of a dialect for GPUs: where `macro` is defined, products have a body of their own."""
     made = dict(HELPERS)
     for name, device in (("product_f64", f64), ("product_f32", f32)):
-        dtype, parameters, host = HELPERS[name]
+        dtype, parameters, host = HELPERS[name][:3]
         made[name] = dtype, parameters, [f"#if defined({macro})", *device, "#else", *host, "#endif"]
     return made

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET, IR = 20, 10
-"""The opset of every model, and the version of the file format that came with it."""
+"""The opset of a model, and the version of the file format that came with it."""
+BITCAST_OPSET, BITCAST_IR = 26, 13
+"""Those of a model with a BitCast in it."""
 
 Row: TypeAlias = "str | Callable[..., str]"
 
@@ -36,8 +38,10 @@ class Builder:
             torch.int64: TensorProto.INT64,
             torch.float64: TensorProto.DOUBLE,
             torch.float32: TensorProto.FLOAT,
+            torch.int32: TensorProto.INT32,
             torch.bool: TensorProto.BOOL,
         }
+        self.unsigned = TensorProto.UINT64
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.names: dict[fx.Node, str] = {}
@@ -83,8 +87,10 @@ class Builder:
             f"{self.graph.signature}: the learning rate at an optimizer step. Made from {', '.join(made_from(self.graph))}."
         )
         made = self.helper.make_graph(self.nodes, self.name, inputs, outputs, list(self.constants.values()), note)
-        opset = [self.helper.make_opsetid("", OPSET)]
-        return self.helper.make_model(made, opset_imports=opset, ir_version=IR, producer_name="tracelr")
+        casts = any(node.op_type == "BitCast" for node in self.nodes)
+        opset = [self.helper.make_opsetid("", BITCAST_OPSET if casts else OPSET)]
+        version = BITCAST_IR if casts else IR
+        return self.helper.make_model(made, opset_imports=opset, ir_version=version, producer_name="tracelr")
 
     def _add(self, node: fx.Node) -> None:
         self.node, op = node, op_of(node)
@@ -114,6 +120,8 @@ class Builder:
         assert dtype is not None
         if op == aten._to_copy.default:
             return self("Cast", self.names[node.args[0]], to=self.types[dtype])  # type: ignore[index]  # fx: of any kind
+        if op == aten.view.dtype:
+            return self("BitCast", self.names[node.args[0]], to=self.types[dtype])  # type: ignore[index]  # as above
         if op == aten.index_select.default:
             table, _, index = node.args
             assert isinstance(table, fx.Node)

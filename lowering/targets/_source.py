@@ -1,87 +1,59 @@
-"""Print a graph in a language of the C family. What sets the languages apart is their `Dialect`."""
+"""Print a graph as one function of a language like C. What sets the languages apart is a `Language`."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import torch
 from torch import fx
-from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, op_of, owner_of, shape_of, type_of
 from tracelr.lowering.targets import _words
-from tracelr.lowering.targets._helpers import HELPERS, Helper
-from tracelr.lowering.targets._words import C_TYPES, comment
+from tracelr.lowering.targets._language import Language
+from tracelr.lowering.targets._words import comment
 
-Template: TypeAlias = "str | dict[torch.dtype, str]"
 SAME = frozenset({aten.view.default, aten.expand.default, aten.unsqueeze.default, aten.squeeze.dims})
 """Ops that move no number: where every value is one number, or one row of them, a shape says nothing."""
 
 
-@final
-@dataclass(frozen=True)
-class Dialect:
-    """What differs between the languages that share this emitter. @ in a text is the name of the function it defines."""
-
-    target: str
-    ops: Mapping[OpOverload, Template]
-    head: str  # what stands between the comments and the tables
-    array: str  # the entry point for many steps
-    about_array: str
-    function: str = "static inline"
-    table: str = "static const"
-    tables_inside: bool = False  # in the function, where device code sees them
-    types: Mapping[torch.dtype, str] = field(default_factory=lambda: C_TYPES)
-    single: str = "f"  # what the name of a function of float ends in
-    long: str = "INT64_C({})"
-    helpers: Mapping[str, Helper] = field(default_factory=lambda: HELPERS)
-    words: str = ""  # patterns of the names that the language takes beside C's
-
-    def emit(self, graph: Graph, name: str) -> str:
-        """Return `graph` as text that defines the function `name`."""
-        _words.identifier(name, self.words)
-        if graph.batch:
-            where, fix = f"lower(graph, {self.target!r})", "lower the schedule, or trace(schedule)"
-            raise NotLowered(explain(where, Words("a batch graph"), "a graph of one step", fix))
-        return _Source(graph, name, self).text()
+def emit(language: Language, graph: Graph, name: str) -> str:
+    """Return `graph` as text that defines the function `name`."""
+    _words.identifier(name, language.words)
+    if graph.batch:
+        where, fix = f"lower(graph, {language.target!r})", "lower the schedule, or trace(schedule)"
+        raise NotLowered(explain(where, Words("a batch graph"), "a graph of one step", fix))
+    return _Source(graph, name, language).text()
 
 
 @final
 class _Source:
     """Prints one graph. A value of one element is a local; a longer one is an expression in `k`, printed inside a loop."""
 
-    def __init__(self, graph: Graph, name: str, dialect: Dialect) -> None:
-        self.graph, self.name, self.dialect = graph, name, dialect
-        self.types, self.int = dialect.types, dialect.types[torch.int64]
+    def __init__(self, graph: Graph, name: str, language: Language) -> None:
+        self.graph, self.name, self.language = graph, name, language
         self.helpers: dict[str, str] = {}
 
     def text(self) -> str:
         """Return the whole file."""
-        own, name = self.dialect, self.name
+        own, name = self.language, self.name
         tables = [self._table(node) for node in self.graph.nodes if node.op == "get_attr" and _length(node) > 1]
         (step,) = (node for node in self.graph.nodes if node.op == "placeholder")
         body = [*tables] if own.tables_inside else []
-        body += [] if step.users else ["(void)step;"]
+        body += [] if step.users else [own.unused]
         body += [line for node in self.graph.nodes for line in self._lines(node)]
-        body += [f"return {self._value(self.graph.result)};"]
-        guard = f"TRACELR_{name}_H"
+        body += [f"return {self._called(own.returned(self._value(self.graph.result)))};"]
         parts = [
-            "\n".join(map(comment, self._about(step))),
-            f"#ifndef {guard}\n#define {guard}",
             own.head.replace("@", name),
             *([] if own.tables_inside else tables),
             *self.helpers.values(),
-            function(f"{own.function} float @({self.int} step)".replace("@", name), body),
-            own.array.replace("@", name),
-            "#endif",
+            own.main(name, body),
+            own.over_steps(name),
         ]
-        return "\n\n".join(parts) + "\n"
+        return own.whole(name, [comment(line) for line in self._about(step)], [part for part in parts if part])
 
     def _about(self, step: fx.Node) -> list[str]:
         """Return what a reader needs to know before the code: what it is, the units, what it was made from, the bits."""
@@ -92,10 +64,10 @@ class _Source:
             counts += " unless it is periodic."
         return [
             f"{self.name}(step): the learning rate of a {self.graph.title} at an optimizer step. Generated by tracelr.",
-            self.dialect.about_array.replace("@", self.name),
+            self.language.about_array.replace("@", self.name),
             counts,
             f"Made from {', '.join(made_from(self.graph)) or self.graph.title}.",
-            "The bits are those of torch, whether or not products may be fused; -ffast-math and its like give them up.",
+            f"The bits are those of torch, {self.language.about_bits}",
         ]
 
     def _lines(self, node: fx.Node) -> list[str]:
@@ -105,43 +77,38 @@ class _Source:
             raise self._refusal(node, f"a value of shape {list(shape_of(node))}", "one element, or one row of them")
         if _length(node) > 1:
             return []
-        local = f"{self.types[dtype_of(node)]} v_{node.name}"  # type: ignore[index]
-        note = comment(f"{owner_of(node)}: {line_of(node)}")
+        local, note, dtype = f"v_{node.name}", comment(f"{owner_of(node)}: {line_of(node)}"), _dtype(node)
         if node.op == "get_attr":
-            value = self._literal(self.graph.tensor(node).item(), dtype_of(node))
+            value = self._literal(self.graph.tensor(node).item(), dtype)
             note = comment(f"{node.target}, the value it had when this was generated")
-            return [f"const {local} = {value}; {note}"]
+            return [f"{self.language.local(local, dtype, value)} {note}"]
         if node.target == aten.sum.dim_IntList and _length(node.args[0]) > 1:
-            terms, count = self._value(node.args[0], "k"), self._literal(_length(node.args[0]), torch.int64)
-            return [
-                f"{local} = 0; {note}",
-                f"for ({self.int} k = 0; k < {count}; ++k) {{",
-                f"    v_{node.name} += {terms};",
-                "}",
-            ]
-        return [f"const {local} = {self._expression(node, None)}; {note}"]
+            (terms,) = node.all_input_nodes
+            lines = self.language.sum(local, _length(terms), self._value(terms, "k"), _dtype(terms))
+            return [f"{lines[0]} {note}", *map(self._called, lines[1:])]
+        return [f"{self.language.local(local, dtype, self._expression(node, None))} {note}"]
 
-    def _literal(self, value: Any, dtype: torch.dtype | None) -> str:
-        assert dtype is not None
-        return _words.literal(value, dtype, self.types, self.dialect.long)
+    def _literal(self, value: Any, dtype: torch.dtype) -> str:
+        return self.language.literal(value, dtype)
 
-    def _value(self, node: Any, k: str | None = None) -> str:
-        """Return a value as an operand: a literal, a name, or an expression in parentheses."""
+    def _value(self, node: Any, k: str | None = None, scalar: torch.dtype = torch.float64) -> str:
+        """Return a value as an operand: a literal, a name, or an expression in parentheses. A number is a `scalar`."""
         if not isinstance(node, fx.Node):
-            return self._literal(float(node), torch.float64)
+            return self._literal(float(node), scalar)
         if node.op == "placeholder":
             return "step"
         if node.target == aten.full.default:
-            return self._literal(node.args[1], dtype_of(node))
+            return self._literal(node.args[1], _dtype(node))
         if node.target in SAME:
             return self._value(node.args[0], k)
         if _length(node) == 1:
             return f"v_{node.name}"
-        return f"{self.name}_{node.name}[{k}]" if node.op == "get_attr" else f"({self._expression(node, k)})"
+        if node.op == "get_attr":
+            return self.language.entry(f"{self.name}_{node.name}", k)
+        return f"({self._expression(node, k)})"
 
     def _expression(self, node: fx.Node, k: str | None) -> str:
-        dtype = dtype_of(node)
-        assert dtype is not None
+        dtype, language = _dtype(node), self.language
         if node.target == aten.index_select.default:
             table, dim, index = node.args
             assert isinstance(table, fx.Node)
@@ -150,13 +117,12 @@ class _Source:
                 allowed = "index_select along its one long dimension"
                 raise self._refusal(node, f"dimension {dim} of {type_of(table)}", allowed)
             return self._value(table, self._value(index, k))
-        if node.target == aten.sum.dim_IntList:
-            return f"({self.int}){self._value(node.args[0], k)}"
-        if node.target == aten._to_copy.default:
-            value = self._value(node.args[0], k)
-            return f"{value} != 0" if dtype == torch.bool else f"({self.types[dtype]}){value}"
-        ops = self.dialect.ops
-        template, operands = ops.get(op_of(node)), list(node.args)
+        if node.target in (aten._to_copy.default, aten.sum.dim_IntList):
+            (source,) = node.all_input_nodes
+            return self._called(language.cast(self._value(source, k), _dtype(source), dtype))
+        ops = language.ops
+        template = ops.get(op_of(node))
+        operands = [operand for operand in node.args if not isinstance(operand, torch.dtype)]
         if node.target == aten.clamp.Tensor and None in (operands := [*operands, None][:3]):
             template = ops[aten.minimum.default if operands[1] is None else aten.maximum.default]
             operands = [operand for operand in operands if operand is not None]
@@ -164,36 +130,28 @@ class _Source:
             template = template.get(dtype)
         if template is None:
             raise self._refusal(node, str(node.target), ", ".join(sorted(map(str, ops))))
-        computes = dtype_of(node.all_input_nodes[-1])
-        kind = {"t": DTYPES[computes], "f": self._suffix(computes)}  # type: ignore[index]
-        return re.sub(r"@(\w+)", self._helper, template.format(*[self._value(operand, k) for operand in operands], **kind))
+        computes = _dtype(node.all_input_nodes[-1])
+        kind = {"t": DTYPES[computes], "f": language.single if computes == torch.float32 else ""}
+        return self._called(template.format(*[self._value(operand, k, computes) for operand in operands], **kind))
 
-    def _suffix(self, dtype: torch.dtype | None) -> str:
-        return self.dialect.single if dtype == torch.float32 else ""
+    def _called(self, text: str) -> str:
+        """Return `text` with the helpers that it calls, each @name, under their names here; these are written down."""
+        return re.sub(r"@(\w+)", self._helper, text)
 
     def _helper(self, match: re.Match[str]) -> str:
         own = f"{self.name}_{match[1]}"
-        if match[1] in self.dialect.helpers:
-            dtype, parameters, body = self.dialect.helpers[match[1]]
-            kind = self.types[dtype]
-            head = f"{self.dialect.function} {kind} {own}({', '.join(f'{kind} {x}' for x in parameters)})"
-            lines = [line.replace("{kind}", kind).replace("{f}", self._suffix(dtype)) for line in body]
-            self.helpers[own] = function(head.replace("@", self.name), lines)
+        if own not in self.helpers:
+            self.helpers[own] = self._called(self.language.helper(match[1], self.name))
         return own
 
     def _table(self, node: fx.Node) -> str:
-        values = ", ".join(self._literal(value, dtype_of(node)) for value in self.graph.tensor(node).flatten().tolist())
-        kind = self.types[dtype_of(node)]  # type: ignore[index]
-        return f"{self.dialect.table.replace('@', self.name)} {kind} {self.name}_{node.name}[] = {{{values}}};"
+        dtype = _dtype(node)
+        values = [self._literal(value, dtype) for value in self.graph.tensor(node).flatten().tolist()]
+        return self.language.declare(f"{self.name}_{node.name}", dtype, values).replace("@", self.name)
 
     def _refusal(self, node: fx.Node, given: str, allowed: str) -> NotLowered:
-        where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {self.dialect.target}"
+        where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {self.language.target}"
         return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
-
-
-def function(head: str, body: Sequence[str]) -> str:
-    """Return a function of a C-like language."""
-    return "\n".join([head, "{", *(line if line.startswith("#") else f"    {line}" for line in body), "}"])
 
 
 def constant(node: Any) -> Any:
@@ -214,3 +172,9 @@ def made_from(graph: Graph) -> list[str]:
 
 def _length(node: Any) -> int:
     return math.prod(size for size in shape_of(node) if isinstance(size, int))
+
+
+def _dtype(node: Any) -> torch.dtype:
+    dtype = dtype_of(node)
+    assert dtype is not None
+    return dtype

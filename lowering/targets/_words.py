@@ -10,7 +10,13 @@ import torch
 
 from tracelr.errors import NotLowered, explain
 
-C_TYPES = {torch.int64: "int64_t", torch.float64: "double", torch.float32: "float", torch.bool: "int"}
+C_TYPES = {
+    torch.int64: "int64_t",
+    torch.int32: "int32_t",
+    torch.float64: "double",
+    torch.float32: "float",
+    torch.bool: "int",
+}
 
 _KEYWORDS = """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
@@ -71,9 +77,9 @@ def literal(value: float, dtype: torch.dtype, types: Mapping[torch.dtype, str] =
     """
     if dtype == torch.bool:
         return str(int(value))
-    if dtype == torch.int64:
-        smallest = -(2**63)
-        digits = long.format(abs(int(value)) if value != smallest else 2**63 - 1)
+    if dtype in (torch.int64, torch.int32):
+        form, smallest = (long, -(2**63)) if dtype == torch.int64 else ("{}", -(2**31))
+        digits = form.format(abs(int(value)) if value != smallest else -(smallest + 1))
         return f"(-{digits} - 1)" if value == smallest else f"(-{digits})" if value < 0 else digits
     kind = types[dtype]
     if math.isnan(value):

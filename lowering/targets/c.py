@@ -15,10 +15,12 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import _toolchain
+from tracelr.lowering.targets._dialect import Dialect
+from tracelr.lowering.targets._language import Template
 from tracelr.lowering.targets._source import SAME as SAME
-from tracelr.lowering.targets._source import Dialect, Template
+from tracelr.lowering.targets._source import emit
 
-_INT, _DOUBLE, _FLOAT = torch.int64, torch.float64, torch.float32
+_INT, _BITS, _DOUBLE, _FLOAT, _BOOL = torch.int64, torch.int32, torch.float64, torch.float32, torch.bool
 
 OPS: dict[OpOverload, Template] = {
     aten.add.Tensor: "{0} + {1}",
@@ -42,9 +44,11 @@ OPS: dict[OpOverload, Template] = {
     aten.ge.Tensor: "{0} >= {1}",
     aten.eq.Tensor: "{0} == {1}",
     aten.ne.Tensor: "{0} != {1}",
-    aten.bitwise_and.Tensor: "{0} && {1}",
-    aten.bitwise_or.Tensor: "{0} || {1}",
+    aten.bitwise_and.Tensor: {_INT: "{0} & {1}", _BITS: "{0} & {1}", _BOOL: "{0} && {1}"},
+    aten.bitwise_or.Tensor: {_INT: "{0} | {1}", _BITS: "{0} | {1}", _BOOL: "{0} || {1}"},
     aten.bitwise_not.default: "!{0}",
+    aten.bitwise_right_shift.Tensor: "{0} >> {1}",
+    aten.view.dtype: {_BITS: "@bits({0})", _FLOAT: "@from_bits({0})"},
     aten.where.self: "{0} ? {1} : {2}",
     aten.reciprocal.default: "1 / {0}",
     aten.sqrt.default: "sqrt{f}({0})",
@@ -67,7 +71,7 @@ OPS: dict[OpOverload, Template] = {
 }
 """Each op as C. {0} {1} {2} are operands, {f} is "f" for float, {t} the dtype's short name, @ the name of the function."""
 
-HEAD = "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>"
+HEAD = "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>"
 ABOUT_ARRAY = "@_array(step, out, n): the same for n steps at once, out[i] = @(step[i])."
 ARRAY = """\
 void @_array(const int64_t *step, float *out, size_t n)
@@ -103,7 +107,7 @@ class C(Target):
     """
 
     def emit(self, graph: Graph, name: str) -> Header:
-        return Header(DIALECT.emit(graph, name), name, _toolchain.CC)
+        return Header(emit(DIALECT, graph, name), name, _toolchain.CC)
 
     def missing(self) -> str | None:
         return _toolchain.CC.missing()

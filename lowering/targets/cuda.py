@@ -10,8 +10,9 @@ from typing import final
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Target
 from tracelr.lowering.targets import _toolchain, c
+from tracelr.lowering.targets._dialect import Dialect
 from tracelr.lowering.targets._helpers import with_device_products
-from tracelr.lowering.targets._source import Dialect
+from tracelr.lowering.targets._source import emit
 
 WORDS = r"""
     dim3 threadIdx blockIdx blockDim gridDim warpSize (u?char|u?short|u?int|u?long|u?longlong|float|double|half)[1-8]
@@ -24,6 +25,7 @@ HEAD = """\
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined({compiler})
 #define TRACELR_@_FUNCTION static __host__ __device__ __forceinline__
@@ -66,7 +68,7 @@ class HostAndDevice(Target):
         self._dialect = dialect
 
     def emit(self, graph: Graph, name: str) -> c.Header:
-        return c.Header(self._dialect.emit(graph, name), name, _toolchain.CXX)
+        return c.Header(emit(self._dialect, graph, name), name, _toolchain.CXX)
 
     def runs(self) -> str:
         return "the host's half alone"

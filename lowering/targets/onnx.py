@@ -41,6 +41,17 @@ def _where(m: Builder, mask: str, a: str, b: str) -> str:
     return m("Or", m("And", mask, a), m("And", m("Not", mask), b))
 
 
+def _logic(word: str) -> Row:
+    return lambda m, a, b: m(word if m.dtype == torch.bool else f"Bitwise{word}", a, b)
+
+
+def _right_shift(m: Builder, x: str, bits: str) -> str:
+    # BitShift is for unsigned integers, and Div cuts off: of a multiple it is exact.
+    power = m("BitShift", m("Cast", m.number(1), to=m.unsigned), m("Cast", bits, to=m.unsigned), direction="LEFT")
+    unit = m("Cast", power, to=m.types[m.dtype])
+    return m("Div", m("Sub", x, m("Mod", x, unit, fmod=0)), unit)
+
+
 def _trunc(m: Builder, x: str) -> str:
     return m("Where", m("Less", x, m.number(0.0)), m("Ceil", x), m("Floor", x))
 
@@ -80,8 +91,9 @@ OPS: dict[OpOverload, Row] = {
     aten.ge.Tensor: "GreaterOrEqual",
     aten.eq.Tensor: "Equal",
     aten.ne.Tensor: lambda m, a, b: m("Not", m("Equal", a, b)),
-    aten.bitwise_and.Tensor: "And",
-    aten.bitwise_or.Tensor: "Or",
+    aten.bitwise_and.Tensor: _logic("And"),
+    aten.bitwise_or.Tensor: _logic("Or"),
+    aten.bitwise_right_shift.Tensor: _right_shift,
     aten.bitwise_not.default: "Not",
     aten.where.self: _where,
     aten.reciprocal.default: "Reciprocal",
@@ -135,7 +147,7 @@ class Model(Artifact):
 
 @final
 class Onnx(Target):
-    """An ONNX model of opset 20. A parameter is an initializer of its own name, at the value it has when it is lowered."""
+    """An ONNX model of opset 20, or 26 where it reads the bits of a float, as the arithmetic "two_float" does. A parameter is an initializer of its own name, at the value it has when it is lowered."""
 
     def emit(self, graph: Graph, name: str) -> Model:
         identifier(name)

@@ -16,7 +16,8 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import c
-from tracelr.lowering.targets._source import Dialect
+from tracelr.lowering.targets._dialect import Dialect
+from tracelr.lowering.targets._source import emit
 
 WORDS = r"""
     (__)?(global|local|constant|private|kernel|read_only|write_only|read_write) half uint ulong uchar ushort uniform pipe
@@ -38,6 +39,7 @@ DIALECT = Dialect(
             torch.float64: "{0} * {1}",
             torch.float32: "{0} * {1}",
         },
+        aten.view.dtype: {torch.int32: "as_int({0})", torch.float32: "as_float({0})"},
     },
     head="#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n#pragma OPENCL FP_CONTRACT OFF",
     array="""\
@@ -51,7 +53,7 @@ __kernel void @_array(__global const long *step, __global float *out, const ulon
     about_array="@_array(step, out, n): a kernel of one dimension, out[i] = @(step[i]) for every i < n.",
     function="static inline",
     table="__constant",
-    types={torch.int64: "long", torch.float64: "double", torch.float32: "float", torch.bool: "int"},
+    types={torch.int64: "long", torch.int32: "int", torch.float64: "double", torch.float32: "float", torch.bool: "int"},
     single="",
     long="{}L",
     words=WORDS,
@@ -81,7 +83,7 @@ class OpenCL(Target):
     """
 
     def emit(self, graph: Graph, name: str) -> Source:
-        return Source(DIALECT.emit(graph, name), name)
+        return Source(emit(DIALECT, graph, name), name)
 
     def missing(self) -> str | None:
         if find_spec("pyopencl") is None:

@@ -25,7 +25,7 @@ from tracelr.lowering.targets import _extra
 Row: TypeAlias = "str | Callable[..., Any]"
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
-_NUMPY = {torch.int64: "int64", torch.float64: "float64", torch.float32: "float32", torch.bool: "bool"}
+_NUMPY = {torch.int64: "int64", torch.float64: "float64", torch.float32: "float32", torch.int32: "int32", torch.bool: "bool"}
 _FLOATS = (torch.float64, torch.float32)
 _AS_WRITTEN = {"xla_backend_optimization_level": "0"}  # else LLVM contracts a * b + c to one rounding, on a CPU that can
 
@@ -80,6 +80,7 @@ OPS: dict[OpOverload, Row] = {
     aten.bitwise_and.Tensor: "bitwise_and",
     aten.bitwise_or.Tensor: "bitwise_or",
     aten.bitwise_not.default: "bitwise_not",
+    aten.bitwise_right_shift.Tensor: "shift_right_arithmetic",
     aten.where.self: "select",
     aten.reciprocal.default: lambda lax, x: lax.div(_like(lax, x, 1.0), x),
     aten.sqrt.default: "sqrt",
@@ -104,7 +105,14 @@ OPS: dict[OpOverload, Row] = {
 
 _RESHAPES = frozenset({aten.view.default, aten.unsqueeze.default, aten.squeeze.dims})
 _BY_HAND = _RESHAPES | {
-    *(aten.full.default, aten._to_copy.default, aten.expand.default, aten.sum.dim_IntList, aten.index_select.default),
+    *(
+        aten.view.dtype,
+        aten.full.default,
+        aten._to_copy.default,
+        aten.expand.default,
+        aten.sum.dim_IntList,
+        aten.index_select.default,
+    ),
 }
 
 
@@ -133,6 +141,8 @@ def _value(graph: Graph, node: fx.Node, env: dict[fx.Node, Any]) -> Any:
         return jnp.broadcast_to(operands[0], shape_of(node))
     if op == aten._to_copy.default:
         return _cast(lax, operands[0], dtype)
+    if op == aten.view.dtype:
+        return lax.bitcast_convert_type(operands[0], dtype)
     if op == aten.sum.dim_IntList:
         return lax.reshape(jnp.sum(operands[0], operands[1], dtype=dtype), shape_of(node))
     if op == aten.index_select.default:

@@ -20,7 +20,7 @@ from tracelr.lowering.targets._triton_run import FILE, Kernel
 
 Template: TypeAlias = "str | dict[torch.dtype, str]"
 _INT, _DOUBLE, _FLOAT = torch.int64, torch.float64, torch.float32
-TYPES = {_INT: "tl.int64", _DOUBLE: "tl.float64", _FLOAT: "tl.float32", torch.bool: "tl.int1"}
+TYPES = {_INT: "tl.int64", torch.int32: "tl.int32", _DOUBLE: "tl.float64", _FLOAT: "tl.float32", torch.bool: "tl.int1"}
 INLINE = 64
 """The longest table that is written into the code. A longer one is a pointer that the function takes after the step."""
 _TAKEN = frozenset({"torch", "triton", "tl", "step", "out", "n", "i", "inside", "float", "BLOCK"})
@@ -58,6 +58,11 @@ OPS: dict[OpOverload, Template] = {
     aten.bitwise_and.Tensor: "{0} & {1}",
     aten.bitwise_or.Tensor: "{0} | {1}",
     aten.bitwise_not.default: "{0} == 0",
+    aten.bitwise_right_shift.Tensor: "{0} >> {1}",
+    aten.view.dtype: {
+        torch.int32: "{0}.to(tl.int32, bitcast=True)",
+        _FLOAT: "{0}.to(tl.float32, bitcast=True)",
+    },
     aten.where.self: "tl.where({0}, {1}, {2})",
     aten.floor.default: "tl.floor({0})",
     aten.ceil.default: "tl.ceil({0})",
@@ -198,7 +203,7 @@ class Source:
         if op == aten._to_copy.default:
             x = self._value(node.args[0], k)
             return f"{x} != 0" if dtype == torch.bool else f"{x}.to({TYPES[dtype]})"
-        operands, template = list(node.args), OPS.get(op)
+        operands, template = [x for x in node.args if not isinstance(x, torch.dtype)], OPS.get(op)
         if op == aten.clamp.Tensor and None in (operands := [*operands, None][:3]):
             template = OPS[aten.minimum.default if operands[1] is None else aten.maximum.default]
             operands = [operand for operand in operands if operand is not None]

@@ -1,7 +1,8 @@
 """The number types in which a schedule is evaluated.
 
-A schedule is written once, against `Arithmetic`. `F64` evaluates it in float64 and rounds once to float32; `F32` stays in
-float32 and is the cheap mode. A *wide number* is what an arithmetic computes with; only its own methods may touch one.
+A schedule is written once, against `Arithmetic`. `F64` evaluates it in float64 and rounds once to float32; `TWO_FLOAT` does
+so in pairs of float32, for devices without float64; `F32` stays in float32 and is the cheap mode. A *wide number* is what
+an arithmetic computes with; only its own methods may touch one.
 
 The formulas are the careful ones: the phase is an integer until the last moment, sums are taken on the side where nothing
 cancels, and a constant that is not representable is carried in two parts.
@@ -18,13 +19,14 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import ScheduleError, explain
+from tracelr.two_float import TWO_FLOAT as TWO_FLOAT
 from tracelr.wide import LAST_STEP as LAST_STEP
+from tracelr.wide import WITHOUT_FLOAT64, Table
 from tracelr.wide import Arithmetic as Arithmetic
 from tracelr.wide import Number as Number
 from tracelr.wide import Split as Split
 from tracelr.wide import Wide as Wide
 from tracelr.wide import log2_ratio as log2_ratio
-from tracelr.wide import slope as slope
 
 
 @final
@@ -118,6 +120,10 @@ class Float(Arithmetic):
         half = torch.sin(x * (math.pi / 2))
         return half * half
 
+    def log2(self, rate: Tensor, steps: int) -> Tensor:
+        wide = torch.float64 if rate.device.type not in WITHOUT_FLOAT64 else self.dtype
+        return torch.log2(rate.to(wide)) / steps
+
     def exp2(self, x: Tensor, c: Split | Tensor) -> Tensor:
         if isinstance(c, Tensor):
             return torch.exp2((x * self._cast(c)).clamp(-self._reach, self._reach))
@@ -129,8 +135,8 @@ class Float(Arithmetic):
         low = (c.high - high) + c.low
         return torch.exp2(x * high) * torch.exp2(x * low)
 
-    def entry(self, k: Tensor, values: Tensor) -> Tensor:
-        return self.pick(k, self._cast(values))
+    def entry(self, k: Tensor, values: Table) -> Tensor:
+        return self.pick(k, self._cast(values.high if values.wide is None else values.wide))
 
     def quotient(self, i: Tensor, n: int) -> Tensor:
         # Rounded, not cut off: where float32 cannot hold the dividend, the quotient is still the nearest integer.
@@ -144,10 +150,9 @@ F64 = Float(torch.float64, reach=512)
 """float64 inside, rounded once: correctly rounded float32 results at every step up to 2**53."""
 
 F32 = Float(torch.float32, reach=126)
-"""float32 throughout: cheap, for devices without float64. No bits are promised; `docs/numerics.md` states its error."""
+"""float32 throughout: cheap. No bits are promised; `docs/numerics.md` states its error."""
 
-_NAMES: dict[str, Arithmetic] = {A.name: A for A in (F64, F32)}
-_WITHOUT_FLOAT64 = frozenset({"mps"})
+_NAMES: dict[str, Arithmetic] = {A.name: A for A in (F64, TWO_FLOAT, F32)}
 _forced: Arithmetic | None = None
 
 
@@ -155,12 +160,12 @@ def arithmetic_for(device: torch.device | None) -> Arithmetic:
     """Return the arithmetic of `device`, or the one forced by `precision`. None (a symbolic tracer) counts as the CPU."""
     if _forced is not None:
         return _forced
-    return F32 if device is not None and device.type in _WITHOUT_FLOAT64 else F64
+    return TWO_FLOAT if device is not None and device.type in WITHOUT_FLOAT64 else F64
 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Evaluate, trace and lower in the arithmetic called `name` inside a `with` block: "float64" or "float32".
+    """Evaluate, trace and lower in the arithmetic called `name` inside a `with` block: "float64", "two_float" or "float32".
 
     >>> from tracelr import Linear
     >>> with precision("float32"):

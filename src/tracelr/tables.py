@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from tracelr.wide import WITHOUT_FLOAT64, Table
 
 
 class Tables(nn.Module):
@@ -19,9 +22,12 @@ class Tables(nn.Module):
         super().__init__()
         self._tables: dict[str, tuple[Sequence[float], torch.dtype]] = {}
 
-    def table(self, name: str) -> Tensor:
-        """Return the table `name`, on the module's device."""
-        return self.get_buffer(f"{name}_table")
+    def table(self, name: str) -> Any:
+        """Return the table `name`, on the module's device: a tensor of integers, or a `Table` of values."""
+        if self._tables[name][1] != torch.float64:
+            return self.get_buffer(f"{name}_table")
+        wide = self._buffers.get(f"{name}_table")
+        return Table(wide, self.get_buffer(f"{name}_high_table"), self.get_buffer(f"{name}_low_table"))
 
     def keep(self, name: str, values: Sequence[float], dtype: torch.dtype) -> None:
         """Keep `values` as the table `name`."""
@@ -30,7 +36,16 @@ class Tables(nn.Module):
 
     def _make(self, name: str, device: torch.device) -> None:
         values, dtype = self._tables[name]
-        self.register_buffer(f"{name}_table", torch.tensor(values, dtype=dtype, device=device), persistent=False)
+        if dtype != torch.float64:
+            self.register_buffer(f"{name}_table", torch.tensor(values, dtype=dtype, device=device), persistent=False)
+            return
+        wide = torch.tensor(values, dtype=dtype, device="cpu")
+        high = wide.to(torch.float32)
+        low = torch.where(high.isfinite(), wide - high, 0.0).to(torch.float32)
+        here = {"": None if device.type in WITHOUT_FLOAT64 else wide, "_high": high, "_low": low}
+        for part, tensor in here.items():
+            moved = None if tensor is None else tensor.to(device)
+            self.register_buffer(f"{name}{part}_table", moved, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Tables:
         # A model's .half() or .to(bfloat16) reaches its schedules too; they follow it to a device, never to a dtype.
@@ -38,7 +53,11 @@ class Tables(nn.Module):
             moved = fn(tensor)
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
 
+        for name, (_, dtype) in self._tables.items():
+            if dtype == torch.float64:  # it could not be moved to a device without float64
+                self._buffers[f"{name}_table"] = None
         super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]
         for name in self._tables:  # made anew: .to_empty() moves no values
-            self._make(name, self.table(name).device)
+            table = self.table(name)
+            self._make(name, (table.high if isinstance(table, Table) else table).device)
         return self

@@ -17,6 +17,18 @@ LAST_STEP = 2**53
 """Steps count from 0 to here; a later step reads as this one. Every integer up to here is exact in float64."""
 
 
+WITHOUT_FLOAT64 = frozenset({"mps"})
+"""The types of the devices on which no tensor may be float64."""
+
+
+class Table(NamedTuple):
+    """The values of a look-up: in float64 (None on a device without it), and as a sum of two float32."""
+
+    wide: Tensor | None
+    high: Tensor
+    low: Tensor
+
+
 class Split(NamedTuple):
     """A real constant as an unevaluated sum of two floats: about 106 bits."""
 
@@ -25,7 +37,7 @@ class Split(NamedTuple):
 
 
 def log2_ratio(rate: Number, steps: int = 1) -> Split:
-    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it. A tensor's is left to `slope`.
+    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it. `slope` takes a tensor's.
 
     >>> log2_ratio(0.25, 2)
     Split(high=-1.0, low=0.0)
@@ -36,11 +48,6 @@ def log2_ratio(rate: Number, steps: int = 1) -> Split:
         exact = Decimal(rate).ln() / Decimal(2).ln() / steps
         high = float(exact)
         return Split(high, float(exact - Decimal(high)))
-
-
-def slope(rate: Number, made: Split, steps: int = 1) -> Split | Tensor:
-    """Return log2(rate) / steps: what `log2_ratio` made of a number, or a tensor's own, as it is now."""
-    return torch.log2(rate.to(torch.float64)) / steps if isinstance(rate, Tensor) else made
 
 
 class Arithmetic(ABC):
@@ -121,11 +128,15 @@ class Arithmetic(ABC):
         """Return sin(pi x / 2) ** 2, which is (1 - cos(pi x)) / 2 without cancellation, for 0 <= x <= 1/2."""
 
     @abstractmethod
-    def exp2(self, x: Wide, c: Split | Tensor) -> Wide:
+    def exp2(self, x: Wide, c: Split | Wide) -> Wide:
         """Return 2 ** (x c), for a whole number x >= 0."""
 
     @abstractmethod
-    def entry(self, k: Tensor, values: Tensor) -> Wide:
+    def log2(self, rate: Tensor, steps: int) -> Wide:
+        """Return log2(rate) / steps, for `exp2`."""
+
+    @abstractmethod
+    def entry(self, k: Tensor, values: Table) -> Wide:
         """Return `values[k]`."""
 
     @abstractmethod
@@ -136,6 +147,10 @@ class Arithmetic(ABC):
     def round(self, x: Wide) -> Tensor:
         """Return x as a float32 tensor. Called once, at the very end."""
 
+    def slope(self, rate: Number, made: Split, steps: int = 1) -> Split | Wide:
+        """Return log2(rate) / steps: what `log2_ratio` made of a number, or a tensor's own, as it is now."""
+        return self.log2(rate, steps) if isinstance(rate, Tensor) else made
+
     def pick(self, k: Tensor, table: Tensor) -> Tensor:
         """Return `table[k]`, of the table's own dtype, in a form that every tracer and target knows."""
         return table.index_select(0, k.reshape(-1)).reshape(k.shape)
@@ -145,7 +160,7 @@ class Arithmetic(ABC):
         # A sum of comparisons: the one look-up that needs no host value and that every lowering target can express.
         return (i.unsqueeze(-1) >= milestones).sum(-1)
 
-    def lookup(self, i: Tensor, milestones: Tensor, values: Tensor) -> Wide:
+    def lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Wide:
         """Return `values[k]`, k being how many of the `milestones` are at or below each i."""
         return self.entry(self.count(i, milestones), values)
 
@@ -184,11 +199,15 @@ class Arithmetic(ABC):
         near = torch.minimum(done, left) if turn is None else torch.where(early, done, left)
         span = self.sub(start, end)
         if ease is None:
-            drop = self.div(self.mul(self.integer(near), span), self.integer(width) if isinstance(width, Tensor) else width)
+            drop = self.line(near, span, width)
         else:
             x = self.ratio(near, width)
             drop = self.mul(ease(x) if late is None else self.where(early, ease(x), late(x)), span)
         return self.where(early, self.sub(start, drop), self.add(drop, end))
+
+    def line(self, i: Tensor, span: Wide | Number, width: Tensor | int) -> Wide:
+        """Return span * i / width."""
+        return self.div(self.mul(self.integer(i), span), self.integer(width) if isinstance(width, Tensor) else width)
 
     def stair(self, i: Tensor, width: int) -> Wide:
         """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""

@@ -3,7 +3,7 @@ from typing import Annotated, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio, slope
+from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio
 from tracelr.fields import Choice, OptionalSteps, Positive, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -52,7 +52,7 @@ class Cyclic(Schedule):
         if self.mode == "triangular2":
             scale = A.exp2(A.stair(step, period), _HALF)
         else:
-            scale = A.exp2(A.integer(step), slope(self.gamma, self._log2_gamma))
+            scale = A.exp2(A.integer(step), A.slope(self.gamma, self._log2_gamma))
         rise = A.div(A.mul(A.integer(risen), A.sub(self.high, self.low)), A.integer(width))
         faded = A.add(A.mul(rise, scale), self.low)
         # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide, log2_ratio, slope
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
 from tracelr.fields import Flag, Positive, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -31,4 +31,4 @@ class Exponential(Schedule):
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
         count = A.stair(step, self.steps) if self.staircase else A.integer(step)
-        return A.mul(A.exp2(count, slope(self.rate, self._log2_rate, self._per)), self.start)
+        return A.mul(A.exp2(count, A.slope(self.rate, self._log2_rate, self._per)), self.start)

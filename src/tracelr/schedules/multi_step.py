@@ -3,7 +3,7 @@ from decimal import Context, Decimal, localcontext
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide, log2_ratio, slope
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
 from tracelr.fields import Drops, Positive, Scalar
 from tracelr.schedule import Schedule
 
@@ -44,4 +44,4 @@ class MultiStep(Schedule):
         drops = A.count(step, self.table("milestones"))
         if isinstance(self.start, float) and isinstance(self.gamma, float):
             return A.entry(drops, self.table("values"))
-        return A.mul(A.exp2(A.integer(drops), slope(self.gamma, self._log2_gamma)), self.start)
+        return A.mul(A.exp2(A.integer(drops), A.slope(self.gamma, self._log2_gamma)), self.start)

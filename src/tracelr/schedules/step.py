@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide, log2_ratio, slope
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
 from tracelr.fields import Positive, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -26,4 +26,4 @@ class Step(Schedule):
         self._log2_gamma = log2_ratio(self.gamma)
 
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.mul(A.exp2(A.stair(step, self.every), slope(self.gamma, self._log2_gamma)), self.start)
+        return A.mul(A.exp2(A.stair(step, self.every), A.slope(self.gamma, self._log2_gamma)), self.start)

@@ -3,7 +3,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, log2_ratio, slope
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, log2_ratio
 from tracelr.errors import ScheduleError, explain
 from tracelr.fields import Growth, OptionalSteps, Positive, Scalar, Steps
 from tracelr.schedule import Schedule
@@ -74,6 +74,6 @@ class WarmRestarts(Schedule):
             cycle, place = A.integer(index), step - A.pick(index, self.table("starts"))
             width = A.pick(index, self.table("widths"))
             place = torch.minimum(place, width)
-        peak = A.mul(A.exp2(cycle, slope(self.decay, self._log2_decay)), self.start)
+        peak = A.mul(A.exp2(cycle, A.slope(self.decay, self._log2_decay)), self.start)
         value = A.between(place, width, peak, self.end, A.sin2h)
         return value if self._stop is None else A.where(step < self._stop, value, A.full(step, self.end))
