@@ -56,6 +56,7 @@ LAYERS = {
     "plateau": 3,
     "ranks": 9,
     "plot": 6,
+    "guards": 5,
     "fuse": 9,
     "exported": 10,
     "train_step": 11,

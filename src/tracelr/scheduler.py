@@ -199,6 +199,10 @@ class Scheduler(LRScheduler):
         """Return the scheduled tensors of each group, by their keys."""
         return self._board.cells()
 
+    def schedules(self) -> list[Schedule]:
+        """Return each schedule once."""
+        return self._board.schedules()
+
     def tensors(self) -> list[Tensor]:
         """Return every tensor that a compiled `step()` writes: the counter, and the scheduled numbers."""
         return [self._counter.tensor, *(cell for cells in self.cells() for cell in cells.values())]
