@@ -36,7 +36,7 @@ def guards(update: Any) -> str:
 
 
 def test_the_fields_of_a_schedule_are_not_asked_for() -> None:
-    scheduler, update = fused(RATE)
+    _, update = fused(RATE)
     update()
     said = guards(update)
     assert ".steps" not in said

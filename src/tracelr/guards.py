@@ -11,8 +11,10 @@ import torch
 from tracelr.schedule import Schedule
 from tracelr.schedules.lambda_ import Lambda
 
-# Guards of these kinds on tracelr's own modules say that nobody has replaced a function or a class there.
-_CODE = {"MODULE_MATCH", "CLOSURE_MATCH", "CLASS_MATCH", "BUILTIN_MATCH", "NOT_PRESENT_IN_GENERIC_DICT", "SEQUENCE_LENGTH"}
+# Modules, classes and C functions of torch are replaced by monkeypatching alone; in tracelr, so is everything else, except
+# what `tracelr.precision` sets.
+_FIXED = {"MODULE_MATCH", "CLASS_MATCH", "BUILTIN_MATCH"}
+_TORCH = ("G['torch']", "G['__import_torch_dot_", "G['__builtins_dict_")
 
 
 def compiled(region: FunctionType, schedules: Iterable[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
@@ -49,13 +51,13 @@ def needless(guard: Any) -> bool:
     if kind == "DUPLICATE_INPUT":  # `torch` is `torch` in every module; a scheduled tensor is its group's
         return isinstance(guard.value, ModuleType | type) or name.startswith("scheduler.")
     if guard.is_global:
-        return "__import_tracelr_" in name and kind in _CODE
+        return "_forced" not in name if "__import_tracelr_" in name else kind in _FIXED and name.startswith(_TORCH)
     return name.partition(".")[0] in ("scheduler", "dict(type(scheduler)") and (
         kind != "TENSOR_MATCH" and not name.endswith("._rates.token")
     )
 
 
 def _immutable(schedules: Iterable[Schedule]) -> bool:
-    """Say whether nothing but a tensor can change in the schedules: a class of a user's own, or a function, may hold more."""
+    """Say whether tensors alone can change in the schedules: a class of a user's own, or a function, may hold more."""
     every = [one for schedule in schedules for one in schedule.modules() if isinstance(one, Schedule)]
     return all(type(one).__module__.startswith("tracelr.") and not isinstance(one, Lambda) for one in every)
