@@ -47,7 +47,8 @@ class FusedStep:
         self._groups = len(optimizer.param_groups)
         self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
         self._swapping = any(self._swaps)
-        self._lazy = True
+        self._watch = scheduler.watch
+        self._lazy, self._steady = True, False
         self._state: dict[Any, dict[str, Any]] = {}
         optimizer.register_load_state_dict_pre_hook(self._loading)
         optimizer.register_load_state_dict_post_hook(self._loaded)
@@ -64,7 +65,7 @@ class FusedStep:
                 if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _alike(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
-        self._lazy = True
+        self._lazy, self._steady = True, False
 
     def __call__(self, *batch: Any) -> Any:
         groups = len(self._optimizer.param_groups)
@@ -74,14 +75,14 @@ class FusedStep:
         if self._swapping:
             with self._swapped():
                 return self._update(*batch)
-        return self._update(*batch) if self._lazy else self._compiled(*batch)
+        return self._compiled(*batch) if self._steady else self._update(*batch)
 
     def _update(self, *batch: Any) -> Any:
         if self._lazy and _lacks_state(self._optimizer):
             # What makes its state in its first update would need a second graph for the others.
             self._lazy = isinstance(self._optimizer, SGD)
             return self._eager(*batch)
-        self._lazy = False
+        self._lazy, self._steady = False, self._watch()
         return self._compiled(*batch)
 
     def ready(self) -> bool:
