@@ -121,6 +121,10 @@ class Board:
             {slot.key: slot.cell for slot in slots if slot.group == k and slot.cell is not None} for k in range(self._groups)
         ]
 
+    def schedules(self) -> list[Schedule]:
+        """Return each schedule once."""
+        return self._rates.schedules()
+
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
     def described(self) -> dict[str, list[Any]]:

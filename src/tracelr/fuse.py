@@ -13,6 +13,7 @@ from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from torch.optim import optimizer as _torch_optimizer
 
 from tracelr.errors import OptimizerError, Words, explain
+from tracelr.guards import compiled
 from tracelr.scheduled import Scheduled
 from tracelr.scheduler import Scheduler
 
@@ -41,12 +42,13 @@ class FusedStep:
         # Dynamo keeps its compiled variants, eight at the most, with the code object: every fused pair gets its own.
         code, cells = region.__code__.replace(), region.__closure__
         self._eager = FunctionType(code, region.__globals__, region.__name__, None, cells)
-        self._compiled = torch.compile(self._eager, fullgraph=True, **options)
+        self._compiled = compiled(self._eager, scheduler.schedules(), options)
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
         self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
-        self._scheduler = scheduler
-        self._lazy = True
+        self._swapping = any(self._swaps)
+        self._watch = scheduler.watch
+        self._lazy, self._steady = True, False
         self._state: dict[Any, dict[str, Any]] = {}
         optimizer.register_load_state_dict_pre_hook(self._loading)
         optimizer.register_load_state_dict_post_hook(self._loaded)
@@ -63,24 +65,24 @@ class FusedStep:
                 if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _alike(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
-        self._lazy = True
+        self._lazy, self._steady = True, False
 
     def __call__(self, *batch: Any) -> Any:
         groups = len(self._optimizer.param_groups)
         if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
             given, fix = Words(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
             raise OptimizerError(explain("fused step", given, f"the {self._groups} it was fused with", fix))
-        if any(self._swaps):
+        if self._swapping:
             with self._swapped():
                 return self._update(*batch)
-        return self._update(*batch)
+        return self._compiled(*batch) if self._steady else self._update(*batch)
 
     def _update(self, *batch: Any) -> Any:
         if self._lazy and _lacks_state(self._optimizer):
             # What makes its state in its first update would need a second graph for the others.
             self._lazy = isinstance(self._optimizer, SGD)
             return self._eager(*batch)
-        self._lazy = False
+        self._lazy, self._steady = False, self._watch()
         return self._compiled(*batch)
 
     def ready(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from typing import final
 
 import torch
@@ -13,6 +14,7 @@ from tracelr.errors import OptimizerError, Words, explain
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot
 
+_made = count()
 _BLOCK = 256  # eager steps are served from a block evaluated at once: one tensor expression per 256 calls
 
 
@@ -24,6 +26,7 @@ class Rates:
     """
 
     def __init__(self, slots: list[Slot], device: torch.device) -> None:
+        self.token = f"rates {next(_made)}"  # what a compiled step is guarded by, in place of every field of every schedule
         self._device = device
         self._first, self._rows = 0, list[list[float]]()
         distinct = {id(slot.schedule): slot.schedule.to(device) for slot in slots}
@@ -40,6 +43,10 @@ class Rates:
         self._untensored = next((slot.key for slot in slots if slot.cell is None), None)
         self._size = 1 if any(schedule.has_tensor_fields for schedule in distinct.values()) else _BLOCK
 
+    def schedules(self) -> list[Schedule]:
+        """Return each schedule once."""
+        return [schedule for schedule, _ in self._plan]
+
     def at(self, count: int) -> list[float]:
         """Return the value of each slot at step `count`."""
         row = max(count, 0) - self._first
@@ -53,7 +60,7 @@ class Rates:
 
     def write(self, step: Tensor) -> None:
         """Write the values at `step` into the cells, inside a compiled region: no host value is read."""
-        if self._untensored is not None:
+        if self._untensored is not None or not self.token:  # read here, the token is guarded
             fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
             given, allowed = Words(f"a float {self._untensored}"), f"a tensor {self._untensored}"
             raise OptimizerError(explain("Scheduler.step() in a compiled region", given, allowed, fix))

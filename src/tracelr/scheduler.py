@@ -9,19 +9,18 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from tracelr.assignment import Assignment
 from tracelr.board import Board
+from tracelr.contract import Contract
 from tracelr.counter import Counter
-from tracelr.errors import OptimizerError, ScheduleError, explain
+from tracelr.rank_watch import POLICIES as RANK_POLICIES
+from tracelr.rank_watch import RankWatch
 from tracelr.schedule import Schedule
-from tracelr.state import demanded, pair, read_state
-
-_POLICIES = ("new", "checkpoint", "strict")
+from tracelr.state import POLICIES, check, demanded, pair, read_state
 
 
-class Scheduler(LRScheduler):
+class Scheduler(Contract):
     """Drive the learning rate, and any other number, of the param groups of `optimizer` from schedules of the step.
 
     `lr`, `weight_decay` and `momentum` each take one schedule for all groups, or a list with one for each; `betas` a pair of
@@ -37,6 +36,8 @@ class Scheduler(LRScheduler):
 
     `on_change` says what happens when a loaded checkpoint was written with other schedules: "new" warns and keeps the ones
     given here, "checkpoint" takes those of the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from 0.
+    `ranks` says what happens when the ranks of a run start from different steps or with different schedules, which they find
+    at their second update, without waiting for each other: "warn", "strict" to raise, "off" not to compare.
 
     Raises `OptimizerError` if `optimizer` is none, if there is nothing to schedule, if a number gets two schedules, if a
     group has no number under a key or no group a tag, or if the number of schedules is not the number of groups.
@@ -51,7 +52,8 @@ class Scheduler(LRScheduler):
     ([0.25], 3)
     """
 
-    # LRScheduler.__init__ is never called: it would patch optimizer.step, and Dynamo refuses the patched method.
+    _watch: RankWatch | None = None
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -63,12 +65,9 @@ class Scheduler(LRScheduler):
         betas: Sequence[Schedule | Sequence[Schedule] | None] | None = None,
         last_epoch: int = -1,
         on_change: Literal["new", "checkpoint", "strict"] = "new",
+        ranks: Literal["warn", "strict", "off"] = "warn",
     ) -> None:
-        if not isinstance(optimizer, Optimizer):
-            fix = "pass the optimizer first, then lr=<schedule>"
-            raise OptimizerError(explain("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix))
-        if on_change not in _POLICIES:
-            raise ScheduleError(explain("Scheduler(on_change)", on_change, ", ".join(_POLICIES), "use one of these"))
+        check(optimizer, on_change=(on_change, POLICIES), ranks=(ranks, RANK_POLICIES))
         self.optimizer = optimizer
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
@@ -77,6 +76,7 @@ class Scheduler(LRScheduler):
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         optimizer.register_load_state_dict_post_hook(self._reloaded)
         self._initial_step()
+        self._watch = None if ranks == "off" else RankWatch(ranks)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -122,25 +122,26 @@ class Scheduler(LRScheduler):
         with torch.no_grad():
             self._board.write_traced(self._counter.tensor.add_(increment))
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        self._go(self._counter.read() + 1 if epoch is None else int(epoch))
-
     def _go(self, count: int) -> None:
         if self._board.outdated():
             self._board.adopt()
             self._follow()
+        if self._watch is not None:
+            self.watch()
         self._counter.write(count)
         self._board.write(count)
+
+    def watch(self) -> bool:
+        """Compare the ranks of the run, at the start of an update; say whether that is done."""
+        if self._watch is not None and self._watch.over(self._counter.read, self._board.described):
+            self._watch = None
+        return self._watch is None
 
     def _follow(self) -> None:
         """Count on the device of the scheduled tensors."""
         device = self._board.device
         if device is not None and self._counter.tensor.device != device:
             self._counter = Counter(self._counter.read(), device)
-
-    def _initial_step(self) -> None:
-        self._step_count = 0
-        self.step()
 
     # -- the values -------------------------------------------------------------------------------------------------------
 
@@ -150,19 +151,9 @@ class Scheduler(LRScheduler):
         rates = self._board.lrs(self._counter.read())
         return [torch.full_like(h, r) if isinstance(h, Tensor) else r for h, r in zip(held, rates, strict=True)]
 
-    _get_closed_form_lr = get_lr
-
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """Return the rate of each group as floats: what the next update will use."""
         return self._board.lrs(self._counter.read())
-
-    @property  # type: ignore[override]
-    def _last_lr(self) -> list[float]:
-        return self.get_last_lr()
-
-    @_last_lr.setter
-    def _last_lr(self, _: object) -> None:
-        """Torch's own classes write it; here it follows from the step."""
 
     def peek(self, step: int, key: str = "lr") -> list[float]:
         """Return what each group holds under `key` for the update number `step`. It changes nothing.
@@ -198,6 +189,10 @@ class Scheduler(LRScheduler):
     def cells(self) -> list[dict[str, Tensor]]:
         """Return the scheduled tensors of each group, by their keys."""
         return self._board.cells()
+
+    def schedules(self) -> list[Schedule]:
+        """Return each schedule once."""
+        return self._board.schedules()
 
     def tensors(self) -> list[Tensor]:
         """Return every tensor that a compiled `step()` writes: the counter, and the scheduled numbers."""

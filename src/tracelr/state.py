@@ -7,13 +7,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from tracelr.assignment import Assignment
-from tracelr.errors import CheckpointError, OptimizerError, Words, explain
+from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
 from tracelr.schedule import Schedule
 from tracelr.slots import Group, Slot
 
+POLICIES = ("new", "checkpoint", "strict")
 Given = list[Assignment | tuple[str, Sequence[Schedule]]]
+
+
+def check(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
+    """Raise if `optimizer` is none, or a policy is not among those allowed."""
+    if not isinstance(optimizer, Optimizer):
+        fix = "pass the optimizer first, then lr=<schedule>"
+        raise OptimizerError(explain("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix))
+    for name, (given, allowed) in policies.items():
+        if given not in allowed:
+            raise ScheduleError(explain(f"Scheduler({name})", given, ", ".join(map(str, allowed)), "use one of these"))
 
 
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:

@@ -1,0 +1,148 @@
+"""What a fused step still asks before a call, and that every change which can happen takes effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._dynamo.eval_frame import _debug_get_cache_entry_list
+from torch._dynamo.utils import counters
+from torch.optim import SGD
+
+from tracelr import Constant, Cosine, Lambda, Linear, Schedule, Scheduler, fuse, precision
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.fields import Scalar
+
+RATE = Linear(1.0, 0.0, 7).then(Cosine(1.0, 0.0, 9))
+
+
+def fused(rate: Schedule, **options: Any) -> tuple[Scheduler, Any]:
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.zeros(2)
+    optimizer = SGD([weight], lr=0.1)
+    scheduler = Scheduler(optimizer, lr=rate, on_change="checkpoint")
+    return scheduler, fuse(optimizer, scheduler, **{"backend": "eager", **options})
+
+
+def rate_of(scheduler: Scheduler) -> float:
+    return float(scheduler.optimizer.param_groups[0]["lr"])
+
+
+def guards(update: Any) -> str:
+    (entry,) = _debug_get_cache_entry_list(update._eager.__code__)
+    return str(entry.guard_manager)
+
+
+def test_the_fields_of_a_schedule_are_not_asked_for() -> None:
+    _, update = fused(RATE)
+    update()
+    said = guards(update)
+    assert ".steps" not in said
+    assert ".milestones" not in said
+    assert "_rates.token" in said
+    assert "_counter.tensor" in said
+    assert "_forced" in said
+
+
+def test_a_checkpoint_with_another_schedule_takes_effect() -> None:
+    scheduler, update = fused(Constant(0.5))
+    update()
+    other, _ = fused(RATE)
+    scheduler.load_state_dict(other.state_dict() | {"last_epoch": 3})
+    assert rate_of(scheduler) == RATE(3).item()
+    for step in range(4, 9):
+        update()
+        assert rate_of(scheduler) == RATE(step).item()
+
+
+def test_a_forced_precision_takes_effect_and_ends() -> None:
+    third = Linear(1.0, 0.0, 3)
+    scheduler, update = fused(Linear(1.0, 0.0, 3))
+    with precision("float32"):
+        update()
+        assert rate_of(scheduler) == third(1).item()
+    scheduler.last_epoch = 0
+    update()
+    assert rate_of(scheduler) == third(1).item()
+
+
+def test_a_tensor_field_is_read_in_every_step() -> None:
+    peak = torch.tensor(1.0)
+    scheduler, update = fused(Linear(0.0, peak, 4))
+    counters.clear()
+    for step in range(1, 4):
+        peak.fill_(10.0 * step)
+        update()
+        assert rate_of(scheduler) == 10.0 * step * step / 4
+    assert counters["stats"]["unique_graphs"] == 1
+
+
+class Mutable(Schedule):
+    """A user's own, with a list where no field is."""
+
+    factor: Scalar
+
+    def prepare(self) -> None:
+        self._held = [1.0]
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        return A.mul(A.mul(A.integer(step), self.factor), self._held[0])
+
+
+def test_a_schedule_of_a_users_own_stays_guarded() -> None:
+    rate = Mutable(0.5)
+    scheduler, update = fused(rate)
+    update()
+    rate._held[0] = 3.0
+    update()
+    assert rate_of(scheduler) == 3.0
+
+
+def test_a_function_stays_guarded() -> None:
+    slopes = [1.0]
+    scheduler, update = fused(Lambda(lambda step: step.double() * slopes[0]))
+    update()
+    slopes[0] = 5.0
+    update()
+    assert rate_of(scheduler) == 10.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"backend": "inductor", "mode": "max-autotune-no-cudagraphs"},
+        {"backend": "inductor", "mode": "default"},
+        {"backend": "inductor", "options": {"max_autotune": False}},
+        {"backend": "inductor", "dynamic": False},
+    ],
+    ids=["mode", "default mode", "options", "dynamic"],
+)
+def test_options_of_torch_compile_pass_through(options: dict[str, Any]) -> None:
+    scheduler, update = fused(RATE, **options)
+    for step in range(1, 4):
+        update()
+        assert rate_of(scheduler) == RATE(step).item()
+    assert ".milestones" not in guards(update)
+
+
+def test_a_filter_of_the_users_own_is_asked_too() -> None:
+    seen: list[str] = []
+
+    def keep(entries: Any) -> list[bool]:
+        seen.extend(entry.name for entry in entries)
+        return [not entry.name.endswith("['momentum']") for entry in entries]
+
+    _, update = fused(RATE, options={"guard_filter_fn": keep})
+    update()
+    assert any(name.endswith(".milestones") for name in seen)
+    said = guards(update)
+    assert ".milestones" not in said
+    assert "['momentum']" not in said
+    assert "['dampening']" in said
+
+
+def test_a_mode_and_options_are_torchs_own_error() -> None:
+    with pytest.raises(RuntimeError, match="Either mode or options"):
+        fused(RATE, backend="inductor", mode="max-autotune", options={"max_autotune": False})
