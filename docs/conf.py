@@ -13,7 +13,7 @@ import tracelr  # noqa: E402
 project = "tracelr"
 author = copyright = "The tracelr developers"
 version = release = tracelr.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "mathml", "pages", "schedules", "migration"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml", "pages", "schedules", "migration"]
 exclude_patterns = ["_build", "_ext", "_static"]
 
 html_theme = "furo"
@@ -29,10 +29,14 @@ nitpicky = True
 # schedule has a table of its parameters).
 nitpick_ignore_regex = [
     ("py:.*", r"(torch|collections|typing|types|pathlib|abc|dataclasses|nn|fx|optional|os)\b.*"),
-    ("py:.*", r"(Any|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Wide|Number|Warmup|Origin|Easing|tracelr.fuse.FusedStep|_\w+)"),
+    (
+        "py:.*",
+        r"(Any|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Wide|Number|Warmup|Origin|Easing|tracelr.fuse.FusedStep|_\w+)",
+    ),
     ("py:.*", r"(tracelr\.)?(lowering|fields|compose|dialects|wide|arithmetic|cerebras|ease|tables|value|assignment)\..*"),
     ("py:.*", r"(tracelr\.)?(schedules|lr_scheduler)\.(?!\w+$).*"),
 ]
+smartquotes = False  # what stands in quotes is a value
 default_role = "literal"  # docstrings are written with single backticks, as Markdown is
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

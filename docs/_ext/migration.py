@@ -110,7 +110,7 @@ def classes(ours: str) -> list[str]:
 
 
 def rows(library: str) -> list[tuple[str, str, str, str]]:
-    """Return the table of a library: name there, parameters there, classes here, and a pair of calls; empty where missing."""
+    """Return the table of a library: name there, parameters there, classes here, a pair of calls; empty where missing."""
     project, names = LIBRARIES[library]
     table = []
     for name, parameters in names().items():
@@ -127,12 +127,12 @@ class Migration(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        lines = ["| there | its parameters | here | for example |", "|---|---|---|---|"]
+        lines = ["| there | here | for example |", "|---|---|---|"]
         for name, parameters, here, example in rows(self.arguments[0]):
             if not here:
                 logging.getLogger(__name__).warning("no row in tests/peers_*.py for %s", name, location=self.get_location())
-            shown = f"`{parameters}`" if parameters else ""
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", shown, here, example)) + " |")
+            there = f"**`{name}`** `{parameters}`" if parameters else f"**`{name}`**"
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (there, here, example)) + " |")
         return self.parse_text_to_nodes("\n".join(lines))
 
 

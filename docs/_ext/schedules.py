@@ -38,8 +38,17 @@ def _parameters(cls: type[Schedule]) -> str:
         rule = cls._rules[field.name]
         default = "" if field.default is MISSING else f"``{field.default!r}``"
         driven = ", or a schedule" if rule.drivable else ""
-        lines += [f"   * - ``{field.name}``", f"     - {rule.allowed.replace('*', chr(92) + '*')}{driven}", f"     - {default}"]
+        lines += [
+            f"   * - ``{field.name}``",
+            f"     - {rule.allowed.replace('*', chr(92) + '*')}{driven}",
+            f"     - {default}",
+        ]
     return "\n".join(lines)
+
+
+def _signature(cls: type[Schedule]) -> str:
+    parts = (f.name if f.default is MISSING else f"{f.name}={f.default!r}" for f in fields(cls))  # type: ignore[arg-type]
+    return f"tracelr.{cls.__name__}({', '.join(parts)})"
 
 
 def _figure(name: str) -> str:
@@ -52,7 +61,7 @@ def _section(name: str) -> str:
     cls = REGISTRY[name]
     return (
         f".. _{anchor(name)}:\n\n{name}\n{'-' * len(name)}\n\n.. raw:: html\n\n   {_figure(name)}\n\n"
-        f".. autoclass:: tracelr.{name}\n\n{_indented(_parameters(cls), 3)}\n"
+        f".. autoclass:: {_signature(cls)}\n\n{_indented(_parameters(cls), 3)}\n"
     )
 
 
