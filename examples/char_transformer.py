@@ -51,10 +51,11 @@ class Block(nn.Module):
         self.think = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
-        heads = self.project(self.before(x)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
-        mixed = nn.functional.scaled_dot_product_attention(*heads, is_causal=True)
+        query, key, value = self.project(self.before(x)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + self.merge(mixed.transpose(1, 2).flatten(2))
-        return x + self.think(self.between(x))
+        x = x + self.think(self.between(x))
+        return x
 
 
 class Transformer(nn.Module):
@@ -68,7 +69,8 @@ class Transformer(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         x = self.letter(seen) + self.place(torch.arange(CONTEXT, device=seen.device))
-        return self.head(self.blocks(x)).flatten(0, 1)
+        logits: Tensor = self.head(self.blocks(x))
+        return logits.flatten(0, 1)
 
 
 def batches(letters: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -64,7 +64,9 @@ def main(steps: int = 12, start: float = 0.02) -> Run:
         loss, derivative = slope(peak)
         for kept, value in zip(run, (peak, loss, derivative), strict=True):
             kept.append(float(value))
-        print(f"step {k:2}  peak rate {run.peaks[-1]:.4f}  last loss {run.losses[-1]:.4f}  d loss / d peak {derivative:+.4f}")
+        print(
+            f"step {k:2}  peak rate {run.peaks[-1]:.4f}  last loss {run.losses[-1]:.4f}  d loss / d peak {derivative:+.4f}"
+        )
         peak = peak * torch.exp(-0.5 * (peak * derivative / loss).clamp(-1, 1))  # descend in the logarithms of both
     return run
 

@@ -1,8 +1,8 @@
 """muP by a factor for each param group: one peak rate for every width.
 
-Under Adam, a matrix inside a network of width w learns at the peak times `base / w`, and the last one's output is scaled
-likewise (Yang et al. 2022, arXiv 2203.03466, table 8). One schedule drives all groups; each has its factor. Printed is how far
-a few updates move the output: the same at every width with the factors, more and more without.
+Under Adam, a matrix inside a network of width w learns at the peak times `base / w`, which the output is multiplied by, too
+(Yang et al. 2022, arXiv 2203.03466, table 8). One schedule drives all groups; each has its factor. Printed is how far a few
+updates move the output: about as far at every width with the factors, further and further without.
 
     python examples/mup.py --steps 8
 """
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tracelr import Assignment, Cosine, Linear, Scheduler
 
-BASE, WIDTHS, PEAK = 64, (64, 256, 1024), 3e-3
+BASE, WIDTHS, PEAK = 64, (64, 256, 1024), 1e-3
 
 
 class Network(nn.Module):
@@ -25,7 +25,7 @@ class Network(nn.Module):
         self.first, self.hidden, self.last = nn.Linear(16, width), nn.Linear(width, width), nn.Linear(width, 1)
         self.scale = BASE / width if mup else 1.0
         nn.init.normal_(self.hidden.weight, std=width**-0.5)
-        nn.init.normal_(self.last.weight, std=BASE**-0.5 if mup else width**-0.5)
+        nn.init.zeros_(self.last.weight)  # so that what moves the output is the updates alone
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.hidden(torch.relu(self.first(x))))
@@ -44,8 +44,9 @@ def run(width: int, mup: bool, steps: int) -> tuple[float, dict[str, list[float]
     rate = Linear(start=0.0, end=PEAK, steps=2).then(Cosine(start=PEAK, end=0.0, steps=max(steps - 2, 1)))
     scheduler = Scheduler(optimizer, [Assignment("lr", None, rate, factor="width_factor")])
 
-    x, rates = torch.randn(64, 16), dict[str, list[float]](hidden=[], others=[])
-    y = torch.sin(3 * x[:, :1])
+    x = torch.randn(256, 16, generator=torch.Generator().manual_seed(1))
+    rates = dict[str, list[float]](hidden=[], others=[])
+    y = x[:, :1]
     with torch.no_grad():
         before = model(x)
     for _ in range(steps):

@@ -16,7 +16,7 @@ from torch import nn
 
 from tracelr import Cosine, Linear, PiecewiseConstant, Schedule, Scheduler, Units
 
-CONTEXT, LETTERS, PEAK = 16, 8, 2e-2
+CONTEXT, LETTERS, PEAK = 16, 64, 2e-2
 TOKENS = Units(tokens_per_step=1)
 """Where a step is a token: "4e3tok" is 4000 of the schedule's steps."""
 
@@ -44,10 +44,10 @@ def main(tokens: int = 40_000) -> Run:
     while (seen := scheduler.last_epoch) < whole:
         size = int(batch(seen))
         letters = torch.randint(LETTERS, (size, CONTEXT))
-        following = (3 * letters + 1) % LETTERS
+        following = (27 * letters + 5) % LETTERS
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(letters).flatten(0, 1), following.flatten())
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for kept, value in zip(run[1:], (seen, size, scheduler.get_last_lr()[0], float(loss.detach())), strict=True):
             kept.append(value)  # type: ignore[attr-defined]
         optimizer.step()

@@ -37,12 +37,8 @@ def _parameters(cls: type[Schedule]) -> str:
     for field in fields(cls):  # type: ignore[arg-type]
         rule = cls._rules[field.name]
         default = "" if field.default is MISSING else f"``{field.default!r}``"
-        driven = ", or a schedule" if rule.drivable else ""
-        lines += [
-            f"   * - ``{field.name}``",
-            f"     - {rule.allowed.replace('*', chr(92) + '*')}{driven}",
-            f"     - {default}",
-        ]
+        allowed = rule.allowed.replace("*", r"\*") + (", or a schedule" if rule.drivable else "")
+        lines += [f"   * - ``{field.name}``", f"     - {allowed}", f"     - {default}"]
     return "\n".join(lines)
 
 
