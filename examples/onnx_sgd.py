@@ -18,7 +18,7 @@ import tracelr
 
 def sgd(schedule: tracelr.Schedule) -> onnx.ModelProto:
     """Return a model (step, weights, gradient) -> (lr, updated), updated = weights - lr * gradient."""
-    rate = tracelr.lowering.lower(schedule, "onnx", name="lr").model
+    rate = onnx.load_model_from_string(tracelr.lowering.lower(schedule, "onnx", name="lr").bytes)
     weights, gradient, updated = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["M"]) for name in ("weights", "gradient", "updated")
     )
@@ -34,6 +34,7 @@ def sgd(schedule: tracelr.Schedule) -> onnx.ModelProto:
 
 def main(config: str, output: str) -> None:
     schedule = tracelr.load(config)
+    assert isinstance(schedule, tracelr.Schedule)  # and not a list of assignments
     model = sgd(schedule)
     onnx.checker.check_model(model, full_check=True)
     Path(output).write_bytes(model.SerializeToString(deterministic=True))

@@ -6,6 +6,10 @@ by tracelr's scheduler:
     pip install 'tracelr[triton]' && python examples/triton_adamw.py
 """
 
+# A kernel is no Python function, and has no types of one.
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+# pyright: reportIndexIssue=false, reportMissingImports=false
+
 from __future__ import annotations
 
 import os

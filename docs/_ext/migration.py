@@ -1,0 +1,141 @@
+"""The directive `migration`: every name of a library, what it takes, and ours for it.
+
+Names and parameters come from the tables that the conversions read, the pairs from the rows of `tests/peers_*.py` that
+`pytest tests/test_peers.py` compares. A name without a row is a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from inspect import Parameter, signature
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+import tracelr
+from tracelr.schedule import REGISTRY
+
+Names = Mapping[str, str]
+"""The names of a library, each with what it takes."""
+
+
+def taken(parameters: Iterable[Parameter]) -> str:
+    """Return parameters as they are written in a call, without those that a user never passes."""
+    shown = []
+    for one in parameters:
+        if one.name in ("optimizer", "last_epoch", "name"):
+            continue
+        shown.append(one.name if one.default is Parameter.empty else f"{one.name}={one.default!r}")
+    return ", ".join(shown)
+
+
+def _torch() -> Names:
+    from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
+
+    from tracelr.from_torch.curves import FACTORS, FOLLOWERS, WRITERS
+
+    kinds = sorted((*FACTORS, *FOLLOWERS, *WRITERS, SequentialLR, ChainedScheduler), key=lambda kind: kind.__name__)
+    return {kind.__name__: taken(signature(kind).parameters.values()) for kind in kinds}
+
+
+def _cerebras() -> Names:
+    from tracelr import lr_scheduler
+
+    names = sorted(name for name in vars(lr_scheduler) if re.search(r"LR$|Restarts$|ChainedScheduler", name))
+    return {name: taken(signature(getattr(lr_scheduler, name)).parameters.values()) for name in names}
+
+
+def _hugging_face() -> Names:
+    from tracelr.dialects._huggingface_types import TYPES
+
+    return {name: ", ".join(kind.keys) for name, kind in TYPES.items()}
+
+
+def _called(table: Mapping[str, Callable[..., Any]]) -> Names:
+    return {name: taken(signature(build).parameters.values()) for name, build in sorted(table.items())}
+
+
+def _optax() -> Names:
+    from tracelr.dialects.optax import FUNCTIONS
+
+    return _called(FUNCTIONS)
+
+
+def _keras() -> Names:
+    from tracelr.dialects.keras import CLASSES
+
+    return _called(CLASSES)
+
+
+LIBRARIES: dict[str, tuple[str, Callable[[], Names]]] = {
+    "torch": ("torch", _torch),
+    "cerebras": ("Cerebras", _cerebras),
+    "huggingface": ("transformers", _hugging_face),
+    "optax": ("optax", _optax),
+    "keras": ("keras", _keras),
+}
+"""The libraries of the page, each as the rows of the tests call it, and where its names are."""
+ALIASES = {"ChainedLR": "ChainedScheduler"}
+"""Names that are another one's."""
+OWN = {"ScalePerParamLR": "`Assignment(..., factor=...)`, and a number of each param group under that key"}
+"""Names that stand for no curve, and so have no row: what is written here."""
+
+
+@cache
+def pairs(project: str) -> dict[str, tuple[str, str]]:
+    """Return the plainest row of each name of `project`: theirs, and ours."""
+    from test_peers import PEERS
+
+    found: dict[str, tuple[str, str]] = {}
+    for row in PEERS:
+        match = re.match(r'get_scheduler\("(\w+)"|(\w+)\(', row.theirs)
+        if row.project != project or match is None or re.search(r"\): (momentum|betas)", row.theirs):
+            continue
+        name = match[1] or match[2]
+        if name not in found or len(row.ours) < len(found[name][1]):
+            found[name] = (row.theirs, row.ours)
+    return found
+
+
+def classes(ours: str) -> list[str]:
+    """Return the schedule classes that an expression names, the outermost first."""
+    operators = [name for sign, name in ((" * ", "Product"), (" + ", "Sum"), (").then(", "Sequential")) if sign in ours]
+    named = [name for name in re.findall(r"\b[A-Z]\w+", ours) if name in REGISTRY and hasattr(tracelr, name)]
+    return list(dict.fromkeys([*operators, *named]))
+
+
+def rows(library: str) -> list[tuple[str, str, str, str]]:
+    """Return the table of a library: name there, parameters there, classes here, a pair of calls; empty where missing."""
+    project, names = LIBRARIES[library]
+    table = []
+    for name, parameters in names().items():
+        theirs, ours = pairs(project).get(ALIASES.get(name, name), ("", ""))
+        here = OWN.get(name) or ", ".join(f"{{py:class}}`~tracelr.{one}`" for one in classes(ours))
+        example = f"`{ours}`" if ours else ""
+        table.append((name, parameters, here, f"`{theirs}` is {example}" if ours else ""))
+    return table
+
+
+class Migration(SphinxDirective):
+    """The table of the library that is its argument."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        lines = ["| there | here | for example |", "|---|---|---|"]
+        for name, parameters, here, example in rows(self.arguments[0]):
+            if not here:
+                logging.getLogger(__name__).warning("no row in tests/peers_*.py for %s", name, location=self.get_location())
+            there = f"**`{name}`** `{parameters}`" if parameters else f"**`{name}`**"
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (there, here, example)) + " |")
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("migration", Migration)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
