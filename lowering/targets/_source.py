@@ -14,7 +14,7 @@ from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, op_of, owner_of, shape_of, type_of
+from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of, where_of
 from tracelr.lowering.targets import _words
 from tracelr.lowering.targets._helpers import HELPERS, Helper
 from tracelr.lowering.targets._words import C_TYPES, comment
@@ -163,7 +163,7 @@ class _Source:
         if isinstance(template, dict):
             template = template.get(dtype)
         if template is None:
-            raise self._refusal(node, str(node.target), ", ".join(sorted(map(str, ops))))
+            raise self._refusal(node, str(node.target), names(ops))
         computes = dtype_of(node.all_input_nodes[-1])
         kind = {"t": DTYPES[computes], "f": self._suffix(computes)}  # type: ignore[index]
         return re.sub(r"@(\w+)", self._helper, template.format(*[self._value(operand, k) for operand in operands], **kind))
@@ -187,7 +187,7 @@ class _Source:
         return f"{self.dialect.table.replace('@', self.name)} {kind} {self.name}_{node.name}[] = {{{values}}};"
 
     def _refusal(self, node: fx.Node, given: str, allowed: str) -> NotLowered:
-        where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {self.dialect.target}"
+        where = f"{where_of(node)}, in the target {self.dialect.target}"
         return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
 
 
