@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import io
-import linecache
 import logging
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, fx, nn
+from torch._ops import OpOverload
 
 from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words, explain
-from tracelr.lowering.origin import kind_of, plain
-from tracelr.lowering.spec import ASSERTS, line_of, shape_of, type_of
+from tracelr.lowering import formula, mistakes
+from tracelr.lowering.mistakes import Mistake
+from tracelr.lowering.origin import kind_of, plain, where_of
+from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-_TORCH = str(Path(torch.__file__).parent)
 _RESERVED = frozenset({"step", "lr", "torch", "aten", "Tensor"})
-_ALLOWED = "tensor operations that never look at the value of step"
-_FIX = "write torch.where(step < n, a, b) in place of a Python `if`, .item(), int(step) or a shape that depends on it"
 
 
 @final
@@ -103,7 +99,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     'lr(step: i64[]) -> f32[]'
     """
     if not isinstance(schedule, nn.Module):
-        raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", "pass the schedule itself"))
+        raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", mistakes.instead_of(schedule)))
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
@@ -112,16 +108,14 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     except TracelrError:
         raise
     except Exception as error:
-        frame = _author(error)
+        formula.check(schedule)
         with torch.no_grad():
             schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
-        where, given = f"{title}.evaluate", "a formula that torch.export refuses"
-        if frame is not None:
-            where = f"{type(frame.f_locals['self']).__name__}.evaluate"
-            given = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() or given
-        raise NotTraceable(explain(where, Words(given), _ALLOWED, _FIX)) from error
+        where, mistake = formula.place(error, schedule), mistakes.of(error)
+        raise NotTraceable(explain(where, Words(mistake.given), mistake.allowed, mistake.fix)) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
+    formula.check(schedule)
     return graph
 
 
@@ -129,8 +123,14 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
     from torch.export import Dim, export  # not at the top: it takes longer to import than tracelr does
 
     dynamic = ({0: Dim("N", min=1)},) if batch else None
-    program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False).run_decompositions()
-    return program
+    program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False)
+    for node in program.graph.nodes:
+        if isinstance(node.target, OpOverload) and node.target._schema.is_mutable and node.target not in COPIES:
+            raise _refusal(node, mistakes.WRITE)  # once decomposed, it looks like any other operation
+        if node.target == aten.take.default:
+            raise _refusal(node, mistakes.NUMBER)  # decomposed into one, for a single step
+    core: ExportedProgram = program.run_decompositions()
+    return core
 
 
 def _module(schedule: nn.Module, program: ExportedProgram) -> fx.GraphModule:
@@ -166,27 +166,31 @@ def _refuse_data_dependence(graph: Graph) -> None:
     (step,) = (node for node in graph.nodes if node.op == "placeholder")
     lengths = {str(size) for size in step.meta["val"].shape}
     for node in graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            raise _refusal(node, mistakes.RANDOM)
         value = node.meta.get("val")
         if isinstance(value, Tensor):
             legal = all(isinstance(size, int) or str(size) in lengths for size in value.shape)
         else:
             legal = node.op == "output" or node.target in ASSERTS or str(value) in lengths
         if not legal:
-            given = Words(line_of(node) or str(node.target))
-            raise NotTraceable(explain(f"{kind_of(node) or graph.title}.evaluate", given, _ALLOWED, _FIX))
+            raise _refusal(node, _looked_at(node))
     if shape_of(graph.result) != shape_of(step):
         given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
         fix = "make constants with A.full(step, c)"
-        raise NotTraceable(explain(f"{graph.title}.evaluate", given, "one value per step, in the step's shape", fix))
+        raise NotTraceable(explain(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix))
 
 
-def _author(error: BaseException) -> FrameType | None:
-    """Return the innermost frame of a schedule's own formula that `error` passed through."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    own = [
-        f for f in frames if isinstance(f.f_locals.get("self"), nn.Module) and not f.f_code.co_filename.startswith(_TORCH)
-    ]
-    return own[-1] if own else None
+def _looked_at(node: fx.Node) -> Mistake:
+    if isinstance(node.meta.get("val"), Tensor) or torch.Tag.dynamic_output_shape in getattr(node.target, "tags", ()):
+        return mistakes.SHAPE
+    return mistakes.TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else mistakes.NUMBER
+
+
+def _refusal(node: fx.Node, mistake: Mistake) -> NotTraceable:
+    kind = kind_of(node)
+    where = where_of(node) + (f", in {kind}" if kind else "")
+    return NotTraceable(explain(where, Words(mistake.given), mistake.allowed, mistake.fix))
 
 
 @contextmanager

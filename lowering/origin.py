@@ -7,11 +7,12 @@ torch.export and Dynamo leave the stack of modules and of source lines, `make_fx
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import PureWindowsPath
+from typing import Any, NamedTuple
 
 from torch import fx
 
-_FRAME = re.compile(r'\s*File "(.*)", line \d+, in (.+)')
+_FRAME = re.compile(r'\s*File "(.*)", line (\d+), in (.+)')
 _LOCAL = re.compile(r"^L\['(\w+)'\]")  # how Dynamo spells a local variable
 _HOOK = "_empty_nn_module_stack_from_metadata_hook"  # torch's own nodes, such as the length of a batch
 _FORMULAS = ("forward", "evaluate")  # a schedule's `evaluate` is called `forward` in a traceback
@@ -26,19 +27,53 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
-def line_of(node: fx.Node) -> str:
-    """Return the author's source line that a node comes from, on one line, without its path; "" if that is not known.
+class Origin(NamedTuple):
+    """Where the author wrote something: the line, on one line, and `file:number`; "" for what is not known."""
 
-    The author's is the innermost line of a `forward`: Dynamo also records what that calls. Elsewhere it is the innermost.
+    line: str
+    place: str
+
+    def of(self, subject: str) -> str:
+        """Return `subject` and where it comes from, as an error says it; a path is cut to the name of its file.
+
+        >>> Origin("return x", "mine.py:3").of("aten.erf.default at node 'erf'")
+        "aten.erf.default at node 'erf', from `return x` (mine.py:3)"
+        """
+        if not self.line:
+            return f"{subject}, from {self.place}" if self.place else subject
+        return f"{subject}, from `{self.line}`" + (f" ({self.place})" if self.place else "")
+
+
+def origin(path: str, number: int | str, line: str) -> Origin:
+    """Return the origin that is the line `line`, of the number `number`, of the file `path`; "" if that is not known."""
+    name = PureWindowsPath(path).name  # which knows both kinds of slash
+    return Origin(plain(line), plain(f"{name}:{number}") if name else "")
+
+
+def origin_of(node: fx.Node) -> Origin:
+    """Return where the author wrote what a node does.
+
+    That is the innermost line of a `forward`: Dynamo also records what that calls. Elsewhere it is the innermost.
     """
-    found, formula = {False: "", True: ""}, False
+    found: dict[bool, Origin] = {}
+    path, number, formula = "", "", False
     for line in (node.meta.get("stack_trace") or "").splitlines():
         if (frame := _FRAME.match(line)) is not None:
-            formula = frame[2] in _FORMULAS
-            found[formula] = ""
+            path, number, formula = frame[1], frame[2], frame[3] in _FORMULAS
+            found[formula] = origin(path, number, "")
         elif line.strip(" ~^\t"):
-            found[formula] = plain(line)
-    return found[True] or ("" if _in_formula(node) else found[False])
+            found[formula] = origin(path, number, line)
+    return found.get(True) or found.get(False) or Origin("", "")
+
+
+def line_of(node: fx.Node) -> str:
+    """Return the author's source line that a node comes from, on one line, without its path; "" if that is not known."""
+    return origin_of(node).line
+
+
+def where_of(node: fx.Node) -> str:
+    """Return a node as an error names it: its op, its name, the author's line and the place of that."""
+    return origin_of(node).of(f"{node.target} at node {node.name!r}")
 
 
 def owner_of(node: fx.Node) -> str:
@@ -78,8 +113,4 @@ def _modules(node: fx.Node) -> list[tuple[str, Any]]:
 
 def _frames(node: fx.Node) -> list[tuple[str, str]]:
     lines = (node.meta.get("stack_trace") or "").splitlines()
-    return [(frame[1], frame[2]) for frame in map(_FRAME.match, lines) if frame is not None]
-
-
-def _in_formula(node: fx.Node) -> bool:
-    return any(function in _FORMULAS for _, function in _frames(node))
+    return [(frame[1], frame[3]) for frame in map(_FRAME.match, lines) if frame is not None]

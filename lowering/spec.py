@@ -6,6 +6,7 @@ torch hands over beside them; the passes of `tracelr.lowering.passes` rewrite or
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -14,8 +15,10 @@ from torch import Tensor, fx
 from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, Words, explain
+from tracelr.lowering import mistakes
 from tracelr.lowering.origin import line_of as line_of
 from tracelr.lowering.origin import owner_of as owner_of
+from tracelr.lowering.origin import where_of as where_of
 
 aten = torch.ops.aten
 Shape: TypeAlias = "tuple[int | str, ...]"
@@ -188,12 +191,14 @@ def verify(graph: fx.Graph, typed: bool) -> None:
             continue
         row, op = OPS.get(op_of(node)), op_of(node)
         if op is not None and row is None and (typed or op not in TRACED):
-            names = ", ".join(sorted(map(str, OPS)))
-            raise _refusal(node, str(op), names, "write it with these ops, or add a row to tracelr.lowering.spec.OPS")
+            fix = "write it with these ops, or add a row to tracelr.lowering.spec.OPS"
+            fix = mistakes.INSTEAD.get(str(op).split(".")[1], fix)
+            raise _refusal(node, str(op), names(OPS), fix)
         if op in ASSERTS or op == aten.sym_size.int:
             continue
         if dtype_of(node) not in DTYPES:
-            raise _refusal(node, type_of(node), f"the dtypes {', '.join(DTYPES.values())}", "cast with .to(...)")
+            fix = "compute with A, or in int64, float64 and bool"
+            raise _refusal(node, type_of(node), f"the dtypes {', '.join(DTYPES.values())}", fix)
         if typed and row is not None:
             _verify_operands(node, row)
 
@@ -222,12 +227,17 @@ def _operand(node: fx.Node, at: int, takes: frozenset[torch.dtype]) -> torch.dty
     dtype = dtype_of(operand)
     if dtype not in takes:
         allowed = ", ".join(DTYPES[dtype] for dtype in DTYPES if dtype in takes)
-        raise _refusal(node, f"{type_of(operand)} as operand {at}", allowed, "cast it with .to(...)")
+        summed = node.target == aten.sum.dim_IntList
+        fix = mistakes.SUMS if summed else mistakes.MASKS if dtype == torch.bool else "cast it with .to(...)"
+        raise _refusal(node, f"{type_of(operand)} as operand {at}", allowed, fix)
     assert dtype is not None
     return dtype
 
 
+def names(ops: Iterable[OpOverload]) -> str:
+    """Return the names of ops as dumps show them, in order."""
+    return ", ".join(sorted(str(op).removeprefix("aten.").removesuffix(".default") for op in ops))
+
+
 def _refusal(node: fx.Node, given: str, allowed: str, fix: str) -> NotLowered:
-    line = line_of(node)
-    where = f"{node.target} at node {node.name!r}" + (f", from `{line}`" if line else "")
-    return NotLowered(explain(where, Words(given), allowed, fix))
+    return NotLowered(explain(where_of(node), Words(given), allowed, fix))

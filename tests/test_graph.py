@@ -10,9 +10,8 @@ from oracle import probes
 from table import ROWS
 from torch import Tensor, nn
 
-from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
-from tracelr.errors import NotTraceable, ScheduleTypeError
-from tracelr.fields import Scalar, Steps
+from tracelr import Constant, Exponential, Linear, PiecewiseConstant
+from tracelr.errors import ScheduleTypeError
 from tracelr.lowering import Graph, passes, trace
 from tracelr.lowering.spec import line_of, op_of, owner_of
 
@@ -100,110 +99,6 @@ def test_a_parameter_stays_an_input_through_all_passes(batch: bool) -> None:
 
 def test_a_graph_takes_a_python_int() -> None:
     assert trace(Linear(0.0, 1.0, 4))(3) == 0.75
-
-
-class BranchesOnStep(Schedule):
-    """Wrong on purpose."""
-
-    steps: Steps
-
-    def evaluate(self, step, A):
-        if step < self.steps:
-            return A.full(step, 1.0)
-        return A.full(step, 2.0)
-
-
-class TakesItem(Schedule):
-    """Wrong on purpose."""
-
-    factor: Scalar
-
-    def evaluate(self, step, A):
-        return A.full(step, 1.0) * step.item()
-
-
-class IndexesAList(Schedule):
-    """Wrong on purpose."""
-
-    factor: Scalar
-
-    def evaluate(self, step, A):
-        return A.full(step, [1.0, 2.0, 3.0][int(step)])
-
-
-class HasDataDependentShape(Schedule):
-    """Wrong on purpose."""
-
-    factor: Scalar
-
-    def evaluate(self, step, A):
-        return torch.nonzero(step.reshape(-1)).sum().to(torch.float64)
-
-
-LINES = {
-    BranchesOnStep(3): "if step < self.steps:",
-    TakesItem(1.0): "return A.full(step, 1.0) * step.item()",
-    IndexesAList(1.0): "return A.full(step, [1.0, 2.0, 3.0][int(step)])",
-    HasDataDependentShape(1.0): "return torch.nonzero(step.reshape(-1)).sum().to(torch.float64)",
-}
-
-
-@pytest.mark.parametrize("batch", [False, True])
-@pytest.mark.parametrize("schedule", LINES, ids=lambda s: type(s).__name__)
-def test_python_that_looks_at_the_step_is_not_traceable(
-    schedule: Schedule, batch: bool, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(NotTraceable) as caught:
-        trace(Constant(1.0).then(schedule, at=5), batch)
-    name, line = type(schedule).__name__, LINES[schedule]
-    assert str(caught.value) == (
-        f"{name}.evaluate: given {line}; allowed: tensor operations that never look at the value of step; to fix it: write "
-        "torch.where(step < n, a, b) in place of a Python `if`, .item(), int(step) or a shape that depends on it."
-    )
-    assert capfd.readouterr() == ("", "")
-
-
-def test_torchs_own_error_is_the_cause() -> None:
-    with pytest.raises(NotTraceable) as caught:
-        trace(BranchesOnStep(3))
-    assert type(caught.value.__cause__).__name__ == "GuardOnDataDependentSymNode"
-
-
-class IsMistaken(Schedule):
-    """Wrong on purpose."""
-
-    factor: Scalar
-
-    def evaluate(self, step, A):
-        return A.full(step, self.absent)
-
-
-class LosesTheShape(Schedule):
-    """Wrong on purpose."""
-
-    factor: Scalar
-
-    def evaluate(self, step, A):
-        return torch.ones((), dtype=torch.float64)
-
-
-def test_a_mistake_that_is_not_about_tracing_shows_as_itself() -> None:
-    with pytest.raises(AttributeError, match="absent"):
-        trace(IsMistaken(1.0))
-
-
-def test_a_value_without_the_steps_shape_is_refused() -> None:
-    with pytest.raises(NotTraceable) as caught:
-        trace(LosesTheShape(1.0), batch=True)
-    assert str(caught.value) == (
-        "LosesTheShape.evaluate: given a value of type f32[] for a step of type i64[N]; allowed: one value per step, in the "
-        "step's shape; to fix it: make constants with A.full(step, c)."
-    )
-
-
-def test_trace_wants_a_schedule() -> None:
-    with pytest.raises(NotTraceable, match=r"trace\(schedule\): given 0.1; allowed: a tracelr schedule"):
-        trace(0.1)
 
 
 @pytest.mark.parametrize(("batch", "step"), [(False, torch.arange(3)), (False, torch.tensor(1.0)), (True, torch.tensor(1))])

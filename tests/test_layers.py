@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 LAYERS = {
     "errors": 0,
     "lowering.origin": 0,
+    "lowering.mistakes": 0,
     "lowering.spec": 1,
+    "lowering.formula": 2,
     "lowering.graph": 2,
     "lowering.rewrite": 2,
     "lowering.passes": 2,

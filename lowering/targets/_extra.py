@@ -9,7 +9,7 @@ from torch import fx
 
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import line_of
+from tracelr.lowering.spec import where_of
 
 
 def missing(package: str, extra: str) -> str | None:
@@ -42,8 +42,14 @@ def identifier(name: str, taken: frozenset[str] = frozenset()) -> str:
 
 def refusal(node: fx.Node, target: str, given: str, allowed: str) -> NotLowered:
     """Return the error of a node that `target` has no text for."""
-    where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {target}"
-    return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
+    return NotLowered(
+        explain(
+            f"{where_of(node)}, in the target {target}",
+            Words(given),
+            allowed,
+            "write it so, or add a row to the target's OPS",
+        )
+    )
 
 
 def plain(text: str) -> str:

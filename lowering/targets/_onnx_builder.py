@@ -12,7 +12,7 @@ from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, line_of, op_of, owner_of, shape_of
+from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of
 from tracelr.lowering.targets._source import SAME, made_from
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Builder:
             values = [value for value in values if value]
         row = self.ops.get(op)  # type: ignore[arg-type]  # None has no row
         if row is None:
-            raise self._refusal(str(op), ", ".join(sorted(map(str, self.ops))))
+            raise self._refusal(str(op), names(self.ops))
         return self(row, *values) if isinstance(row, str) else row(self, *values)
 
     def _operand(self, x: Any, among_rows: bool) -> str:
@@ -154,8 +154,14 @@ class Builder:
         return self._constant("last axis", torch.tensor([-1]))
 
     def _refusal(self, given: str, allowed: str) -> NotLowered:
-        where = f"{self.node.target} at node {self.node.name!r}, from `{line_of(self.node)}`, in the target onnx"
-        return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
+        return NotLowered(
+            explain(
+                f"{where_of(self.node)}, in the target onnx",
+                Words(given),
+                allowed,
+                "write it so, or add a row to the target's OPS",
+            )
+        )
 
 
 def _is_row(node: Any) -> bool:

@@ -11,7 +11,7 @@ from torch import fx
 
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, op_of, owner_of, shape_of, type_of
+from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of, where_of
 from tracelr.lowering.targets import _words
 from tracelr.lowering.targets._language import Language
 from tracelr.lowering.targets._words import comment
@@ -129,7 +129,7 @@ class _Source:
         if isinstance(template, dict):
             template = template.get(dtype)
         if template is None:
-            raise self._refusal(node, str(node.target), ", ".join(sorted(map(str, ops))))
+            raise self._refusal(node, str(node.target), names(ops))
         computes = _dtype(node.all_input_nodes[-1])
         kind = {"t": DTYPES[computes], "f": language.single if computes == torch.float32 else ""}
         return self._called(template.format(*[self._value(operand, k, computes) for operand in operands], **kind))
@@ -150,7 +150,7 @@ class _Source:
         return self.language.declare(f"{self.name}_{node.name}", dtype, values).replace("@", self.name)
 
     def _refusal(self, node: fx.Node, given: str, allowed: str) -> NotLowered:
-        where = f"{node.target} at node {node.name!r}, from `{line_of(node)}`, in the target {self.language.target}"
+        where = f"{where_of(node)}, in the target {self.language.target}"
         return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
 
 

@@ -18,7 +18,7 @@ from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, explain
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, op_of, shape_of
+from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import _extra
 
@@ -208,7 +208,7 @@ class StableHLO(Target):
         for node in graph.nodes:
             op = op_of(node)
             if op is not None and op not in OPS and op not in _BY_HAND:
-                raise _extra.refusal(node, "stablehlo", str(op), ", ".join(sorted(map(str, OPS))))
+                raise _extra.refusal(node, "stablehlo", str(op), names(OPS))
         return Module(graph, _extra.identifier(name))
 
     def missing(self) -> str | None:

@@ -12,7 +12,7 @@ from torch import fx
 from torch._ops import OpOverload
 
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, line_of, op_of, owner_of, shape_of, type_of
+from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of
 from tracelr.lowering.target import Target
 from tracelr.lowering.targets import _extra
 from tracelr.lowering.targets._triton_helpers import HELPERS
@@ -210,7 +210,7 @@ class Source:
         if isinstance(template, dict):
             template = template.get(dtype)
         if template is None:
-            raise _extra.refusal(node, "triton", str(op), ", ".join(sorted(map(str, OPS))))
+            raise _extra.refusal(node, "triton", str(op), names(OPS))
         return self._called(template.format(*(self._value(operand, k) for operand in operands)))
 
     def _called(self, text: str) -> str:

@@ -1,0 +1,103 @@
+"""A formula in eager, beside its trace: where in it an error came from, and whether it gives what it may give."""
+
+from __future__ import annotations
+
+import io
+import linecache
+import traceback
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tracelr import arithmetic, errors
+from tracelr.errors import NotTraceable, Words, explain
+from tracelr.lowering import mistakes
+from tracelr.lowering.origin import origin, plain
+
+_TORCH, _OURS = str(Path(torch.__file__).parent), str(Path(errors.__file__).parent)
+_CHECKED = ("float64", "float32")  # the arithmetics whose wide number is a tensor
+
+
+def place(error: BaseException, schedule: nn.Module) -> str:
+    """Return whose formula `error` came out of, and the author's innermost line on the way to it."""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    own = [k for k, (frame, _) in enumerate(frames) if _module(frame) is not None]
+    if not own:
+        return _formula(schedule)
+    at = own[-1]
+    whose = _module(frames[at][0])
+    while at + 1 < len(frames) and not frames[at + 1][0].f_code.co_filename.startswith((_TORCH, _OURS)):
+        at += 1  # a function of the author's own, called in the formula
+    frame, number = frames[at]
+    path = frame.f_code.co_filename
+    return origin(path, number, linecache.getline(path, number)).of(_formula(whose))
+
+
+def _module(frame: FrameType) -> Any:
+    """Return the module whose method runs in `frame`: the schedule itself where its fields are read through a view."""
+    owner = frame.f_locals.get("self")
+    owner = getattr(owner, "owner", owner)
+    return owner if isinstance(owner, nn.Module) and not frame.f_code.co_filename.startswith(_TORCH) else None
+
+
+def _formula(module: Any) -> str:
+    return f"{plain(type(module).__name__)}.{'evaluate' if hasattr(module, 'evaluate') else 'forward'}"
+
+
+def check(schedule: nn.Module) -> None:
+    """Raise `NotTraceable` if a formula in `schedule` gives no wide number of the step's shape, or not always the same.
+
+    It is evaluated twice. A formula that raises is left to those who called it.
+    """
+    A = arithmetic.arithmetic_for(None)
+    if not hasattr(schedule, "wide") or A.name not in _CHECKED:
+        return
+    step = torch.arange(5, 8)
+    first, second = (_values(schedule, step, A) for _ in range(2))
+    for module, value in first:
+        if (
+            not isinstance(value, Tensor)
+            or (value.dtype, value.device) != (getattr(torch, A.name), step.device)
+            or value.shape != step.shape
+        ):
+            allowed = f"one {A.name} number per step, in the step's shape"
+            fix = "return what the methods of A give, such as A.full(step, c) and A.integer(i)"
+            raise NotTraceable(explain(_defined(module), _shown(value, step), allowed, fix))
+    for (module, value), (_, again) in zip(first, second, strict=False):
+        if not torch.isclose(value, again, rtol=0.0, atol=0.0, equal_nan=True).all():
+            given, allowed, fix = mistakes.UNSTEADY
+            raise NotTraceable(explain(_defined(module), Words(given), allowed, fix))
+
+
+def _values(schedule: nn.Module, step: Tensor, A: Any) -> list[tuple[nn.Module, Any]]:
+    """Return each formula and what it gives, the inner ones first, up to the first that raises."""
+    found: list[tuple[nn.Module, Any]] = []
+    hooks = [
+        module.register_forward_hook(lambda module, _, value: found.append((module, value)))
+        for module in schedule.modules()
+        if hasattr(module, "wide")
+    ]
+    try:
+        with torch.no_grad(), suppress(Exception), redirect_stdout(io.StringIO()):
+            schedule.wide(step.clone(), A)  # type: ignore[operator]  # a schedule, which lowering does not import
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def _defined(module: nn.Module) -> str:
+    code = type(module).evaluate.__code__  # type: ignore[attr-defined]  # as above
+    line = linecache.getline(code.co_filename, code.co_firstlineno)
+    return origin(code.co_filename, code.co_firstlineno, line).of(_formula(module))
+
+
+def _shown(value: Any, step: Tensor) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    dtype = str(value.dtype).removeprefix("torch.")
+    return Words(f"{dtype} of shape {list(value.shape)} on {value.device} for steps of shape {list(step.shape)}")

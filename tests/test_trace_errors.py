@@ -1,0 +1,591 @@
+"""What an author can write that is no graph: one sentence each, with the node, the author's line and what to write instead."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tracelr
+from tracelr import Constant, Cosine, Linear, Schedule, Scheduler
+from tracelr.errors import NotLowered, NotTraceable
+from tracelr.fields import Scalar
+from tracelr.lowering import lower, passes, trace
+from tracelr.lowering.spec import OPS, names
+
+TABLE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+
+TENSORS = "operations on tensors, which never look at a value"
+PURE = "a function of the step alone"
+TRUTH = (
+    f"given the truth of a tensor; allowed: {TENSORS}; to fix it: write A.where(step < n, x, y) in place of `if`, `while`, "
+    "`assert` and x[mask] = y, and &, | and ~ in place of `and`, `or` and `not`."
+)
+NUMBER = (
+    f"given a Python number made of a tensor; allowed: {TENSORS}; to fix it: compute with A.integer(step), and look up with "
+    "A.lookup(step, milestones, values), in place of int(), float(), .item(), range(), math.cos() and table[step]."
+)
+NUMPY = (
+    f"given an array of NumPy made of a tensor; allowed: {TENSORS}; to fix it: write torch's operations or those of A, not "
+    "NumPy's."
+)
+SHAPE = (
+    f"given a shape that depends on a value; allowed: {TENSORS}; to fix it: keep every element and choose: A.where(mask, x, y) "
+    "in place of x[mask]."
+)
+RANDOM = (
+    f"given a random number; allowed: {PURE}; to fix it: multiply by a tracelr.Noise, whose factor depends on its seed and "
+    "the step."
+)
+WRITE = (
+    "given a write into a tensor; allowed: operations that make new values; to fix it: write x = x + 1 in place of x += 1, "
+    "and A.where(mask, y, x) in place of x[mask] = y."
+)
+UNSTEADY = (
+    f"given two different values for one step; allowed: {PURE}; to fix it: leave out clocks, counters and random numbers; "
+    "tracelr.Noise has a seed."
+)
+ALL = f"allowed: {names(OPS)}; to fix it:"
+ANY_OP = f"{ALL} write it with these ops, or add a row to tracelr.lowering.spec.OPS."
+LOOK_UP = f"{ALL} write A.lookup(step, milestones, values), or A.pick(k, table) of a table that prepare() keeps."
+QUOTIENT = f"{ALL} write A.quotient(i, n) in place of i // n, or A.stair(i, n) for a wide number."
+DTYPES = "allowed: the dtypes i64, f64, f32, b8; to fix it: compute with A, or in int64, float64 and bool."
+SUM = "allowed: i64, b8; to fix it: add the terms one by one with A.add: a sum of floats depends on its order."
+MASKS = "allowed: i64, f64, f32; to fix it: write &, | and ~ of masks, or A.where(mask, x, y)."
+VALUE = (
+    "allowed: one float64 number per step, in the step's shape; to fix it: return what the methods of A give, such as "
+    "A.full(step, c) and A.integer(i)."
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A schedule with a wrong formula, and the sentence it ends in: of a node, or of the formula if `node` is empty."""
+
+    schedule: Schedule
+    origin: str
+    node: str
+    told: str
+
+    @property
+    def message(self) -> str:
+        name = type(self.schedule).__name__
+        if not self.node:
+            return f"{name}.evaluate, {self.origin}: {self.told}"
+        return f"{self.node}, {self.origin}{'' if self.kind is NotLowered else f', in {name}'}: {self.told}"
+
+    @property
+    def kind(self) -> type[Exception]:
+        return NotLowered if ALL in self.told or self.told.endswith((DTYPES, MASKS, SUM)) else NotTraceable
+
+
+ONE: dict[str, Case] = {}
+MANY: dict[str, Case] = {}
+
+
+def wrong(told: str, node: str = "", batch: tuple[str, str] | None = None, line: str = ""):
+    """Make a schedule of a function. `batch` is what is told, and of which node, if the steps are many; it is tried then.
+
+    The author's line is the one that begins with `line`, or else the last: its number is looked up here.
+    """
+
+    def add(evaluate):
+        name = evaluate.__name__.title().replace("_", "")
+        space = {"evaluate": evaluate, "__annotations__": {"factor": Scalar}, "__module__": __name__}
+        lines, first = inspect.getsourcelines(evaluate)
+        stripped = [" ".join(text.split()) for text in lines]
+        at = max(k for k, text in enumerate(stripped) if text.startswith(line))
+        if told.endswith((VALUE, UNSTEADY)):
+            at = 0
+        origin = f"from `{stripped[at]}` (test_trace_errors.py:{first + at})"
+        schedule = type(name, (Schedule,), space)(factor=1.0)
+        ONE[evaluate.__name__] = Case(schedule, origin, node, told)
+        if batch is not None:
+            MANY[evaluate.__name__] = Case(schedule, origin, *batch)
+        return evaluate
+
+    return add
+
+
+def helper(step: Tensor) -> float:
+    return 1.0 if step > 3 else 2.0
+
+
+ITEM = "aten._local_scalar_dense.default at node '_local_scalar_dense'"
+INDEX = ("aten.index.Tensor at node 'index'", f"given aten.index.Tensor; {LOOK_UP}")
+
+
+# (a) an op that no row has
+
+
+@wrong(f"given aten.erf.default; {ANY_OP}", "aten.erf.default at node 'erf'")
+def no_row(self, step, A):
+    return torch.erf(A.full(step, 0.5))
+
+
+@wrong(f"given aten.div.Tensor_mode; {QUOTIENT}", "aten.div.Tensor_mode at node 'div'")
+def divides_integers(self, step, A):
+    return (step // 7).double()
+
+
+@wrong(f"given aten.bucketize.Tensor; {ALL} write A.count(step, milestones).", "aten.bucketize.Tensor at node 'bucketize'")
+def bucketizes(self, step, A):
+    return torch.bucketize(step, torch.tensor([1, 2, 3])).double()
+
+
+@wrong(f"given aten.fmod.Scalar; {ALL} write i.remainder(n).", "aten.fmod.Scalar at node 'fmod'")
+def truncates(self, step, A):
+    return torch.fmod(step, 3).double()
+
+
+@wrong(f"given aten.gather.default; {LOOK_UP}", "aten.gather.default at node 'gather'")
+def gathers(self, step, A):
+    return torch.gather(TABLE, 0, step.clamp(0, 2).reshape(-1)).reshape(step.shape)
+
+
+@wrong(f"given aten.complex.default; {ANY_OP}", "aten.complex.default at node 'complex_1'")
+def is_complex(self, step, A):
+    return torch.complex(A.integer(step), A.integer(step)).abs()
+
+
+# (b) a dtype that no graph has
+
+
+@wrong(f"given float16[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
+def computes_in_halves(self, step, A):
+    return (step.half() * 2).double()
+
+
+@wrong(f"given uint8[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
+def computes_in_bytes(self, step, A):
+    return step.to(torch.uint8).double()
+
+
+@wrong(f"given int32[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
+def computes_in_int32(self, step, A):
+    return (step.int() * 3).double()
+
+
+@wrong(f"given complex128[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
+def computes_in_complex(self, step, A):
+    return step.to(torch.complex128).real + A.full(step, 0.0)
+
+
+@wrong(f"given b8[] as operand 0; {MASKS}", "aten.mul.Tensor at node 'mul'")
+def multiplies_masks(self, step, A):
+    return ((step > 3) * (step < 8)).double()
+
+
+# (c) a Python `if` on the step, and its kin
+
+
+@wrong(TRUTH, line="if step", batch=("", TRUTH))
+def branches(self, step, A):
+    if step > 3:
+        return A.full(step, 1.0)
+    return A.full(step, 2.0)
+
+
+@wrong(TRUTH, line="while")
+def loops(self, step, A):
+    while step > 3:
+        step = step - 3
+    return A.integer(step)
+
+
+@wrong(TRUTH, line="assert")
+def asserts(self, step, A):
+    assert step >= 0
+    return A.integer(step)
+
+
+@wrong(TRUTH)
+def says_and(self, step, A):
+    return torch.where(step > 3 and step < 5, A.full(step, 1.0), A.full(step, 2.0))
+
+
+@wrong(TRUTH)
+def chains(self, step, A):
+    return torch.where(3 < step < 5, A.full(step, 1.0), A.full(step, 2.0))
+
+
+@wrong(TRUTH)
+def takes_bool(self, step, A):
+    return A.full(step, 1.0) * bool(step)
+
+
+@wrong(TRUTH)
+def branches_on_the_largest(self, step, A):
+    return A.full(step, 1.0 if step.max() > 3 else 2.0)
+
+
+@wrong(TRUTH, line="if step", node=ITEM)
+def hides_it(self, step, A):
+    try:
+        if step > 3:
+            return A.full(step, 1.0)
+    except Exception:
+        pass
+    return A.full(step, 2.0)
+
+
+# (d) a Python number made of the step
+
+
+@wrong(NUMBER, ITEM, ("", NUMBER))
+def takes_item(self, step, A):
+    return A.full(step, 1.0) * step.item()
+
+
+@wrong(NUMBER, batch=("", NUMBER))
+def takes_int(self, step, A):
+    return A.full(step, 1.0) * int(step)
+
+
+@wrong(NUMBER)
+def takes_float(self, step, A):
+    return A.full(step, 1.0) * float(step)
+
+
+@wrong(NUMBER, line="for")
+def counts_with_range(self, step, A):
+    x = A.full(step, 1.0)
+    for _ in range(step):
+        x = A.mul(x, 2.0)
+    return x
+
+
+@wrong(NUMBER, batch=("", NUMBER))
+def indexes_a_list(self, step, A):
+    return A.full(step, [1.0, 2.0, 3.0][step.clamp(0, 2)])
+
+
+@wrong(NUMBER)
+def formats(self, step, A):
+    return A.full(step, float(f"{step:d}"))
+
+
+# (e) a shape that depends on a value
+
+
+@wrong(SHAPE, "aten.nonzero.default at node 'nonzero'")
+def takes_nonzero(self, step, A):
+    return step.reshape(-1).nonzero().sum().double()
+
+
+@wrong(SHAPE, "aten.masked_select.default at node 'masked_select'")
+def selects(self, step, A):
+    return torch.masked_select(step, step > 3).sum().double()
+
+
+@wrong(SHAPE, "aten.index.Tensor at node 'index'", line="return")
+def indexes_by_a_mask(self, step, A):
+    some = step.reshape(-1)
+    return some[some > 3].sum().double()
+
+
+@wrong(SHAPE, "aten._unique2.default at node '_unique2'")
+def takes_unique(self, step, A):
+    return torch.unique(step).sum().double()
+
+
+@wrong(NUMBER, ITEM, ("", NUMBER))
+def makes_as_many(self, step, A):
+    return torch.ones(step).sum().double()
+
+
+# (f) look-ups by a tensor, NumPy, math
+
+
+@wrong(NUMBER, ITEM, INDEX)
+def indexes_a_table(self, step, A):
+    return TABLE[step.clamp(0, 2)]
+
+
+@wrong(NUMBER, "aten.take.default at node 'take'")
+def takes(self, step, A):
+    return torch.take(TABLE, step.clamp(0, 2))
+
+
+@wrong(NUMPY)
+def calls_numpy(self, step, A):
+    return torch.from_numpy(np.asarray(step.numpy() * 1.0))
+
+
+@wrong(NUMBER)
+def calls_math(self, step, A):
+    return A.full(step, math.cos(step))
+
+
+# (g) writes, tensors from outside
+
+
+@wrong(WRITE, "aten.add_.Tensor at node 'add_'", line="step +=")
+def writes_to_the_step(self, step, A):
+    step += 1
+    return A.integer(step)
+
+
+@wrong(WRITE, "aten.mul_.Tensor at node 'mul_'", line="x *=")
+def writes_to_a_number(self, step, A):
+    x = A.integer(step)
+    x *= 2
+    return x
+
+
+@wrong(TRUTH, line="x[", batch=("aten.index_put_.default at node 'index_put_'", WRITE))
+def writes_by_a_mask(self, step, A):
+    x = A.integer(step)
+    x[step > 3] = 1.0
+    return x
+
+
+@wrong(WRITE, "aten.add_.Tensor at node 'add_'", line="TABLE.add_")
+def writes_to_a_constant(self, step, A):
+    TABLE.add_(1)
+    return A.mul(A.full(step, 1.0), TABLE[0])
+
+
+@wrong(f"given aten.select.int; {LOOK_UP}", "aten.select.int at node 'select'")
+def reads_an_entry(self, step, A):
+    return A.mul(A.integer(step), TABLE[1])
+
+
+@wrong(f"given f64[3] as operand 0; {SUM}", "aten.sum.dim_IntList at node 'sum_1'")
+def sums_floats(self, step, A):
+    return A.mul(A.integer(step), TABLE.sum())
+
+
+# (h) a value that is not the step's
+
+
+@wrong(RANDOM, "aten.rand.default at node 'rand'")
+def is_random(self, step, A):
+    return A.full(step, 1.0) * torch.rand(())
+
+
+@wrong(RANDOM, "aten.native_dropout.default at node 'native_dropout'")
+def drops_out(self, step, A):
+    return torch.nn.functional.dropout(A.full(step, 1.0), 0.5)
+
+
+@wrong(UNSTEADY)
+def is_random_in_python(self, step, A):
+    return A.full(step, random.random())
+
+
+@wrong(UNSTEADY)
+def reads_the_clock(self, step, A):
+    return A.full(step, time.perf_counter())
+
+
+# (i) a value of the wrong kind
+
+
+@wrong(f"given 1.0; {VALUE}")
+def gives_a_float(self, step, A):
+    return 1.0
+
+
+@wrong(f"given None; {VALUE}")
+def gives_nothing(self, step, A):
+    A.full(step, 1.0)
+
+
+@wrong(f"given (1.0, 2.0); {VALUE}")
+def gives_a_pair(self, step, A):
+    return 1.0, 2.0
+
+
+@wrong(f"given float32 of shape [3] on cpu for steps of shape [3]; {VALUE}")
+def gives_float32(self, step, A):
+    return torch.full_like(step, 0.1, dtype=torch.float32)
+
+
+@wrong(f"given int64 of shape [3] on cpu for steps of shape [3]; {VALUE}")
+def gives_integers(self, step, A):
+    return step * 2
+
+
+@wrong(f"given float64 of shape [] on cpu for steps of shape [3]; {VALUE}")
+def gives_one_for_all(self, step, A):
+    return torch.ones((), dtype=torch.float64)
+
+
+def sentence(case: Case, batch: bool) -> None:
+    with pytest.raises(case.kind) as caught:
+        passes.run(trace(case.schedule, batch))
+    assert str(caught.value) == case.message
+    assert "\n" not in case.message
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_mistake_is_told_in_one_sentence(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    sentence(ONE[name], batch=False)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_mistake_is_told_in_one_sentence_for_a_batch(name: str) -> None:
+    sentence(MANY[name], batch=True)
+
+
+def test_torchs_own_error_is_the_cause() -> None:
+    with pytest.raises(NotTraceable) as caught:
+        trace(ONE["branches"].schedule)
+    assert type(caught.value.__cause__).__name__ == "GuardOnDataDependentSymNode"
+
+
+@pytest.mark.parametrize("name", ["branches", "is_random", "gives_nothing", "is_random_in_python"])
+def test_a_mistake_in_a_child_is_told_as_the_childs(name: str) -> None:
+    case = ONE[name]
+    with pytest.raises(NotTraceable) as caught:
+        trace(2.0 * Constant(1.0).then(case.schedule, at=5))
+    assert str(caught.value) == case.message
+
+
+class Driven(Schedule):
+    """Wrong on purpose, and its field may be a schedule: the formula then reads it through a view."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return A.full(step, self.factor) * (1.0 if step > 3 else 2.0)
+
+
+class CallsAHelper(Schedule):
+    """Wrong on purpose, in a function of the author's own."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return A.full(step, helper(step))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "function", "at"),
+    [(Driven(Linear(0.0, 1.0, 9)), Driven.evaluate, 1), (CallsAHelper(1.0), helper, 1)],
+    ids=["driven", "helper"],
+)
+def test_the_line_is_found_through_views_and_functions(schedule: Schedule, function, at: int) -> None:
+    lines, first = inspect.getsourcelines(function)
+    with pytest.raises(NotTraceable) as caught:
+        trace(schedule)
+    where = f"from `{lines[at].strip()}` (test_trace_errors.py:{first + at})"
+    assert str(caught.value) == f"{type(schedule).__name__}.evaluate, {where}: {TRUTH}"
+
+
+TYPED = """
+class {name}(Schedule):
+    factor: Scalar
+    def evaluate(self, step, A):
+        return {formula}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "message"),
+    [
+        ("TypedBranch", "A.full(step, 1.0 if step > 3 else 2.0)", f"TypedBranch.evaluate, from <stdin>:5: {TRUTH}"),
+        (
+            "TypedOp",
+            "torch.erf(A.full(step, 0.5))",
+            f"aten.erf.default at node 'erf', from <stdin>:5: given aten.erf.default; {ANY_OP}",
+        ),
+        ("TypedNone", "None", f"TypedNone.evaluate, from <stdin>:4: given None; {VALUE}"),
+    ],
+)
+def test_a_class_without_a_source_file_is_told_by_its_place(name: str, formula: str, message: str) -> None:
+    space = {"Schedule": Schedule, "Scalar": Scalar, "torch": torch, "__name__": __name__}
+    exec(compile(TYPED.format(name=name, formula=formula), "<stdin>", "exec"), space)
+    with pytest.raises((NotTraceable, NotLowered)) as caught:
+        passes.run(trace(space[name](1.0)))  # type: ignore[operator]  # what exec made
+    assert str(caught.value) == message
+
+
+class IsMistaken(Schedule):
+    """Wrong on purpose."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        return A.full(step, self.absent)
+
+
+def test_a_mistake_that_is_not_about_tracing_shows_as_itself() -> None:
+    with pytest.raises(AttributeError, match="absent"):
+        trace(IsMistaken(1.0))
+
+
+class Prints(Schedule):
+    """Not wrong: what it prints is no part of the graph."""
+
+    factor: Scalar
+
+    def evaluate(self, step, A):
+        print("here")
+        return A.full(step, self.factor)
+
+
+def test_a_print_is_seen_once_and_is_no_part_of_the_graph(capsys: pytest.CaptureFixture[str]) -> None:
+    assert trace(Prints(2.0))(3) == 2.0
+    assert capsys.readouterr().out == "here\n"
+
+
+class OneForAll(nn.Module):
+    """Wrong on purpose, and no schedule."""
+
+    def forward(self, step):
+        return torch.ones(())
+
+
+def test_a_module_without_the_steps_shape_is_refused() -> None:
+    with pytest.raises(NotTraceable) as caught:
+        trace(OneForAll(), batch=True)
+    assert str(caught.value) == (
+        "OneForAll.forward: given a value of type f32[] for a step of type i64[N]; allowed: one value per step, in the "
+        "step's shape; to fix it: make constants with A.full(step, c)."
+    )
+
+
+def bound() -> Scheduler:
+    return Scheduler(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1), lr=Constant(0.1))
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"),
+    [
+        (0.1, "pass the schedule itself"),
+        (None, "pass the schedule itself"),
+        (helper, "make it one: tracelr.Lambda(function)"),
+        (Cosine, "build one first: Cosine(...)"),
+        ("params.yaml", "read it first: tracelr.load(path), or tracelr.from_dict(mapping)"),
+        (Path("params.yaml"), "read it first: tracelr.load(path), or tracelr.from_dict(mapping)"),
+        ({"schedule": "Constant"}, "read it first: tracelr.load(path), or tracelr.from_dict(mapping)"),
+        (bound(), "pass the schedule that it was given, or tracelr.from_torch(scheduler)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_schedule_is_told_what_to_pass(given: object, fix: str) -> None:
+    for call in (trace, lambda it: lower(it, "c")):
+        with pytest.raises(NotTraceable) as caught:
+            call(given)
+        assert str(caught.value) == (
+            f"trace(schedule): given {tracelr.errors.show(given)}; allowed: a tracelr schedule; to fix it: {fix}."
+        )
+
+
+def test_what_is_advised_in_place_of_integer_division_works() -> None:
+    """The advice of the messages above, taken."""
+    for make in (lambda A, step: A.integer(A.quotient(step, 7)), lambda A, step: A.stair(step, 7)):
+        space = {"evaluate": lambda self, step, A, make=make: make(A, step), "__annotations__": {}, "__module__": __name__}
+        schedule = type("Advised", (Schedule,), space)()
+        assert passes.run(trace(schedule))(50) == schedule(50) == 7.0
