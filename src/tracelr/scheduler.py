@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from tracelr import fields
 from tracelr.assignment import Assignment
 from tracelr.board import Board
 from tracelr.counter import Counter
@@ -67,7 +68,7 @@ class Scheduler(LRScheduler):
         if not isinstance(optimizer, Optimizer):
             fix = "pass the optimizer first, then lr=<schedule>"
             raise OptimizerError(explain("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix))
-        if on_change not in _POLICIES:
+        if not fields.named(on_change, _POLICIES):
             raise ScheduleError(explain("Scheduler(on_change)", on_change, ", ".join(_POLICIES), "use one of these"))
         self.optimizer = optimizer
         self.on_change = on_change
