@@ -113,10 +113,10 @@ def _value(place: Place, key: str, given: Any) -> Any:
             raise place.refuse(given, " or ".join(_OPTIMIZERS), "use one of these names")
         return given
     if key not in ("weight_decay", "momentum"):
-        value = count(place, given, low=0 if key == "seed" else 1)
-        if value > _LARGEST.get(key, value):
+        whole = count(place, given, low=0 if key == "seed" else 1)
+        if whole > _LARGEST.get(key, whole):
             raise place.refuse(given, f"at most {_LARGEST[key]}", "write a smaller number")
-        return value
+        return whole
     value = number(place, given)
     if value < 0:
         raise place.refuse(given, "a number of 0 or more", "write one")

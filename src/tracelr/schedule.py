@@ -90,7 +90,8 @@ class Schedule(Value):
         """Yield the schedules that this one is made of."""
         for name in self._rules:
             value = getattr(self, name)
-            yield from value if isinstance(value, nn.ModuleList) else [value] if isinstance(value, Schedule) else []
+            parts = value if isinstance(value, nn.ModuleList) else [value]
+            yield from (part for part in parts if isinstance(part, Schedule))
 
     @abstractmethod
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:

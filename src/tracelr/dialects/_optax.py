@@ -128,7 +128,7 @@ def _interpolated(kind: str, start: Fraction, factors: list[tuple[int, Fraction]
 
 def _multiplied(start: Fraction, factors: list[tuple[int, Fraction]]) -> tuple[list[int], list[float]]:
     """Return the steps, and the values before, between and after them: products, rounded once."""
-    values = []
+    values: list[float] = []
     for value in accumulate([factor for _, factor in factors], mul, initial=start):
         if abs(value) > LARGEST:
             given = Words(f"factors whose product is too large after {len(values)} of them")
