@@ -195,7 +195,7 @@ def test_an_error_is_the_whole_story(tmp_path):
     [
         ("none.yaml", "none.yaml: given a path that cannot be read (No such file or directory); allowed: a YAML file"),
         (os.curdir, ".: given a path that cannot be read (Is a directory); allowed: a YAML file"),
-        ("a\0b", "a\0b: given a path that cannot be read (embedded null byte); allowed: a YAML file"),
+        ("a\0b", "a\\x00b: given a path that cannot be read (embedded null byte); allowed: a YAML file"),
     ],
 )
 def test_a_path_that_cannot_be_read(path, message):

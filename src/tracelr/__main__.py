@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from tracelr import __version__
-from tracelr.errors import TracelrError
+from tracelr.errors import TracelrError, Words, explain
 from tracelr.schedule import Schedule
 
+_WRITABLE = "a path that can be written"
 _TARGETS = "aoti, c, cuda, hip, inductor, onnx, opencl, pt2, stablehlo, triton"
 
 
@@ -59,6 +60,11 @@ def main(argv: list[str] | None = None) -> int:
     except TracelrError as error:
         print(f"tracelr: error: {error}", file=sys.stderr)
         return 2
+    except (OSError, ValueError) as error:  # a path that cannot be written; a NUL in a path is a ValueError
+        given, fix = Words(f"{getattr(error, 'strerror', None) or error}"), "correct the path, or free it"
+        where = str(getattr(error, "filename", None) or "output")
+        print(f"tracelr: error: {explain(where, given, _WRITABLE, fix)}", file=sys.stderr)
+        return 2
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -67,10 +73,7 @@ def _train(args: argparse.Namespace) -> int:
 
     job = Job.read(args.file)
     out = args.out or Path("runs") / args.file.stem
-    if args.restart:
-        for name in ("checkpoint.pt", "verify.txt"):
-            (out / name).unlink(missing_ok=True)
-    result = train(job, out, resume=args.resume)
+    result = train(job, out, resume=args.resume, restart=args.restart)
     print(
         f"step {result.step}  loss {result.loss:.4f}  accuracy {result.accuracy:.4f} on held-out digits"
         f"  learning rate {result.learning_rate:.3e}"

@@ -2,46 +2,89 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import IO, Any
 
 import torch
 
-from tracelr.errors import CheckpointError, explain
+from tracelr.errors import CheckpointError, Words, explain
+
+_SEAL = b"tracelr sha256 "  # a comment at the end of the ZIP file that torch writes, with the digest of all before it
+_DIGITS = 64
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise `CheckpointError`, naming `path`, for what the system says against writing there."""
+    try:
+        yield
+    except OSError as error:
+        given, fix = Words(f"a path that cannot be written ({error.strerror or error})"), "free it, or choose another folder"
+        raise CheckpointError(explain(str(path), given, "one that can; what was there is as it was", fix)) from error
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place: nobody ever sees half a file."""
+    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place: nobody ever sees half a file.
+
+    Raises `CheckpointError` if the disk is full, or the folder refuses; what was at `path` is then still there.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            with beside.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+            _sync(path.parent)
+        finally:
+            if not path.parent.is_file():
+                beside.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Flush the folder too: the new name is in it."""
+    if os.name == "posix":
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def save(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Save `state` (tensors and plain types) to `path`; a kill at any moment leaves the checkpoint before it intact."""
-    write_whole(Path(path), lambda file: torch.save(dict(state), file))
+    """Save `state` (tensors and plain types) to `path`, sealed with a checksum.
+
+    A kill at any moment, or a full disk, leaves the checkpoint before it intact.
+    """
+    made = io.BytesIO()  # torch's own writer ends the process where the disk is full
+    torch.save(dict(state), made)
+    made.seek(-2, io.SEEK_END)  # the length of the comment, which is 0
+    made.write((len(_SEAL) + _DIGITS).to_bytes(2, "little") + _SEAL)
+    digest = hashlib.sha256(made.getbuffer()).hexdigest().encode()
+    write_whole(Path(path), lambda file: (file.write(made.getbuffer()), file.write(digest)))
 
 
 def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """Return the checkpoint in `path`, which must hold `keys`. Nothing is unpickled but tensors and plain types.
 
-    Raises `CheckpointError` if the file is missing, truncated, or of another program.
+    Raises `CheckpointError` if the file is missing, truncated, damaged, or of another program.
     """
     where, fix = f"checkpoint {path}", "use a checkpoint that tracelr wrote, or start without it"
     try:
-        state = torch.load(path, weights_only=True)
+        raw = Path(path).read_bytes()
+        if raw[-_DIGITS - len(_SEAL) : -_DIGITS] == _SEAL and hashlib.sha256(raw[:-_DIGITS]).hexdigest() != _text(raw):
+            raise ValueError("its checksum is of other bytes")
+        state = torch.load(io.BytesIO(raw), weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{where}: there is no such file; to fix it: check the path, or start without it.") from None
-    except (RuntimeError, EOFError, UnpicklingError, KeyError, ValueError, OSError) as error:
+    except (RuntimeError, EOFError, UnpicklingError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise CheckpointError(
             f"{where}: it cannot be read, it is truncated or no checkpoint ({reason}); to fix it: {fix}."
@@ -51,3 +94,7 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
         given = sorted(map(str, state)) if isinstance(state, dict) else state
         raise CheckpointError(explain(where, given, f"a mapping with the keys {', '.join(keys)}", fix))
     return state  # type: ignore[no-any-return]
+
+
+def _text(raw: bytes) -> str:
+    return raw[-_DIGITS:].decode("latin-1")

@@ -14,6 +14,9 @@ from tracelr.errors import ConfigError, Words, show
 from tracelr.schedule import Schedule
 from tracelr.units import Units
 
+LARGEST = 1_000_000
+"""The most values a mapping may hold, one that is shared counting wherever it stands: a copy of it costs nothing to keep."""
+
 
 def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
@@ -60,15 +63,33 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
         raise place.refuse(units, "units=Units(...), or None", "pass tracelr.Units(steps_per_epoch=...)")
     if not isinstance(mapping, Mapping):
         raise place.refuse(mapping, "a mapping", "pass a dict, or write keys and values")
-    for dialect in DIALECTS:
-        if dialect.recognises(mapping):
-            try:
+    try:
+        if _size(mapping, {}) > LARGEST:
+            fix = "keep the training parameters only"
+            raise place.refuse(Words("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
+        for dialect in DIALECTS:
+            if dialect.recognises(mapping):
                 return dialect.read(mapping, place)
-            except RecursionError:
-                raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
+    except RecursionError:
+        raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
     forms = "\n".join(dialect.EXAMPLE for dialect in DIALECTS)
     given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
     raise ConfigError(f"{place.refuse(given, 'one of the forms below', 'write one of them')}\n\n{forms}")
+
+
+def _size(value: Any, sizes: dict[int, int]) -> int:
+    """Return how many values `value` stands for, up to about `LARGEST`; each object is looked at once."""
+    if not isinstance(value, Mapping | list | tuple):
+        return 1
+    if id(value) not in sizes:
+        sizes[id(value)] = 1  # one that holds itself is left to what reads it
+        total = 1
+        for part in value.values() if isinstance(value, Mapping) else value:
+            total += _size(part, sizes)
+            if total > LARGEST:
+                break
+        sizes[id(value)] = total
+    return sizes[id(value)]
 
 
 def single(found: Loaded, where: str = "mapping") -> Schedule:

@@ -7,6 +7,8 @@ from abc import abstractmethod
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
+from tracelr.state import step_of
+
 
 class Contract(LRScheduler):
     """Abstract base: the private methods of `LRScheduler` that others call, by way of two of one's own.
@@ -31,7 +33,7 @@ class Contract(LRScheduler):
         self.step()
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        self._go(self.last_epoch + 1 if epoch is None else int(epoch))
+        self._go(self.last_epoch + 1 if epoch is None else step_of("Scheduler.step(epoch)", epoch))
 
     def _get_closed_form_lr(self) -> list[float | Tensor]:
         return self.get_lr()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, final
 
 import torch
+from torch import Tensor
+
+LARGEST = 2**63 - 1
+"""The largest count: a schedule is long at its end, 2**53 at most, and stays there."""
 
 
 @final
@@ -33,6 +37,11 @@ class Counter:
         if self.shared or self.tensor._version != self._seen:
             self._count, self._seen = int(self.tensor), self.tensor._version
         return self._count
+
+    def advance(self, by: int | Tensor) -> Tensor:
+        """Add to the count with tensor ops alone, and return the tensor. Past `LARGEST` it stays there and does not wrap."""
+        room = LARGEST - self.tensor.clamp(min=0)
+        return self.tensor.add_(torch.minimum(room, by) if isinstance(by, Tensor) else room.clamp(max=by))
 
     def write(self, count: int) -> None:
         """Set the count."""

@@ -58,6 +58,15 @@ class Words(str):
         return str(self)
 
 
+def printable(text: str) -> str:
+    """Return `text` with what does not print as an escape: a name out of a file breaks no line and moves no cursor.
+
+    >>> printable("a\\x1b[2J")
+    'a\\\\x1b[2J'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def show(given: object, limit: int = 80) -> str:
     """Return `repr(given)` on one line, shortened to `limit` characters, whatever the object does.
 
@@ -77,4 +86,4 @@ def explain(where: str, given: object, allowed: str, fix: str, limit: int = 80) 
     >>> explain("Linear.steps", 0, "an int from 1 to 2**53", "pass the number of steps")
     'Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass the number of steps.'
     """
-    return f"{where}: given {show(given, limit)}; allowed: {allowed}; to fix it: {fix}."
+    return printable(f"{where}: given {show(given, limit)}; allowed: {allowed}; to fix it: {fix}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Annotated, Any, TypeAlias, final
@@ -23,6 +23,7 @@ from tracelr.tables import Tables
 
 LARGEST = float(torch.finfo(torch.float32).max)
 FINITE = "a finite number within the float32 range"
+LONGEST = 1_000_000  # entries of a list: a `range` costs nothing until it is walked
 
 
 class Rule(ABC):
@@ -74,10 +75,17 @@ def integer(where: str, given: Any, low: int, allowed: str, high: int = LAST_STE
     return value
 
 
+def named(given: object, names: Collection[str]) -> bool:
+    """Say whether `given` is one of the names, whatever it is: an array compares element by element."""
+    return isinstance(given, str) and given in names
+
+
 def sequence(where: str, given: Any, allowed: str) -> list[Any]:
     """Return `given` as a list; a string, a mapping or a lone value is refused."""
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise ScheduleTypeError(explain(where, given, allowed, "pass a list"))
+    if len(given[LONGEST : LONGEST + 1]):
+        raise ScheduleError(explain(where, given, f"{allowed}, of {LONGEST} entries at most", "pass fewer of them"))
     return list(given)
 
 
@@ -94,7 +102,7 @@ class _Scalar(Rule):
         if self.drivable and isinstance(given, Tables):
             return given
         if self.tensors and isinstance(given, Tensor):
-            if given.ndim or not given.is_floating_point():
+            if given.ndim or not given.is_floating_point() or given.layout != torch.strided:
                 raise ScheduleTypeError(explain(where, given, self.allowed, "pass a 0-d float tensor"))
             return given
         value = number(where, given, self.allowed)
@@ -140,7 +148,7 @@ class Choice(Rule):
         self.allowed = ", ".join(map(repr, names))
 
     def parse(self, where: str, given: Any) -> str:
-        if given not in self.names:
+        if not named(given, self.names):
             raise ScheduleError(explain(where, given, self.allowed, "use one of these names"))
         return str(given)
 

@@ -12,6 +12,7 @@ import torch
 from tracelr import config
 from tracelr.dialects._values import Place, count, number
 from tracelr.dialects._yaml import read
+from tracelr.fields import named
 from tracelr.schedule import Schedule
 
 _OPTIMIZERS = {"AdamW": torch.optim.AdamW, "SGD": torch.optim.SGD}
@@ -27,6 +28,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "train_input": {"batch_size": 64},
     "runconfig": {"max_steps": None, "checkpoint_steps": 100, "seed": 0},
 }
+_LARGEST = {"hidden_size": 2**16, "seed": 2**32 - 1}  # a layer that fits into memory, what NumPy takes
 
 
 @final
@@ -107,11 +109,14 @@ def _value(place: Place, key: str, given: Any) -> Any:
     if key in ("learning_rate", "disable_lr_steps_reset"):  # the dialect reads these
         return given
     if key == "optimizer_type":
-        if given not in _OPTIMIZERS:
+        if not named(given, _OPTIMIZERS):
             raise place.refuse(given, " or ".join(_OPTIMIZERS), "use one of these names")
         return given
     if key not in ("weight_decay", "momentum"):
-        return count(place, given, low=0 if key == "seed" else 1)
+        whole = count(place, given, low=0 if key == "seed" else 1)
+        if whole > _LARGEST.get(key, whole):
+            raise place.refuse(given, f"at most {_LARGEST[key]}", "write a smaller number")
+        return whole
     value = number(place, given)
     if value < 0:
         raise place.refuse(given, "a number of 0 or more", "write one")

@@ -3,71 +3,15 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from typing import Literal, final
+from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tracelr import fields
-from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ScheduleError, explain
+from tracelr.metric import Metric, Mode, Threshold, fraction, number
 
-Mode = Literal["min", "max"]
-Threshold = Literal["rel", "abs"]
-
-
-class Metric(nn.Module):
-    """Abstract base of a factor that follows a metric. `scale`, a 0-d tensor that starts at 1, is what multiplies a rate.
-
-    `schedule * plateau.scale` is a schedule with a tensor in a field: it follows the factor without a recompile. `update` is
-    tensor operations alone, in eager code and in a compiled region alike. The state is the module's `state_dict`; loading
-    it keeps every tensor's identity. It is float64 where the device has that.
-    """
-
-    scale: Tensor
-    best: Tensor
-
-    def __init__(
-        self, mode: str, threshold: float, threshold_mode: str, counts: dict[str, int], device: torch.device | str | None
-    ) -> None:
-        super().__init__()
-        name = type(self).__name__
-        for where, given, allowed in (("mode", mode, ("min", "max")), ("threshold_mode", threshold_mode, ("rel", "abs"))):
-            if given not in allowed:
-                raise ScheduleError(explain(f"{name}.{where}", given, " or ".join(map(repr, allowed)), "use one of these"))
-        self._sign = 1.0 if mode == "min" else -1.0
-        self._relative = threshold_mode == "rel"
-        self._threshold = _number(f"{name}.threshold", threshold, 0.0)
-        for key, count in counts.items():
-            setattr(self, f"_{key}", fields.integer(f"{name}.{key}", count, 0, "an int of 0 or more", LAST_STEP))
-        kind = torch.device(device if device is not None else "cpu")
-        self._dtype = torch.float32 if kind.type == "mps" else torch.float64
-        self._state("scale", 1.0, kind)
-        self._state("best", self._sign * math.inf, kind)
-
-    def _state(self, name: str, value: float, device: torch.device | None = None) -> None:
-        dtype = torch.int64 if isinstance(value, int) else self._dtype
-        self.register_buffer(name, torch.tensor(value, dtype=dtype, device=device or self.scale.device))
-
-    @abstractmethod
-    def update(self, metric: Tensor | float) -> None:
-        """Take in the metric of an epoch, or of a step, and change `scale` if it is time."""
-
-    def forward(self) -> Tensor:
-        """Return `scale`."""
-        return self.scale
-
-    def _better(self, metric: Tensor) -> Tensor:
-        if self._relative:
-            limit = self.best * (1.0 - self._sign * self._threshold)
-        else:
-            limit = self.best - self._sign * self._threshold
-        return metric < limit if self._sign > 0 else metric > limit
-
-    def _keep(self, **new: Tensor) -> None:
-        for name, value in new.items():
-            self.get_buffer(name).copy_(value)
+_LONGEST_WINDOW = 2**20
 
 
 @final
@@ -109,14 +53,14 @@ class Plateau(Metric):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__(mode, threshold, threshold_mode, {"patience": patience, "cooldown": cooldown}, device)
-        self._factor = _fraction("Plateau.factor", factor)
-        self._min, self._eps = _number("Plateau.min_scale", min_scale, 0.0), _number("Plateau.eps", eps, 0.0)
+        self._factor = fraction("Plateau.factor", factor)
+        self._min, self._eps = number("Plateau.min_scale", min_scale, 0.0), number("Plateau.eps", eps, 0.0)
         self._state("bad", 0)
         self._state("cooling", 0)
 
     @torch.no_grad()
     def update(self, metric: Tensor | float) -> None:
-        metric = _metric(metric, self.best)
+        metric = self._taken(metric)
         better = self._better(metric)
         bad = torch.where(better | (self.cooling > 0), 0, self.bad + 1)
         cooling = (self.cooling - 1).clamp(min=0)
@@ -181,18 +125,19 @@ class Greedy(Metric):
     ) -> None:
         counts = {"patience": patience, "cooldown": cooldown, "warmup": warmup, "window": window, "reset_start": reset_start}
         super().__init__(mode, threshold, threshold_mode, counts, device)
-        self._factor = _fraction("Greedy.factor", factor)
-        self._min, self._eps = _number("Greedy.min_scale", min_scale, 0.0), _number("Greedy.eps", eps, 0.0)
-        self._max = _number("Greedy.max_scale", max_scale, self._min)
+        self._factor = fraction("Greedy.factor", factor)
+        self._min, self._eps = number("Greedy.min_scale", min_scale, 0.0), number("Greedy.eps", eps, 0.0)
+        self._max = number("Greedy.max_scale", max_scale, self._min)
         for name in ("good", "bad", "waiting", "seen"):
             self._state(name, 0)
         self._state("left", self._reset_start)
         self._state("total", 0.0)
+        fields.integer("Greedy.window", window, 0, f"an int from 0 to {_LONGEST_WINDOW}", _LONGEST_WINDOW)
         self.register_buffer("recent", self.total.new_zeros(max(self._window, 1)))
 
     @torch.no_grad()
     def update(self, metric: Tensor | float) -> None:
-        metric, seen, total, recent = self._smoothed(_metric(metric, self.best))
+        metric, seen, total, recent = self._smoothed(self._taken(metric))
         idle = self.waiting > 0
         better = self._better(metric) & ~idle
         good = torch.where(better, self.good + 1, 0)
@@ -227,24 +172,6 @@ class Greedy(Metric):
         total = torch.where(self.seen >= self._window, total - oldest, total)
         seen = self.seen + 1
         slots = torch.arange(self._window, device=metric.device)
-        return total / seen.clamp(max=self._window), seen, total, torch.where(slots == place, metric, self.recent)
-
-
-def _metric(metric: Tensor | float, like: Tensor) -> Tensor:
-    if isinstance(metric, Tensor):
-        return metric.detach().reshape(()).to(like.dtype)
-    return like.new_full((), metric)
-
-
-def _number(where: str, given: float, low: float) -> float:
-    value = fields.number(where, given)
-    if value < low:
-        raise ScheduleError(explain(where, given, f"a finite number, {low:g} or more", "pass a number in this range"))
-    return value
-
-
-def _fraction(where: str, given: float) -> float:
-    value = fields.number(where, given)
-    if not 0 < value < 1:
-        raise ScheduleError(explain(where, given, "a number above 0 and below 1", "pass a factor such as 0.5"))
-    return value
+        recent = torch.where(slots == place, metric, self.recent)
+        total = torch.where(total.isfinite(), total, recent.sum())  # a NaN counts while it is in the window, not for ever
+        return total / seen.clamp(max=self._window), seen, total, recent

@@ -49,9 +49,10 @@ class Rates:
 
     def at(self, count: int) -> list[float]:
         """Return the value of each slot at step `count`."""
-        row = max(count, 0) - self._first
+        count = min(max(count, 0), LAST_STEP)
+        row = count - self._first
         if not 0 <= row < len(self._rows) or self._size == 1:
-            self._first, row = max(count, 0) // self._size * self._size, max(count, 0) % self._size
+            self._first, row = count // self._size * self._size, count % self._size
             steps = torch.arange(self._first, self._first + self._size, device=self._device)
             with torch.no_grad():
                 columns = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.fx import Proxy
 
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _BLOCK = 2**16
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
+
+DEEPEST = 64
+"""How deep schedules nest: Python evaluates, copies and traces this many with its own limit of recursion."""
 
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
@@ -49,6 +53,7 @@ class Schedule(Value):
 
     _view: ClassVar[type[View]]
     _driven: tuple[str, ...] = ()
+    _depth = 1
 
     def __init_subclass__(cls) -> None:
         if Schedule not in cls.__bases__ or cls.evaluate is Schedule.evaluate:
@@ -76,6 +81,18 @@ class Schedule(Value):
             where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
             allowed = "a number where prepare() computes a constant from it"
             raise ScheduleError(explain(where, given, allowed, "compute it in evaluate(), or pass a number")) from error
+        self._depth = 1 + max((one._depth for one in self._children()), default=0)
+        if self._depth > DEEPEST:
+            given, allowed = Words(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
+            fix = "put all of them into one Sum, Product or Sequential"
+            raise ScheduleError(explain(type(self).__name__, given, allowed, fix))
+
+    def _children(self) -> Iterator[Schedule]:
+        """Yield the schedules that this one is made of."""
+        for name in self._rules:
+            value = getattr(self, name)
+            parts = value if isinstance(value, nn.ModuleList) else [value]
+            yield from (part for part in parts if isinstance(part, Schedule))
 
     @abstractmethod
     def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,14 +9,15 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tracelr.arithmetic import LAST_STEP
 from tracelr.assignment import Assignment
 from tracelr.board import Board
 from tracelr.contract import Contract
-from tracelr.counter import Counter
+from tracelr.counter import LARGEST, Counter
 from tracelr.rank_watch import POLICIES as RANK_POLICIES
 from tracelr.rank_watch import RankWatch
 from tracelr.schedule import Schedule
-from tracelr.state import POLICIES, check, demanded, pair, read_state
+from tracelr.state import POLICIES, calls, check, demanded, pair, read_state, sealed, step_of, steps_of
 
 
 class Scheduler(Contract):
@@ -72,7 +72,7 @@ class Scheduler(Contract):
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
         self._board = Board(optimizer, demanded(assignments, keys))
-        self._counter = Counter(last_epoch, self._board.device or torch.device("cpu"))
+        self._counter = Counter(step_of("Scheduler(last_epoch)", last_epoch), self._board.device or torch.device("cpu"))
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         optimizer.register_load_state_dict_post_hook(self._reloaded)
         self._initial_step()
@@ -92,7 +92,7 @@ class Scheduler(Contract):
 
     @last_epoch.setter
     def last_epoch(self, count: int) -> None:
-        self._counter.write(int(count))
+        self._counter.write(step_of("Scheduler.last_epoch", count))
 
     def step(
         self, epoch: int | None = None, *, increment: int | Tensor = 1, found_inf: Tensor | float | None = None
@@ -112,15 +112,16 @@ class Scheduler(Contract):
                 return
             if found_inf is not None and float(found_inf):
                 return
-            increment = int(increment)
+            increment = step_of("Scheduler.step(increment)", increment)
+        count = self._counter.read() + increment if epoch is None else step_of("Scheduler.step(epoch)", epoch)
         self._step_count += 1
-        self._go(self._counter.read() + increment if epoch is None else int(epoch))
+        self._go(count)
 
     def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None) -> None:
         if found_inf is not None:
             increment = increment * ((found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf))
         with torch.no_grad():
-            self._board.write_traced(self._counter.tensor.add_(increment))
+            self._board.write_traced(self._counter.advance(increment))
 
     def _go(self, count: int) -> None:
         if self._board.outdated():
@@ -128,6 +129,7 @@ class Scheduler(Contract):
             self._follow()
         if self._watch is not None:
             self.watch()
+        count = min(count, LARGEST)
         self._counter.write(count)
         self._board.write(count)
 
@@ -163,6 +165,7 @@ class Scheduler(Contract):
         >>> Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)).peek(3)
         [0.25]
         """
+        step = min(step_of("Scheduler.peek(step)", step), LAST_STEP)
         return [float(values[0]) for values in self.curve(step, step + 1, key=key)]
 
     def curve(self, start: int, stop: int, stride: int = 1, key: str = "lr") -> Tensor:
@@ -175,7 +178,7 @@ class Scheduler(Contract):
         >>> Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)).curve(0, 6, stride=2)
         tensor([[1.0000, 0.5000, 0.0000]])
         """
-        return self._board.curve(torch.arange(start, stop, stride), key)
+        return self._board.curve(steps_of(start, stop, stride), key)
 
     # -- compiled updates -------------------------------------------------------------------------------------------------
 
@@ -207,7 +210,7 @@ class Scheduler(Contract):
             "_step_count": self._step_count,
             "_last_lr": self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
-            "schedules": json.dumps(self._board.described()),  # one text: torch.distributed.checkpoint takes trees apart
+            **sealed(self._board.described()),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -219,10 +222,11 @@ class Scheduler(Contract):
         Raises `CheckpointError`, and changes nothing, if it is not the state of a scheduler.
         """
         count, written = read_state(state_dict, len(self.optimizer.param_groups))
+        steps = calls(state_dict, count)
         if self._board.outdated():
             self._board.adopt()
         self._board.reconcile(written, self.on_change)
-        self._step_count = int(state_dict.get("_step_count", count + 1))
+        self._step_count = steps
         self._follow()
         self._board.retie(self.optimizer)  # ignite puts tensors of its own into the groups
         self._counter.write(count)

@@ -2,20 +2,74 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from tracelr.assignment import Assignment
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, Words, explain
-from tracelr.schedule import Schedule
+from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.fields import named, number
+from tracelr.schedule import DEEPEST, Schedule
 from tracelr.slots import Group, Slot
 
 POLICIES = ("new", "checkpoint", "strict")
+_COUNT = "an int from -2**63 to 2**63 - 1"
+_MOST = 10**8
 Given = list[Assignment | tuple[str, Sequence[Schedule]]]
+
+
+def whole(given: object) -> int | None:
+    """Return a step count as an int, None if it is none: an int, or an integer tensor of one element, of 64 bits."""
+    if isinstance(given, Tensor):
+        real = given.numel() == 1 and not given.is_floating_point() and not given.is_complex() and not given.is_meta
+        given = given.tolist() if real else None
+        while isinstance(given, list):
+            (given,) = given
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        return None
+    return int(given) if -(2**63) <= int(given) < 2**63 else None
+
+
+def step_of(where: str, given: object) -> int:
+    """Return a step count that was passed as `where`, or raise `ScheduleTypeError`."""
+    count = whole(given)
+    if count is None:
+        raise ScheduleTypeError(explain(where, given, f"{_COUNT}, or such a tensor", "pass a number of steps"))
+    return count
+
+
+def steps_of(start: object, stop: object, stride: object) -> Tensor:
+    """Return the steps `range(start, stop, stride)`, or raise `ScheduleTypeError` or `ScheduleError`."""
+    named = (("start", start), ("stop", stop), ("stride", stride))
+    first, last, by = (step_of(f"Scheduler.curve({name})", n) for name, n in named)
+    if by == 0 or len(range(first, last, by)[_MOST : _MOST + 1]):
+        given = Words(f"steps from {first} to {last} by {by}")
+        raise ScheduleError(explain("Scheduler.curve", given, f"at most {_MOST} steps, and a stride", "use a larger stride"))
+    return torch.arange(first, last, by)
+
+
+def sealed(schedules: dict[str, list[Any]]) -> dict[str, str]:
+    """Return the schedules as one text, for torch.distributed.checkpoint takes trees apart, and its checksum."""
+    text = json.dumps(schedules)
+    return {"schedules": text, "checksum": _checksum(text)}
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def calls(state: Mapping[str, Any], count: int) -> int:
+    """Return how often `step()` was called in all; one more than the count where the state does not say it."""
+    steps = whole(state.get("_step_count", min(count, 2**63 - 2) + 1))
+    if steps is None:
+        raise _damaged('["_step_count"]', state["_step_count"], _COUNT)
+    return steps
 
 
 def check(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
@@ -24,40 +78,63 @@ def check(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
         fix = "pass the optimizer first, then lr=<schedule>"
         raise OptimizerError(explain("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix))
     for name, (given, allowed) in policies.items():
-        if given not in allowed:
-            raise ScheduleError(explain(f"Scheduler({name})", given, ", ".join(map(str, allowed)), "use one of these"))
+        if not named(given, allowed):
+            raise ScheduleError(explain(f"Scheduler({name})", given, ", ".join(allowed), "use one of these"))
 
 
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     """Return the step and the schedules of a scheduler's state, for an optimizer of `groups` param groups."""
-    where = "Scheduler.load_state_dict"
-    if isinstance(state, Mapping) and "last_epoch" not in state and state.get("_schedulers"):
-        return read_state(state["_schedulers"][0], groups)  # torch's ChainedScheduler counts in its members, which agree
-    if not isinstance(state, Mapping) or "last_epoch" not in state:
-        given = Words(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
-        allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
-        raise CheckpointError(explain(where, given, allowed, "pass the scheduler's part of the checkpoint"))
-    count = state["last_epoch"]
-    if isinstance(count, Tensor) and count.numel() == 1 and not count.is_floating_point():
-        count = int(count)
-    if isinstance(count, bool) or not isinstance(count, int) or not -(2**63) <= count < 2**63:
-        allowed = "an int from -2**63 to 2**63 - 1"
-        raise CheckpointError(explain(f'{where}["last_epoch"]', count, allowed, "use a checkpoint that is not damaged"))
+    state = _member(state)
+    count = whole(state["last_epoch"])
+    if count is None:
+        raise _damaged('["last_epoch"]', state["last_epoch"], _COUNT)
     text = state.get("schedules", "{}")
+    if "checksum" in state and isinstance(text, str) and _checksum(text) != state["checksum"]:
+        raise _damaged('["schedules"]', Words("a text that is not the one written"), f"one of checksum {state['checksum']}")
     try:
-        schedules = json.loads(text)
-    except (TypeError, ValueError):
+        schedules = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         schedules = None
     if not isinstance(schedules, dict):
-        allowed, fix = "a mapping from keys to lists, as JSON", "use a checkpoint that is not damaged"
-        raise CheckpointError(explain(f'{where}["schedules"]', text, allowed, fix))
+        raise _damaged('["schedules"]', text, "a mapping from keys to lists, as JSON")
     for key, written in schedules.items():
         if not isinstance(written, list) or len(written) != groups:
             given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
             allowed = f"one for each of the optimizer's {groups} param groups"
-            fix = "load it into the optimizer it was written with"
-            raise CheckpointError(explain(f'{where}["schedules"]["{key}"]', given, allowed, fix))
+            raise _damaged(f'["schedules"]["{key}"]', given, allowed, "load it into the optimizer it was written with")
+        for k, plain in enumerate(written):
+            if plain is not None and not _scaled(plain):
+                allowed = "a schedule, or its product with a factor, as to_dict() writes it"
+                raise _damaged(f'["schedules"]["{key}"][{k}]', plain, allowed)
     return count, schedules
+
+
+def _member(state: object) -> Mapping[str, Any]:
+    """Return the mapping with the count: torch's ChainedScheduler counts in its members, which agree."""
+    given = state
+    for _ in range(DEEPEST):
+        members = given.get("_schedulers") if isinstance(given, Mapping) and "last_epoch" not in given else None
+        if not isinstance(members, list | tuple) or not members:
+            break
+        given = members[0]
+    if not isinstance(given, Mapping) or "last_epoch" not in given:
+        found = Words(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
+        allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
+        raise _damaged("", found, allowed, "pass the scheduler's part of the checkpoint")
+    return given
+
+
+def _scaled(plain: object) -> bool:
+    if not isinstance(plain, dict) or "of" not in plain:
+        return isinstance(plain, dict)
+    try:
+        return isinstance(plain["of"], dict) and number("factor", plain.get("factor", 1.0)) is not None
+    except (ScheduleError, ScheduleTypeError):
+        return False
+
+
+def _damaged(place: str, given: object, allowed: str, fix: str = "use a checkpoint that is not damaged") -> CheckpointError:
+    return CheckpointError(explain(f"Scheduler.load_state_dict{place}", given, allowed, fix))
 
 
 def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:

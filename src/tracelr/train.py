@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from tracelr import checkpoint, lowering
-from tracelr.checkpoint import write_whole
-from tracelr.errors import CheckpointError, ConfigError, NotLowered
+from tracelr.checkpoint import write_whole, writing
+from tracelr.errors import CheckpointError, ConfigError, NotLowered, Words, explain
 from tracelr.fuse import fuse
 from tracelr.job import Job
 from tracelr.plot import plot
+from tracelr.run_folder import alone
 from tracelr.scheduler import Scheduler
 
 _KEYS = ("step", "model", "optimizer", "scheduler", "params")
@@ -63,17 +64,26 @@ class Digits:
                 step += 1
 
 
-def train(job: Job, out: Path, resume: bool = False) -> Result:
-    """Run `job` in the folder `out`, or continue it there, and return where it stands.
+def train(job: Job, out: Path, resume: bool = False, restart: bool = False) -> Result:
+    """Run `job` in the folder `out`, or continue it there, and return where it stands. `restart` drops what is there.
 
     The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate
     used, loss) and the checkpoint. A run killed at any moment and resumed gives the rates and weights of one never killed.
 
-    Raises `CheckpointError` if `out` has a checkpoint and `resume` is not set, or if it is not of this job; `NotLowered` if
-    a lowered form of the schedule differs from it in any bit.
+    Raises `CheckpointError` if `out` has a checkpoint and neither `resume` nor `restart` is set, if it is not of this job, if
+    another process writes there, or if nothing can be written there; `NotLowered` if a lowered form of the schedule differs
+    from it in any bit.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    with alone(out):
+        return _train(job, out, resume, restart)
+
+
+def _train(job: Job, out: Path, resume: bool, restart: bool) -> Result:
     saved = out / "checkpoint.pt"
+    if restart:
+        with writing(out):
+            for name in ("checkpoint.pt", "verify.txt"):
+                (out / name).unlink(missing_ok=True)
     if saved.exists() and not resume:
         fix = "pass --resume to continue it, --restart to begin again, or --out for another folder"
         raise CheckpointError(f"run folder {out}: it holds a checkpoint; to fix it: {fix}.")
@@ -129,10 +139,14 @@ def _restore(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Opti
     if state["params"] != job.text:
         fix = "resume with the file the run began with, or use --out for another folder"
         raise CheckpointError(f"checkpoint {path}: it was written with other parameters than {job.name}; to fix it: {fix}.")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
-    return int(state["step"])
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        scheduler.load_state_dict(state["scheduler"])
+        return int(state["step"])
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:  # what torch says of foreign states
+        reason = Words(f"states of another model or optimizer ({str(error).strip().splitlines()[0]})")
+        raise CheckpointError(explain(f"checkpoint {path}", reason, "those of this job", "use --restart")) from error
 
 
 def _bar(start: int, steps: int) -> Any:
@@ -155,18 +169,23 @@ class _History:
         csv.writer(text).writerows([("step", "learning_rate", "loss"), *kept])
         write_whole(path, lambda file: file.write(text.getvalue().encode()))
         self.loss = float(kept[-1][2]) if kept else float("nan")
-        self._file = path.open("a", newline="")
+        self._path = path
+        with writing(path):
+            self._file = path.open("a", newline="")
         self._rows = csv.writer(self._file)
 
     def add(self, step: int, rate: float, loss: float) -> None:
         self.loss = loss
-        self._rows.writerow((step, repr(rate), repr(loss)))
+        with writing(self._path):
+            self._rows.writerow((step, repr(rate), repr(loss)))
 
     def flush(self) -> None:
-        self._file.flush()
+        with writing(self._path):
+            self._file.flush()
 
     def __enter__(self) -> _History:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        with writing(self._path):
+            self._file.close()

@@ -56,7 +56,7 @@ def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0,
 
 
 def _choose(where: str, given: str, names: Sequence[str]) -> None:
-    if given not in names:
+    if not fields.named(given, names):
         raise ScheduleError(explain(where, given, ", ".join(map(repr, names)), "use one of these names"))
 
 

@@ -23,12 +23,12 @@ class _Resets(fields.Rule):
     allowed = "True, False or 'rescale', or a list of one of them per schedule"
 
     def parse(self, where: str, given: Any) -> bool | str | tuple[bool | str, ...]:
-        if isinstance(given, bool) or given == _RESCALE:
+        if isinstance(given, bool) or fields.named(given, (_RESCALE,)):
             return given  # type: ignore[no-any-return]
         if isinstance(given, str):
             raise ScheduleError(explain(where, given, self.allowed, "use one of these"))
         listed = fields.sequence(where, given, self.allowed)
-        if not all(isinstance(reset, bool) or reset == _RESCALE for reset in listed):
+        if not all(isinstance(reset, bool) or fields.named(reset, (_RESCALE,)) for reset in listed):
             raise ScheduleTypeError(explain(where, given, self.allowed, "pass one of these each"))
         return tuple(listed)
 

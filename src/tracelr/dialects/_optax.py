@@ -13,6 +13,7 @@ from tracelr.dialects import _values
 from tracelr.dialects._calls import Builder, Count, Number, OptionalNumber, Switch, Whole
 from tracelr.dialects._values import Place, choose
 from tracelr.errors import ScheduleError, Words, explain
+from tracelr.fields import FINITE, LARGEST
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
@@ -23,6 +24,8 @@ from tracelr.schedules.linear import Linear
 from tracelr.schedules.piecewise_constant import PiecewiseConstant
 from tracelr.schedules.polynomial import Polynomial
 
+_MOST = 2000
+
 
 def _factors(where: Place, given: object) -> list[tuple[int, float]]:
     """Return steps and what is multiplied there, in order; a step may be written as a string, as in JSON."""
@@ -30,6 +33,8 @@ def _factors(where: Place, given: object) -> list[tuple[int, float]]:
         return []
     if not isinstance(given, Mapping):
         raise where.refuse(given, "a mapping from steps to factors", "write {1000: 0.1, 2000: 0.1}")
+    if len(given) > _MOST:
+        raise where.refuse(Words(f"{len(given)} steps"), f"at most {_MOST}: their product is exact", "write fewer")
     found: dict[int, float] = {}
     for key, value in given.items():
         place = where / str(key)
@@ -123,8 +128,13 @@ def _interpolated(kind: str, start: Fraction, factors: list[tuple[int, Fraction]
 
 def _multiplied(start: Fraction, factors: list[tuple[int, Fraction]]) -> tuple[list[int], list[float]]:
     """Return the steps, and the values before, between and after them: products, rounded once."""
-    values = accumulate([factor for _, factor in factors], mul, initial=start)
-    return [step for step, _ in factors], [float(value) for value in values]
+    values: list[float] = []
+    for value in accumulate([factor for _, factor in factors], mul, initial=start):
+        if abs(value) > LARGEST:
+            given = Words(f"factors whose product is too large after {len(values)} of them")
+            raise ScheduleError(explain("boundaries_and_scales", given, FINITE, "use smaller factors"))
+        values.append(float(value))
+    return [step for step, _ in factors], values
 
 
 def _linear_onecycle(

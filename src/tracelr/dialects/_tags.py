@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from typing import Literal, TypeAlias
 
 from tracelr.assignment import Assignment
 from tracelr.dialects._values import Place
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import Tags
+
+_Every: TypeAlias = Literal[0]
+EVERY: _Every = 0
+"""The tag that stands for every group."""
 
 
 def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
@@ -23,7 +27,12 @@ def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
 
 def distinct(where: Place, found: list[Assignment]) -> None:
     """Raise if two schedules would set the same key of one group."""
-    for (j, one), (k, other) in combinations(enumerate(found), 2):
-        if one.key == other.key and (one.tags is None or other.tags is None or set(one.tags) & set(other.tags)):
-            given = Words(f"{other}, set at [{j}] too")
+    taken: dict[str, dict[str | _Every | None, int]] = {}
+    for k, other in enumerate(found):
+        before = taken.setdefault(other.key, {})
+        tags: list[str | _Every | None] = [*before] if other.tags is None else [*other.tags, EVERY]
+        met = [before[tag] for tag in tags if tag in before]
+        if met:
+            given = Words(f"{other}, set at [{min(met)}] too")
             raise (where / k).refuse(given, "one schedule for each key of a group", "give them different tags")
+        before.update(dict.fromkeys([EVERY] if other.tags is None else other.tags, k))

@@ -10,11 +10,12 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, show
+from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, printable, show
 from tracelr.fields import FINITE, LARGEST
 from tracelr.units import Units, is_time
 
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_LONGEST_KEY = 80
 T = TypeVar("T")
 
 
@@ -32,11 +33,13 @@ class Place:
     units: Units | None = None
 
     def __truediv__(self, key: str | int) -> Place:
-        step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
-        return replace(self, path=self.path + step)
+        if isinstance(key, int):
+            return replace(self, path=f"{self.path}[{key}]")
+        key = key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 3]}..."
+        return replace(self, path=f"{self.path}.{key}" if self.path else key)
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.path}" if self.path else self.source
+        return printable(f"{self.source}: {self.path}" if self.path else self.source)
 
     def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:
         """Return the error of this place; the caller raises it."""
@@ -50,7 +53,7 @@ class Place:
 def number(where: Place, given: object) -> float:
     """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is one."""
     value = _decimal(given)
-    if value is None or not abs(value) <= Decimal(LARGEST):
+    if value is None or not value.copy_abs() <= Decimal(LARGEST):
         raise where.refuse(given, FINITE, "write a number such as 0.001 or 1e-3")
     return float(value)
 
@@ -82,11 +85,18 @@ def _decimal(given: object) -> Decimal | None:
         return None
     if isinstance(given, str) and not _NUMBER.fullmatch(given):
         return None
+    if isinstance(given, int) and given.bit_length() > 2048:  # no number of ours, and slow to write in decimals
+        return None
     try:
         value = Decimal(given)
     except DecimalException:  # an exponent of twenty digits
         return None
     return value if value.is_finite() else None
+
+
+def there(given: object) -> bool:
+    """Say whether something is given: null, false, 0 and what is empty are not."""
+    return bool(given) if given is None or isinstance(given, bool | int | float | str | list | tuple | Mapping) else True
 
 
 def flag(where: Place, given: object) -> bool:

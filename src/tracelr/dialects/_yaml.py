@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any
 
 from tracelr.dialects._values import Place
@@ -18,8 +19,11 @@ LARGEST_FILE = 2**20
 LARGEST_DOCUMENT = 100_000
 """The most keys and values a file may hold, an alias counting as all that it stands for."""
 
+_LESS = "keep the training parameters only"
+_LONGEST_INT = 4300  # Python's own limit of decimal digits; 1:59:59 and its like have none, and cost its square
+
 # YAML 1.1 wants a dot and a sign, 1.0e+5; everybody else, and many a params file, writes 1e5 and 1e-5.
-_FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
+_FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
 def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
@@ -31,13 +35,14 @@ def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
         raise Place("load(path)").refuse(path, "a path", "pass the path of a YAML file")
     place = Place(os.fspath(path))
     try:
-        with open(path, "rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+        raw = _regular(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise place.refuse(Words(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
+    if raw is None:
+        raise place.refuse(Words("a path of no regular file"), "a YAML file", "copy what is to be read into a file")
     if len(raw) > LARGEST_FILE:
-        raise place.refuse(Words("a larger file"), f"at most {LARGEST_FILE} bytes", "keep the training parameters only")
+        raise place.refuse(Words("a larger file"), f"at most {LARGEST_FILE} bytes", _LESS)
     try:
         found = _parse(raw.decode("utf-8-sig"), place)
     except UnicodeDecodeError as error:
@@ -48,14 +53,34 @@ def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
     return found
 
 
+def _regular(path: str | os.PathLike[str]) -> bytes | None:
+    """Return the beginning of a file, or None for a pipe or a device, which may never say anything, or never stop."""
+
+    def at_once(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for its other end
+
+    with open(path, "rb", opener=at_once) as file:
+        return file.read(LARGEST_FILE + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+
+
 def _parse(text: str, place: Place) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
         """PyYAML's safe loader, which also reads 1e-5 as a number and says where a value does not fit its type."""
 
+        nodes = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            self.nodes += 1
+            if self.nodes > LARGEST_DOCUMENT:  # measured again below, aliases written out; here before all of it is read
+                raise place.refuse(Words("more values"), f"at most {LARGEST_DOCUMENT} of them", _LESS)
+            return super().compose_node(parent, index)
+
         def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
             try:
+                if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int") and len(node.value) > _LONGEST_INT:
+                    raise ValueError
                 return super().construct_object(node, deep)
             except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):  # !!int x, 2001-99-99
                 problem = f"cannot read {show(node.value, 20)} as {node.tag.rpartition(':')[2]}"
@@ -110,7 +135,7 @@ def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
         size += _measure(part, place, sizes)
         if size > LARGEST_DOCUMENT:
             given = Words("more values, the aliases written out")
-            raise here.refuse(given, f"at most {LARGEST_DOCUMENT} of them", "keep the training parameters only")
+            raise here.refuse(given, f"at most {LARGEST_DOCUMENT} of them", _LESS)
     sizes[node] = size
     return size
 

@@ -55,7 +55,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     if "learning_rate" not in optimizer:
         raise where.refuse(Words("a mapping without the key learning_rate"), "a mapping with it", "add learning_rate")
     schedule = rate(where, optimizer)
-    return [Assignment("lr", None, schedule, SCALED)] if optimizer.get(SCALED) else schedule
+    return [Assignment("lr", None, schedule, SCALED)] if _values.there(optimizer.get(SCALED)) else schedule
 
 
 def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:

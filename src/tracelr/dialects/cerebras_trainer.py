@@ -65,8 +65,8 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     """Return the schedule, or the assignments, of the schedulers; every other key of the file is somebody else's."""
     where, init = _init(mapping, where)
     place, optimizer = _settings(where / "optimizer", init.get("optimizer"))
-    listed = init.get("schedulers")
-    listed = [listed] if listed and isinstance(listed, Mapping) else listed or []
+    listed = init.get("schedulers") if _values.there(init.get("schedulers")) else []
+    listed = [listed] if isinstance(listed, Mapping) else listed
     if not isinstance(listed, list | tuple):
         raise (where / "schedulers").refuse(listed, "a list of schedulers", "write one, such as - LinearLR: {...}")
     found = [_assignment(where / "schedulers" / k, entry) for k, entry in enumerate(listed)]
@@ -118,7 +118,7 @@ def _settings(where: Place, given: object) -> tuple[Place, Mapping[Any, Any]]:
 def _scaled(optimizer: Mapping[Any, Any]) -> bool:
     groups = optimizer.get("params")
     own = [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, list | tuple) else []
-    return any(one.get(cerebras.SCALED) for one in (optimizer, *own))
+    return any(_values.there(one.get(cerebras.SCALED)) for one in (optimizer, *own))
 
 
 def _own(where: Place, optimizer: Mapping[Any, Any]) -> list[Assignment]:
@@ -180,9 +180,10 @@ def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Tim
         return Timed(built(where, kind.what, found), runs(values(found)))
     several = kind.what == "Sequential"
     only(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
-    if inner.get("last_epoch", -1) != -1:
+    last = inner.get("last_epoch", -1)
+    if not isinstance(last, int | float) or last != -1:
         fix = "leave it out: a Scheduler is resumed from its own state"
-        raise (where / "last_epoch").refuse(inner["last_epoch"], "-1, the beginning", fix)
+        raise (where / "last_epoch").refuse(last, "-1, the beginning", fix)
     place = where / "schedulers"
     listed = _values.sequence(place, inner.get("schedulers"), "a list of schedulers")
     parts = [_part(place / k, entry, kind.key) for k, entry in enumerate(listed)]

@@ -19,6 +19,7 @@ from tracelr.dialects import _values
 from tracelr.dialects._huggingface_types import TYPES, Run, Type
 from tracelr.dialects._values import Place, choose, suggest
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, show
+from tracelr.fields import named
 from tracelr.schedule import Schedule
 
 EXAMPLE = """\
@@ -46,7 +47,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         if near:
             raise where.refuse(Words(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
     name = mapping[_TYPE]
-    if name in _MEASURED:
+    if named(name, _MEASURED):
         raise (where / _TYPE).refuse(name, ", ".join(TYPES), "use one of these: this one follows a metric, not the step")
     kind = choose(where / _TYPE, name, TYPES)
     if "learning_rate" not in mapping:
@@ -68,10 +69,14 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
 
 def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothing: tuple[object, ...]) -> str | None:
     """Return the one of `names` that is given, if one is."""
-    given = [name for name in names if mapping.get(name) not in nothing]
+    given = [name for name in names if not _is_one(mapping.get(name), nothing)]
     if len(given) > 1:
         raise where.refuse(Words(" and ".join(given)), "one of them", "remove one")
     return given[0] if given else None
+
+
+def _is_one(given: object, nothing: tuple[object, ...]) -> bool:
+    return given is None or (isinstance(given, int | float) and given in nothing)
 
 
 def _steps(where: Place, mapping: Mapping[Any, Any]) -> int | None:
@@ -96,8 +101,8 @@ def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
 
 def _below_1(given: object) -> bool:
     try:
-        return float(given) < 1  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+        return isinstance(given, int | float | str) and float(given) < 1
+    except (ValueError, OverflowError):
         return False
 
 

@@ -80,8 +80,8 @@ def _value(where: Place, given: Any, rule: Rule) -> Any:
     """
     if isinstance(given, Mapping):
         return _schedule(given, where)
-    if isinstance(given, list | tuple):
-        return [_value(where / k, item, rule) for k, item in enumerate(given)]
+    if isinstance(given, list | tuple):  # no field holds a list of lists
+        return [item if isinstance(item, list | tuple) else _value(where / k, item, rule) for k, item in enumerate(given)]
     return in_steps(where, given) if is_time(given) and _whole(rule) else given
 
 

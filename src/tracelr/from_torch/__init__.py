@@ -21,6 +21,7 @@ from torch.optim.swa_utils import SWALR
 from tracelr.arithmetic import F64
 from tracelr.compose import Product, Sequential
 from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Words, explain
+from tracelr.fields import named
 from tracelr.from_torch.curves import FACTORS, FOLLOWERS, MOMENTA, WRITERS
 from tracelr.from_torch.functions import ignores_step
 from tracelr.schedule import Schedule
@@ -53,7 +54,7 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     if not isinstance(scheduler, LRScheduler):
         fix = "pass the scheduler, not its class or its optimizer"
         raise ScheduleTypeError(explain("from_torch", scheduler, "a scheduler of torch.optim.lr_scheduler", fix))
-    if key not in _KEYS:
+    if not named(key, _KEYS):
         raise ScheduleError(explain("from_torch(key)", key, ", ".join(map(repr, _KEYS)), "use one of these names"))
     groups = scheduler.optimizer.param_groups
     schedules = [
