@@ -32,10 +32,8 @@ class Report(Verb):
             listed = "; ".join(one.name for one in chosen)
             given = Words(f"{len(chosen)} assignments")
             raise ConfigError(explain(args.file, given, f"one of: {listed}", "pass --key and --tag of one of these"))
-        write(
-            args.output,
-            import_module("tracelr.report").page(chosen[0].schedule, name=chosen[0].name, source=args.file).encode(),
-        )
+        page = import_module("tracelr.report").page(chosen[0].schedule, name=chosen[0].name, source=args.file)
+        write(args.output, page.encode())
         print(f"wrote {args.output}")
         return 0
 
