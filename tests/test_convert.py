@@ -15,8 +15,8 @@ import yaml
 from table import ROWS
 
 import tracelr
-from tracelr import Schedule
-from tracelr.convert import convert
+from tracelr import Assignment, Cosine, Linear, Noise, Schedule
+from tracelr.convert import FORMS, convert
 from tracelr.errors import ConfigError
 
 REFUSED = {
