@@ -138,7 +138,7 @@ import optax
 schedule = optax.join_schedules(
     schedules=[
         optax.linear_schedule(init_value=0.0, end_value=0.0003, transition_steps=2000),
-        optax.cosine_decay_schedule(init_value=0.0003, decay_steps=98000, alpha=0.09999999999999999),
+        optax.cosine_decay_schedule(init_value=0.0003, decay_steps=98000, alpha=0.1),
     ],
     boundaries=[2000],
 )
@@ -178,7 +178,7 @@ KERAS = """\
   "config": {
     "initial_learning_rate": 0.0,
     "decay_steps": 98000,
-    "alpha": 0.09999999999999999,
+    "alpha": 0.1,
     "warmup_target": 0.0003,
     "warmup_steps": 2000
   },

@@ -90,7 +90,8 @@ def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
     bounds = [piece.first + d for one in (a, b) for piece in pieces(one)[:1000] for d in (-1, 0, 1)]
     bounds += [] if last is not None else [2**k + d for k in range(54) for d in (-1, 0, 1)]
     kept = torch.tensor([step for step in bounds if 0 <= step <= (LAST_STEP if last is None else last)])
-    return torch.unique(torch.cat([steps_between(0, end, _EVERY), kept.long()]))
+    every: Tensor = torch.unique(torch.cat([steps_between(0, end, _EVERY), kept.long()]))
+    return every
 
 
 def _first(a: Schedule, b: Schedule, begin: int, differs: int) -> tuple[int, bool]:

@@ -38,9 +38,8 @@ class Bench(Verb):
         if args.json:
             print(json.dumps(rows, indent=2))
             return 0
-        print(
-            f"a line of {_WARM:,} steps and a cosine of {_REST:,}; torch {torch.__version__}, {torch.get_num_threads()} threads"
-        )
+        threads = torch.get_num_threads()
+        print(f"a line of {_WARM:,} steps, a cosine of {_REST:,}; torch {torch.__version__}, threads: {threads}")
         for row in rows:
             ours, theirs = (f"{row[key]:,.2f} {row['unit']}" for key in ("tracelr", "other"))
             print(f"{row['what']}: {ours}; {row['peer']}: {theirs}; ratio {row['tracelr'] / row['other']:.3g}")
@@ -59,13 +58,14 @@ def _theirs() -> torch.optim.lr_scheduler.LRScheduler:
 
 
 def _ours() -> Any:
-    from tracelr import Cosine, Linear
+    from tracelr.schedules.cosine import Cosine
+    from tracelr.schedules.linear import Linear
 
     return Linear(1e-6, 1e-3, _WARM).then(Cosine(1e-3, 0.0, _REST))
 
 
 def _step() -> dict[str, Any]:
-    from tracelr import Scheduler
+    from tracelr.scheduler import Scheduler
 
     ours, theirs = Scheduler(_optimizer(), lr=_ours()), _theirs()
     us = _medians({"tracelr": ours.step, "other": theirs.step}, calls=1000)
@@ -90,17 +90,9 @@ def _curve() -> list[dict[str, Any]]:
 
     ms = _medians({"tracelr": lambda: schedule(steps), "numpy": closed, "torch": stepped}, rounds=5, scale=1e3)
     whole = ms["torch"] * _STEPS / _SOME
-    what = f"a curve of {_STEPS:,} steps"
-    return [
-        {
-            "what": what,
-            "unit": "ms",
-            "peer": f"torch, stepped (from {_SOME:,} of them)",
-            "tracelr": ms["tracelr"],
-            "other": whole,
-        },
-        {"what": what, "unit": "ms", "peer": "NumPy's closed form", "tracelr": ms["tracelr"], "other": ms["numpy"]},
-    ]
+    what, ours = f"a curve of {_STEPS:,} steps", ms["tracelr"]
+    peers = {f"torch, stepped (from {_SOME:,} of them)": whole, "NumPy's closed form": ms["numpy"]}
+    return [{"what": what, "unit": "ms", "peer": peer, "tracelr": ours, "other": other} for peer, other in peers.items()]
 
 
 def _medians(
