@@ -1,0 +1,82 @@
+"""The steps that a page holds of a curve, and the values there: those of the schedule, bit for bit."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tracelr.phases import steps_between
+from tracelr.schedule import Schedule
+
+
+@final
+class Samples(NamedTuple):
+    """Steps from 0 to `last`, in order, and the float32 values there. `missing` bounds were not held: there are too many."""
+
+    steps: Tensor
+    values: Tensor
+    last: int
+    missing: int = 0
+
+    @property
+    def all(self) -> bool:
+        """Whether these are all steps up to the last."""
+        return len(self.steps) == self.last + 1
+
+    def packed(self) -> dict[str, Any]:
+        """Return plain types: how far each step is from the one before, or none where all are held, and the values' bytes."""
+        apart = [] if self.all else torch.diff(self.steps, prepend=torch.zeros(1, dtype=torch.int64)).tolist()
+        return {"last": self.last, "apart": apart, "values": b64encode(self.values.numpy().astype("<f4").tobytes()).decode()}
+
+    def largest(self) -> tuple[int, float]:
+        """Return the first of the steps with the largest value, and the value."""
+        at = int(self.values.nan_to_num(nan=-torch.inf).argmax())
+        return int(self.steps[at]), float(self.values[at])
+
+
+@torch.no_grad()
+def samples(schedule: Schedule, last: int, bounds: Sequence[int], most: int) -> Samples:
+    """Return all steps from 0 to `last`, or `most` of them: both sides of each of the `bounds`, and steps between.
+
+    >>> from tracelr import Step
+    >>> samples(Step(1.0, 0.5, 50), 100, [50], 7).steps
+    tensor([  0,  25,  49,  50,  51,  75, 100])
+    """
+    if last < most:
+        steps = torch.arange(last + 1)
+        return Samples(steps, values(schedule, steps), last)
+    inside = [bound for bound in bounds if 0 < bound < last]
+    room = most // 4
+    kept = inside if len(inside) <= room else [inside[k] for k in steps_between(0, len(inside) - 1, room).tolist()]
+    near = torch.tensor([bound + side for bound in kept for side in (-1, 0, 1)], dtype=torch.int64)
+    steps = torch.cat([near.clamp(0, last), steps_between(0, last, max(most - len(near), 2) + 1)]).unique()
+    return Samples(steps, values(schedule, steps), last, len(inside) - len(kept))
+
+
+def values(schedule: Schedule, steps: Tensor) -> Tensor:
+    """Return the values at `steps`, on the CPU, a block of them at a time: a look-up compares each with all milestones."""
+    device = next((tensor.device for tensor in schedule.buffers()), torch.device("cpu"))
+    return torch.cat([schedule(block.to(device)).detach().cpu() for block in steps.split(4096)])
+
+
+def number(value: float) -> str:
+    """Return a float32 in the fewest digits that name it and no other.
+
+    >>> number(float(torch.tensor(3e-4))), number(2 / 3), number(1.0)
+    ('0.0003', '0.6666667', '1')
+    """
+    return str(np.float32(value)).removesuffix(".0")
+
+
+def bits(value: float) -> str:
+    """Return the bits of a float32.
+
+    >>> bits(1.0)
+    '0x3f800000'
+    """
+    return f"0x{int(np.float32(value).view(np.uint32)):08x}"
