@@ -14,6 +14,7 @@ import torch
 from tracelr import __version__
 from tracelr.assignment import Loaded
 from tracelr.checkpoint import write_whole
+from tracelr.errors import ScheduleError, explain
 from tracelr.report.chooser import chooser, driven
 from tracelr.report.html import data, facts, h
 from tracelr.report.section import section
@@ -38,6 +39,8 @@ def page(
     '<!doctype html>'
     """
     groups = driven(loaded)
+    if not groups:
+        raise ScheduleError(explain("report.page", [], "a schedule, or one assignment or more", "pass a schedule"))
     most = max(_HELD // len(groups), _FEWEST)
     sections = [
         section(schedule, f"s{k}", heading, targets, verify, steps, most)

@@ -7,7 +7,7 @@ class GraphView {
     this.size = [width, height];
     this.nodes = [...this.svg.querySelectorAll(":scope > g")];
     const name = this.svg.querySelector(":scope > title");
-    this.view = made("div", { class: "graph", tabindex: 0, role: "group", "aria-label": "Graph " + name.textContent });
+    this.view = made("div", { class: "graph-view", tabindex: 0, role: "group", "aria-label": "Graph " + name.textContent });
     name.remove();
     this.svg.removeAttribute("width");
     this.svg.removeAttribute("height");

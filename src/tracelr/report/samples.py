@@ -72,11 +72,3 @@ def number(value: float) -> str:
     """
     return str(np.float32(value)).removesuffix(".0")
 
-
-def bits(value: float) -> str:
-    """Return the bits of a float32.
-
-    >>> bits(1.0)
-    '0x3f800000'
-    """
-    return f"0x{int(np.float32(value).view(np.uint32)):08x}"

@@ -16,7 +16,7 @@ from tracelr.lowering.view import view
 from tracelr.report.checks import Check, checks
 from tracelr.report.exactness import NEAR, caveats, exactness
 from tracelr.report.html import code, facts, h, table, tabs
-from tracelr.report.samples import Samples, bits, number, samples
+from tracelr.report.samples import Samples, number, samples
 from tracelr.report.source import config, python
 from tracelr.schedule import Schedule
 from tracelr.svg import svg
@@ -206,5 +206,4 @@ def _configuration(ident: str, schedule: Schedule) -> str:
         ("YAML", code(config(schedule), "For tracelr.load and the command line", "#", "; tracelr convert FILE writes all of it")),
         ("Python", code(python(schedule), "The same, as code", "#")),
     ]
-    first = f"f(0) = {number(float(schedule(0)))}, bits {bits(float(schedule(0)))}"
-    return f'{tabs(f"{ident}-configuration", "Configuration", panels)}<p class="about">{h(first)}.</p>'
+    return tabs(f"{ident}-configuration", "Configuration", panels)

@@ -26,10 +26,16 @@ def config(loaded: Loaded) -> str:
     """
     import yaml
 
+    class Dumper(yaml.SafeDumper):
+        """Writes a list of numbers on as few lines as it needs, and everything else on a line each."""
+
+    def listed(dumper: Any, values: list[Any]) -> Any:
+        flow = not any(isinstance(value, dict | list) for value in values)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
+
+    Dumper.add_representer(list, listed)
     plain: Any = loaded.to_dict() if isinstance(loaded, Schedule) else {"assignments": [one.to_dict() for one in loaded]}
-    # C's writer is seven times as fast, and is not everywhere; both write the same
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, default_flow_style=None, width=_WIDTH, allow_unicode=True)
+    text: str = yaml.dump(plain, Dumper=Dumper, sort_keys=False, default_flow_style=False, width=_WIDTH, allow_unicode=True)
     return text
 
 
