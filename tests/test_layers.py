@@ -55,19 +55,31 @@ LAYERS = {
     "weight_decay_scheduler": 10,
     "plateau": 3,
     "ranks": 9,
+    "spec_tokens": 1,
+    "spec_names": 4,
+    "spec_text": 5,
+    "shapes": 5,
+    "pieces": 5.1,
+    "phases": 5.2,
+    "curve": 5.3,
+    "svg": 5.4,
+    "terminal": 5.4,
     "plot": 6,
+    "pictured": 2,
+    "cli": 12,
     "fuse": 9,
     "exported": 10,
     "train_step": 11,
     "job": 10,
     "train": 11,
-    "__main__": 12,
+    "__main__": 13,
     "__init__": 12,
 }
 # Imported inside a function, and so allowed against the order: what a method of a low layer offers from a high one.
 LAZY = {
     ("schedule", "compose"),
     ("state", "config"),
+    *(("pictured", drawn) for drawn in ("", "plot", "curve", "svg", "terminal")),
     *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant", "ramp")),
 }
 

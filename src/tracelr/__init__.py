@@ -28,6 +28,7 @@ from tracelr.ranks import check_ranks as check_ranks
 from tracelr.schedule import REGISTRY
 from tracelr.schedule import Schedule as Schedule
 from tracelr.scheduler import Scheduler as Scheduler
+from tracelr.spec_text import parse as parse
 from tracelr.train_step import TrainStep as TrainStep
 from tracelr.units import Units as Units
 

@@ -6,6 +6,8 @@ message of the library reads the same way.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import final
 
 
@@ -78,3 +80,14 @@ def explain(where: str, given: object, allowed: str, fix: str, limit: int = 80) 
     'Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass the number of steps.'
     """
     return f"{where}: given {show(given, limit)}; allowed: {allowed}; to fix it: {fix}."
+
+
+def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwise: str = "use one of these") -> str:
+    """Return the fix for a wrong name: the nearest of the `allowed` ones, if one is near.
+
+    >>> suggest("cosin", ["linear", "cosine"])
+    "use 'cosine'"
+    """
+    lower = {name.lower(): name for name in allowed}
+    near = get_close_matches(given.lower(), lower, n=1) if isinstance(given, str) else []
+    return f"{verb} {lower[near[0]]!r}" if near else otherwise

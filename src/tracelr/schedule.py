@@ -16,6 +16,7 @@ from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
 from tracelr.describe import plain
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.pictured import Pictured
 from tracelr.value import Value
 from tracelr.view import View, view_of
 
@@ -36,7 +37,7 @@ class _Inside(NamedTuple):
 
 
 @dataclass_transform(eq_default=False)
-class Schedule(Value):
+class Schedule(Pictured, Value):
     """Abstract base of every schedule: an immutable value, called with a step.
 
     A subclass declares its fields by annotation and writes `evaluate`. It becomes a dataclass, and a module, so that

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, DecimalException
-from difflib import get_close_matches
 from typing import Any, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, show
+from tracelr.errors import suggest as suggest
 from tracelr.fields import FINITE, LARGEST
 from tracelr.units import Units, is_time
 
@@ -127,10 +127,3 @@ def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> 
         if key not in allowed:
             given = Words(f"the key {show(key)}")
             raise where.refuse(given, ", ".join(sorted(allowed)), suggest(key, allowed, "rename it to", "remove it"))
-
-
-def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwise: str = "use one of these") -> str:
-    """Return the fix for a wrong name: the nearest of the `allowed` ones, if one is near."""
-    lower = {name.lower(): name for name in allowed}
-    near = get_close_matches(given.lower(), lower, n=1) if isinstance(given, str) else []
-    return f"{verb} {lower[near[0]]!r}" if near else otherwise

@@ -36,12 +36,22 @@ def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise place.refuse(Words(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
+    return mapping(raw, place)
+
+
+def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
+    """Return the mapping that the bytes of a YAML file hold; a line that `tracelr.parse` reads is one too.
+
+    Raises `ConfigError` if they hold anything else.
+    """
     if len(raw) > LARGEST_FILE:
         raise place.refuse(Words("a larger file"), f"at most {LARGEST_FILE} bytes", "keep the training parameters only")
     try:
         found = _parse(raw.decode("utf-8-sig"), place)
     except UnicodeDecodeError as error:
         raise place.refuse(Words(f"byte {error.start} is not UTF-8"), "UTF-8 text", "save the file as UTF-8") from None
+    if isinstance(found, str) and "(" in found:
+        return {"schedule": found}
     if not isinstance(found, dict):
         given = Words("an empty file" if found is None else show(found))
         raise place.refuse(given, "a YAML mapping", "write keys and values")

@@ -1,4 +1,8 @@
-"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does."""
+"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does.
+
+In place of its name and fields, a schedule may be a line of text that `tracelr.parse` reads:
+`schedule: linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from tracelr.dialects._values import Place, choose, in_steps, only, sequence
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import Rule
 from tracelr.schedule import REGISTRY, Schedule
+from tracelr.spec_text import parse
 from tracelr.units import is_time
 
 EXAMPLE = """\
@@ -59,6 +64,9 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
     if "schedule" not in mapping:
         raise where.refuse(Words("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
+    if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
+        only(where, mapping, ["schedule"])
+        return parse(mapping["schedule"], str(where / "schedule"))
     kind = choose(where / "schedule", mapping["schedule"], REGISTRY)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     only(where, mapping, ["schedule", *fields])

@@ -1,0 +1,58 @@
+"""main: the verb is found by its file, run, and its errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+
+from tracelr import __version__
+from tracelr.cli import verbs
+from tracelr.cli.verb import Verb
+from tracelr.errors import TracelrError
+
+_ABOUT = """\
+Look at learning-rate schedules, compare, convert, lower and verify them.
+
+exit codes: 0 done; 1 a difference was found, or a verification failed; 2 bad input; 130 interrupted
+"""
+
+
+def every() -> list[Verb]:
+    """Return the verbs, in the order of their names."""
+    names = sorted(module.name for module in iter_modules(verbs.__path__))
+    return [import_module(f"{verbs.__name__}.{name}").VERB for name in names]
+
+
+def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="tracelr", description=_ABOUT, formatter_class=form)
+    parser.add_argument("--version", action="version", version=f"tracelr {__version__}")
+    listed = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb in found:
+        epilog = f"example:\n  {verb.example}"
+        own = listed.add_parser(verb.name, help=verb.help, description=verb.help, epilog=epilog, formatter_class=form)
+        verb.arguments(own)
+        own.set_defaults(run=verb.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and return the exit code: 0 done, 1 a difference was found, 2 bad input, 130 interrupted."""
+    args = parser_of(every()).parse_args(argv)
+    try:
+        code = int(args.run(args))
+        sys.stdout.flush()
+    except TracelrError as error:
+        print(f"tracelr: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return code

@@ -1,0 +1,56 @@
+"""The place in a YAML text that an error names: by line and column, or by the path of a key."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tracelr.errors import ConfigError
+from tracelr.spec_tokens import caret
+
+if TYPE_CHECKING:
+    import yaml
+
+
+def pointed(error: ConfigError, name: str, text: str) -> ConfigError:
+    """Return `error`, about the YAML `text` called `name`, with the line it is about and a caret, where it names a place."""
+    message = str(error)
+    path = re.match(r"([^\s:]+)(?:: |$)", message.removeprefix(f"{name}: "))
+    place = re.match(r"line (\d+), column (\d+)", message.removeprefix(f"{name}: "))
+    if not message.startswith(f"{name}: ") or "\n" in message:
+        return error
+    found = (int(place[1]), int(place[2])) if place else located(text, path[1]) if path else None
+    return error if found is None else ConfigError(f"{message}\n{caret(text, *found)}")
+
+
+def located(text: str, path: str) -> tuple[int, int] | None:
+    """Return line and column, from 1, of what a path such as `optimizer.learning_rate[1].steps` leads to, if it does.
+
+    >>> located("a:\\n- {b: 1}", "a[0].b")
+    (2, 7)
+    """
+    import yaml
+
+    node: yaml.Node | None
+    seen: yaml.Node | None = None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    for key in re.findall(r"[^.\[\]]+|\[\d+\]", path):
+        inner = _inside(node, key)
+        if inner is None:
+            break
+        seen = node = inner
+    return None if seen is None else (seen.start_mark.line + 1, seen.start_mark.column + 1)
+
+
+def _inside(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    import yaml
+
+    if isinstance(node, yaml.SequenceNode) and key.startswith("["):
+        k = int(key[1:-1])
+        return node.value[k] if k < len(node.value) else None
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if getattr(name, "value", None) == key), None)
+    return None

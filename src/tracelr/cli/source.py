@@ -1,0 +1,171 @@
+"""Where a schedule comes from: a file, standard input, a Python object, a line of text, a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from tracelr import config
+from tracelr.assignment import Assignment, Loaded
+from tracelr.cli.places import pointed
+from tracelr.errors import CheckpointError, ConfigError, Words, explain, show
+from tracelr.schedule import Schedule
+from tracelr.spec_text import parse
+
+_PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_CHECKPOINTS = (".pt", ".pth", ".ckpt")
+
+
+@final
+class Chosen(NamedTuple):
+    """A schedule, and what to call it."""
+
+    name: str
+    schedule: Schedule
+    assignment: Assignment | None = None
+
+
+def load(given: str) -> Loaded:
+    """Return what FILE of the command line stands for: a path comes before everything else that it could be.
+
+    Raises `ConfigError` or `CheckpointError`, in one line; for a text, with the place and a caret under it.
+    """
+    path = Path(given)
+    if given == "-":
+        return _text("standard input", sys.stdin.buffer.read())
+    if "(" not in given and path.suffix in _CHECKPOINTS:
+        return _checkpoint(path)
+    if _is_file(path):
+        return _text(given, path.read_bytes())
+    if "(" in given:
+        return parse(given)
+    return _python(given) if _PYTHON.fullmatch(given) else config.load(given)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a long line is no path
+        return False
+
+
+def _text(name: str, raw: bytes) -> Loaded:
+    from tracelr.dialects._values import Place
+    from tracelr.dialects._yaml import mapping
+
+    try:
+        return config.from_dict(mapping(raw, Place(name)), name)
+    except ConfigError as error:
+        raise pointed(error, name, raw.decode("utf-8", "replace")) from None
+
+
+def _python(given: str) -> Loaded:
+    """Return the object that `module:object` names; modules of the current folder are found too."""
+    name, _, attribute = given.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    module = _said(given, "import", lambda: import_module(name))
+    found: Any = _said(given, "find", lambda: attrgetter(attribute)(module))
+    if callable(found) and not isinstance(found, Schedule):
+        found = _said(given, "call", found)
+    listed = isinstance(found, list | tuple) and found and all(isinstance(one, Assignment) for one in found)
+    if not isinstance(found, Schedule) and not listed:
+        allowed = "a Schedule, a list of Assignment, or a function without arguments that returns one"
+        raise ConfigError(explain(given, found, allowed, "name such an object"))
+    return list(found) if listed else found
+
+
+def _said(given: str, what: str, act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except Exception as error:  # whatever a user's module does, it is one line here
+        said = " ".join(str(error).split())[:200]
+        reason = Words(f"a name that Python cannot {what} ({type(error).__name__}: {said})")
+        raise ConfigError(explain(given, reason, "module:object", "correct the name, or the module", 300)) from None
+
+
+def _checkpoint(path: Path) -> Loaded:
+    """Return the schedules that a scheduler's state in a checkpoint describes."""
+    from tracelr.checkpoint import load
+    from tracelr.state import read_state
+
+    where, state = f"checkpoint {path}", _state(load(path, ()))
+    if state is None:
+        given = Words("a checkpoint without a scheduler's state")
+        allowed = 'a checkpoint with the state_dict() of a tracelr Scheduler, at its top or under a key such as "scheduler"'
+        raise CheckpointError(explain(where, given, allowed, "name another one"))
+    _, schedules = read_state(state, _groups_of(state))
+    found = [one for key, plains in schedules.items() for one in _groups(where, key, plains)]
+    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
+    return found[0].schedule if alone else found
+
+
+def _state(found: Any, depth: int = 3) -> dict[str, Any] | None:
+    if not isinstance(found, dict):
+        return None
+    if isinstance(found.get("schedules"), str) and "last_epoch" in found:
+        return found
+    inner = (_state(value, depth - 1) for value in found.values()) if depth else ()
+    return next((state for state in inner if state is not None), None)
+
+
+def _groups_of(state: dict[str, Any]) -> int:
+    """Return how many groups the state says that there are; what is not readable, `read_state` refuses."""
+    with suppress(ValueError, TypeError, AttributeError, StopIteration):
+        return len(next(iter(json.loads(state["schedules"]).values())))
+    return 0
+
+
+def _groups(where: str, key: str, plains: list[Any]) -> list[Assignment]:
+    """Return an assignment for every group, or one for all of them where they have the same schedule."""
+
+    def read(plain: dict[str, Any]) -> Schedule:
+        schedule = config.single(config.from_dict(plain.get("of", plain), where), where)
+        return schedule if "of" not in plain else schedule * plain["factor"]
+
+    if plains and all(plain == plains[0] for plain in plains) and plains[0] is not None:
+        return [Assignment(key, None, read(plains[0]))]
+    return [Assignment(key, (f"group {k}",), read(plain)) for k, plain in enumerate(plains) if plain is not None]
+
+
+def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = None) -> list[Chosen]:
+    """Return the schedules that FILE stands for, those for `key` and `tag` where they are given.
+
+    Raises `ConfigError`, listing the assignments, if none is.
+    """
+    found = load(given) if found is None else found
+    name = "spec" if "(" in given and len(given) > 40 else given
+    if isinstance(found, Schedule):
+        if key not in (None, "lr") or tag is not None:
+            fix = "leave out --key and --tag"
+            raise ConfigError(explain(name, Words("one schedule, for the lr of every group"), "what there is", fix))
+        return [Chosen(name, found)]
+    kept = [one for one in found if key in (None, one.key) and (tag is None or one.tags is None or tag in one.tags)]
+    if not kept:
+        listed = "; ".join(map(str, found))
+        given_words = Words(" and ".join(f"--{n} {v}" for n, v in (("key", key), ("tag", tag)) if v is not None))
+        raise ConfigError(explain(name, given_words, listed, "pass the key and a tag of one of these"))
+    return [Chosen(str(one), one.schedule, one) for one in kept]
+
+
+def one(given: str, key: str | None, tag: str | None) -> Schedule:
+    """Return the one schedule that FILE stands for, with `key` and `tag` if it has several.
+
+    Raises `ConfigError` if there are several still.
+    """
+    found = load(given)
+    if key is None and tag is None:
+        return config.single(found, given)
+    kept = choose(given, key, tag, found)
+    if len(kept) > 1:
+        listed = "; ".join(f"{each.name}: {show(each.schedule)}" for each in kept)
+        fix = "pass --key and --tag of one of these"
+        raise ConfigError(explain(given, Words(f"{len(kept)} assignments"), f"one of: {listed}", fix))
+    return kept[0].schedule

@@ -1,0 +1,101 @@
+"""Verb: what a file of `tracelr.cli.verbs` defines."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from tracelr.errors import ConfigError, ScheduleError, Words, explain
+from tracelr.wide import LAST_STEP
+
+TARGETS = "aoti, c, cuda, hip, inductor, onnx, opencl, pt2, stablehlo, triton"
+FILE = (
+    "a YAML or JSON file, a checkpoint, '-' for standard input, module:object, or a line such as "
+    "'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"
+)
+
+
+class Verb(ABC):
+    """Abstract base of every verb. `help` is one line, `example` a command line that works where the sources are.
+
+    `steady` says that the example prints the same every time; `writes` names the file that it makes, if it makes one.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    example: ClassVar[str]
+    steady: ClassVar[bool] = True
+    writes: ClassVar[str] = ""
+
+    @abstractmethod
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what follows the verb."""
+
+    @abstractmethod
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it, and return the exit code."""
+
+
+def file_argument(parser: argparse.ArgumentParser, choose: bool = True) -> None:
+    """Declare FILE, and what picks one of several assignments."""
+    parser.add_argument("file", metavar="FILE", help=FILE)
+    if choose:
+        choice_arguments(parser)
+
+
+def choice_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what picks one of several assignments."""
+    parser.add_argument("--key", help="of several assignments, those of this key, such as lr or weight_decay")
+    parser.add_argument("--tag", metavar="NAME", help="of several assignments, those for the groups with this tag")
+
+
+def json_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for a script")
+
+
+def output_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `-o`."""
+    parser.add_argument("-o", "--output", type=Path, help="write to this file instead")
+
+
+def step_number(text: str) -> int:
+    """Return a step as the command line spells it: 2000, 2_000, 2k, 1.5M, 2e3.
+
+    >>> step_number("98k")
+    98000
+    """
+    match = re.fullmatch(r"([0-9][0-9_]{0,30}(?:\.[0-9]{1,6})?)(?:[eE]([0-9]{1,2}))?([kM]?)", text)
+    if match:
+        whole, _, part = match[1].replace("_", "").partition(".")
+        power = int(match[2] or 0) + {"": 0, "k": 3, "M": 6}[match[3]] - len(part)
+        value = int(whole + part) * int(10 ** max(power, 0))
+        if power >= 0 and value <= LAST_STEP:
+            return value
+    raise ScheduleError(explain("step", text, "a whole number from 0 to 2**53, such as 2000, 98k or 1e6", "write one"))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole.
+
+    Raises `ConfigError` if that is not possible.
+    """
+    from tracelr.checkpoint import write_whole
+
+    try:
+        write_whole(path, lambda file: file.write(content))
+    except OSError as error:
+        given = Words(f"a path that cannot be written ({error.strerror or error})")
+        raise ConfigError(explain(str(path), given, "a path of a file", "choose another path")) from None
+
+
+def put(text: str, path: Path | None) -> None:
+    """Print a text, or write it to the file `path`."""
+    text = text.rstrip("\n") + "\n"
+    if path is None:
+        print(text, end="")
+    else:
+        write(path, text.encode())

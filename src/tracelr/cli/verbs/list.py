@@ -1,0 +1,79 @@
+"""tracelr list: what there is."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+from typing import Any, final
+
+from tracelr.cli.verb import Verb, json_argument
+from tracelr.schedule import REGISTRY
+from tracelr.spec_names import parameters, snake
+
+
+@final
+class List(Verb):
+    """Prints schedules, targets and dialects, one a line."""
+
+    name = "list"
+    help = "list the schedules, the targets and the dialects that files may be written in"
+    example = "tracelr list schedules"
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("what", nargs="?", choices=["schedules", "targets", "dialects"], help="only these")
+        json_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        tables = {"schedules": schedules, "targets": targets, "dialects": dialects}
+        found = {name: table() for name, table in tables.items() if args.what in (None, name)}
+        if args.json:
+            print(json.dumps(found, indent=2))
+            return 0
+        for name, rows in found.items():
+            if len(found) > 1:
+                print(f"{name}:")
+            width = max(len(row["call"]) for row in rows)
+            for row in rows:
+                print(f"  {row['call']:<{min(width, 44)}}  {row['text']}")
+        return 0
+
+
+def schedules() -> list[dict[str, Any]]:
+    """Return every schedule class: its name, how a spec calls it, its fields with their defaults, and its first line."""
+    rows = []
+    for name, kind in sorted(REGISTRY.items()):
+        fields = parameters(kind.__init__)
+        call = ", ".join(f"{f.name}={f.default!r}" if f.default is not f.empty else f.name for f in fields)
+        defaults = {f.name: f.default for f in fields if f.default is not f.empty}
+        row = {"name": name, "call": f"{snake(name)}({call})", "fields": [f.name for f in fields], "defaults": defaults}
+        rows.append(row | {"text": _line(kind.__doc__)})
+    return rows
+
+
+def targets() -> list[dict[str, Any]]:
+    """Return every target: its name, what it needs to run here, if it does not, and what it is."""
+    from tracelr import lowering
+    from tracelr.lowering.targets import find
+
+    rows = []
+    for name in lowering.targets():
+        module, missing = inspect.getmodule(type(find(name))), find(name).missing()
+        text = _line(module.__doc__ if module else "") + (f" (to run it: {missing})" if missing else "")
+        rows.append({"name": name, "call": name, "needs": missing, "text": text})
+    return rows
+
+
+def dialects() -> list[dict[str, Any]]:
+    """Return every form that a file may have: its name, an example, and what it is."""
+    from tracelr.dialects import DIALECTS
+
+    found = [(inspect.getmodulename(str(getattr(d, "__file__", ""))) or "", d) for d in DIALECTS]
+    return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in found]
+
+
+def _line(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0]
+
+
+VERB = List()

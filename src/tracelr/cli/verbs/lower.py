@@ -1,0 +1,36 @@
+"""tracelr lower: a schedule as code for a target."""
+
+from __future__ import annotations
+
+import argparse
+from typing import final
+
+from tracelr.cli.source import one
+from tracelr.cli.verb import TARGETS, Verb, file_argument, output_argument, put, write
+
+
+@final
+class Lower(Verb):
+    """Prints what a target makes of a schedule."""
+
+    name = "lower"
+    help = "print a schedule as code for a target"
+    example = "tracelr lower 'linear(0, 1, 10)' --target c"
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        file_argument(parser)
+        parser.add_argument("--target", default="c", help=f"one of {TARGETS} (default: c)")
+        output_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        from tracelr import lowering
+
+        artifact = lowering.lower(one(args.file, args.key, args.tag), args.target)
+        if args.output:
+            write(args.output, artifact.bytes)
+        else:
+            put(artifact.text, None)
+        return 0
+
+
+VERB = Lower()

@@ -1,0 +1,55 @@
+"""tracelr show: what a schedule does, for people."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, final
+
+from tracelr.cli.source import Chosen, choose
+from tracelr.cli.verb import Verb, file_argument, json_argument
+from tracelr.curve import curve
+from tracelr.phases import phases, table
+from tracelr.terminal import terminal
+
+_MOST = 12  # sentences
+
+
+@final
+class Show(Verb):
+    """Prints words, a table and a plot."""
+
+    name = "show"
+    help = "say what a schedule does: in words, as a table of its phases, and as a plot in the terminal"
+    example = "tracelr show 'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        file_argument(parser)
+        parser.add_argument("--log", action="store_true", help="a logarithmic axis in the plot")
+        json_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        chosen = choose(args.file, args.key, args.tag)
+        if args.json:
+            print(json.dumps([_plain(one) for one in chosen], indent=2))
+            return 0
+        print("\n\n".join(_text(one, args.log) for one in chosen))
+        return 0
+
+
+def _text(one: Chosen, log: bool) -> str:
+    found = phases(one.schedule)
+    lines = [f"{one.name}: {one.schedule!r}", ""]
+    said = found if len(found) <= _MOST else []
+    lines += [f"Step {phase.steps}: it {phase.words}." for phase in said]
+    return "\n".join([*lines, *[""] * bool(said), table(found), "", terminal([curve(one.schedule)], log=log)])
+
+
+def _plain(one: Chosen) -> dict[str, Any]:
+    rows = [phase._asdict() | {"name": phase.name, "words": phase.words} for phase in phases(one.schedule)]
+    group = {} if one.assignment is None else {"key": one.assignment.key, "tags": one.assignment.tags}
+    parts = {"schedule": one.schedule.to_dict(), "length": one.schedule.length, "phases": rows}
+    return {"name": one.name} | group | parts
+
+
+VERB = Show()

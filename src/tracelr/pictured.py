@@ -1,0 +1,50 @@
+"""Pictured: how a schedule is shown by a notebook, a terminal and a plot."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Pictured:
+    """Abstract base of `Schedule`: its pictures. What draws them is imported when one is wanted."""
+
+    def plot(
+        self, axes: Axes | None = None, first: int = 0, last: int | None = None, log: bool = False, name: str = ""
+    ) -> Axes:
+        """Draw the values from step `first` to `last` (None: a tenth more than it lasts) on matplotlib axes; return them.
+
+        Without `axes` a new figure is made, of pyplot where that is imported. `log` makes the axis of the values
+        logarithmic, `name` is the line's label. Raises `ScheduleError` if matplotlib is not installed.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=0.0, end=1.0, steps=10).plot().get_xlabel()
+        'step'
+        """
+        from tracelr import plot
+        from tracelr.curve import curve
+
+        return plot.draw([curve(self, first, last, name)], plot.new_axes() if axes is None else axes, log)  # type: ignore[arg-type]
+
+    def _repr_svg_(self) -> str:
+        from tracelr.curve import curve
+        from tracelr.svg import svg
+
+        return svg([curve(self)], repr(self))  # type: ignore[arg-type]
+
+    def _repr_html_(self) -> str:
+        from tracelr.curve import curve
+        from tracelr.svg import svg
+
+        return f"{svg([curve(self)], alone=False)}<pre>{escape(repr(self))}</pre>\n"  # type: ignore[arg-type]
+
+    def __rich__(self) -> Any:
+        from rich.text import Text
+
+        from tracelr.curve import curve
+        from tracelr.terminal import terminal
+
+        return Text(f"{self!r}\n{terminal([curve(self)])}")  # type: ignore[arg-type]
