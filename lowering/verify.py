@@ -119,6 +119,8 @@ def default_steps(graph: Graph, seed: int = 0, random: int = 20_000) -> Tensor:
     constants = sorted(c for c in _integers(graph) if 0 < c < _LAST)
     ends = set(constants)
     for _ in range(3):  # a schedule three deep changes at the sum of three of its numbers
+        if len(ends) + len(constants) > _FEW + 1:  # there are at least so many sums, less one
+            break
         sums = {a + b for a in ends for b in constants}
         if len(ends | sums) > _FEW:
             break
