@@ -65,6 +65,7 @@ LAYERS = {
     "svg": 5.4,
     "terminal": 5.4,
     "plot": 6,
+    "report": 6,
     "pictured": 2,
     "cli": 12,
     "fuse": 9,

@@ -17,20 +17,27 @@ from tracelr.checkpoint import write_whole
 from tracelr.errors import ScheduleError, explain
 from tracelr.report.chooser import chooser, driven
 from tracelr.report.html import data, facts, h
-from tracelr.report.section import section
+from tracelr.report.section import Order, section
 from tracelr.schedule import Schedule
 
 _HELD, _FEWEST = 16_384, 2_048  # steps that the curves of a page hold together, and each of them at least
 
 
 def page(
-    loaded: Loaded, *, name: str, targets: Sequence[str] | None = None, verify: bool = True, steps: int | None = None
+    loaded: Loaded,
+    *,
+    name: str,
+    targets: Sequence[str] | None = None,
+    verify: bool = True,
+    steps: int | None = None,
+    source: str = "FILE",
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
     `name` is its title. `targets` are the names of the targets whose code it shows, by default all; with `verify` those that
     can run here are run and compared with eager. `steps` is the last step of the curves, by default as far as
-    `tracelr.phases.horizon` says. The same schedule gives the same bytes with the same versions on the same machine.
+    `tracelr.phases.horizon` says. `source` is what the command line is given for this schedule, where the page names a
+    command. The same schedule gives the same bytes with the same versions on the same machine.
 
     Raises `NotLowered` for an unknown target, and `NotTraceable` for a schedule that cannot become a graph.
 
@@ -43,8 +50,8 @@ def page(
         raise ScheduleError(explain("report.page", [], "a schedule, or one assignment or more", "pass a schedule"))
     most = max(_HELD // len(groups), _FEWEST)
     sections = [
-        section(schedule, f"s{k}", heading, targets, verify, steps, most)
-        for k, (schedule, heading) in enumerate((group.schedule, group.heading) for group in groups)
+        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source), most)
+        for k, group in enumerate(groups)
     ]
     content = {
         "schedules": [one.data | {"name": group.name, "key": group.key} for one, group in zip(sections, groups, strict=True)]
@@ -75,9 +82,10 @@ def write(
     targets: Sequence[str] | None = None,
     verify: bool = True,
     steps: int | None = None,
+    source: str = "FILE",
 ) -> None:
     """Write the page that `page` returns to the file `path`, whole or not at all."""
-    text = page(loaded, name=name, targets=targets, verify=verify, steps=steps)
+    text = page(loaded, name=name, targets=targets, verify=verify, steps=steps, source=source)
     write_whole(Path(path), lambda file: file.write(text.encode()))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple, final
 
 import torch
+from torch import Tensor
 
 from tracelr.errors import NotLowered
 from tracelr.lowering.graph import Graph
@@ -32,8 +33,7 @@ def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, veri
 
     Raises `NotLowered` for an unknown target.
     """
-    steps = default_steps(graph)
-    eager = None
+    compared: tuple[Tensor, Tensor] | None = None
     found = []
     for name in all_targets() if targets is None else targets:
         target = find(name)
@@ -47,7 +47,10 @@ def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, veri
             reason = "not asked for" if not verify else f"it needs {missing}"
             found.append(Check(name, artifact.text, None, reason))
             continue
-        eager = values(schedule, steps) if eager is None else eager
+        if compared is None:
+            steps = default_steps(graph)
+            compared = steps, values(schedule, steps)
+        steps, eager = compared
         try:
             with torch.no_grad():
                 result = compare(name, steps, eager, artifact.run(steps))

@@ -63,5 +63,5 @@ def chooser(loaded: Sequence[Assignment], groups: Sequence[Group], held: Sequenc
     return (
         f'<section id="assignments"><h2>{len(loaded)} assignments</h2>\n'
         f"{table(head, rows, 'assignments', 'Assignments')}\n"
-        f'<details><summary>Configuration of all</summary>{tabs("all", "Configuration of all", panels)}</details></section>'
+        f"<details><summary>Configuration of all</summary>{tabs('all', 'Configuration of all', panels)}</details></section>"
     )

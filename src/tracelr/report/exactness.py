@@ -12,7 +12,7 @@ from tracelr.report.samples import values
 from tracelr.schedule import Schedule
 
 NEAR = 2.0**-27
-"""How near to the middle between two float32 numbers, in their distance, float64 may end on either side: two of its units."""
+"""How near to the middle of two float32 numbers, in their distance, float64 may end on either side: two of its units."""
 
 
 @final
@@ -33,8 +33,8 @@ class Exactness(NamedTuple):
 @torch.no_grad()
 def exactness(schedule: Schedule, steps: Tensor) -> Exactness:
     """Return the figures of `schedule` at int64 `steps`, each between 0 and 2**53 once."""
-    steps = steps.clamp(0, LAST_STEP).unique()
-    wide = torch.cat([schedule.wide(block, F64).cpu() for block in steps.split(4096)])
+    steps = torch.unique(steps.clamp(0, LAST_STEP))
+    wide = torch.cat([schedule.wide(block, F64).cpu() for block in torch.split(steps, 4096)])
     rounded = wide.to(torch.float32)
     towards = torch.where(wide > rounded, torch.inf, -torch.inf).to(torch.float32)
     unit = (torch.nextafter(rounded, towards).double() - rounded.double()).abs()

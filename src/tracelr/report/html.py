@@ -72,7 +72,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str, caption
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Return names and values, which are HTML already."""
-    return '<dl class="facts">' + "".join(f"<div><dt>{h(name)}</dt><dd>{value}</dd></div>" for name, value in pairs) + "</dl>"
+    return (
+        '<dl class="facts">' + "".join(f"<div><dt>{h(name)}</dt><dd>{value}</dd></div>" for name, value in pairs) + "</dl>"
+    )
 
 
 def tabs(ident: str, label: str, panels: Sequence[tuple[str, str]], chosen: int = 0) -> str:
@@ -83,7 +85,8 @@ def tabs(ident: str, label: str, panels: Sequence[tuple[str, str]], chosen: int 
         for k, (name, _) in enumerate(panels)
     )
     bodies = "\n".join(
-        f'<div class="panel" role="tabpanel" id="{ident}-p{k}" aria-labelledby="{ident}-t{k}" data-name="{h(name)}">{body}</div>'
+        f'<div class="panel" role="tabpanel" id="{ident}-p{k}" aria-labelledby="{ident}-t{k}" data-name="{h(name)}">'
+        f"{body}</div>"
         for k, (name, body) in enumerate(panels)
     )
     return f'<div class="tabs"><div role="tablist" aria-label="{h(label)}">{buttons}</div>\n{bodies}</div>'

@@ -22,7 +22,18 @@ from tracelr.schedule import Schedule
 from tracelr.svg import svg
 
 _ROWS, _SENT = 24, 500  # phases in the table, and at most for the cursor
+_MEASURED = 4096  # steps at most, for the figures of exactness
 _HASHES = frozenset({"aoti", "inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
+
+
+@final
+class Order(NamedTuple):
+    """What a page is asked to show: see `tracelr.report.page`."""
+
+    targets: Sequence[str] | None
+    verify: bool
+    steps: int | None
+    source: str
 
 
 @final
@@ -34,23 +45,21 @@ class Section(NamedTuple):
     samples: Samples
 
 
-def section(
-    schedule: Schedule, ident: str, heading: str, targets: Sequence[str] | None, verify: bool, steps: int | None, most: int
-) -> Section:
-    """Return the part of a page with the id `ident`; `heading` is HTML. Its curve holds `most` steps up to `steps`."""
+def section(schedule: Schedule, ident: str, heading: str, order: Order, most: int) -> Section:
+    """Return the part of a page with the id `ident`; `heading` is HTML. Its curve holds `most` steps."""
     found = phases.phases(schedule)
-    last = phases.horizon(schedule) if steps is None else steps
+    last = phases.horizon(schedule) if order.steps is None else order.steps
     held = samples(schedule, last, [phase.first for phase in found], most)
     graph = run(trace(schedule))
-    made = checks(schedule, graph, targets, verify)
+    made = checks(schedule, graph, order.targets, order.verify)
     parts = [
         ("Curve", _curve(schedule, held, last)),
         ("Phases", _phases(found)),
         ("Graph", _graph(drawing.draw(view(graph), ""), len(graph.nodes))),
-        ("Code", _code(ident, made, dump(graph, "text"))),
-        ("Verification", _verification(made, verify)),
+        ("Code", _code(ident, made, dump(graph, "text"), order.source)),
+        ("Verification", _verification(made, order.verify)),
         ("Exactness", _exactness(schedule, held)),
-        ("Configuration", _configuration(ident, schedule)),
+        ("Configuration", _configuration(ident, schedule, order.source)),
     ]
     body = "\n".join(
         f'<section id="{ident}-{name.lower()}" class="{name.lower()}"><h3>{name}</h3>\n{html}\n</section>'
@@ -116,16 +125,18 @@ def _graph(picture: str, count: int) -> str:
     return f'<div class="graph-box">{picture}</div>\n<p class="about">{h(about)}</p>'
 
 
-def _code(ident: str, made: Sequence[Check], text: str) -> str:
+def _code(ident: str, made: Sequence[Check], text: str, source: str) -> str:
     panels = []
     for check in made:
         if check.text:
-            whole = f"; tracelr lower FILE --target {check.target} writes all of it"
+            whole = f"; tracelr lower {source} --target {check.target} prints all of it"
             sign = "#" if check.target in _HASHES else "//"
-            panels.append((check.target, code(check.text, f"{len(check.text):,} characters for {check.target}", sign, whole)))
+            panels.append(
+                (check.target, code(check.text, f"{len(check.text):,} characters for {check.target}", sign, whole))
+            )
         else:
             panels.append((check.target, f'<p class="note">{h(_short(check.reason))}</p>'))
-    panels.append(("graph", code(text, "the graph, one op a line", "#", "; tracelr dump FILE writes all of it")))
+    panels.append(("graph", code(text, "the graph, one op a line", "#", f"; tracelr dump {source} prints all of it")))
     chosen = next((k for k, (name, _) in enumerate(panels) if name == "c"), 0)
     return tabs(f"{ident}-code", "Code of each target", panels, chosen)
 
@@ -145,9 +156,8 @@ def _verification(made: Sequence[Check], verify: bool) -> str:
         "Run and compared with eager bit for bit, at every step where the formula changes, powers of two up to 2^53, "
         "negative steps and random ones. What did not run here was written only."
     )
-    return (
-        f'<p class="verdict {kind}">{h(verdict)}</p>\n{table(head, rows, "checks", "Verification")}\n'
-        + (f'<p class="about">{h(about)}</p>' if verify else "")
+    return f'<p class="verdict {kind}">{h(verdict)}</p>\n{table(head, rows, "checks", "Verification")}\n' + (
+        f'<p class="about">{h(about)}</p>' if verify else ""
     )
 
 
@@ -172,9 +182,10 @@ def _short(text: str) -> str:
 
 
 def _exactness(schedule: Schedule, held: Samples) -> str:
-    found = exactness(schedule, held.steps)
+    found = exactness(schedule, held.steps[:: -(-len(held.steps) // _MEASURED)])
+    far = f", by up to {found.ulp:.3g} units" if found.differing else ""
     rows = [
-        ["steps measured", f"{found.steps:,}", "those that the curve above holds"],
+        ["steps measured", f"{found.steps:,}", "of those that the curve above holds"],
         [
             "within 2<sup>-27</sup> of a tie",
             f"{found.near:,}",
@@ -190,20 +201,28 @@ def _exactness(schedule: Schedule, held: Samples) -> str:
         [
             "in float32 throughout",
             f"{found.differing:,}",
-            f"values would differ, by up to {found.ulp:.3g} units: the cheap mode, for devices without float64",
+            f"values would differ{far}: the mode for devices without float64",
         ],
     ]
     about = (
-        "Measured on this schedule, in its own arithmetic. It was not compared with a formula in many digits here: tracelr's "
-        "tests do that for each of its classes."
+        "Measured on this schedule, in its own arithmetic. It was not compared with a formula in many digits here: "
+        "tracelr's tests do that for each of its classes."
     )
     said = "".join(f'<p class="caveat">{h(sentence)}</p>' for sentence in caveats(schedule))
     return f'{table(["figure", "value", "meaning"], rows, "exact", "Exactness")}\n{said}<p class="about">{h(about)}</p>'
 
 
-def _configuration(ident: str, schedule: Schedule) -> str:
+def _configuration(ident: str, schedule: Schedule, source: str) -> str:
     panels = [
-        ("YAML", code(config(schedule), "For tracelr.load and the command line", "#", "; tracelr convert FILE writes all of it")),
+        (
+            "YAML",
+            code(
+                config(schedule),
+                "For tracelr.load and the command line",
+                "#",
+                f"; tracelr convert {source} --to ours prints all of it",
+            ),
+        ),
         ("Python", code(python(schedule), "The same, as code", "#")),
     ]
     return tabs(f"{ident}-configuration", "Configuration", panels)

@@ -92,7 +92,9 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
         return "[", [("", part) for part in value], "]"
     if isinstance(value, Tensor):
         kind = str(value.dtype).removeprefix("torch.")
-        text = f"torch.tensor({value.detach().item()!r}" + (")" if value.dtype == torch.float32 else f", dtype=torch.{kind})")
+        text = f"torch.tensor({value.detach().item()!r}" + (
+            ")" if value.dtype == torch.float32 else f", dtype=torch.{kind})"
+        )
         return f"torch.nn.Parameter({text})" if isinstance(value, nn.Parameter) else text, [], ""
     return repr(value) if isinstance(value, tuple) else shown(value), [], ""
 
