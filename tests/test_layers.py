@@ -76,6 +76,7 @@ LAYERS = {
     "plot": 6,
     "guards": 5,
     "rank_watch": 7,
+    "report": 6,
     "pictured": 2,
     "convert": 7,
     "cli": 12,

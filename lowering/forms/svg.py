@@ -12,6 +12,7 @@ from tracelr.lowering.view import View
 
 _CHARACTER, _SMALL = 6.9, 5.6  # advance of a monospace letter at 11 and 9 pixels
 _WIDEST, _NARROWEST = 300.0, 120.0
+_FULL = 500  # characters of a line that is shown when pointed at
 _HEIGHT, _ROW, _MARGIN, _PAD, _TOP = 60.0, 100.0, 16.0, 14.0, 36.0
 _COLOURS = ("#3f7fbf", "#c9741f", "#3c9a5f", "#9155b8", "#c94a6a", "#2b98a3", "#a68a1d", "#6a6fd0")
 _GREY = "#8c959f"
@@ -27,6 +28,11 @@ _STYLE = """
 
 def write(view: View) -> str:
     """Return the graph as an SVG image: inputs on top, each child in a frame, operands from left to right into a box."""
+    return draw(view, _STYLE)
+
+
+def draw(view: View, style: str) -> str:
+    """Return the image with a `style` sheet of its own, or without one where the page that it becomes a part of has it."""
     root = picture(view)
     boxes = {box.name: (box, group) for group in root.walk() for box in group.boxes}
     widths = {name: _width(box) for name, (box, _) in boxes.items()}
@@ -41,7 +47,7 @@ def write(view: View) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}" {size} role="img">',
             f"<title>{heading}</title>",
-            f"<style>{_STYLE}</style>",
+            *([f"<style>{style}</style>"] if style else []),
             f'<rect class="page" {size}/>',
             f'<text class="title" x="{_n(_MARGIN)}" y="24">{heading}</text>',
             *(part for frame in placed.frames for part in _frame(frame, colours.get(id(frame.group), _GREY))),
@@ -108,7 +114,7 @@ def _box(box: Box, x: float, layer: int, width: float, colour: str | None) -> It
     lines += [
         ("line", text, down) for text, down in zip(_wrapped(box.source, int((width - 16) / _SMALL)), (41, 52), strict=True)
     ]
-    full = "\n".join(text for text in (box.head, box.body, box.source) if text)
+    full = "\n".join(cut(text, _FULL) for text in (box.head, box.body, box.source) if text)
     yield f'<g><title>{_escaped(full)}</title><rect class="{style}" {place}{stroke}/>'
     start = left + 8
     for kind, text, down in lines:

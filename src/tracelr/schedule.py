@@ -253,7 +253,7 @@ class Schedule(Pictured, Value):
         >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
         {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
         """
-        return plain(self, float)  # type: ignore[no-any-return]
+        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.

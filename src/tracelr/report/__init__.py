@@ -1,0 +1,93 @@
+"""Report: one page, in one file, of what a schedule does and what it becomes. It needs no network, and no tracelr."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import torch
+
+from tracelr import __version__
+from tracelr.assignment import Loaded
+from tracelr.checkpoint import write_whole
+from tracelr.errors import ScheduleError, explain
+from tracelr.report.chooser import chooser, driven
+from tracelr.report.html import data, facts, h
+from tracelr.report.section import Order, section
+from tracelr.schedule import Schedule
+
+_HELD, _FEWEST = 16_384, 2_048  # steps that the curves of a page hold together, and each of them at least
+
+
+def page(
+    loaded: Loaded,
+    *,
+    name: str,
+    targets: Sequence[str] | None = None,
+    verify: bool = True,
+    steps: int | None = None,
+    source: str = "FILE",
+) -> str:
+    """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
+
+    `name` is its title. `targets` are the names of the targets whose code it shows, by default all; with `verify` those that
+    can run here are run and compared with eager. `steps` is the last step of the curves, by default as far as
+    `tracelr.phases.horizon` says. `source` is what the command line is given for this schedule, where the page names a
+    command. The same schedule gives the same bytes with the same versions on the same machine.
+
+    Raises `NotLowered` for an unknown target, and `NotTraceable` for a schedule that cannot become a graph.
+
+    >>> from tracelr import Constant
+    >>> page(Constant(0.1), name="still", targets=["c"], verify=False).splitlines()[0]
+    '<!doctype html>'
+    """
+    groups = driven(loaded)
+    if not groups:
+        raise ScheduleError(explain("report.page", [], "a schedule, or one assignment or more", "pass a schedule"))
+    most = max(_HELD // len(groups), _FEWEST)
+    sections = [
+        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source), most)
+        for k, group in enumerate(groups)
+    ]
+    content = {
+        "schedules": [one.data | {"name": group.name, "key": group.key} for one, group in zip(sections, groups, strict=True)]
+    }
+    return Template(_part("page.html")).substitute(
+        title=h(name),
+        style=_part("page.css"),
+        script="\n".join(_part(f"{part}.js") for part in ("curve", "plot", "graph", "page")),
+        chooser="" if isinstance(loaded, Schedule) else chooser(loaded, groups, [one.samples for one in sections]),
+        articles="\n".join(one.html for one in sections),
+        versions=facts(
+            [
+                ("tracelr", h(__version__)),
+                ("torch", h(torch.__version__)),
+                ("Python", h(platform.python_version())),
+                ("Made on", h(f"{platform.system()} {platform.machine()}")),
+            ]
+        ),
+        data=data(content),
+    )
+
+
+def write(
+    loaded: Loaded,
+    path: str | os.PathLike[str],
+    *,
+    name: str,
+    targets: Sequence[str] | None = None,
+    verify: bool = True,
+    steps: int | None = None,
+    source: str = "FILE",
+) -> None:
+    """Write the page that `page` returns to the file `path`, whole or not at all."""
+    text = page(loaded, name=name, targets=targets, verify=verify, steps=steps, source=source)
+    write_whole(Path(path), lambda file: file.write(text.encode()))
+
+
+def _part(name: str) -> str:
+    return files(__name__).joinpath(name).read_text("utf-8").rstrip("\n")

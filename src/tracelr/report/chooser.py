@@ -1,0 +1,67 @@
+"""A list of assignments, and the schedules in it: one that drives several is shown once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+from tracelr.assignment import Assignment, Loaded
+from tracelr.report.html import code, h, table, tabs
+from tracelr.report.samples import Samples, number
+from tracelr.report.source import config, python
+from tracelr.schedule import Schedule
+
+
+@final
+class Group(NamedTuple):
+    """A schedule and the assignments that it drives: none where it stands alone."""
+
+    schedule: Schedule
+    assignments: tuple[Assignment, ...]
+
+    @property
+    def name(self) -> str:
+        """Return what it drives, in words."""
+        return "; ".join(map(str, self.assignments)) or type(self.schedule).__name__
+
+    @property
+    def key(self) -> str:
+        """Return the hyper-parameter: curves of one are drawn together."""
+        return self.assignments[0].key if self.assignments else ""
+
+    @property
+    def heading(self) -> str:
+        """Return the heading of the schedule, as HTML."""
+        return f"<h2>{h(self.name)}</h2>"
+
+
+def driven(loaded: Loaded) -> list[Group]:
+    """Return the schedules of `loaded`, each once, with what they drive."""
+    if isinstance(loaded, Schedule):
+        return [Group(loaded, ())]
+    found: dict[tuple[str, str], list[Assignment]] = {}
+    for one in loaded:
+        found.setdefault((one.key, json.dumps(one.schedule.to_dict())), []).append(one)
+    return [Group(same[0].schedule, tuple(same)) for same in found.values()]
+
+
+def chooser(loaded: Sequence[Assignment], groups: Sequence[Group], held: Sequence[Samples]) -> str:
+    """Return the list of assignments, each with a link to its schedule, and the configuration of them all."""
+    rows = []
+    for one in loaded:
+        k = next(k for k, group in enumerate(groups) if one in group.assignments)
+        at, largest = held[k].largest()
+        link = f'<a href="#s{k}" data-choose="s{k}">{h(str(one))}</a>'
+        length = "no end" if one.schedule.length is None else f"{one.schedule.length:,}"
+        rows.append(
+            [link, h(type(one.schedule).__name__), length, number(largest), f"{at:,}", number(float(held[k].values[-1]))]
+        )
+    head = ["assignment", "schedule", "steps", "largest", "at step", "last"]
+    panels = [("YAML", code(config([*loaded]), "All assignments, for tracelr.load", "#")),
+              ("Python", code(python([*loaded]), "The same, as code", "#"))]  # fmt: skip
+    return (
+        f'<section id="assignments"><h2>{len(loaded)} assignments</h2>\n'
+        f"{table(head, rows, 'assignments', 'Assignments')}\n"
+        f"<details><summary>Configuration of all</summary>{tabs('all', 'Configuration of all', panels)}</details></section>"
+    )

@@ -1,0 +1,68 @@
+"""Figures of a schedule's last rounding, measured: how near to a tie it comes, and what float32 throughout would give."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import F64, LAST_STEP, precision
+from tracelr.report.samples import values
+from tracelr.schedule import Schedule
+
+NEAR = 2.0**-27
+"""How near to the middle of two float32 numbers, in their distance, float64 may end on either side: two of its units."""
+
+
+@final
+class Exactness(NamedTuple):
+    """Of so many `steps`, `near` have a wide value within `NEAR` of a tie; `step` comes nearest, at `nearest`.
+
+    `differing` and `ulp` say at how many of them float32 throughout gives another value, and how far off it is at most.
+    """
+
+    steps: int
+    near: int
+    step: int
+    nearest: float
+    differing: int
+    ulp: float
+
+
+@torch.no_grad()
+def exactness(schedule: Schedule, steps: Tensor) -> Exactness:
+    """Return the figures of `schedule` at int64 `steps`, each between 0 and 2**53 once."""
+    steps = torch.unique(steps.clamp(0, LAST_STEP))
+    wide = torch.cat([schedule.wide(block, F64).cpu() for block in torch.split(steps, 4096)])
+    rounded = wide.to(torch.float32)
+    towards = torch.where(wide > rounded, torch.inf, -torch.inf).to(torch.float32)
+    unit = (torch.nextafter(rounded, towards).double() - rounded.double()).abs()
+    distance = 0.5 - ((wide - rounded.double()).abs() / unit)
+    distance = torch.where(wide.isfinite() & rounded.isfinite(), distance, 0.5)
+    at = int(distance.argmin())
+    with precision("float32"):
+        cheap = values(schedule, steps)
+    off = (cheap.double() - rounded.double()).abs() / unit
+    off = torch.where(cheap == rounded, 0.0, off)
+    return Exactness(
+        len(steps),
+        int((distance < NEAR).sum()),
+        int(steps[at]),
+        float(distance[at]),
+        int((off != 0).sum()),
+        float(off.max()),
+    )
+
+
+def caveats(schedule: Schedule) -> list[str]:
+    """Return, as sentences, the parts of a schedule for which exactness is not promised."""
+    kinds = {type(module) for module in schedule.modules() if isinstance(module, Schedule)}
+    own = sorted(kind.__name__ for kind in kinds if not kind.__module__.startswith("tracelr."))
+    names = {kind.__name__ for kind in kinds}
+    said = [f"{name} is no class of tracelr: nothing is promised for its formula." for name in own]
+    if "Lambda" in names:
+        said.append("Lambda computes what its function says, as exactly as that does.")
+    if "Sum" in names:
+        said.append("Where the terms of a Sum nearly cancel, it is only as exact as its largest term.")
+    return said

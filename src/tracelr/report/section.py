@@ -1,0 +1,228 @@
+"""The part of a page that shows one schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
+
+from tracelr import phases
+from tracelr.curve import curve
+from tracelr.errors import Words, show
+from tracelr.lowering import dump
+from tracelr.lowering.forms import svg as drawing
+from tracelr.lowering.graph import trace
+from tracelr.lowering.passes import run
+from tracelr.lowering.view import view
+from tracelr.report.checks import Check, checks
+from tracelr.report.exactness import NEAR, caveats, exactness
+from tracelr.report.html import code, facts, h, table, tabs
+from tracelr.report.samples import Samples, number, samples
+from tracelr.report.source import config, python
+from tracelr.schedule import Schedule
+from tracelr.svg import svg
+
+_ROWS, _SENT = 24, 500  # phases in the table, and at most for the cursor
+_MEASURED = 4096  # steps at most, for the figures of exactness
+_HASHES = frozenset({"aoti", "inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
+
+
+@final
+class Order(NamedTuple):
+    """What a page is asked to show: see `tracelr.report.page`."""
+
+    targets: Sequence[str] | None
+    verify: bool
+    steps: int | None
+    source: str
+
+
+@final
+class Section(NamedTuple):
+    """A schedule on a page: its HTML, what the scripts read, and what a list of schedules shows of it."""
+
+    html: str
+    data: dict[str, Any]
+    samples: Samples
+
+
+def section(schedule: Schedule, ident: str, heading: str, order: Order, most: int) -> Section:
+    """Return the part of a page with the id `ident`; `heading` is HTML. Its curve holds `most` steps."""
+    found = phases.phases(schedule)
+    last = phases.horizon(schedule) if order.steps is None else order.steps
+    held = samples(schedule, last, [phase.first for phase in found], most)
+    graph = run(trace(schedule))
+    made = checks(schedule, graph, order.targets, order.verify)
+    parts = [
+        ("Curve", _curve(schedule, held, last)),
+        ("Phases", _phases(found)),
+        ("Graph", _graph(drawing.draw(view(graph), ""), len(graph.nodes))),
+        ("Code", _code(ident, made, dump(graph, "text"), order.source)),
+        ("Verification", _verification(made, order.verify)),
+        ("Exactness", _exactness(schedule, held)),
+        ("Configuration", _configuration(ident, schedule, order.source)),
+    ]
+    body = "\n".join(
+        f'<section id="{ident}-{name.lower()}" class="{name.lower()}"><h3>{name}</h3>\n{html}\n</section>'
+        for name, html in parts
+    )
+    links = "".join(f'<a href="#{ident}-{name.lower()}">{name}</a>' for name, _ in parts)
+    sent = [[p.first, p.until, p.name] for p in found] if len(found) <= _SENT else []
+    html = (
+        f'<article id="{ident}">{heading}\n{_summary(schedule, found, held)}\n'
+        f'<nav class="parts" aria-label="Parts of this schedule">{links}</nav>\n{body}\n</article>'
+    )
+    return Section(html, held.packed() | {"phases": sent}, held)
+
+
+def _summary(schedule: Schedule, found: Sequence[phases.Phase], held: Samples) -> str:
+    at, largest = held.largest()
+    length = "no end" if schedule.length is None else f"{schedule.length:,} steps"
+    return facts(
+        [
+            ("Length", length),
+            ("Phases", f"{len(found):,}"),
+            ("At step 0", number(float(held.values[0]))),
+            (f"Largest, at step {at:,}", number(largest)),
+            (f"At step {held.last:,}", number(float(held.values[-1]))),
+            ("Fingerprint", f"<code>{schedule.fingerprint()}</code>"),
+        ]
+    )
+
+
+def _curve(schedule: Schedule, held: Samples, last: int) -> str:
+    if held.all:
+        about = f"All {held.last + 1:,} steps from 0 to {held.last:,} are held in this page."
+    else:
+        about = (
+            f"This page holds {len(held.steps):,} of the {held.last + 1:,} steps from 0 to {held.last:,}; the cursor goes "
+            "from one to the next, and nothing is read between them: there the line is only drawn straight."
+        )
+    if held.missing:
+        about += f" Of the steps where the formula changes, {held.missing:,} are not among them."
+    about += " Each value is the float32 that the schedule gave, in the fewest digits that name it and no other."
+    picture = svg([curve(schedule, last=last)], alone=False) if last > 0 else ""
+    return f'<div class="curve-box"><noscript>{picture}</noscript></div>\n<p class="about">{h(about)}</p>'
+
+
+def _phases(found: Sequence[phases.Phase]) -> str:
+    few = [*found] if len(found) <= _ROWS else [*found[: _ROWS // 2], *found[-_ROWS // 2 :]]
+    rows = []
+    for phase in few:
+        name, which, start, stop, how = map(h, phases.row(phase))
+        until = "" if phase.until is None else str(phase.until)
+        rows.append([f'<button type="button" class="zoom" data-first="{phase.first}" data-until="{until}">{name}</button>',
+                     which, start, stop, how])  # fmt: skip
+    if len(found) > len(few):
+        rows.insert(_ROWS // 2, ["&hellip;", f"{len(found) - len(few):,} more", "", "", ""])
+    return table(["phase", "steps", "from", "to", "how"], rows, "phases-table", "Phases")
+
+
+def _graph(picture: str, count: int) -> str:
+    about = (
+        f"{count} nodes, after all passes: what every target is made from. Point at one for its op, type and source line. "
+        "With the keyboard: arrows move, + and - zoom, 0 shows all, Enter goes to the nodes and Escape back."
+    )
+    return f'<div class="graph-box">{picture}</div>\n<p class="about">{h(about)}</p>'
+
+
+def _code(ident: str, made: Sequence[Check], text: str, source: str) -> str:
+    panels = []
+    for check in made:
+        if check.text:
+            whole = f"; tracelr lower {source} --target {check.target} prints all of it"
+            sign = "#" if check.target in _HASHES else "//"
+            panels.append(
+                (check.target, code(check.text, f"{len(check.text):,} characters for {check.target}", sign, whole))
+            )
+        else:
+            panels.append((check.target, f'<p class="note">{h(_short(check.reason))}</p>'))
+    panels.append(("graph", code(text, "the graph, one op a line", "#", f"; tracelr dump {source} prints all of it")))
+    chosen = next((k for k, (name, _) in enumerate(panels) if name == "c"), 0)
+    return tabs(f"{ident}-code", "Code of each target", panels, chosen)
+
+
+def _verification(made: Sequence[Check], verify: bool) -> str:
+    ran = [check.result for check in made if check.result is not None]
+    wrong = [result.target for result in ran if result.differing]
+    if not ran:
+        verdict, kind = "Nothing was run: the targets were written only.", "open"
+    elif wrong:
+        verdict, kind = f"Not the bits of eager: {', '.join(wrong)}.", "bad"
+    else:
+        verdict, kind = f"Same bits as eager on each of the {len(ran)} that ran here.", "good"
+    rows = [_checked(check) for check in made]
+    head = ["target", "ran here", "steps compared", "differing", "largest, in ulp", "first difference"]
+    about = (
+        "Run and compared with eager bit for bit, at every step where the formula changes, powers of two up to 2^53, "
+        "negative steps and random ones. What did not run here was written only."
+    )
+    return f'<p class="verdict {kind}">{h(verdict)}</p>\n{table(head, rows, "checks", "Verification")}\n' + (
+        f'<p class="about">{h(about)}</p>' if verify else ""
+    )
+
+
+def _checked(check: Check) -> list[str]:
+    result = check.result
+    if result is None:
+        state = "written only" if check.text else "not written"
+        return [h(check.target), f'{state}<span class="why">{h(_short(check.reason))}</span>', "", "", "", ""]
+    first = ""
+    if result.first is not None:
+        step, eager, other = result.first
+        first = f"step {step:,}: eager {number(eager)}, {h(result.target)} {number(other)}"
+    ran = "all of it" if not result.ran else h(result.ran)
+    mark = ' class="bad"' if result.differing else ""
+    return [
+        h(check.target), ran, f"{result.steps:,}", f"<span{mark}>{result.differing:,}</span>", f"{result.max_ulp:,}", first
+    ]  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return show(Words(text), 400)
+
+
+def _exactness(schedule: Schedule, held: Samples) -> str:
+    found = exactness(schedule, held.steps[:: -(-len(held.steps) // _MEASURED)])
+    far = f", by up to {found.ulp:.3g} units" if found.differing else ""
+    rows = [
+        ["steps measured", f"{found.steps:,}", "of those that the curve above holds"],
+        [
+            "within 2<sup>-27</sup> of a tie",
+            f"{found.near:,}",
+            "where float64, exact to about two of its units, may end on either side when it is rounded to float32"
+            if found.near
+            else "nowhere does the last rounding hang on the last digits of float64",
+        ],
+        [
+            "nearest to a tie",
+            f"{found.nearest:.3g}",
+            f"in units of float32, at step {found.step:,}; the limit is {NEAR:.2g}",
+        ],
+        [
+            "in float32 throughout",
+            f"{found.differing:,}",
+            f"values would differ{far}: the mode for devices without float64",
+        ],
+    ]
+    about = (
+        "Measured on this schedule, in its own arithmetic. It was not compared with a formula in many digits here: "
+        "tracelr's tests do that for each of its classes."
+    )
+    said = "".join(f'<p class="caveat">{h(sentence)}</p>' for sentence in caveats(schedule))
+    return f'{table(["figure", "value", "meaning"], rows, "exact", "Exactness")}\n{said}<p class="about">{h(about)}</p>'
+
+
+def _configuration(ident: str, schedule: Schedule, source: str) -> str:
+    panels = [
+        (
+            "YAML",
+            code(
+                config(schedule),
+                "For tracelr.load and the command line",
+                "#",
+                f"; tracelr convert {source} --to ours prints all of it",
+            ),
+        ),
+        ("Python", code(python(schedule), "The same, as code", "#")),
+    ]
+    return tabs(f"{ident}-configuration", "Configuration", panels)
