@@ -23,7 +23,7 @@ from tracelr.svg import svg
 
 _ROWS, _SENT = 24, 500  # phases in the table, and at most for the cursor
 _MEASURED = 4096  # steps at most, for the figures of exactness
-_HASHES = frozenset({"aoti", "inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
+_HASHES = frozenset({"inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
 
 
 @final
