@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import _torch
 
+_COMMANDS = re.compile(r"^// Triton kernels are .*\n|^// Compile cmd\n(?://.*(?:\n|\Z))*", re.M)
+
 
 @final
 class Compiled(Artifact):
@@ -28,9 +31,10 @@ class Compiled(Artifact):
 
     @property
     def text(self) -> str:
-        """Return the C++ of the kernel that Inductor compiled."""
+        """Return the C++ of the kernel that Inductor compiled, without the commands that name folders of this machine."""
         with zipfile.ZipFile(io.BytesIO(self.bytes)) as archive:
-            return "\n".join(archive.read(n).decode() for n in sorted(archive.namelist()) if n.endswith(".kernel.cpp"))
+            kernels = [archive.read(n).decode() for n in sorted(archive.namelist()) if n.endswith(".kernel.cpp")]
+        return "\n".join(_COMMANDS.sub("", text).rstrip("\n") + "\n" for text in kernels)
 
     @cached_property
     def bytes(self) -> bytes:

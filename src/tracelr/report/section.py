@@ -23,7 +23,7 @@ from tracelr.svg import svg
 
 _ROWS, _SENT = 24, 500  # phases in the table, and at most for the cursor
 _MEASURED = 4096  # steps at most, for the figures of exactness
-_HASHES = frozenset({"aoti", "inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
+_HASHES = frozenset({"inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
 
 
 @final
@@ -100,7 +100,7 @@ def _curve(schedule: Schedule, held: Samples, last: int) -> str:
     if held.missing:
         about += f" Of the steps where the formula changes, {held.missing:,} are not among them."
     about += " Each value is the float32 that the schedule gave, in the fewest digits that name it and no other."
-    picture = svg([curve(schedule, last=last)], alone=False) if last > 0 else ""
+    picture = svg([curve(schedule, last=last, columns=200)], alone=False) if last > 0 else ""
     return f'<div class="curve-box"><noscript>{picture}</noscript></div>\n<p class="about">{h(about)}</p>'
 
 
