@@ -26,11 +26,15 @@ Names = Mapping[str, str]
 """The names of a library, each with what it takes."""
 
 
+COMMON = ("optimizer", "last_epoch", "name", "param_group_tags", "disable_lr_steps_reset")
+"""What every name of a library takes, and the page says once, if it says it."""
+
+
 def taken(parameters: Iterable[Parameter]) -> str:
-    """Return parameters as they are written in a call, without those that a user never passes."""
+    """Return parameters as they are written in a call, without those of `COMMON`."""
     shown = []
     for one in parameters:
-        if one.name in ("optimizer", "last_epoch", "name"):
+        if one.name in COMMON:
             continue
         shown.append(one.name if one.default is Parameter.empty else f"{one.name}={one.default!r}")
     return ", ".join(shown)
