@@ -158,3 +158,12 @@ def test_every_name_of_five_libraries_is_on_the_page_of_migrations(site: Path, m
         "Cosine",
         "Rex",
     ]
+
+
+def test_the_file_of_the_five_minute_start_is_the_schedule_beside_it(tmp_path: Path) -> None:
+    text = (DOCS / "start.md").read_text()
+    file = tmp_path / "params.yaml"
+    file.write_text(re.findall(r"```yaml\n(.*?)```", text, re.S)[0])
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", text, re.S)[0], names)
+    assert repr(tracelr.load(file)) == repr(names["rate"])
