@@ -32,7 +32,7 @@ def main(steps: int = 40) -> tuple[list[float], list[float]]:
     draw = torch.Generator().manual_seed(dist.get_rank())  # other data on every rank
     rates, losses = list[float](), list[float]()
     for _ in range(steps):
-        x = torch.randn(8, 4, generator=draw)
+        x = torch.randn(64, 4, generator=draw)
         optimizer.zero_grad()
         loss = nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))
         loss.backward()  # type: ignore[no-untyped-call]

@@ -27,6 +27,7 @@ def example(name: str) -> Any:
     assert found is not None
     assert found.loader is not None
     module = module_from_spec(found)
+    sys.modules[found.name] = module  # Dynamo imports it by its name
     found.loader.exec_module(module)
     return module
 
@@ -86,8 +87,9 @@ def test_the_hypergradient_is_that_of_a_difference_and_leads_down() -> None:
     assert run.losses == sorted(run.losses, reverse=True)
     assert run.losses[-1] < 0.5 * run.losses[0]
     peak, h = torch.tensor(run.peaks[2]), 1e-3
-    difference = (learned.last_loss(peak * (1 + h)) - learned.last_loss(peak * (1 - h))) / (2 * h * peak)
-    assert run.slopes[2] == pytest.approx(float(difference), rel=2e-3)  # of float32 losses
+    above, below = (learned.slope(peak * factor)[0] for factor in (1 + h, 1 - h))
+    difference = float((above - below) / (2 * h * peak))
+    assert run.slopes[2] == pytest.approx(difference, rel=2e-3)  # of float32 losses
 
 
 def test_a_killed_run_ends_with_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +120,18 @@ def test_the_trainer_of_hugging_face() -> None:
     assert falls(run.losses, 0.8)
 
 
+def test_ddp_in_one_process(tmp_path: Path) -> None:
+    module = example("with_torchrun")
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        rates, losses = module.main(20)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert rates == closed(module.rate(20), range(20))
+    assert falls(losses, 0.8)
+
+
+@pytest.mark.slow  # two processes more that import torch; `tests/frameworks/test_ranks.py` always does
 def test_torchrun() -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}

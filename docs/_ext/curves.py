@@ -81,6 +81,7 @@ def svg(name: str, small: bool = False) -> str:
     """Return the picture of a schedule class; a small one is its curves alone."""
     curves = [build(expression) for expression in examples(name)]
     last = max(math.ceil(1.2 * (curve.length or 100)) for curve in curves)
+    last = max(last, 120) if name in EXAMPLES else last
     steps = torch.arange(last + 1)
     drawn = [curve(steps).double() for curve in curves]
     low, high = min(0.0, *(float(c.min()) for c in drawn)), max(float(c.max()) for c in drawn)

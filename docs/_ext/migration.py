@@ -1,6 +1,6 @@
 """The directive `migration`: every name of a library, what it takes, and ours for it.
 
-Names and parameters come from the tables that the conversions read, the pairs from the rows of `tests/peers_*.py` that
+Names and parameters come from the tables that the conversions read, the pairs from docs/peers.md, whose rows
 `pytest tests/test_peers.py` compares. A name without a row is a warning.
 """
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -20,15 +21,20 @@ from sphinx.util.docutils import SphinxDirective
 import tracelr
 from tracelr.schedule import REGISTRY
 
+PEERS = Path(__file__).parent.parent / "peers.md"
 Names = Mapping[str, str]
 """The names of a library, each with what it takes."""
 
 
+COMMON = ("optimizer", "last_epoch", "name", "param_group_tags", "disable_lr_steps_reset")
+"""What every name of a library takes, and the page says once, if it says it."""
+
+
 def taken(parameters: Iterable[Parameter]) -> str:
-    """Return parameters as they are written in a call, without those that a user never passes."""
+    """Return parameters as they are written in a call, without those of `COMMON`."""
     shown = []
     for one in parameters:
-        if one.name in ("optimizer", "last_epoch", "name"):
+        if one.name in COMMON:
             continue
         shown.append(one.name if one.default is Parameter.empty else f"{one.name}={one.default!r}")
     return ", ".join(shown)
@@ -89,16 +95,15 @@ OWN = {"ScalePerParamLR": "`Assignment(..., factor=...)`, and a number of each p
 @cache
 def pairs(project: str) -> dict[str, tuple[str, str]]:
     """Return the plainest row of each name of `project`: theirs, and ours."""
-    from test_peers import PEERS
-
     found: dict[str, tuple[str, str]] = {}
-    for row in PEERS:
-        match = re.match(r'get_scheduler\("(\w+)"|(\w+)\(', row.theirs)
-        if row.project != project or match is None or re.search(r"\): (momentum|betas)", row.theirs):
+    part = PEERS.read_text().split(f"\n## {project}\n")[1].split("\n## ")[0]
+    for theirs, ours in re.findall(r"^\| `(.*?)` \| `(.*?)` \| ", part, re.M):
+        match = re.match(r'get_scheduler\("(\w+)"|(\w+)\(', theirs)
+        if match is None or re.search(r"\): (momentum|betas)", theirs):
             continue
         name = match[1] or match[2]
-        if name not in found or len(row.ours) < len(found[name][1]):
-            found[name] = (row.theirs, row.ours)
+        if name not in found or len(ours) < len(found[name][1]):
+            found[name] = (theirs, ours)
     return found
 
 
@@ -130,7 +135,7 @@ class Migration(SphinxDirective):
         lines = ["| there | here | for example |", "|---|---|---|"]
         for name, parameters, here, example in rows(self.arguments[0]):
             if not here:
-                logging.getLogger(__name__).warning("no row in tests/peers_*.py for %s", name, location=self.get_location())
+                logging.getLogger(__name__).warning("no row of docs/peers.md for %s", name, location=self.get_location())
             there = f"**`{name}`** `{parameters}`" if parameters else f"**`{name}`**"
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (there, here, example)) + " |")
         return self.parse_text_to_nodes("\n".join(lines))
