@@ -45,14 +45,18 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
         raise ScheduleError(explain("curve", given, allowed, "pass a longer range"))
     steps = steps_between(first, last, columns * _DENSE)
     bounds = [piece.first + d for piece in pieces(schedule)[:1000] for d in (-1, 0)]
-    steps = torch.unique(torch.cat([steps, torch.tensor([step for step in bounds if first <= step <= last]).long()]))
+    marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
+    steps = torch.unique(torch.cat([steps, marked]))
     values = schedule(steps)
-    kept = _kept(steps, values, first, last, columns) if len(steps) > 2 * columns else torch.arange(len(steps))
-    return Curve(name, tuple(steps[kept].tolist()), tuple(values[kept].tolist()))
+    if len(steps) > 2 * columns:
+        kept = torch.unique(torch.cat([_extremes(steps, values, columns), torch.searchsorted(steps, marked)]))
+        steps, values = steps[kept], values[kept]
+    return Curve(name, tuple(steps.tolist()), tuple(values.tolist()))
 
 
-def _kept(steps: torch.Tensor, values: torch.Tensor, first: int, last: int, columns: int) -> torch.Tensor:
-    column = ((steps - first).double() / (last - first) * columns).long().tolist()
+def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.Tensor:
+    """Return which of the points are the first, the lowest, the highest or the last one of a column."""
+    column = ((steps - steps[0]).double() / float(steps[-1] - steps[0]) * columns).long().tolist()
     rates = values.tolist()
     groups: dict[int, list[int]] = {}
     for k, own in enumerate(column):
