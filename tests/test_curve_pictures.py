@@ -34,7 +34,7 @@ def test_every_picture_can_be_drawn(name: str) -> None:
     schedule = ROWS[name].schedule
     root = ElementTree.fromstring(schedule._repr_svg_())
     assert root.tag == f"{SVG}svg"
-    assert "nan" not in schedule._repr_svg_()
+    assert "nan" not in str(schedule._repr_svg_())
     html = schedule._repr_html_()
     assert html == schedule._repr_html_()
     assert "<style" not in html, "inside a page it would colour the page"
@@ -111,6 +111,11 @@ def test_rich_prints_the_curve() -> None:
     assert printed.startswith("Linear(start=0.0, end=1.0, steps=100)\n")
     assert terminal([curve(schedule)]) in printed
     console.file.close()
+
+
+def test_a_schedule_without_memory_has_no_picture() -> None:
+    schedule = PiecewiseConstant([1.0, 0.5], [3]).to("meta")
+    assert (schedule._repr_html_(), schedule._repr_svg_()) == (None, None)
 
 
 def test_a_notebook_is_given_both() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from tracelr.errors import ScheduleError, Words, explain
 from tracelr.phases import horizon, steps_between
-from tracelr.pieces import pieces
+from tracelr.pieces import here, pieces
 from tracelr.schedule import Schedule
 from tracelr.wide import LAST_STEP
 
@@ -39,6 +39,7 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
     >>> curve(Linear(start=0.0, end=1.0, steps=2), last=3).values
     (0.0, 0.5, 1.0, 1.0)
     """
+    schedule = here(schedule)
     last = horizon(schedule) if last is None else last
     if not 0 <= first < last <= LAST_STEP:
         given, allowed = Words(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
