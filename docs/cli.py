@@ -63,7 +63,10 @@ def section(verb: Verb) -> str:
     text = f"## tracelr {verb.name}\n\n```text\n{usage.rstrip()}\n```\n\n"
     if not verb.steady:
         return text
-    printed = ran(verb.example)[1].rstrip()
+    code, printed, error = ran(verb.example)
+    if code != (verb.name == "diff"):  # that example finds a difference
+        raise SystemExit(f"{verb.example}: exit code {code}\n{error}")
+    printed = printed.rstrip()
     wrote = f"(writes `{verb.writes}`)" if verb.writes else ""
     return text + (f"```text\n$ {verb.example}\n{printed}\n```\n\n" if printed else f"`{verb.example}` {wrote}\n\n")
 

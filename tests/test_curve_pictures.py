@@ -121,4 +121,4 @@ def test_a_schedule_without_memory_has_no_picture() -> None:
 def test_a_notebook_is_given_both() -> None:
     html = Linear(0.0, 1.0, 100)._repr_html_()
     assert html.startswith("<svg")
-    assert html.endswith("</svg>\n<pre>Linear(start=0.0, end=1.0, steps=100)</pre>\n")
+    assert html.endswith('</svg>\n<pre style="white-space:pre-wrap">Linear(start=0.0, end=1.0, steps=100)</pre>\n')

@@ -43,7 +43,8 @@ class Pictured:
         from tracelr.curve import curve
         from tracelr.svg import svg
 
-        return f"{svg([curve(self)], alone=False)}<pre>{escape(repr(self))}</pre>\n"  # type: ignore[arg-type]
+        picture = svg([curve(self)], alone=False)  # type: ignore[arg-type]
+        return f'{picture}<pre style="white-space:pre-wrap">{escape(repr(self))}</pre>\n'
 
     def __rich__(self) -> Any:
         from rich.text import Text
