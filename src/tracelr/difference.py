@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tracelr.phases import horizon, steps_between
-from tracelr.pieces import pieces
+from tracelr.pieces import here, pieces
 from tracelr.schedule import Schedule
 from tracelr.wide import LAST_STEP
 
@@ -62,6 +62,7 @@ def difference(a: Schedule, b: Schedule, last: int | None = None) -> Difference:
     >>> found.first.step, found.most.step, found.most.absolute
     (1, 10, 0.5)
     """
+    a, b = here(a), here(b)
     steps = _steps(a, b, last)
     one, other = a(steps), b(steps)
     where = (one != other).nonzero().flatten()

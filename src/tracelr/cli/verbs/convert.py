@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import final
 
-from tracelr.cli.source import choose, load
+from tracelr.cli.source import picked
 from tracelr.cli.verb import Verb, file_argument, output_argument, put
 
 
@@ -26,11 +26,7 @@ class Convert(Verb):
     def run(self, args: argparse.Namespace) -> int:
         from tracelr.convert import convert
 
-        found = load(args.file)
-        if args.key is not None or args.tag is not None:
-            kept = choose(args.file, args.key, args.tag, found)
-            found = [one.assignment for one in kept if one.assignment is not None] or kept[0].schedule
-        put(convert(found, args.to), args.output)
+        put(convert(picked(args.file, args.key, args.tag), args.to), args.output)
         return 0
 
 
