@@ -24,7 +24,7 @@ from cases import cases
 from oracle import probes, to_float32, ulps
 from rivals import curves
 
-ARITHMETICS = ("float64", "float32")
+ARITHMETICS = ("float64", "two_float", "float32")
 SMALLEST = 2.0**-100
 """Below this, values are only checked to be the nearest float32; pairs of float32 run out of exponent."""
 
