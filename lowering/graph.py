@@ -107,7 +107,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
-        with _quiet():
+        with _quiet(), torch.no_grad():
             program = _export(schedule, step, batch)
     except TracelrError:
         raise

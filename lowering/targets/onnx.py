@@ -147,7 +147,10 @@ class Model(Artifact):
 
 @final
 class Onnx(Target):
-    """An ONNX model of opset 20, or 26 where it reads the bits of a float, as the arithmetic "two_float" does. A parameter is an initializer of its own name, at the value it has when it is lowered."""
+    """An ONNX model of opset 20, or 26 where it reads the bits of a float, as the arithmetic "two_float" does.
+
+    A parameter is an initializer of its own name, at the value it has when it is lowered.
+    """
 
     def emit(self, graph: Graph, name: str) -> Model:
         identifier(name)

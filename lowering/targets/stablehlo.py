@@ -105,14 +105,8 @@ OPS: dict[OpOverload, Row] = {
 
 _RESHAPES = frozenset({aten.view.default, aten.unsqueeze.default, aten.squeeze.dims})
 _BY_HAND = _RESHAPES | {
-    *(
-        aten.view.dtype,
-        aten.full.default,
-        aten._to_copy.default,
-        aten.expand.default,
-        aten.sum.dim_IntList,
-        aten.index_select.default,
-    ),
+    *(aten.full.default, aten._to_copy.default, aten.expand.default, aten.view.dtype),
+    *(aten.sum.dim_IntList, aten.index_select.default),
 }
 
 

@@ -65,6 +65,7 @@ _NEAR_ONE = (
 )
 _SMALL = 0.0771484375
 _LEAST, _MOST = -150.0, 127.0
+_HALF = 0.5 - 2.0**-25  # 1/2 itself would round 1/2 - 2**-25 up to 1, and high - 1 would not be exact
 LOG2_E = Split(1.4426950408889634, 2.0355273740931033e-17)
 LN_2 = Split(0.6931471805599453, 2.3190468138462996e-17)
 
@@ -106,7 +107,7 @@ def sin2h(x: Pair) -> Pair:
 def _reduced(y: Pair) -> tuple[Tensor, Pair, Tensor]:
     """Return the whole number nearest to y, y without it, and two to that whole number."""
     high = y.high.clamp(_LEAST, _MOST)
-    whole = torch.floor(high + 0.5)
+    whole = torch.floor(high + _HALF)
     # at -127 the exponent is 0, and the power of two is 0 itself
     power = pair.float_of(((whole + 127.0).clamp(min=0.0) * 2.0**23).to(torch.int32))
     return whole, Pair(high - whole, y.low), power

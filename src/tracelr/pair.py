@@ -108,7 +108,7 @@ def add_constant(x: Pair, c: Split) -> Pair:
 
 
 def mul(x: Pair, y: Pair) -> Pair:
-    """Return x * y, to about 2**-46 of it."""
+    """Return x * y, to about 2**-44 of it."""
     (a, b), (c, d) = halves(x.high), halves(y.high)
     whole = fence(x.high * y.high)
     rest = (((a * c - whole) + a * d) + b * c) + b * d
@@ -116,7 +116,7 @@ def mul(x: Pair, y: Pair) -> Pair:
 
 
 def square(x: Pair) -> Pair:
-    """Return x * x, to about 2**-46 of it."""
+    """Return x * x, to about 2**-44 of it."""
     a, b = halves(x.high)
     whole = fence(x.high * x.high)
     cross = a * (b + b)
@@ -124,7 +124,7 @@ def square(x: Pair) -> Pair:
 
 
 def mul_constant(x: Pair, c: Split) -> Pair:
-    """Return x * c, to about 2**-46 of it; exactly, where c is a power of two."""
+    """Return x * c, to about 2**-44 of it; exactly, where c is a power of two."""
     own = parts(c)
     if own.low == 0 and math.frexp(own.high)[0] in (0.5, -0.5, 0.0):
         return scaled(x, own.high)

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, arithmetic_for
+from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot
@@ -26,6 +26,7 @@ class Rates:
     def __init__(self, slots: list[Slot], device: torch.device) -> None:
         self._device = device
         self._first, self._rows = 0, list[list[float]]()
+        self._made_in: Arithmetic | None = None
         distinct = {id(slot.schedule): slot.schedule.to(device) for slot in slots}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
         columns: list[tuple[int, float]] = []
@@ -43,7 +44,9 @@ class Rates:
     def at(self, count: int) -> list[float]:
         """Return the value of each slot at step `count`."""
         row = max(count, 0) - self._first
-        if not 0 <= row < len(self._rows) or self._size == 1:
+        A = arithmetic_for(self._device)
+        if not 0 <= row < len(self._rows) or self._size == 1 or A is not self._made_in:
+            self._made_in = A
             self._first, row = max(count, 0) // self._size * self._size, max(count, 0) % self._size
             steps = torch.arange(self._first, self._first + self._size, device=self._device)
             with torch.no_grad():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.fx import Proxy
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, arithmetic_for
+from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Wide, arithmetic_for
 from tracelr.describe import plain
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
@@ -106,7 +106,16 @@ class Schedule(Value):
         elif not isinstance(step, Proxy):
             raise ScheduleTypeError(explain(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)"))
         A = arithmetic_for(device)
-        return A.round(self._value(step.to(torch.int64).clamp(0, LAST_STEP), A))
+        step = step.to(torch.int64).clamp(0, LAST_STEP)
+        value = A.round(self._value(step, A))
+        if A is TWO_FLOAT and self._carries_gradients():
+            # No gradient flows through bits. That of float32 stands in, on a term that is 0.
+            stand_in = F32.round(self._value(step, F32))
+            value = value + (stand_in - stand_in.detach())
+        return value
+
+    def _carries_gradients(self) -> bool:
+        return torch.is_grad_enabled() and any(t.requires_grad for t in (*self.parameters(), *self.buffers()))
 
     def _value(self, step: Tensor, A: Arithmetic) -> Wide:
         if not self._driven:
