@@ -1,7 +1,7 @@
 """How far each way to compute a schedule is from the exact value: python benchmarks/exactness.py
 
 Every row is one curve over 100,000 steps, 6,000 of them sampled, both ends densely. A column is a way to compute it:
-tracelr in float64 and in float32, the textbook formula in float32 on the same step tensor, and torch's own scheduler,
+tracelr in float64, in pairs of float32 and in float32, the textbook formula in float32 on the same step tensor, and torch's own scheduler,
 stepped. A cell is the largest distance from the exact value in float32 units, and how many are not the nearest float32.
 """
 
@@ -63,12 +63,15 @@ def main() -> None:
     edge = 500
     sample = {*range(edge), *range(N + 1 - edge, N + 1), *(draw.randrange(N + 1) for _ in range(6000 - 2 * edge))}
     steps = torch.tensor(sorted(sample))
-    print(f"{'':12} {'tracelr float64':>18} {'tracelr float32':>18} {'textbook float32':>18} {'torch, stepped':>18}")
+    heads = ["tracelr float64", "tracelr two_float", "tracelr float32", "textbook float32", "torch, stepped"]
+    print(f"{'':12} " + " ".join(f"{head:>18}" for head in heads))
     for name, (schedule, exact, build) in CURVES.items():
-        with precision("float32"):
-            cheap = schedule(steps)
+        ours = []
+        for arithmetic in ("float64", "two_float", "float32"):
+            with precision(arithmetic):
+                ours.append(schedule(steps))
         cells = []
-        for values in (schedule(steps), cheap, textbook(name, steps), stepped(build)[steps]):
+        for values in (*ours, textbook(name, steps), stepped(build)[steps]):
             pairs = [(got, exact(step)) for step, got in zip(steps.tolist(), values.tolist(), strict=True)]
             worst = max(ulps(got, want) for got, want in pairs if want)
             cells.append(f"{worst:.3g}, {sum(got != to_float32(want) for got, want in pairs)}")

@@ -82,15 +82,18 @@ def floating(t: Tensor) -> Pair:
 
 def _times(t: Tensor, v: Tensor, rest: Tensor) -> Tensor:
     """Return t times the number whose limbs are v and rest, in the units of t, for t up to 2**62."""
-    upper = t >> _LIMB
-    return upper * v + (((t & _MASK) * v + upper * rest) >> _LIMB)
+    upper: Tensor = t >> _LIMB
+    low: Tensor = ((t & _MASK) * v + upper * rest) >> _LIMB
+    return upper * v + low
 
 
 def _evaluated(series: Series, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the value at v in units of 2**-60, and the limbs of v."""
-    upper, rest = v >> _LIMB, v & _MASK
-    t: Tensor | int = series.first
-    for c, shift in series.low:
+    upper: Tensor = v >> _LIMB
+    rest = v & _MASK
+    (c, shift), *low = series.low
+    t: Tensor = ((upper * series.first) >> shift) + c
+    for c, shift in low:
         t = ((upper * t) >> shift) + c
     t = t * series.lift
     for c in series.high:

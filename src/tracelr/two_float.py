@@ -41,7 +41,7 @@ class TwoFloat(Arithmetic):
     def __repr__(self) -> str:
         return f"<arithmetic {self.name}>"
 
-    def full(self, i: Tensor, c: Number) -> Pair:
+    def full(self, i: Tensor, c: Wide | Number) -> Pair:
         known = _known(c)
         if isinstance(known, Split):
             own = pair.parts(known)
@@ -63,7 +63,7 @@ class TwoFloat(Arithmetic):
 
     def sub(self, x: Wide | Number, y: Wide) -> Wide:
         b = _known(y)
-        return self.add(x, type(b)(-b.high, -b.low))
+        return self.add(x, Split(-b.high, -b.low) if isinstance(b, Split) else Pair(-b.high, -b.low))
 
     def mul(self, x: Wide, y: Wide | Number) -> Wide:
         a, b = _known(x), _known(y)
