@@ -145,8 +145,8 @@ def test_arrows_point_down(module: str) -> None:
 
 @pytest.mark.parametrize("module", [m for m in modules() if m.startswith("lowering")])
 def test_lowering_never_meets_a_schedule(module: str) -> None:
-    for name, _ in imports(modules()[module]):
-        assert name == "errors" or name.startswith("lowering"), (module, name)
+    for name, _ in imports(modules()[module]):  # which arithmetic a target has is no schedule's business
+        assert name in ("errors", "arithmetic") or name.startswith("lowering"), (module, name)
 
 
 def test_every_module_has_a_layer() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from narrow import FEW, WHOLE, artifact, differing, steps_of
+from narrow import FEW, WHOLE, artifact, differing, graph_of, steps_of
 from test_graph import traced
 
 import tracelr
@@ -352,7 +352,7 @@ def test_a_float64_field_is_written_as_the_value_it_has(target: str) -> None:
 def test_a_table_too_long_for_wgsl_is_refused() -> None:
     values = [1.0 + k / 4096 for k in range(2049)]
     with pytest.raises(
-        NotLowered, match=r"lower\(schedule, 'wgsl'\): given a table of 20\d\d; allowed: at most 2047, as WGSL has it"
+        NotLowered, match=r"lower\(schedule, 'wgsl'\): given a table of \d{4}; allowed: at most 2047, as WGSL has it"
     ):
         lower(Interpolate(values, list(range(0, 20490, 10))), "wgsl")
 
@@ -363,7 +363,7 @@ def test_a_table_too_long_for_wgsl_is_refused() -> None:
 )
 def test_a_name_that_wgsl_takes_is_refused(name: str) -> None:
     with pytest.raises(NotLowered, match=r"lower\(name\): given '.*'; allowed: a C identifier that no keyword"):
-        lower(Constant(0.5), "wgsl", name=name)
+        lower(graph_of("constant"), "wgsl", name=name)
 
 
 def test_wgsl_wants_a_graph_of_one_step() -> None:
@@ -384,7 +384,7 @@ def test_wgsl_wants_a_graph_of_one_step() -> None:
 def test_without_webgpu_run_says_what_to_install(package: bool, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_wgsl_run, "find_spec", lambda name: package or None)
     monkeypatch.setattr(_wgsl_run, "_device", lambda: None)
-    made = lower(Constant(0.5), "wgsl")
+    made = lower(graph_of("constant"), "wgsl")
     assert "fn lr(step: vec2<u32>) -> f32" in made.text
     with pytest.raises(NotLowered) as caught:
         made.run(0)

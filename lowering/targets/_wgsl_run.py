@@ -30,7 +30,8 @@ def missing() -> str | None:
 def device_name() -> str:
     """Return the name of the device that runs a shader here, empty if there is none."""
     device = _device() if find_spec("wgpu") else None
-    return f"{device.adapter.info['device']}, through wgpu" if device else ""
+    info = device.adapter.info if device else {}
+    return f"{info['device']}, by {info['backend_type']}, through wgpu" if info else ""
 
 
 def load(text: str, name: str) -> Callable[[Tensor], Tensor]:

@@ -3,7 +3,7 @@
 WORDS = r"""
     alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if let
     loop override requires return struct switch true var while array atomic bool f16 f32 i32 u32 mat[234]x[234][fh]?
-    vec[234][fhiu]? ptr sampler sampler_comparison texture_.* read write read_write function private workgroup uniform
+    vec[234][fhiu]? ptr sampler sampler_comparison texture.* read write read_write function private workgroup uniform
     storage vertex fragment compute group binding builtin location align size id must_use interpolate invariant
     bitcast select all any arrayLength abs acos.* asin.* atan.* ceil clamp cos.* count.* cross degrees determinant
     distance dot.* dpd[xy].* exp2? extractBits faceForward first.* floor fma fract frexp fwidth.* insertBits

@@ -4,9 +4,9 @@ WGSL has neither float64 nor int64, and promises no bits of its float32: an impl
 reassociate, fuse a product into a sum, flush subnormal numbers, ignore the sign of zero and the presence of infinities,
 and be off by 2.5 units in the last place in a quotient (WGSL 15.7, "Floating Point Evaluation"; nothing in the language
 switches that off). Operations on u32 and i32 are exact, and wrap. So all arithmetic of a graph is written with these: a
-float32 is its bits in a u32, an int64 is a vec2<u32>, and the bits are the same on every device. What has no such form
-(sin, exp, log, pow and their kin, which only graphs of the arithmetic "float32" hold) is WGSL's own, for which no bits
-are promised.
+float32 is its bits in a u32, an int64 is a vec2<u32>, and the bits are the same on every device. Only the result is an
+f32, so that a rate below 1.2e-38 may come out as 0. What has no such form (sin, exp, log, pow and their kin, which only
+graphs of the arithmetic "float32" hold) is WGSL's own, for which no bits are promised.
 """
 
 from __future__ import annotations
