@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from types import FunctionType
 from typing import Any, final
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, fx
 from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from torch.optim import optimizer as _torch_optimizer
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.guards import compiled
@@ -21,6 +23,7 @@ from tracelr.scheduler import Scheduler
 # decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight that counts.
 _NOTHING = 1e-30
 
+_regions = count()
 _REFUSED = {
     LBFGS: "which evaluates the model inside its update",
     SparseAdam: "whose sparse gradients Dynamo does not trace",
@@ -39,14 +42,18 @@ class FusedStep:
     def __init__(
         self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[..., Any], options: dict[str, Any]
     ) -> None:
-        # Dynamo keeps its compiled variants, eight at the most, with the code object: every fused pair gets its own.
-        code, cells = region.__code__.replace(), region.__closure__
-        self._eager = FunctionType(code, region.__globals__, region.__name__, None, cells)
+        self._eager = _own(region)
         self._compiled = compiled(self._eager, scheduler.schedules(), options)
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
         self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
         self._swapping = any(self._swaps)
+        self._twins = [
+            (held, cell)
+            for swap, cells in zip(self._swaps, scheduler.cells(), strict=True)
+            for key, cell in cells.items()
+            if isinstance(held := swap.get(key), Tensor) and held.data_ptr() != cell.data_ptr()
+        ]
         self._watch = scheduler.watch
         self._lazy, self._steady = True, False
         self._state: dict[Any, dict[str, Any]] = {}
@@ -100,11 +107,8 @@ class FusedStep:
 
             return stop
 
-        region = FunctionType(
-            self._eager.__code__.replace(), self._eager.__globals__, "captured", None, self._eager.__closure__
-        )
         with self._swapped(), suppress(_Captured):
-            torch.compile(region, fullgraph=True, backend=keep)(*batch)
+            torch.compile(_own(self._eager), fullgraph=True, backend=keep)(*batch)
         return found[0]
 
     @contextmanager
@@ -115,6 +119,8 @@ class FusedStep:
         try:
             for group, swap in zip(groups, self._swaps, strict=True):
                 group.update(swap)
+            for twin, cell in self._twins:
+                twin.copy_(cell)
             yield
         finally:
             for group, held in zip(groups, kept, strict=True):
@@ -175,6 +181,16 @@ def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable
     return update
 
 
+def _own(region: Callable[..., Any]) -> FunctionType:
+    """Return the region with a code object, and a name, of its own.
+
+    With the code object Dynamo keeps its compiled variants, eight at the most. By the name it remembers which numbers have
+    changed: another pair's weight decay would become an input of this one's graph.
+    """
+    code = region.__code__.replace(co_name=f"{region.__name__}_{next(_regions)}")
+    return FunctionType(code, region.__globals__, region.__name__, None, region.__closure__)
+
+
 def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(optimizer, Optimizer):
         raise OptimizerError(
@@ -199,8 +215,11 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
 
 def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
     """Return what `group` holds while its update is traced, where that is not what it holds."""
-    flags = {key: None for key in ("foreach", "fused") if group.get(key)}
-    return flags | {key: cell.as_subclass(Scheduled) for key, cell in cells.items() if key in ("weight_decay", "momentum")}
+    # Beside a sharded weight AOTAutograd takes no two inputs that share memory: the number is then copied before each call.
+    apart = any(is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
+    flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
+    scheduled = {key: cell for key, cell in cells.items() if key in ("weight_decay", "momentum")}
+    return flags | {key: (cell.clone() if apart else cell).as_subclass(Scheduled) for key, cell in scheduled.items()}
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:
