@@ -58,6 +58,7 @@ LAYERS = {
     "ranks": 9,
     "plot": 6,
     "guards": 5,
+    "canary": 5,
     "rank_watch": 7,
     "fuse": 9,
     "exported": 10,

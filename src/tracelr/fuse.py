@@ -14,6 +14,7 @@ from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from torch.optim import optimizer as _torch_optimizer
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from tracelr.canary import check_compiled
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.guards import compiled
 from tracelr.scheduled import Scheduled
@@ -127,12 +128,15 @@ class FusedStep:
                 group.update(held)
 
 
-def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedStep:
+def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = None, **options: Any) -> FusedStep:
     """Compile the update of `optimizer` and `scheduler.step()` into one graph: no breaks, no recompiles, no host value.
 
     The learning rate of every group becomes a tensor, on the device of its parameters, that the graph writes in place.
     So does every other scheduled number. `foreach` and `fused` are not followed: inside the graph the compiler does the
     fusing. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
+
+    `check` first compiles about 1,000 steps of a probe and of these schedules in the same way and compares them with the
+    host, bit for bit: `DeviceError` if one differs. None does so where the rate is not on the CPU.
 
     Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
     skip them), or for LBFGS, SparseAdam and Adafactor, whose updates ask for values on the host.
@@ -149,7 +153,7 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
     (3, tensor(0.1464))
     """
-    update = update_of(optimizer, scheduler, "fuse")
+    update = update_of(optimizer, scheduler, "fuse", check, options)
 
     def fused_step() -> None:
         update()
@@ -158,7 +162,9 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     return FusedStep(optimizer, scheduler, fused_step, options)
 
 
-def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable[[], None]:
+def update_of(
+    optimizer: Optimizer, scheduler: Scheduler, name: str, check: bool | None, options: dict[str, Any]
+) -> Callable[[], None]:
     """Return the optimizer's update as a function that Dynamo can trace; errors begin with `name`.
 
     From here on every number that `scheduler` drives is a tensor.
@@ -167,6 +173,9 @@ def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable
     scheduler.as_tensors()
     for tensor in scheduler.tensors():  # CUDA graphs write only to what does not move
         torch._dynamo.mark_static_address(tensor)
+    device = scheduler.tensors()[0].device
+    if device.type != "cpu" if check is None else check:
+        check_compiled(name, scheduler.schedules(), device, options)
     step: Any = type(optimizer).step
     while hasattr(step, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
         step = step.__wrapped__

@@ -18,7 +18,7 @@ POLICIES = ("new", "checkpoint", "strict")
 Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 
 
-def check(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
+def accepted(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
     """Raise if `optimizer` is none, or a policy is not among those allowed."""
     if not isinstance(optimizer, Optimizer):
         fix = "pass the optimizer first, then lr=<schedule>"

@@ -191,7 +191,15 @@ def load(folder: Path) -> dict[str, Any]:
     return {"at once": at_once, "decay": decay, "kept": kept, **train(model, optimizer, scheduler, fused=False, steps=5)}
 
 
-PARTS = {"ddp": ddp, "fsdp": fsdp, "compared": compared, "started": started, "accelerated": accelerated, "save": save, "load": load}
+PARTS = {
+    "ddp": ddp,
+    "fsdp": fsdp,
+    "compared": compared,
+    "started": started,
+    "accelerated": accelerated,
+    "save": save,
+    "load": load,
+}
 
 
 def main(names: str, folder: Path) -> None:
