@@ -1,68 +1,55 @@
-"""What a schedule costs a step on a CUDA device, against peers in the same run: python benchmarks/gpu.py
+"""What a schedule costs a step on a CUDA device, against peers in the same process: python benchmarks/gpu.py
 
 AdamW over 8 groups of four 1024 x 1024 weights. The fused update with the schedule, against the same with a constant rate,
-against a compiled update with torch's scheduler outside it, plain and under CUDA graphs. Medians, the variants taking turns.
+and against the update by hand with torch's scheduler after it, each compiled plainly and under CUDA graphs. Ratios as in
+train_step.py. Then, of 10 updates each, what the profiler saw: copies from and to the host, waits of the host for the
+device, launches of kernels and of graphs. The schedule's part is what it has more than the constant rate.
 """
 
 import statistics
 import sys
-import warnings
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+from torch.profiler import ProfilerActivity, profile
+from train_step import FLAT, RATE, Call, fused, interleaved, optimizer, outside, ratio
 
-from tracelr import Constant, Cosine, Linear, Schedule, Scheduler, fuse
-
-warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*before.*")
-RATE = Linear(1e-6, 1e-3, 1000).then(Cosine(1e-3, 0.0, 100_000))
-GROUPS, WEIGHTS, SIZE = 8, 4, 1024
-
-
-def optimizer() -> AdamW:
-    groups = []
-    for _ in range(GROUPS):
-        weights = [torch.nn.Parameter(torch.randn(SIZE, SIZE, device="cuda")) for _ in range(WEIGHTS)]
-        for weight in weights:
-            weight.grad = torch.randn_like(weight)
-        groups.append({"params": weights})
-    return AdamW(groups, lr=torch.tensor(1e-3, device="cuda"))
+# By what the names of a trace's events begin with. Kernels are counted by their launches: their own names are anything.
+KINDS = {
+    "copies from the host": ("Memcpy HtoD",),
+    "copies to the host": ("Memcpy DtoH",),
+    "waits": ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cuStreamSynchronize"),
+    "kernels": ("cudaLaunchKernel", "cuLaunchKernel", "cudaLaunchCooperativeKernel"),
+    "graphs": ("cudaGraphLaunch", "cuGraphLaunch"),
+}
+UPDATES = 10
 
 
-def fused(rate: Schedule, **options: Any) -> Callable[[], object]:
-    driven = optimizer()
-    return fuse(driven, Scheduler(driven, lr=rate), **options)
+def counted(names: Iterable[str]) -> dict[str, int]:
+    """Return how many of the events so named are of each kind."""
+    found = dict.fromkeys(KINDS, 0)
+    for name in names:
+        for kind, beginnings in KINDS.items():
+            found[kind] += name.startswith(beginnings)
+    return found
 
 
-def outside(**options: Any) -> Callable[[], object]:
-    driven = optimizer()
-    update = fuse(driven, Scheduler(driven, lr=Constant(1e-3)), **options)
-    parts = [LinearLR(driven, 1e-3, 1.0, 1000), CosineAnnealingLR(driven, 100_000)]
-    theirs = SequentialLR(driven, parts, [1000])
-
-    def update_then_step() -> None:
-        update()
-        theirs.step()
-
-    return update_then_step
+def more(ours: dict[str, int], flat: dict[str, int]) -> dict[str, int]:
+    """Return what the schedule adds to a constant rate."""
+    return {kind: ours[kind] - flat[kind] for kind in KINDS}
 
 
-def medians(variants: dict[str, Callable[[], object]], rounds: int = 30, calls: int = 50) -> dict[str, float]:
-    """Return microseconds a call, the variants taking turns; the device is waited for after each turn."""
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for turn in range(rounds + 3):
-        for name, call in variants.items():
-            torch.cuda.synchronize()
-            start = perf_counter()
-            for _ in range(calls):
-                call()
-            torch.cuda.synchronize()
-            if turn >= 3:
-                times[name].append((perf_counter() - start) / calls * 1e6)
-    return {name: statistics.median(each) for name, each in times.items()}
+def seen(call: Call) -> dict[str, int]:
+    """Return what the profiler sees of some updates. Its own start and stop wait too: the same for each variant."""
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as trace:
+        for _ in range(UPDATES):
+            call()
+    return counted(event.name for event in trace.events())
+
+
+def driven() -> Any:
+    return optimizer(8, device="cuda", size=1024, weights=4)
 
 
 def main() -> int:
@@ -70,14 +57,20 @@ def main() -> int:
         print("benchmarks/gpu.py needs a CUDA device", file=sys.stderr)
         return 1
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-    for name, options in {"compiled": {}, "CUDA graphs": {"mode": "reduce-overhead"}}.items():
-        us = medians(
-            {"schedule": fused(RATE, **options), "constant": fused(Constant(1e-3), **options), "torch": outside(**options)}
-        )
-        print(
-            f"{name}: {us['schedule']:.1f} us an update; ratio {us['schedule'] / us['constant']:.2f} to a constant one, "
-            f"{us['schedule'] / us['torch']:.2f} to torch's scheduler outside"
-        )
+    for mode, options in {"compiled": {}, "CUDA graphs": {"mode": "reduce-overhead"}}.items():
+        variants = {
+            "fuse": fused(driven(), RATE, **options),
+            "constant": fused(driven(), FLAT, **options),
+            "outside": outside(driven(), **options),
+        }
+        times = interleaved(variants, rounds=100, calls=50, wait=torch.cuda.synchronize)
+        print(f"{mode}: {statistics.median(times['fuse']):.1f} us an update")
+        print(f"    to a constant rate: {ratio(times, 'fuse', 'constant')}")
+        print(f"    to torch's scheduler outside: {ratio(times, 'fuse', 'outside')}")
+        counts = {name: seen(call) for name, call in variants.items()}
+        for name, count in counts.items():
+            print(f"    {UPDATES} updates, {name}: {count}")
+        print(f"    of the schedule: {more(counts['fuse'], counts['constant'])}")
     return 0
 
 

@@ -118,6 +118,16 @@ def test_fusing_many_pairs_does_not_exhaust_dynamo() -> None:
     assert counters["stats"]["unique_graphs"] == 10
 
 
+def test_one_pairs_numbers_are_no_inputs_of_another() -> None:
+    for decay in (0.01, 0.02, 0.03):  # Dynamo makes an input of a number that has changed, if it takes the regions for one
+        weight = nn.Parameter(torch.ones(2))
+        weight.grad = torch.ones(2)
+        optimizer = AdamW([weight], weight_decay=decay)
+        update = fuse(optimizer, Scheduler(optimizer, lr=RATE), backend="eager")
+        update()
+        assert "item" not in update.capture()[0].code
+
+
 def test_the_schedule_is_in_the_graph_and_the_rate_is_no_constant() -> None:
     graphs: list[torch.fx.GraphModule] = []
 

@@ -115,6 +115,40 @@ def test_one_graph_and_the_weights_of_eager(kind: Any, options: dict[str, Any], 
             assert float(group[key]) == more[key](STEPS).item()
 
 
+CAPTURABLE = [
+    optim.Adam,
+    optim.AdamW,
+    optim.NAdam,
+    optim.RAdam,
+    optim.Adamax,
+    optim.ASGD,
+    optim.Adadelta,
+    optim.RMSprop,
+    optim.Rprop,
+]
+
+
+@pytest.mark.parametrize("kind", CAPTURABLE)
+def test_capturable_is_what_a_graph_computes_anyway(kind: Any) -> None:
+    # In eager mode `capturable=True` asserts a device; a compiled update checks nothing and runs on the CPU too.
+    fused, plain = weights(), weights()
+    optimizers = kind(fused, capturable=True), kind(plain)
+    schedulers = [Scheduler(optimizer, lr=RATE) for optimizer in optimizers]
+    counters.clear()
+    update = fuse(optimizers[0], schedulers[0], backend="aot_eager")
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for step in range(20):
+            for parameters in (fused, plain):
+                give_gradients(parameters, step)
+            update()
+            optimizers[1].step()
+            schedulers[1].step()
+    assert counters["stats"]["unique_graphs"] == 1
+    assert optimizers[0].param_groups[0]["capturable"] is True
+    for a, b in zip(fused, plain, strict=True):
+        assert (a - b).abs().max() < TOLERANCE
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [

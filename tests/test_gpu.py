@@ -69,6 +69,34 @@ def test_a_fused_update_follows_the_schedule(kind: Any, mode: dict[str, Any]) ->
         assert torch.allclose(a, b, rtol=0, atol=5e-5)  # the float32 bias correction of a compiled Adam
 
 
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RAdam", "Adamax", "ASGD", "Adadelta", "RMSprop", "Rprop"])
+def test_capturable_optimizers(name: str) -> None:
+    made = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        weights = [nn.Parameter(torch.randn(16, 16, device="cuda")) for _ in range(2)]
+        optimizer = getattr(optim, name)(weights, lr=torch.tensor(0.1, device="cuda"), capturable=True)
+        scheduler = Scheduler(optimizer, lr=Cosine(1e-2, 1e-4, 30))
+        update = fuse(optimizer, scheduler) if fused else None
+        for step in range(20):
+            give_gradients(weights, step)
+            if update is None:
+                optimizer.step()
+                scheduler.step()
+            else:
+                update()
+        made.append(weights)
+    for a, b in zip(*made, strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-4)
+
+
+def test_the_canary_passes() -> None:
+    _, optimizer, scheduler = built(optim.AdamW)
+    fuse(optimizer, scheduler, check=True)
+    fuse(optimizer, scheduler, check=True, mode="reduce-overhead")
+    Scheduler(optimizer, lr=RATE, check=True)
+
+
 def test_a_fused_step_copies_nothing_from_the_host() -> None:
     weights, optimizer, scheduler = built(optim.AdamW)
     update = fuse(optimizer, scheduler)

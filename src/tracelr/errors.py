@@ -36,6 +36,11 @@ class OptimizerError(TracelrError, TypeError):
 
 
 @final
+class DeviceError(TracelrError, ValueError):
+    """A device or a compiler gives other bits than the host."""
+
+
+@final
 class CheckpointError(TracelrError, ValueError):
     """A checkpoint does not belong here: foreign, truncated, or of another schedule."""
 

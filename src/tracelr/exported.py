@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ctypes import c_float
 from typing import Any, final
 
 import torch
@@ -67,10 +68,18 @@ def export(
         return functional_call(graph, dict(zip(held, values[len(inputs) :], strict=True)), values[: len(inputs)])
 
     example = [batch[key].detach().clone() if isinstance(key, int) else state[key].clone() for key in order]
-    # An operator of the compiler's own, which a process without it cannot load; this is what it computes in eager mode.
-    plain = {torch.ops.prims.fma.default: lambda a, b, c: (a * b) + c} if hasattr(torch.ops.prims, "fma") else {}
+    # An operator of the compiler's own, which a process without it cannot load.
+    plain = {torch.ops.prims.fma.default: _fma} if hasattr(torch.ops.prims, "fma") else {}
     program = _Program(make_fx(flat, decomposition_table=plain)(*example), state, order)
     return torch.export.export(program, tuple(batch), strict=False)
+
+
+def _fma(a: Tensor | float, b: Tensor | float, c: Tensor) -> Tensor:
+    """Return a b + c rounded once, as eager and compiled optimizers do: a product of two float32 is exact in float64."""
+    if c.dtype != torch.float32:
+        return a * b + c
+    a, b = (x.double() if isinstance(x, Tensor) else c_float(x).value for x in (a, b))
+    return (a * b + c.double()).float()
 
 
 def _at(graph: fx.GraphModule, path: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from types import FunctionType
 from typing import Any, final
 
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor, fx
 from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from torch.optim import optimizer as _torch_optimizer
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from tracelr.canary import check_compiled
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.guards import compiled
 from tracelr.scheduled import Scheduled
@@ -21,6 +24,7 @@ from tracelr.scheduler import Scheduler
 # decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight that counts.
 _NOTHING = 1e-30
 
+_regions = count()
 _REFUSED = {
     LBFGS: "which evaluates the model inside its update",
     SparseAdam: "whose sparse gradients Dynamo does not trace",
@@ -39,14 +43,18 @@ class FusedStep:
     def __init__(
         self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[..., Any], options: dict[str, Any]
     ) -> None:
-        # Dynamo keeps its compiled variants, eight at the most, with the code object: every fused pair gets its own.
-        code, cells = region.__code__.replace(), region.__closure__
-        self._eager = FunctionType(code, region.__globals__, region.__name__, None, cells)
+        self._eager = _own(region)
         self._compiled = compiled(self._eager, scheduler.schedules(), options)
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
         self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
         self._swapping = any(self._swaps)
+        self._twins = [
+            (held, cell)
+            for swap, cells in zip(self._swaps, scheduler.cells(), strict=True)
+            for key, cell in cells.items()
+            if isinstance(held := swap.get(key), Tensor) and held.data_ptr() != cell.data_ptr()
+        ]
         self._watch = scheduler.watch
         self._lazy, self._steady = True, False
         self._state: dict[Any, dict[str, Any]] = {}
@@ -100,11 +108,8 @@ class FusedStep:
 
             return stop
 
-        region = FunctionType(
-            self._eager.__code__.replace(), self._eager.__globals__, "captured", None, self._eager.__closure__
-        )
         with self._swapped(), suppress(_Captured):
-            torch.compile(region, fullgraph=True, backend=keep)(*batch)
+            torch.compile(_own(self._eager), fullgraph=True, backend=keep)(*batch)
         return found[0]
 
     @contextmanager
@@ -115,18 +120,23 @@ class FusedStep:
         try:
             for group, swap in zip(groups, self._swaps, strict=True):
                 group.update(swap)
+            for twin, cell in self._twins:
+                twin.copy_(cell)
             yield
         finally:
             for group, held in zip(groups, kept, strict=True):
                 group.update(held)
 
 
-def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedStep:
+def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = None, **options: Any) -> FusedStep:
     """Compile the update of `optimizer` and `scheduler.step()` into one graph: no breaks, no recompiles, no host value.
 
     The learning rate of every group becomes a tensor, on the device of its parameters, that the graph writes in place.
     So does every other scheduled number. `foreach` and `fused` are not followed: inside the graph the compiler does the
     fusing. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
+
+    `check` first compiles about 1,000 steps of a probe and of these schedules in the same way and compares them with the
+    host, bit for bit: `DeviceError` if one differs. None does so where the rate is not on the CPU.
 
     Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
     skip them), or for LBFGS, SparseAdam and Adafactor, whose updates ask for values on the host.
@@ -143,7 +153,7 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
     (3, tensor(0.1464))
     """
-    update = update_of(optimizer, scheduler, "fuse")
+    update = update_of(optimizer, scheduler, "fuse", check, options)
 
     def fused_step() -> None:
         update()
@@ -152,7 +162,9 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, **options: Any) -> FusedSte
     return FusedStep(optimizer, scheduler, fused_step, options)
 
 
-def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable[[], None]:
+def update_of(
+    optimizer: Optimizer, scheduler: Scheduler, name: str, check: bool | None, options: dict[str, Any]
+) -> Callable[[], None]:
     """Return the optimizer's update as a function that Dynamo can trace; errors begin with `name`.
 
     From here on every number that `scheduler` drives is a tensor.
@@ -161,6 +173,9 @@ def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable
     scheduler.as_tensors()
     for tensor in scheduler.tensors():  # CUDA graphs write only to what does not move
         torch._dynamo.mark_static_address(tensor)
+    device = scheduler.tensors()[0].device
+    if device.type != "cpu" if check is None else check:
+        check_compiled(name, scheduler.schedules(), device, options)
     step: Any = type(optimizer).step
     while hasattr(step, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
         step = step.__wrapped__
@@ -173,6 +188,16 @@ def update_of(optimizer: Optimizer, scheduler: Scheduler, name: str) -> Callable
             step(optimizer)
 
     return update
+
+
+def _own(region: Callable[..., Any]) -> FunctionType:
+    """Return the region with a code object, and a name, of its own.
+
+    With the code object Dynamo keeps its compiled variants, eight at the most. By the name it remembers which numbers have
+    changed: another pair's weight decay would become an input of this one's graph.
+    """
+    code = region.__code__.replace(co_name=f"{region.__name__}_{next(_regions)}")
+    return FunctionType(code, region.__globals__, region.__name__, None, region.__closure__)
 
 
 def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
@@ -199,8 +224,11 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
 
 def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
     """Return what `group` holds while its update is traced, where that is not what it holds."""
-    flags = {key: None for key in ("foreach", "fused") if group.get(key)}
-    return flags | {key: cell.as_subclass(Scheduled) for key, cell in cells.items() if key in ("weight_decay", "momentum")}
+    # Beside a sharded weight AOTAutograd takes no two inputs that share memory: the number is then copied before each call.
+    apart = any(is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
+    flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
+    scheduled = {key: cell for key, cell in cells.items() if key in ("weight_decay", "momentum")}
+    return flags | {key: (cell.clone() if apart else cell).as_subclass(Scheduled) for key, cell in scheduled.items()}
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:

@@ -12,12 +12,13 @@ from torch.optim import Optimizer
 from tracelr.arithmetic import LAST_STEP
 from tracelr.assignment import Assignment
 from tracelr.board import Board
+from tracelr.canary import check_device
 from tracelr.contract import Contract
 from tracelr.counter import LARGEST, Counter
 from tracelr.rank_watch import POLICIES as RANK_POLICIES
 from tracelr.rank_watch import RankWatch
 from tracelr.schedule import Schedule
-from tracelr.state import POLICIES, calls, check, demanded, pair, read_state, sealed, step_of, steps_of
+from tracelr.state import POLICIES, accepted, calls, demanded, pair, read_state, sealed, step_of, steps_of
 
 
 class Scheduler(Contract):
@@ -38,6 +39,8 @@ class Scheduler(Contract):
     given here, "checkpoint" takes those of the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from 0.
     `ranks` says what happens when the ranks of a run start from different steps or with different schedules, which they find
     at their second update, without waiting for each other: "warn", "strict" to raise, "off" not to compare.
+    `check` compares about 1,000 steps as the device computes them with the host, bit for bit, and raises `DeviceError` if
+    one differs; None does so where the scheduled tensors are not on the CPU.
 
     Raises `OptimizerError` if `optimizer` is none, if there is nothing to schedule, if a number gets two schedules, if a
     group has no number under a key or no group a tag, or if the number of schedules is not the number of groups.
@@ -66,8 +69,9 @@ class Scheduler(Contract):
         last_epoch: int = -1,
         on_change: Literal["new", "checkpoint", "strict"] = "new",
         ranks: Literal["warn", "strict", "off"] = "warn",
+        check: bool | None = None,
     ) -> None:
-        check(optimizer, on_change=(on_change, POLICIES), ranks=(ranks, RANK_POLICIES))
+        accepted(optimizer, on_change=(on_change, POLICIES), ranks=(ranks, RANK_POLICIES))
         self.optimizer = optimizer
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
@@ -76,6 +80,9 @@ class Scheduler(Contract):
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         optimizer.register_load_state_dict_post_hook(self._reloaded)
         self._initial_step()
+        device = self._board.device or torch.device("cpu")
+        if device.type != "cpu" if check is None else check:
+            check_device("Scheduler", self.schedules(), device)
         self._watch = None if ranks == "off" else RankWatch(ranks)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def calls(state: Mapping[str, Any], count: int) -> int:
     return steps
 
 
-def check(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
+def accepted(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
     """Raise if `optimizer` is none, or a policy is not among those allowed."""
     if not isinstance(optimizer, Optimizer):
         fix = "pass the optimizer first, then lr=<schedule>"

@@ -29,7 +29,8 @@ class TrainStep:
     mapping as keyword arguments. Its gradients are clipped to the norm `clip`, if one is given, as by
     `torch.nn.utils.clip_grad_norm_`; then the optimizer updates, and the scheduler steps. `accumulate` splits the batch,
     along the first dimension of every tensor, into as many equal parts and takes the mean of their gradients, as if one
-    after the other had gone through `backward()`. `options` go to `torch.compile`. Returns the loss, a 0-d tensor.
+    after the other had gone through `backward()`. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the
+    loss, a 0-d tensor.
 
     Dynamo's default configuration is all it needs: gradients come from `torch.func`, and are copied into `.grad` buffers
     that stay. Parameters that need no gradient are left alone; a model's buffers, as those of batch normalisation, are
@@ -56,11 +57,12 @@ class TrainStep:
         *,
         clip: float | None = None,
         accumulate: int = 1,
+        check: bool | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ScheduleTypeError(explain("TrainStep(model)", model, "an nn.Module", "pass the model itself"))
-        update = update_of(optimizer, scheduler, "TrainStep")
+        update = update_of(optimizer, scheduler, "TrainStep", check, options)
         self._clip = None if clip is None else _positive("TrainStep(clip)", clip)
         self._parts = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
         self._parameters = _trained(model, optimizer)

@@ -23,7 +23,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 from tracelr import Constant, Scheduler, check_ranks, fuse
@@ -52,7 +52,7 @@ def sharded() -> nn.Module:
 def train(model: nn.Module, optimizer: Optimizer, scheduler: Scheduler, fused: bool, steps: int = STEPS) -> dict[str, Any]:
     check_ranks(scheduler)
     made = []
-    update = fuse(optimizer, scheduler, backend="aot_eager") if fused else None
+    update = fuse(optimizer, scheduler) if fused else None
     for step in range(steps):
         optimizer.zero_grad()
         model(batch(step)).square().mean().backward()
@@ -77,8 +77,7 @@ def fsdp(_: Path) -> dict[str, Any]:
     found = {}
     for name, lr, fused in (("float", 0.5, False), ("tensor", torch.tensor(0.5), False), ("fuse", 0.5, True)):
         model = sharded()
-        optimizer = AdamW(model.parameters(), lr=lr)  # fuse takes no scheduled weight decay beside DTensors
-        found[name] = train(model, optimizer, Scheduler(optimizer, lr=RATE), fused=fused)
+        found[name] = train(model, *adamw(model, lr), fused=fused)
     return found
 
 
@@ -192,7 +191,15 @@ def load(folder: Path) -> dict[str, Any]:
     return {"at once": at_once, "decay": decay, "kept": kept, **train(model, optimizer, scheduler, fused=False, steps=5)}
 
 
-PARTS = {"ddp": ddp, "fsdp": fsdp, "compared": compared, "started": started, "accelerated": accelerated, "save": save, "load": load}
+PARTS = {
+    "ddp": ddp,
+    "fsdp": fsdp,
+    "compared": compared,
+    "started": started,
+    "accelerated": accelerated,
+    "save": save,
+    "load": load,
+}
 
 
 def main(names: str, folder: Path) -> None:

@@ -1,0 +1,133 @@
+"""The canary finds a backend that is off by one unit in the last place, names it, and is quiet otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+
+from tracelr import Cosine, Lambda, Linear, Schedule, Scheduler, TrainStep, canary, fuse, precision
+from tracelr.errors import DeviceError
+
+RATE = Linear(1e-4, 1e-2, 5000).then(Cosine(1e-2, 0.0, 2_000_000))
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    canary._passed.clear()
+    yield
+    canary._passed.clear()
+
+
+def pair(rate: Schedule = RATE, **options: Any) -> tuple[SGD, Scheduler]:
+    optimizer = SGD([nn.Parameter(torch.ones(2))], lr=torch.tensor(0.1))
+    return optimizer, Scheduler(optimizer, lr=rate, **options)
+
+
+def off_by_one(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
+    """A backend whose sine is one unit in the last place of float32 too large."""
+    for node in graph.graph.nodes:
+        if node.target is torch.sin:
+            node.target = lambda x: torch.sin(x) * (1 + 2.0**-22)
+    graph.recompile()
+    return graph.forward
+
+
+def test_a_backend_that_misrounds_is_named_with_the_step_and_both_values() -> None:
+    with pytest.raises(DeviceError) as caught:
+        fuse(*pair(), check=True, backend=off_by_one)
+    assert str(caught.value).startswith("fuse(check): given 0x3")
+    assert " from off_by_one on cpu, for Cosine(start=0.01, end=1e-05, steps=983) at step " in str(caught.value)
+    assert "; allowed: 0x3" in str(caught.value)
+    assert str(caught.value).endswith(
+        'as the host computes it; to fix it: evaluate inside tracelr.precision("two_float") or another, '
+        "change the backend's options, or pass check=False."
+    )
+
+
+def test_the_schedules_own_boundaries_are_looked_at() -> None:
+    def late(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
+        def run(step: Tensor) -> Any:
+            values = graph.forward(step)[0]
+            return (torch.where(step == 5001, torch.nextafter(values, values + 1), values),)
+
+        return run
+
+    with pytest.raises(DeviceError, match="at step 5001, and 5 more"):
+        fuse(*pair(), check=True, backend=late)
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_a_backend_that_rounds_as_the_host_does_passes_once(backend: str) -> None:
+    fuse(*pair(), check=True, backend=backend)
+    passed = set(canary._passed)
+    assert {(key[0], key[1]) for key in passed} == {(f"{backend} on cpu", "float64")}
+    assert RATE.fingerprint() in {key[2] for key in passed}
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(error_on_recompile=True, disable=False):
+        fuse(*pair(), check=True, backend=backend)  # known to be right: nothing is compiled
+    assert canary._passed == passed
+
+
+def test_cheap_mathematics_of_a_compiler_are_found() -> None:
+    def cheap(graph: torch.fx.GraphModule, inputs: Any) -> Callable[..., Any]:
+        def run(step: Tensor) -> Any:  # float32 inside, as a backend without float64 would
+            with precision("float32"):
+                return (torch.stack([schedule(step) for schedule in canary._PROBE] + [RATE(step)]),)
+
+        return run
+
+    with pytest.raises(DeviceError):
+        fuse(*pair(), check=True, backend=cheap)
+
+
+def test_an_unsafe_flag_of_inductor_is_found() -> None:
+    # -ffast-math makes the whole process flush subnormal numbers to 0
+    try:
+        with pytest.raises(DeviceError, match=r"from inductor on cpu with .*unsafe_math.*, for Exponential.* at step"):
+            fuse(*pair(), check=True, options={"cpp.enable_unsafe_math_opt_flag": True})
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_a_device_is_compared_in_eager_code_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer, _ = pair()
+    Scheduler(optimizer, lr=RATE, check=True)
+    assert {key[0] for key in canary._passed} == {"eager kernels on cpu"}
+    canary._passed.clear()
+    forward = Schedule.forward
+
+    def off(self: Schedule, step: Any) -> Tensor:
+        value = forward(self, step)
+        return torch.nextafter(value, value + 1) if isinstance(value, Tensor) and value.dtype == torch.float32 else value
+
+    monkeypatch.setattr(Schedule, "forward", off)
+    with pytest.raises(DeviceError, match=r"^Scheduler\(check\): given 0x3.* from eager kernels on cpu, for Linear"):
+        Scheduler(optimizer, lr=RATE, check=True)
+
+
+def test_off_on_the_cpu_unless_asked_for() -> None:
+    fuse(*pair(), backend=off_by_one)
+    fuse(*pair(), check=False, backend=off_by_one)
+    assert canary._passed == set()
+
+
+def test_the_cheap_mode_promises_no_bits() -> None:
+    with precision("float32"):
+        fuse(*pair(), check=True, backend=off_by_one)
+
+
+def test_a_training_step_is_checked_as_well() -> None:
+    model = nn.Linear(2, 1)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    scheduler = Scheduler(optimizer, lr=RATE)
+    with pytest.raises(DeviceError, match=r"^TrainStep\(check\)"):
+        TrainStep(model, nn.functional.mse_loss, optimizer, scheduler, check=True, backend=off_by_one)
+
+
+def test_a_function_of_the_users_own_passes() -> None:
+    fuse(*pair(Lambda(lambda step: 1.0 / (step + 1).double())), check=True, backend="eager")
