@@ -105,7 +105,7 @@ def verify(
                 raise
             skipped.append((name, str(error)))
         else:
-            results.append(replace(_compare(name, steps, eager, other), ran=target.runs()))
+            results.append(replace(compare(name, steps, eager, other), ran=target.runs()))
     return Report(graph.title, tuple(results), tuple(skipped))
 
 
@@ -140,7 +140,8 @@ def _integers(graph: Graph) -> Iterable[int]:
             yield from graph.tensor(node).flatten().tolist()
 
 
-def _compare(name: str, steps: Tensor, eager: Tensor, other: Tensor) -> Result:
+def compare(name: str, steps: Tensor, eager: Tensor, other: Tensor) -> Result:
+    """Return how the rates `other` differ from those of `eager` at `steps`; NaN equals NaN."""
     same = (eager.view(torch.int32) == other.view(torch.int32)) | (eager.isnan() & other.isnan())
     wrong = (~same).nonzero().flatten()
     if not len(wrong):
