@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import linecache
 import traceback
+from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
@@ -13,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tracelr import arithmetic, errors
+from tracelr import errors
 from tracelr.errors import NotTraceable, Words, explain
-from tracelr.lowering import mistakes
+from tracelr.lowering.mistakes import UNSTEADY
 from tracelr.lowering.origin import origin, plain
 
 _TORCH, _OURS = str(Path(torch.__file__).parent), str(Path(errors.__file__).parent)
@@ -53,40 +54,44 @@ def check(schedule: nn.Module) -> None:
 
     It is evaluated twice. A formula that raises is left to those who called it.
     """
-    A = arithmetic.arithmetic_for(None)
-    if not hasattr(schedule, "wide") or A.name not in _CHECKED:
-        return
-    step = torch.arange(5, 8)
-    first, second = (_values(schedule, step, A) for _ in range(2))
-    for module, value in first:
-        if (
-            not isinstance(value, Tensor)
-            or (value.dtype, value.device) != (getattr(torch, A.name), step.device)
-            or value.shape != step.shape
-        ):
-            allowed = f"one {A.name} number per step, in the step's shape"
+    first, second = _values(schedule), _values(schedule)
+    for module, step, arithmetic, value in first:
+        if arithmetic not in _CHECKED:
+            return
+        kind = (getattr(torch, arithmetic), step.device, step.shape)
+        if not isinstance(value, Tensor) or (value.dtype, value.device, value.shape) != kind:
+            allowed = f"one {arithmetic} number per step, in the step's shape"
             fix = "return what the methods of A give, such as A.full(step, c) and A.integer(i)"
             raise NotTraceable(explain(_defined(module), _shown(value, step), allowed, fix))
-    for (module, value), (_, again) in zip(first, second, strict=False):
+    for (module, _, _, value), (_, _, _, again) in zip(first, second, strict=False):
         if not torch.isclose(value, again, rtol=0.0, atol=0.0, equal_nan=True).all():
-            given, allowed, fix = mistakes.UNSTEADY
+            given, allowed, fix = UNSTEADY
             raise NotTraceable(explain(_defined(module), Words(given), allowed, fix))
 
 
-def _values(schedule: nn.Module, step: Tensor, A: Any) -> list[tuple[nn.Module, Any]]:
-    """Return each formula and what it gives, the inner ones first, up to the first that raises."""
-    found: list[tuple[nn.Module, Any]] = []
-    hooks = [
-        module.register_forward_hook(lambda module, _, value: found.append((module, value)))
-        for module in schedule.modules()
-        if hasattr(module, "wide")
-    ]
+def _values(schedule: nn.Module) -> list[tuple[nn.Module, Tensor, str, Any]]:
+    """Return each formula, the inner ones first, with its step, its arithmetic and what it gives, until one raises."""
+    found: list[tuple[nn.Module, Tensor, str, Any]] = []
+
+    def watched(module: Any) -> Callable[..., Any]:
+        formula = module._value
+
+        def watch(step: Tensor, A: Any) -> Any:
+            value = formula(step, A)
+            found.append((module, step, A.name, value))
+            return value
+
+        return watch
+
+    every = [module for module in schedule.modules() if hasattr(module, "_value")]
+    for module in every:
+        vars(module)["_value"] = watched(module)
     try:
         with torch.no_grad(), suppress(Exception), redirect_stdout(io.StringIO()):
-            schedule.wide(step.clone(), A)  # type: ignore[operator]  # a schedule, which lowering does not import
+            schedule(torch.arange(5, 8))
     finally:
-        for hook in hooks:
-            hook.remove()
+        for module in every:
+            del vars(module)["_value"]
     return found
 
 

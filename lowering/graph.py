@@ -15,8 +15,8 @@ from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
 from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words, explain
-from tracelr.lowering import formula, mistakes
-from tracelr.lowering.mistakes import Mistake
+from tracelr.lowering.formula import check, place
+from tracelr.lowering.mistakes import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, instead_of, made_in
 from tracelr.lowering.origin import kind_of, plain, where_of
 from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
@@ -99,7 +99,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     'lr(step: i64[]) -> f32[]'
     """
     if not isinstance(schedule, nn.Module):
-        raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", mistakes.instead_of(schedule)))
+        raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule)))
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
@@ -108,14 +108,14 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     except TracelrError:
         raise
     except Exception as error:
-        formula.check(schedule)
+        check(schedule)
         with torch.no_grad():
             schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
-        where, mistake = formula.place(error, schedule), mistakes.of(error)
+        where, mistake = place(error, schedule), made_in(error)
         raise NotTraceable(explain(where, Words(mistake.given), mistake.allowed, mistake.fix)) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
-    formula.check(schedule)
+    check(schedule)
     return graph
 
 
@@ -126,9 +126,9 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
     program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False)
     for node in program.graph.nodes:
         if isinstance(node.target, OpOverload) and node.target._schema.is_mutable and node.target not in COPIES:
-            raise _refusal(node, mistakes.WRITE)  # once decomposed, it looks like any other operation
+            raise _refusal(node, WRITE)  # once decomposed, it looks like any other operation
         if node.target == aten.take.default:
-            raise _refusal(node, mistakes.NUMBER)  # decomposed into one, for a single step
+            raise _refusal(node, NUMBER)  # decomposed into one, for a single step
     core: ExportedProgram = program.run_decompositions()
     return core
 
@@ -167,7 +167,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
     lengths = {str(size) for size in step.meta["val"].shape}
     for node in graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
-            raise _refusal(node, mistakes.RANDOM)
+            raise _refusal(node, RANDOM)
         value = node.meta.get("val")
         if isinstance(value, Tensor):
             legal = all(isinstance(size, int) or str(size) in lengths for size in value.shape)
@@ -183,8 +183,8 @@ def _refuse_data_dependence(graph: Graph) -> None:
 
 def _looked_at(node: fx.Node) -> Mistake:
     if isinstance(node.meta.get("val"), Tensor) or torch.Tag.dynamic_output_shape in getattr(node.target, "tags", ()):
-        return mistakes.SHAPE
-    return mistakes.TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else mistakes.NUMBER
+        return SHAPE
+    return TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else NUMBER
 
 
 def _refusal(node: fx.Node, mistake: Mistake) -> NotTraceable:

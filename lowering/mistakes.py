@@ -58,7 +58,7 @@ SIGNS: Final = (
 """What torch says while it exports, and what the author did. The first that its message contains counts."""
 
 
-def of(error: BaseException) -> Mistake:
+def made_in(error: BaseException) -> Mistake:
     """Return what the author of a formula did, told by torch's error."""
     said = str(error)
     unknown = Mistake(

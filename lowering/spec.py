@@ -15,7 +15,7 @@ from torch import Tensor, fx
 from torch._ops import OpOverload
 
 from tracelr.errors import NotLowered, Words, explain
-from tracelr.lowering import mistakes
+from tracelr.lowering.mistakes import INSTEAD, MASKS, SUMS
 from tracelr.lowering.origin import line_of as line_of
 from tracelr.lowering.origin import owner_of as owner_of
 from tracelr.lowering.origin import where_of as where_of
@@ -192,7 +192,7 @@ def verify(graph: fx.Graph, typed: bool) -> None:
         row, op = OPS.get(op_of(node)), op_of(node)
         if op is not None and row is None and (typed or op not in TRACED):
             fix = "write it with these ops, or add a row to tracelr.lowering.spec.OPS"
-            fix = mistakes.INSTEAD.get(str(op).split(".")[1], fix)
+            fix = INSTEAD.get(str(op).split(".")[1], fix)
             raise _refusal(node, str(op), names(OPS), fix)
         if op in ASSERTS or op == aten.sym_size.int:
             continue
@@ -228,7 +228,7 @@ def _operand(node: fx.Node, at: int, takes: frozenset[torch.dtype]) -> torch.dty
     if dtype not in takes:
         allowed = ", ".join(DTYPES[dtype] for dtype in DTYPES if dtype in takes)
         summed = node.target == aten.sum.dim_IntList
-        fix = mistakes.SUMS if summed else mistakes.MASKS if dtype == torch.bool else "cast it with .to(...)"
+        fix = SUMS if summed else MASKS if dtype == torch.bool else "cast it with .to(...)"
         raise _refusal(node, f"{type_of(operand)} as operand {at}", allowed, fix)
     assert dtype is not None
     return dtype

@@ -151,7 +151,7 @@ def _integers(graph: Graph) -> Iterable[int]:
 
 
 def compare(name: str, steps: Tensor, eager: Tensor, other: Tensor) -> Result:
-    """Return how the rates `other`, of the target called `name`, differ from those of eager at the same `steps`."""
+    """Return how the rates `other`, of the target called `name`, differ from those of eager at `steps`; NaN equals NaN."""
     same = (eager.view(torch.int32) == other.view(torch.int32)) | (eager.isnan() & other.isnan())
     wrong = (~same).nonzero().flatten()
     if not len(wrong):

@@ -7,6 +7,7 @@ import math
 import random
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tracelr.errors import NotLowered, NotTraceable
 from tracelr.fields import Scalar
 from tracelr.lowering import lower, passes, trace
 from tracelr.lowering.spec import OPS, names
+from tracelr.lowering.targets import targets
 
 TABLE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
@@ -589,3 +591,48 @@ def test_what_is_advised_in_place_of_integer_division_works() -> None:
         space = {"evaluate": lambda self, step, A, make=make: make(A, step), "__annotations__": {}, "__module__": __name__}
         schedule = type("Advised", (Schedule,), space)()
         assert passes.run(trace(schedule))(50) == schedule(50) == 7.0
+
+
+C_NAME = "a C identifier that no keyword, library function or local name (v_...) has"
+PYTHON_NAME = "a Python identifier in ASCII that no keyword, import or local name (v_...) has"
+IN_C = {"c", "cuda", "hip", "opencl", "onnx"}
+KEYWORDS = {
+    "c": ["double", "main", "sin"],
+    "cuda": ["double", "__global__", "threadIdx"],
+    "hip": ["double", "__device__", "blockIdx"],
+    "opencl": ["double", "kernel", "__kernel", "half"],
+    "onnx": ["double", "step"],
+    "triton": ["def", "tl", "lambda"],
+    "stablehlo": ["def"],
+    "inductor": ["def"],
+    "pt2": ["def"],
+    "aoti": ["def"],
+}
+HERE = sorted(set(targets()) & set(KEYWORDS))
+
+
+@pytest.mark.parametrize("target", HERE)
+def test_a_name_is_an_identifier_of_the_targets_language(target: str) -> None:
+    graph = trace(Constant(0.5))
+    allowed = C_NAME if target in IN_C else PYTHON_NAME
+    wrong = [*KEYWORDS[target], "", "a b", "1a", "näive", "\uff41", "lr;", "lr*/", "lr\n", "v_x", "a.b", 'a"b']
+    long = "an identifier of 1 to 63 characters"
+    for name, told in [*((name, allowed) for name in wrong), ("a" * 64, long), (None, long), (3, long)]:
+        with pytest.raises(NotLowered) as caught:
+            lower(graph, target, name=name)  # type: ignore[arg-type]  # wrong on purpose
+        given = tracelr.errors.show(name)
+        assert str(caught.value) == f'lower(name): given {given}; allowed: {told}; to fix it: pass a name such as "lr".'
+
+
+@pytest.mark.parametrize("target", sorted(IN_C | {"stablehlo", "triton"}))
+def test_a_target_without_a_row_says_which_target_and_line(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module(f"tracelr.lowering.targets.{target}")
+    table = module.DIALECT.ops if hasattr(module, "DIALECT") else module.OPS
+    monkeypatch.delitem(table, torch.ops.aten.sin.default)
+    with pytest.raises(NotLowered) as caught:
+        lower(Linear(0.0, 1.0, 9).then(Cosine(1.0, 0.0, 9)), target)
+    lines, first = inspect.getsourcelines(Cosine.evaluate)
+    assert str(caught.value) == (
+        f"aten.sin.default at node 'sin', from `{lines[-1].strip()}` (cosine.py:{first + len(lines) - 1}), in the target "
+        f"{target}: given aten.sin.default; allowed: {names(table)}; to fix it: write it so, or add a row to the target's OPS."
+    )

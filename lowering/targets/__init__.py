@@ -12,6 +12,9 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets._arithmetic import graph_for
 
+_LONGEST = 63
+"""The characters of a name that every C compiler tells apart."""
+
 
 def targets() -> list[str]:
     """Return the names of all targets, importing none.
@@ -45,4 +48,7 @@ def lower(schedule: Graph | nn.Module, target: str, name: str = "lr") -> Artifac
     tensor(0.5000)
     """
     emitter = find(target)
+    if not isinstance(name, str) or len(name) > _LONGEST:
+        allowed = f"an identifier of 1 to {_LONGEST} characters"
+        raise NotLowered(explain("lower(name)", name, allowed, 'pass a name such as "lr"'))
     return emitter.emit(graph_for(schedule, emitter, target), name)

@@ -17,7 +17,7 @@ from torch import Tensor
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets import _extra, _torch
 
 _COMMANDS = re.compile(r"^// Triton kernels are .*\n|^// Compile cmd\n(?://.*(?:\n|\Z))*", re.M)
 
@@ -66,6 +66,7 @@ class AOTI(Target):
     """A `.pt2` file of machine code for this kind of CPU, of one step or of a batch; a parameter is frozen in it."""
 
     def emit(self, graph: Graph, name: str) -> Compiled:
+        _extra.identifier(name)  # nothing bears it here; it is wrong all the same
         return Compiled(graph)
 
     def missing(self) -> str | None:

@@ -71,7 +71,7 @@ class HostAndDevice(Target):
         return c.Header(emit(self._dialect, graph, name), name, _toolchain.CXX)
 
     def runs(self) -> str:
-        return "the host's half alone"
+        return "the host's half alone; its device half is for nvcc or hipcc, and was not run"
 
     def missing(self) -> str | None:
         return _toolchain.CXX.missing()

@@ -14,7 +14,7 @@ from torch import Tensor
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets import _extra, _torch
 
 
 @final
@@ -51,6 +51,7 @@ class Inductor(Target):
     """What `torch.compile(fullgraph=True)` makes of the graph: of one step, or of many if it is a batch."""
 
     def emit(self, graph: Graph, name: str) -> Kernel:
+        _extra.identifier(name)  # nothing bears it here; it is wrong all the same
         return Kernel(graph)
 
     def missing(self) -> str | None:

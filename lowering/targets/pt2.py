@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets import _extra, _torch
 
 
 @final
@@ -56,6 +56,7 @@ class PT2(Target):
     """A `.pt2` file of core ATen ops, of one step or of a batch. A parameter stays one, with the value that it has."""
 
     def emit(self, graph: Graph, name: str) -> Package:
+        _extra.identifier(name)  # nothing bears it here; it is wrong all the same
         return Package(graph)
 
     def missing(self) -> None:

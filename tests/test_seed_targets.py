@@ -1,0 +1,48 @@
+"""The seed's four schedulers by name, bound to an optimizer: every target that runs here gives the bits of eager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tracelr import Schedule, lr_scheduler
+from tracelr.lowering import trace, verify
+from tracelr.lowering.passes import run
+from tracelr.lowering.targets import find, targets
+from tracelr.lowering.verify import default_steps
+
+SEED: dict[str, dict[str, Any]] = {
+    "Constant": {"val": 0.1},
+    "Exponential": {"learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.96},
+    "PiecewiseConstant": {"learning_rates": [0.1, 0.001, 0.0001], "milestones": [1000, 2000]},
+    "Polynomial": {"learning_rate": 0.1, "end_learning_rate": 0.001, "decay_steps": 5000, "power": 1.0},
+}
+SLOW = {"aoti", "triton"}  # seconds for each schedule: their own tests run rows of the table
+HERE = [name for name in targets() if name not in SLOW and find(name).missing() is None]
+
+
+def named(name: str) -> Schedule:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule: Schedule = getattr(lr_scheduler, name)(optimizer, **SEED[name]).schedule
+    return schedule
+
+
+@pytest.mark.parametrize("name", SEED)
+def test_the_names_of_the_seed_have_the_bits_of_eager_on_every_target(name: str) -> None:
+    schedule = named(name)
+    report = verify(schedule, HERE, default_steps(run(trace(schedule)), random=2000))
+    assert [result.target for result in report.results] == HERE
+    assert {(result.target, result.differing) for result in report.results} == {(target, 0) for target in HERE}
+    assert report.skipped == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", sorted(SLOW))
+@pytest.mark.parametrize("name", SEED)
+def test_the_names_of_the_seed_on_the_slow_targets(name: str, target: str) -> None:
+    if (reason := find(target).missing()) is not None:
+        pytest.skip(f"needs {reason}")
+    assert verify(named(name), [target]).ok
