@@ -128,15 +128,29 @@ WRONG: list[Any] = [
     shared(60, lambda inner: {"schedule": "Sum", "schedules": [inner, inner]}),
     *_tensors(),
 ]
+
+
+class Box:
+    """A value that nothing prints: not all of these can be."""
+
+    def __init__(self, value: Any, name: str = "") -> None:
+        self.value, self.name = value, name
+
+    def __repr__(self) -> str:
+        return self.name or repr(self.value)
+
+
 HOSTILE = st.one_of(
-    st.sampled_from(range(len(WRONG))).map(WRONG.__getitem__),
-    st.integers(),
-    st.floats(width=64),
-    st.text(max_size=8),
-    st.binary(max_size=4),
-    st.lists(st.one_of(st.integers(), st.floats()), max_size=4),
+    st.sampled_from([Box(value, f"WRONG[{k}]") for k, value in enumerate(WRONG)]),
+    st.one_of(
+        st.integers(),
+        st.floats(width=64),
+        st.text(max_size=8),
+        st.binary(max_size=4),
+        st.lists(st.one_of(st.integers(), st.floats()), max_size=4),
+    ).map(Box),
 )
-ANY = st.one_of(st.sampled_from(range(len(NEAR))).map(NEAR.__getitem__), HOSTILE)
+ANY = st.one_of(st.sampled_from([Box(value, f"NEAR[{k}]") for k, value in enumerate(NEAR)]), HOSTILE)
 
 
 def complete(error: TracelrError) -> None:
@@ -183,4 +197,3 @@ def unchanged(look: Callable[[], Any]) -> Iterator[None]:
     except TracelrError:
         assert look() == before
         raise
-

@@ -95,15 +95,15 @@ def _pieces(given: object) -> Iterator[str]:
     if type(given) not in (list, tuple, dict):
         yield repr(given)
         return
-    opening, closing = {list: "[]", tuple: "()", dict: "{}"}[type(given)]
-    yield opening
+    around = "[]" if isinstance(given, list) else "()" if isinstance(given, tuple) else "{}"
+    yield around[0]
     for k, part in enumerate(given):  # type: ignore[arg-type, var-annotated]
         yield ", " if k else ""
         yield from _pieces(part)
         if isinstance(given, dict):
             yield ": "
             yield from _pieces(given[part])
-    yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + closing
+    yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + around[1]
 
 
 def explain(where: str, given: object, allowed: str, fix: str, limit: int = 80) -> str:
