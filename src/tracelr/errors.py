@@ -6,7 +6,7 @@ message of the library reads the same way.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import final
 
@@ -81,10 +81,35 @@ def show(given: object, limit: int = 80) -> str:
     "'xxxxxxxx..."
     """
     try:
-        text = " ".join(repr(given).split())
+        text = " ".join(_repr(given, limit).split())
     except Exception:  # a foreign object's own repr failed: its type still says what it was
         text = f"<{type(given).__name__}>"
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _repr(given: object, limit: int) -> str:
+    """Return `repr(given)`, its beginning at least: lists that share their parts are endless when they are written out."""
+    text = ""
+    for piece in _pieces(given):
+        text += piece
+        if len(text) > limit:
+            break
+    return text
+
+
+def _pieces(given: object) -> Iterator[str]:
+    if type(given) not in (list, tuple, dict):
+        yield repr(given)
+        return
+    around = "[]" if isinstance(given, list) else "()" if isinstance(given, tuple) else "{}"
+    yield around[0]
+    for k, part in enumerate(given):  # type: ignore[arg-type, var-annotated]
+        yield ", " if k else ""
+        yield from _pieces(part)
+        if isinstance(given, dict):
+            yield ": "
+            yield from _pieces(given[part])
+    yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + around[1]
 
 
 def explain(where: str, given: object, allowed: str, fix: str, limit: int = 80) -> str:

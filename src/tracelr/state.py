@@ -24,8 +24,8 @@ _MOST = 10**8
 Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 
 
-def whole(given: object) -> int | None:
-    """Return a step count as an int, None if it is none: an int, or an integer tensor of one element, of 64 bits."""
+def whole(given: object, bits: int = 63) -> int | None:
+    """Return a step count as an int, None if it is none: an int, or an integer tensor of one element, of so many bits."""
     if isinstance(given, Tensor):
         real = given.numel() == 1 and not given.is_floating_point() and not given.is_complex() and not given.is_meta
         given = given.tolist() if real else None
@@ -33,7 +33,7 @@ def whole(given: object) -> int | None:
             (given,) = given
     if isinstance(given, bool) or not isinstance(given, Integral):
         return None
-    return int(given) if -(2**63) <= int(given) < 2**63 else None
+    return int(given) if -(2**bits) <= int(given) < 2**bits else None
 
 
 def step_of(where: str, given: object) -> int:
@@ -66,7 +66,7 @@ def _checksum(text: str) -> str:
 
 def calls(state: Mapping[str, Any], count: int) -> int:
     """Return how often `step()` was called in all; one more than the count where the state does not say it."""
-    steps = whole(state.get("_step_count", min(count, 2**63 - 2) + 1))
+    steps = whole(state.get("_step_count", count + 1), 64)  # it goes on where the count stays
     if steps is None:
         raise _damaged('["_step_count"]', state["_step_count"], _COUNT)
     return steps

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tracelr import checkpoint, lowering
 from tracelr.checkpoint import write_whole, writing
-from tracelr.errors import CheckpointError, ConfigError, NotLowered, Words, explain
+from tracelr.errors import CheckpointError, ConfigError, NotLowered, TracelrError, Words, explain
 from tracelr.fuse import fuse
 from tracelr.job import Job
 from tracelr.plot import plot
@@ -70,9 +70,9 @@ def train(job: Job, out: Path, resume: bool = False, restart: bool = False) -> R
     The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate
     used, loss) and the checkpoint. A run killed at any moment and resumed gives the rates and weights of one never killed.
 
-    Raises `CheckpointError` if `out` has a checkpoint and neither `resume` nor `restart` is set, if it is not of this job, if
-    another process writes there, or if nothing can be written there; `NotLowered` if a lowered form of the schedule differs
-    from it in any bit.
+    Raises `CheckpointError` if `out` has a checkpoint and neither `resume` nor `restart` is set, if it is not of this job,
+    if another process writes there, or if nothing can be written there; `NotLowered` if a lowered form of the schedule
+    differs from it in any bit.
     """
     with alone(out):
         return _train(job, out, resume, restart)
@@ -144,6 +144,8 @@ def _restore(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Opti
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
         return int(state["step"])
+    except TracelrError:
+        raise
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:  # what torch says of foreign states
         reason = Words(f"states of another model or optimizer ({str(error).strip().splitlines()[0]})")
         raise CheckpointError(explain(f"checkpoint {path}", reason, "those of this job", "use --restart")) from error

@@ -15,7 +15,7 @@ from tracelr.fields import FINITE, LARGEST
 from tracelr.units import Units, is_time
 
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_LONGEST_KEY = 80
+_LONGEST_KEY, _LONGEST_PATH = 80, 1000
 T = TypeVar("T")
 
 
@@ -39,7 +39,8 @@ class Place:
         return replace(self, path=f"{self.path}.{key}" if self.path else key)
 
     def __str__(self) -> str:
-        return printable(f"{self.source}: {self.path}" if self.path else self.source)
+        path = self.path if len(self.path) <= _LONGEST_PATH else f"{self.path[:_LONGEST_KEY]} ... {self.path[-_LONGEST_KEY:]}"
+        return printable(f"{self.source}: {path}" if path else self.source)
 
     def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:
         """Return the error of this place; the caller raises it."""

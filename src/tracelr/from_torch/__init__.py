@@ -57,10 +57,17 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     if not named(key, _KEYS):
         raise ScheduleError(explain("from_torch(key)", key, ", ".join(map(repr, _KEYS)), "use one of these names"))
     groups = scheduler.optimizer.param_groups
-    schedules = [
-        _schedule(scheduler, group, None) if key == "lr" else _momentum(scheduler, group, key)
-        for group in range(len(groups))
-    ]
+    try:
+        schedules = [
+            _schedule(scheduler, group, None) if key == "lr" else _momentum(scheduler, group, key)
+            for group in range(len(groups))
+        ]
+    except TracelrError:
+        raise
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
+        given = Words(f"settings that torch did not make ({type(error).__name__}: {error})")
+        fix = "build the scheduler anew, and leave its attributes as they are"
+        raise ScheduleTypeError(explain(type(scheduler).__name__, given, "those of its constructor", fix)) from error
     return schedules[0] if len({str(schedule.to_dict()) for schedule in schedules}) == 1 else schedules
 
 
