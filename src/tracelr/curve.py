@@ -11,7 +11,7 @@ import torch
 
 from tracelr.errors import ScheduleError, Words, explain
 from tracelr.phases import horizon, steps_between
-from tracelr.pieces import pieces
+from tracelr.pieces import here, pieces
 from tracelr.schedule import Schedule
 from tracelr.wide import LAST_STEP
 
@@ -39,20 +39,25 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
     >>> curve(Linear(start=0.0, end=1.0, steps=2), last=3).values
     (0.0, 0.5, 1.0, 1.0)
     """
+    schedule = here(schedule)
     last = horizon(schedule) if last is None else last
     if not 0 <= first < last <= LAST_STEP:
         given, allowed = Words(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
         raise ScheduleError(explain("curve", given, allowed, "pass a longer range"))
     steps = steps_between(first, last, columns * _DENSE)
     bounds = [piece.first + d for piece in pieces(schedule)[:1000] for d in (-1, 0)]
-    steps = torch.unique(torch.cat([steps, torch.tensor([step for step in bounds if first <= step <= last]).long()]))
+    marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
+    steps = torch.unique(torch.cat([steps, marked]))
     values = schedule(steps)
-    kept = _kept(steps, values, first, last, columns) if len(steps) > 2 * columns else torch.arange(len(steps))
-    return Curve(name, tuple(steps[kept].tolist()), tuple(values[kept].tolist()))
+    if len(steps) > 2 * columns:
+        kept = torch.unique(torch.cat([_extremes(steps, values, columns), torch.searchsorted(steps, marked)]))
+        steps, values = steps[kept], values[kept]
+    return Curve(name, tuple(steps.tolist()), tuple(values.tolist()))
 
 
-def _kept(steps: torch.Tensor, values: torch.Tensor, first: int, last: int, columns: int) -> torch.Tensor:
-    column = ((steps - first).double() / (last - first) * columns).long().tolist()
+def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.Tensor:
+    """Return which of the points are the first, the lowest, the highest or the last one of a column."""
+    column = ((steps - steps[0]).double() / float(steps[-1] - steps[0]) * columns).long().tolist()
     rates = values.tolist()
     groups: dict[int, list[int]] = {}
     for k, own in enumerate(column):

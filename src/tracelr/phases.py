@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 
 import torch
 
-from tracelr.pieces import pieces
+from tracelr.pieces import here, pieces
 from tracelr.schedule import Schedule
 from tracelr.shapes import Piece
 from tracelr.wide import LAST_STEP
@@ -84,7 +84,7 @@ def phases(schedule: Schedule) -> list[Phase]:
     100 on: holds 0.1
     """
     found: list[Phase] = []
-    for piece in pieces(schedule):
+    for piece in pieces(here(schedule)):
         now = _phase(piece)
         before = found[-1] if found else None
         if before is not None and not before.shape and not now.shape and before.start == now.start:
@@ -152,7 +152,7 @@ def horizon(schedule: Schedule) -> int:
     >>> horizon(Linear(start=0.0, end=1.0, steps=100)), horizon(CosineAnnealing(start=1.0, end=0.0, period=50))
     (110, 400)
     """
-    *_, last = pieces(schedule)
+    *_, last = pieces(here(schedule))
     if last.period is not None:
         return min(last.first + 4 * last.period, LAST_STEP)
     if not last.flat:

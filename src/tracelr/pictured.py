@@ -29,17 +29,22 @@ class Pictured:
 
         return plot.draw([curve(self, first, last, name)], plot.new_axes() if axes is None else axes, log)  # type: ignore[arg-type]
 
-    def _repr_svg_(self) -> str:
+    def _repr_svg_(self) -> str | None:
+        if self._shapeless():
+            return None
         from tracelr.curve import curve
         from tracelr.svg import svg
 
         return svg([curve(self)], repr(self))  # type: ignore[arg-type]
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if self._shapeless():
+            return None
         from tracelr.curve import curve
         from tracelr.svg import svg
 
-        return f"{svg([curve(self)], alone=False)}<pre>{escape(repr(self))}</pre>\n"  # type: ignore[arg-type]
+        picture = svg([curve(self)], alone=False)  # type: ignore[arg-type]
+        return f'{picture}<pre style="white-space:pre-wrap">{escape(repr(self))}</pre>\n'
 
     def __rich__(self) -> Any:
         from rich.text import Text
@@ -47,4 +52,10 @@ class Pictured:
         from tracelr.curve import curve
         from tracelr.terminal import terminal
 
-        return Text(f"{self!r}\n{terminal([curve(self)])}")  # type: ignore[arg-type]
+        plot = "" if self._shapeless() else terminal([curve(self)])  # type: ignore[arg-type]
+        return Text(f"{self!r}\n{plot}")
+
+    def _shapeless(self) -> bool:
+        """Whether a tensor has no memory, and so no value."""
+        tensors = (*self.buffers(), *self.parameters())  # type: ignore[attr-defined]
+        return any(tensor.is_meta for tensor in tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,12 @@ from tracelr.compose import Clamp, Product, Scale, Shift, Stretch, Sum
 from tracelr.schedule import Schedule
 from tracelr.shapes import CURVES, Piece, Pieces, whole
 from tracelr.wide import LAST_STEP
+
+
+def here(schedule: Schedule) -> Schedule:
+    """Return `schedule` as it is on the CPU: itself, or a copy if its tensors are on another device."""
+    tensors = (*schedule.buffers(), *schedule.parameters())
+    return schedule if all(tensor.device.type == "cpu" for tensor in tensors) else deepcopy(schedule).cpu()
 
 
 def pieces(schedule: Schedule) -> Pieces:

@@ -30,7 +30,7 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
     axes.grid(alpha=0.3)
     if log:
         axes.set_yscale("log")
-    else:
+    elif axes.get_yscale() == "linear":
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     if any(curve.name for curve in curves) and len(curves) > 1:
         axes.legend()

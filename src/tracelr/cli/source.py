@@ -135,13 +135,27 @@ def _groups(where: str, key: str, plains: list[Any]) -> list[Assignment]:
     return [Assignment(key, (f"group {k}",), read(plain)) for k, plain in enumerate(plains) if plain is not None]
 
 
+def named(given: str) -> str:
+    """Return what to call what FILE stands for."""
+    return "standard input" if given == "-" else " ".join(given.split())
+
+
+def picked(given: str, key: str | None, tag: str | None) -> Loaded:
+    """Return what FILE stands for, as it is, or those of its assignments that are for `key` and `tag`."""
+    found = load(given)
+    if key is None and tag is None:
+        return found
+    kept = choose(given, key, tag, found)
+    return [one.assignment for one in kept if one.assignment is not None] or kept[0].schedule
+
+
 def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = None) -> list[Chosen]:
     """Return the schedules that FILE stands for, those for `key` and `tag` where they are given.
 
     Raises `ConfigError`, listing the assignments, if none is.
     """
     found = load(given) if found is None else found
-    name = "spec" if "(" in given and len(given) > 40 else given
+    name = named(given)
     if isinstance(found, Schedule):
         if key not in (None, "lr") or tag is not None:
             fix = "leave out --key and --tag"

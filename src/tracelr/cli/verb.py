@@ -6,12 +6,16 @@ import argparse
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import ClassVar
 
+import tracelr
 from tracelr.errors import ConfigError, ScheduleError, Words, explain
 from tracelr.wide import LAST_STEP
 
-TARGETS = "aoti, c, cuda, hip, inductor, onnx, opencl, pt2, stablehlo, triton"
+_FOLDER = Path(tracelr.__file__).parent / "lowering" / "targets"
+TARGETS = ", ".join(sorted(module.name for module in iter_modules([str(_FOLDER)]) if not module.name.startswith("_")))
+"""Every target, from the names of its files: a word of help imports none."""
 FILE = (
     "a YAML or JSON file, a checkpoint, '-' for standard input, module:object, or a line such as "
     "'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"

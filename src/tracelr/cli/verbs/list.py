@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+from importlib import import_module
 from typing import Any, final
 
 from tracelr.cli.verb import Verb, json_argument
@@ -35,7 +36,7 @@ class List(Verb):
                 print(f"{name}:")
             width = max(len(row["call"]) for row in rows)
             for row in rows:
-                print(f"  {row['call']:<{min(width, 44)}}  {row['text']}")
+                print(f"  {row['call']:<{width}}  {row['text']}")
         return 0
 
 
@@ -44,7 +45,8 @@ def schedules() -> list[dict[str, Any]]:
     rows = []
     for name, kind in sorted(REGISTRY.items()):
         fields = parameters(kind.__init__)
-        call = ", ".join(f"{f.name}={f.default!r}" if f.default is not f.empty else f.name for f in fields)
+        needed = [f.name for f in fields if f.default is f.empty]
+        call = ", ".join([*needed, *["..."] * (len(needed) < len(fields))])
         defaults = {f.name: f.default for f in fields if f.default is not f.empty}
         row = {"name": name, "call": f"{snake(name)}({call})", "fields": [f.name for f in fields], "defaults": defaults}
         rows.append(row | {"text": _line(kind.__doc__)})
@@ -58,8 +60,9 @@ def targets() -> list[dict[str, Any]]:
 
     rows = []
     for name in lowering.targets():
-        module, missing = inspect.getmodule(type(find(name))), find(name).missing()
-        text = _line(module.__doc__ if module else "") + (f" (to run it: {missing})" if missing else "")
+        missing = find(name).missing()
+        text = _line(import_module(f"tracelr.lowering.targets.{name}").__doc__)
+        text += f" (to run it: {missing})" if missing else ""
         rows.append({"name": name, "call": name, "needs": missing, "text": text})
     return rows
 

@@ -7,9 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import final
 
-from tracelr.cli.source import choose
-from tracelr.cli.verb import Verb, file_argument, write
-from tracelr.errors import ConfigError, Words, explain
+from tracelr.cli.source import named, picked
+from tracelr.cli.verb import TARGETS, Verb, file_argument, step_number, write
 
 
 @final
@@ -24,18 +23,18 @@ class Report(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
+        parser.add_argument(
+            "--target", action="append", help=f"the code of one of {TARGETS}; may be repeated (default: all)"
+        )
+        parser.add_argument("--no-verify", action="store_true", help="run no target")
+        parser.add_argument("--to", dest="last", metavar="STEP", help="the last step of the curve (default: all of them)")
         parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="the page (default: report.html)")
 
     def run(self, args: argparse.Namespace) -> int:
-        chosen = choose(args.file, args.key, args.tag)
-        if len(chosen) > 1:
-            listed = "; ".join(one.name for one in chosen)
-            given = Words(f"{len(chosen)} assignments")
-            raise ConfigError(explain(args.file, given, f"one of: {listed}", "pass --key and --tag of one of these"))
-        write(
-            args.output,
-            import_module("tracelr.report").page(chosen[0].schedule, name=chosen[0].name, source=args.file).encode(),
-        )
+        page = import_module("tracelr.report").page
+        found, last = picked(args.file, args.key, args.tag), None if args.last is None else step_number(args.last)
+        name, checks = named(args.file), {"targets": args.target, "verify": not args.no_verify}
+        write(args.output, page(found, name=name, source=args.file, steps=last, **checks).encode())
         print(f"wrote {args.output}")
         return 0
 

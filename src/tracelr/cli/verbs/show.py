@@ -39,7 +39,7 @@ class Show(Verb):
 
 def _text(one: Chosen, log: bool) -> str:
     found = phases(one.schedule)
-    lines = [f"{one.name}: {one.schedule!r}", ""]
+    lines = [f"{one.name}: {one.schedule!r}" if "(" not in one.name else f"{one.schedule!r}", ""]
     said = found if len(found) <= _MOST else []
     lines += [f"Step {phase.steps}: it {phase.words}." for phase in said]
     return "\n".join([*lines, *[""] * bool(said), table(found), "", terminal([curve(one.schedule)], log=log)])

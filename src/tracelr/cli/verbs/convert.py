@@ -1,0 +1,33 @@
+"""tracelr convert: a schedule in another vocabulary."""
+
+from __future__ import annotations
+
+import argparse
+from typing import final
+
+from tracelr.cli.source import picked
+from tracelr.cli.verb import Verb, file_argument, output_argument, put
+
+
+@final
+class Convert(Verb):
+    """Prints a configuration, or code."""
+
+    name = "convert"
+    help = "print a schedule as a configuration or as code for another library"
+    example = "tracelr convert 'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)' --to optax"
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        file_argument(parser)
+        forms = ["ours", "cerebras", "optax", "keras", "torch"]
+        parser.add_argument("--to", required=True, choices=forms, help="YAML, YAML, Python, JSON, Python")
+        output_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        from tracelr.convert import convert
+
+        put(convert(picked(args.file, args.key, args.tag), args.to), args.output)
+        return 0
+
+
+VERB = Convert()

@@ -1,0 +1,90 @@
+"""tracelr diff: where two schedules differ."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, final
+
+from tracelr.changes import changes
+from tracelr.cli.source import Chosen, choose
+from tracelr.cli.verb import FILE, Verb, choice_arguments, json_argument, step_number
+from tracelr.difference import At, Difference, difference
+
+
+@final
+class Diff(Verb):
+    """Compares values; the exit code is 1 if any differ."""
+
+    name = "diff"
+    help = "say where two schedules differ first and most, and by how much; exit code 1 if they do"
+    example = "tracelr diff 'cosine(3e-4, 0, 100k)' 'cosine(3e-4, 3e-5, 100k)'"
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("a", metavar="A", help=FILE)
+        parser.add_argument("b", metavar="B", help="the same; one of them may be the checkpoint of a run")
+        choice_arguments(parser)
+        parser.add_argument("--steps", metavar="STEP", help="compare steps 0 to this one (default: past both ends)")
+        json_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        last = None if args.steps is None else step_number(args.steps)
+        pairs = _pairs(choose(args.a, args.key, args.tag), choose(args.b, args.key, args.tag))
+        rows = [_row(label, a, b, last) for label, a, b in pairs]
+        print(json.dumps([_plain(*row) for row in rows], indent=2) if args.json else "\n".join(_text(*row) for row in rows))
+        return int(any(found is None or found.differing for _, _, found in rows))
+
+
+_Row = tuple[str, str, Difference | None]
+
+
+def _pairs(left: list[Chosen], right: list[Chosen]) -> list[tuple[str, Chosen | None, Chosen | None]]:
+    """Return what is compared with what: assignments of the same key and groups; a schedule is one for every lr."""
+    if len(left) == len(right) == 1:
+        return [("", left[0], right[0])]
+    a, b = ({_label(one): one for one in side} for side in (left, right))
+    return [(label, a.get(label), b.get(label)) for label in dict.fromkeys([*a, *b])]
+
+
+def _label(one: Chosen) -> str:
+    return "lr of every group" if one.assignment is None else str(one.assignment)
+
+
+def _row(label: str, a: Chosen | None, b: Chosen | None, last: int | None) -> _Row:
+    if a is None or b is None:
+        return label, f"only {'A' if b is None else 'B'} has it", None
+    plain = ({"lr": [one.schedule.to_dict()]} for one in (a, b))
+    return label, changes(*plain).replace("lr of group 0: ", ""), difference(a.schedule, b.schedule, last)
+
+
+def _text(label: str, fields: str, found: Difference | None) -> str:
+    head = f"{label}: " if label else ""
+    if found is None:
+        return head + fields
+    if not found.differing:
+        return f"{head}the same values at all of {found.steps:,} steps"
+    assert found.first is not None
+    assert found.most is not None
+    assert found.most_relative is not None
+    lines = [f"{head}differ at {found.differing:,} of {found.steps:,} steps"]
+    lines += [f"  fields: {fields}"] if fields else []
+    lines.append(f"  first{'' if found.exact else ' seen'}: {_at(found.first)}")
+    lines += [f"  most:  {_at(found.most)}", f"  most, relative: {_at(found.most_relative)}"]
+    return "\n".join(lines)
+
+
+def _at(at: At) -> str:
+    return f"step {at.step:,}: {at.a!r} and {at.b!r}, apart {at.absolute:.3g} ({at.relative:.3g} of the larger)"
+
+
+def _plain(label: str, fields: str, found: Difference | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"of": label or None, "fields": fields, "same": found is not None and not found.differing}
+    if found is None:
+        return row
+    for name in ("first", "most", "most_relative"):
+        at: At | None = getattr(found, name)
+        row[name] = None if at is None else at._asdict() | {"absolute": at.absolute, "relative": at.relative}
+    return row | {"steps": found.steps, "differing": found.differing, "first_is_exact": found.exact}
+
+
+VERB = Diff()

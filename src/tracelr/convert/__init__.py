@@ -1,0 +1,38 @@
+"""A schedule in the words of another library: a configuration that it loads, or code that runs where tracelr is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracelr.assignment import Loaded
+from tracelr.convert import cerebras, keras, optax, ours, torch
+from tracelr.errors import ConfigError, explain
+
+FORMS: dict[str, Callable[[Loaded], str]] = {
+    "ours": ours.write,
+    "cerebras": cerebras.write,
+    "optax": optax.write,
+    "keras": keras.write,
+    "torch": torch.write,
+}
+"""Every form, and what writes it."""
+
+
+def convert(found: Loaded, to: str) -> str:
+    """Return a schedule, or a list of assignments, in the form `to`.
+
+    "ours" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
+    Python files that define `schedule`. Values are the same but for the float arithmetic of the other library.
+
+    Raises `ConfigError` for what it has no words for, naming it.
+
+    >>> from tracelr import Linear
+    >>> print(convert(Linear(start=0.0, end=0.5, steps=10), "ours"), end="")
+    schedule: Linear
+    start: 0.0
+    end: 0.5
+    steps: 10
+    """
+    if to not in FORMS:
+        raise ConfigError(explain("convert(to)", to, ", ".join(FORMS), "use one of these names"))
+    return FORMS[to](found)
