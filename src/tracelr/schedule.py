@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +12,6 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Wide, arithmetic_for
-from tracelr.describe import plain
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
 from tracelr.pictured import Pictured
@@ -127,7 +124,8 @@ class Schedule(Pictured, Value):
         A = arithmetic_for(device)
         # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
         if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
-            return torch.cat([self._rounded(part, A) for part in step.reshape(-1).split(_BLOCK)]).reshape(step.shape)
+            parts = torch.split(step.reshape(-1), _BLOCK)
+            return torch.cat([self._rounded(part, A) for part in parts]).reshape(step.shape)
         return self._rounded(step, A)
 
     def _rounded(self, step: Tensor, A: Arithmetic) -> Tensor:
@@ -254,22 +252,3 @@ class Schedule(Pictured, Value):
             if not isinstance(given, Schedule):
                 raise ScheduleTypeError(explain(where, given, "a tracelr schedule", "pass a schedule"))
         return replace(self, **schedules)  # type: ignore[type-var]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.
-
-        >>> from tracelr import Linear
-        >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
-        {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
-        """
-        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]
-
-    def fingerprint(self) -> str:
-        """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.
-
-        >>> from tracelr import Constant
-        >>> Constant(0.1).fingerprint() == Constant(0.2).fingerprint()
-        False
-        """
-        described = plain(self, lambda _: "tensor")
-        return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]

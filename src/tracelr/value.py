@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from inspect import get_annotations
 from typing import Any, ClassVar, TypeVar
@@ -9,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from torch import Tensor, nn
 
 from tracelr import fields
-from tracelr.describe import shown
+from tracelr.describe import plain, shown
 from tracelr.errors import ScheduleTypeError, explain
 from tracelr.tables import Tables
 
@@ -74,3 +76,22 @@ class Value(Tables):
         super().__setattr__(name, value)
         if rule.table is not None:
             self.keep(name, value, rule.table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
+        {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
+        """
+        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.
+
+        >>> from tracelr import Constant
+        >>> Constant(0.1).fingerprint() == Constant(0.2).fingerprint()
+        False
+        """
+        described = plain(self, lambda _: "tensor")
+        return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]

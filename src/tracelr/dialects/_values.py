@@ -39,7 +39,9 @@ class Place:
         return replace(self, path=f"{self.path}.{key}" if self.path else key)
 
     def __str__(self) -> str:
-        path = self.path if len(self.path) <= _LONGEST_PATH else f"{self.path[:_LONGEST_KEY]} ... {self.path[-_LONGEST_KEY:]}"
+        path = (
+            self.path if len(self.path) <= _LONGEST_PATH else f"{self.path[:_LONGEST_KEY]} ... {self.path[-_LONGEST_KEY:]}"
+        )
         return printable(f"{self.source}: {path}" if path else self.source)
 
     def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:

@@ -82,7 +82,7 @@ def _summary(schedule: Schedule, found: Sequence[phases.Phase], held: Samples) -
             ("Length", length),
             ("Phases", f"{len(found):,}"),
             ("At step 0", number(float(held.values[0]))),
-            (f"Largest, at step {at:,}", number(largest)),
+            (f"Largest, at {at:,}", number(largest)),
             (f"At step {held.last:,}", number(float(held.values[-1]))),
             ("Fingerprint", f"<code>{schedule.fingerprint()}</code>"),
         ]
