@@ -111,6 +111,6 @@ def main(steps: int = 300, backend: str = "inductor") -> Run:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--backend", default="inductor", help="of torch.compile; aot_eager needs no C++ compiler")
+    parser.add_argument("--backend", default="inductor", help="of torch.compile; eager needs no C++ compiler")
     options = parser.parse_args()
     main(options.steps, options.backend)

@@ -45,7 +45,7 @@ def falls(losses: list[float], to: float) -> bool:
 @pytest.mark.parametrize(
     ("steps", "backend", "to"),
     [
-        pytest.param(24, "aot_eager", 0.75, id="short"),
+        pytest.param(24, "eager", 0.75, id="short"),
         pytest.param(200, "inductor", 0.55, id="long", marks=pytest.mark.slow),
     ],
 )
