@@ -1,8 +1,9 @@
 """How far each way to compute a schedule is from the exact value: python benchmarks/exactness.py
 
 Every row is one curve over 100,000 steps, 6,000 of them sampled, both ends densely. A column is a way to compute it:
-tracelr in float64, in pairs of float32 and in float32, the textbook formula in float32 on the same step tensor, and torch's own scheduler,
-stepped. A cell is the largest distance from the exact value in float32 units, and how many are not the nearest float32.
+tracelr in float64, in pairs of float32 and in float32, the textbook formula in float32 on the same step tensor, and torch's
+own scheduler, stepped. A cell is the largest distance from the exact value in float32 units, and how many are not the
+nearest float32.
 """
 
 import math

@@ -218,7 +218,7 @@ OPERATIONS = {
         (s.double() / 7) ** 1.7 + 1.01 ** s.double() + (s.double() / 7) ** (s.double() / 50) + (s.double() + 1) ** -2
     ),
     "the bits of a float": lambda s: (
-        (((s.abs().clamp(0, 10**9) + 1).float().view(torch.int32) & -4096) | 2048).view(torch.float32).double()
+        (((s.clamp(-(10**9), 10**9).abs() + 1).float().view(torch.int32) & -4096) | 2048).view(torch.float32).double()
         + (s.float().view(torch.int32) >> 20).double()
     ),
     "the limbs of an integer": lambda s: (s >> 7).double() * 3 + ((s & 1023) | 1).double(),

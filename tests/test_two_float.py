@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tracelr import Schedule, wide
 from tracelr.arithmetic import F64, TWO_FLOAT, arithmetic_for
 from tracelr.errors import ScheduleError
 from tracelr.lowering import lower, passes, trace, verify
+from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import dtype_of
 from tracelr.lowering.targets import _toolchain, find
 
@@ -62,7 +64,7 @@ def test_every_row_is_within_its_bound(row: Row) -> None:
 
 @EVERY
 def test_one_step_at_a_time_and_int32_give_the_same_bits(row: Row) -> None:
-    steps = torch.tensor(probes(row.ends, seed=12, random_steps=4)[::9])
+    steps = torch.tensor(probes(row.ends, seed=12, random_steps=4)[::25])
     together = row.schedule(steps)
     assert together.dtype == torch.float32
     assert torch.equal(together, torch.stack([row.schedule(step) for step in steps]))
@@ -90,7 +92,7 @@ def misrounded(seed: int, random_steps: int) -> tuple[int, int, list[Any]]:
     return total, wrong, out
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_random_schedules_are_within_the_bound(seed: int) -> None:
     total, wrong, out = misrounded(seed, random_steps=20)
     assert total > 500
@@ -141,9 +143,9 @@ def test_quotients_and_floors_are_exact() -> None:
         steps = [step for step in steps if 0 <= step <= 2**53]
         assert TWO_FLOAT.quotient(torch.tensor(steps), n).tolist() == [step // n for step in steps]
     values = torch.tensor([0.0, 0.5, 1.0, -0.5, -1.0, 2.0**24 + 2, 3.999999])
-    for low in (0.0, 2.0**-30, -(2.0**-30)):
+    for low in (0.0, 2.0**-20, -(2.0**-20)):
         got = TWO_FLOAT.floor(TWO_FLOAT.add(TWO_FLOAT.full(values, values), low))
-        want = [float(torch.floor(F64.add(F64.full(values, v.item()), low))[0]) for v in values]
+        want = torch.floor(values.double() + low).tolist()
         assert (got.high.double() + got.low).tolist() == want
 
 
@@ -216,7 +218,7 @@ def test_tensor_fields_are_read_in_full(dtype: torch.dtype) -> None:
 
 def test_gradients_are_those_of_float32() -> None:
     start = torch.nn.Parameter(torch.tensor(6e-4))
-    rate = torch.tensor(0.97, requires_grad=True)
+    rate = torch.nn.Parameter(torch.tensor(0.97))
     schedule = tracelr.Exponential(start, rate, 7) + tracelr.Cosine(start, 0.0, 100)
     value = schedule(50)
     value.backward()
@@ -225,6 +227,7 @@ def test_gradients_are_those_of_float32() -> None:
     want_start = 0.97 ** (50 / 7) + 0.5
     assert start.grad is not None
     assert start.grad.item() == pytest.approx(want_start, rel=1e-5)
+    assert rate.grad is not None
     assert rate.grad.item() == pytest.approx(6e-4 * 50 / 7 * 0.97 ** (50 / 7 - 1), rel=1e-5)
     traced = trace(schedule)  # what is lowered carries none
     assert not any("cos" in str(node.target) for node in traced.nodes)
@@ -249,7 +252,13 @@ def test_a_scheduler_that_has_stepped_follows_the_arithmetic(monkeypatch: pytest
 
 # -- compiled, lowered ----------------------------------------------------------------------------------------------------
 
-FEW = ["linear_down", "piecewise_constant", "stretch", "cosine", "exponential_stairs"]
+FEW = ["linear_down", "piecewise_constant", "cosine"]
+
+
+@cache
+def graph_of(name: str) -> Graph:
+    with tracelr.precision("two_float"):
+        return passes.run(trace(ROWS[name].schedule))
 
 
 def steps_for(graph: Any, some: int) -> torch.Tensor:
@@ -266,8 +275,7 @@ def swept(target: str, names: list[str], some: int, flushed: bool = False) -> di
         pytest.skip(f"needs {reason}")
     found = {}
     for name in names:
-        schedule = ROWS[name].schedule
-        graph = passes.run(trace(schedule))
+        schedule, graph = ROWS[name].schedule, graph_of(name)
         assert not any(dtype_of(node) == torch.float64 for node in graph.nodes) or name in ("lambda", "driven")
         steps = steps_for(graph, some)
         if wrong := differing(lower(graph, target).run(steps), schedule(steps), flushed):
@@ -296,7 +304,7 @@ def test_every_row_has_the_bits_of_eager_in_triton() -> None:
 
     if (reason := find("triton").missing()) is not None:
         pytest.skip(f"needs {reason}")
-    graphs = {name: passes.run(trace(one.schedule)) for name, one in ROWS.items()}
+    graphs = {name: graph_of(name) for name in ROWS}
     steps = {name: steps_for(graph, 2000) for name, graph in graphs.items()}
     rates = interpret([(lower(graphs[name], "triton"), steps[name]) for name in ROWS])
     wrong = {n: differing(got, ROWS[n].schedule(steps[n])) for n, got in zip(ROWS, rates, strict=True)}
@@ -310,15 +318,23 @@ def test_verify_compares_in_the_same_arithmetic() -> None:
 
 
 @pytest.mark.skipif(_toolchain.CC.missing() is not None, reason="no C compiler")
-@pytest.mark.parametrize("name", ["cc", "c++", "clang"])
-def test_products_that_are_fused_into_sums_change_no_bit(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "many"), [("cc", False), *(pytest.param(n, True, marks=pytest.mark.slow) for n in ("cc", "c++", "clang"))]
+)
+def test_products_that_are_fused_into_sums_change_no_bit(name: str, many: bool) -> None:
     flags = ("-O3", "-mfma", "-mavx2", "-ffp-contract=fast", "-fPIC", "-shared")
     standard, suffix = ("-std=c++17", ".cpp") if name == "c++" else ("-std=gnu11", ".c")
     compiler = _toolchain.Compiler("C", "C", f"TRACELR_TEST_{name}", name, suffix, (standard, *flags))
     if compiler.missing() is not None:
         pytest.skip(f"needs {compiler.missing()}")
-    names = ["linear_down", "cosine", "inverse_sqrt", "polynomial_warmup", "exponential", "rex", "k_decay", "tanh"]
-    graphs = {n: passes.run(trace(ROWS[n].schedule)) for n in names}
+    names = [
+        "linear_down",
+        "cosine",
+        "inverse_sqrt",
+        "exponential",
+        *(["polynomial_warmup", "rex", "k_decay", "tanh"] if many else []),
+    ]
+    graphs = {n: graph_of(n) for n in names}
     texts = {f"row{k}": lower(graph, "c", name=f"row{k}").text for k, graph in enumerate(graphs.values())}
     open_texts = {
         n: text.replace("const volatile float", "const float") for n, text in texts.items()
@@ -329,16 +345,8 @@ def test_products_that_are_fused_into_sums_change_no_bit(name: str) -> None:
         assert differing(function(steps), ROWS[n].schedule(steps)) == 0, n
 
 
-def compiled(schedule: Schedule, steps: torch.Tensor) -> None:
-    whole = torch.compile(schedule, fullgraph=True)
-    assert differing(whole(steps), schedule(steps)) == 0
-    torch._dynamo.reset()
-    single = torch.compile(schedule, fullgraph=True)
-    for step in steps[:: max(len(steps) // 20, 1)]:
-        assert differing(single(step), schedule(step)) == 0
-
-
 SLOW = pytest.mark.slow
+REST = [("off", False), ("off", True), ("fast", True)]
 COMPILED = [
     pytest.param(tracelr.Exponential(6e-4, 0.96, 1000), id="exponential"),
     pytest.param(tracelr.Linear(6e-4, 6e-5, 100_000), id="linear", marks=SLOW),
@@ -348,14 +356,16 @@ COMPILED = [
 ]
 
 
-@pytest.mark.parametrize("contract", ["off", "fast"])
+@pytest.mark.parametrize(("contract", "batch"), [("fast", False), *(pytest.param(c, b, marks=SLOW) for c, b in REST)])
 @pytest.mark.parametrize("schedule", COMPILED)
-def test_inductor_has_the_bits_of_eager_with_and_without_contraction(schedule: Schedule, contract: str) -> None:
+def test_inductor_has_the_bits_of_eager_with_and_without_contraction(schedule: Schedule, contract: str, batch: bool) -> None:
     if (reason := find("inductor").missing()) is not None:
         pytest.skip(f"needs {reason}")
     steps = torch.cat([torch.arange(0, 120_000, 7), torch.tensor([2**40, 2**53])])
-    with torch._inductor.config.patch({"cpp.enable_floating_point_contract_flag": contract, "force_disable_caches": True}):
-        compiled(schedule, steps)
+    with torch._inductor.config.patch({"cpp.enable_floating_point_contract_flag": contract}):
+        compiled = torch.compile(schedule, fullgraph=True)
+        for some in [steps] if batch else steps[:: len(steps) // 20]:
+            assert differing(compiled(some), schedule(some)) == 0
 
 
 @pytest.mark.slow

@@ -59,10 +59,7 @@ OPS: dict[OpOverload, Template] = {
     aten.bitwise_or.Tensor: "{0} | {1}",
     aten.bitwise_not.default: "{0} == 0",
     aten.bitwise_right_shift.Tensor: "{0} >> {1}",
-    aten.view.dtype: {
-        torch.int32: "{0}.to(tl.int32, bitcast=True)",
-        _FLOAT: "{0}.to(tl.float32, bitcast=True)",
-    },
+    aten.view.dtype: {kind: f"{{0}}.to({TYPES[kind]}, bitcast=True)" for kind in (torch.int32, _FLOAT)},
     aten.where.self: "tl.where({0}, {1}, {2})",
     aten.floor.default: "tl.floor({0})",
     aten.ceil.default: "tl.ceil({0})",
