@@ -143,9 +143,9 @@ def test_quotients_and_floors_are_exact() -> None:
         steps = [step for step in steps if 0 <= step <= 2**53]
         assert TWO_FLOAT.quotient(torch.tensor(steps), n).tolist() == [step // n for step in steps]
     values = torch.tensor([0.0, 0.5, 1.0, -0.5, -1.0, 2.0**24 + 2, 3.999999])
-    for low in (0.0, 2.0**-30, -(2.0**-30)):
+    for low in (0.0, 2.0**-20, -(2.0**-20)):
         got = TWO_FLOAT.floor(TWO_FLOAT.add(TWO_FLOAT.full(values, values), low))
-        want = [float(torch.floor(F64.add(F64.full(values, v.item()), low))[0]) for v in values]
+        want = torch.floor(values.double() + low).tolist()
         assert (got.high.double() + got.low).tolist() == want
 
 
@@ -218,7 +218,7 @@ def test_tensor_fields_are_read_in_full(dtype: torch.dtype) -> None:
 
 def test_gradients_are_those_of_float32() -> None:
     start = torch.nn.Parameter(torch.tensor(6e-4))
-    rate = torch.tensor(0.97, requires_grad=True)
+    rate = torch.nn.Parameter(torch.tensor(0.97))
     schedule = tracelr.Exponential(start, rate, 7) + tracelr.Cosine(start, 0.0, 100)
     value = schedule(50)
     value.backward()
@@ -227,6 +227,7 @@ def test_gradients_are_those_of_float32() -> None:
     want_start = 0.97 ** (50 / 7) + 0.5
     assert start.grad is not None
     assert start.grad.item() == pytest.approx(want_start, rel=1e-5)
+    assert rate.grad is not None
     assert rate.grad.item() == pytest.approx(6e-4 * 50 / 7 * 0.97 ** (50 / 7 - 1), rel=1e-5)
     traced = trace(schedule)  # what is lowered carries none
     assert not any("cos" in str(node.target) for node in traced.nodes)
@@ -361,7 +362,7 @@ def test_inductor_has_the_bits_of_eager_with_and_without_contraction(schedule: S
     if (reason := find("inductor").missing()) is not None:
         pytest.skip(f"needs {reason}")
     steps = torch.cat([torch.arange(0, 120_000, 7), torch.tensor([2**40, 2**53])])
-    with torch._inductor.config.patch({"cpp.enable_floating_point_contract_flag": contract, "force_disable_caches": True}):
+    with torch._inductor.config.patch({"cpp.enable_floating_point_contract_flag": contract}):
         compiled = torch.compile(schedule, fullgraph=True)
         for some in [steps] if batch else steps[:: len(steps) // 20]:
             assert differing(compiled(some), schedule(some)) == 0
