@@ -52,7 +52,7 @@ def sdist(wheel: Path) -> Path:
 def sources() -> set[str]:
     listed = run("git", "ls-files", "src/tracelr", "lowering").splitlines()
     inside = {f"tracelr/{p}" if p.startswith("lowering/") else p.removeprefix("src/") for p in listed}
-    return {path for path in inside if path.endswith((".py", "py.typed"))}
+    return {path for path in inside if path.endswith((".py", "py.typed", ".html", ".css", ".js"))}
 
 
 def test_the_wheel_holds_every_file(wheel: Path) -> None:
