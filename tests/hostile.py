@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
@@ -186,14 +185,3 @@ def sound(schedule: Schedule, written: bool = True) -> None:
         again = from_dict(schedule.to_dict())
         assert isinstance(again, Schedule)
         assert repr(again) == repr(schedule)
-
-
-@contextmanager
-def unchanged(look: Callable[[], Any]) -> Iterator[None]:
-    """Assert that what `look` sees is the same after an error of ours, which is let through."""
-    before = look()
-    try:
-        yield
-    except TracelrError:
-        assert look() == before
-        raise

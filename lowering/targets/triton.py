@@ -110,7 +110,7 @@ class Source:
         values = "".join(f"\n        {self._tensor(node)}," for node in self.tables)
         words = {
             "name": self.name,
-            "title": self.graph.title,
+            "title": self.graph.title.replace("\\", "/").replace('"', "'"),  # it stands in a docstring
             "pointers": "".join(f", v_{node.name}" for node in self.tables),
             "helpers": "".join(f"@triton.jit\n{text}\n\n\n" for text in self.helpers.values()),
             "body": "\n    ".join(body),

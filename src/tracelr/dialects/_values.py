@@ -39,10 +39,8 @@ class Place:
         return replace(self, path=f"{self.path}.{key}" if self.path else key)
 
     def __str__(self) -> str:
-        path = (
-            self.path if len(self.path) <= _LONGEST_PATH else f"{self.path[:_LONGEST_KEY]} ... {self.path[-_LONGEST_KEY:]}"
-        )
-        return printable(f"{self.source}: {path}" if path else self.source)
+        both = f"{self.source}: {self.path}" if self.path else self.source
+        return printable(both if len(both) <= _LONGEST_PATH else f"{both[:_LONGEST_KEY]} ... {both[-_LONGEST_KEY:]}")
 
     def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:
         """Return the error of this place; the caller raises it."""
