@@ -102,7 +102,7 @@ def test_an_op_without_a_row_is_named_with_the_rows_there_are(monkeypatch: pytes
         lower(Constant(1.0).then(Exponential(1.0, 0.5, 3), at=4), "c")
     text = str(caught.value)
     assert text.startswith("aten.exp2.default at node 'exp2', from `return A.mul(A.exp2(")
-    assert "` (arithmetic.py:" in text
+    assert "` (exponential.py:" in text
     assert "), in the target c: given aten.exp2.default; allowed: abs, add.Tensor, bitwise_and.Tensor, " in text
     assert text.endswith("; to fix it: write it so, or add a row to the target's OPS.")
 
