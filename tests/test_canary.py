@@ -131,3 +131,10 @@ def test_a_training_step_is_checked_as_well() -> None:
 
 def test_a_function_of_the_users_own_passes() -> None:
     fuse(*pair(Lambda(lambda step: 1.0 / (step + 1).double())), check=True, backend="eager")
+
+
+def test_a_tensor_field_is_taken_as_it_is_now() -> None:
+    peak = torch.tensor(0.25, requires_grad=True) * 2
+    optimizer = SGD([nn.Parameter(torch.ones(2))], lr=torch.tensor(0.1))
+    Scheduler(optimizer, lr=Linear(0.0, peak, 10), check=True)
+    assert canary._passed

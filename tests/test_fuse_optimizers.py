@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +55,8 @@ CASES: list[tuple[type[optim.Optimizer], dict[str, Any], dict[str, Any]]] = [
     (optim.RAdam, {}, {"weight_decay": DECAY}),
     (optim.Adamax, {}, {"weight_decay": DECAY}),
     (optim.RMSprop, {"momentum": 0.9, "centered": True}, {"weight_decay": DECAY, "momentum": MOMENTUM}),
-    (optim.Adagrad, {"fused": True}, {"weight_decay": DECAY}),
+    (optim.Adagrad, {}, {"weight_decay": DECAY}),
+    (optim.Adagrad, {"fused": True, "foreach": False}, {"weight_decay": DECAY}),
     (optim.Adadelta, {}, {"weight_decay": DECAY}),
     (optim.ASGD, {}, {"weight_decay": DECAY}),
     (optim.Rprop, {}, {}),
@@ -128,11 +131,18 @@ CAPTURABLE = [
 ]
 
 
-@pytest.mark.parametrize("kind", CAPTURABLE)
-def test_capturable_is_what_a_graph_computes_anyway(kind: Any) -> None:
+FLAGS = [
+    *((kind, "capturable") for kind in CAPTURABLE),
+    *((kind, "foreach") for kind in (*CAPTURABLE[2:], optim.Adagrad)),
+    (optim.Adam, "fused"),
+]
+
+
+@pytest.mark.parametrize(("kind", "flag"), FLAGS, ids=[f"{kind.__name__}-{flag}" for kind, flag in FLAGS])
+def test_a_flag_changes_nothing_in_a_graph(kind: Any, flag: str) -> None:
     # In eager mode `capturable=True` asserts a device; a compiled update checks nothing and runs on the CPU too.
     fused, plain = weights(), weights()
-    optimizers = kind(fused, capturable=True), kind(plain)
+    optimizers = kind(fused, **{flag: True}), kind(plain)
     schedulers = [Scheduler(optimizer, lr=RATE) for optimizer in optimizers]
     counters.clear()
     update = fuse(optimizers[0], schedulers[0], backend="aot_eager")
@@ -144,7 +154,7 @@ def test_capturable_is_what_a_graph_computes_anyway(kind: Any) -> None:
             optimizers[1].step()
             schedulers[1].step()
     assert counters["stats"]["unique_graphs"] == 1
-    assert optimizers[0].param_groups[0]["capturable"] is True
+    assert optimizers[0].param_groups[0][flag] is True
     for a, b in zip(fused, plain, strict=True):
         assert (a - b).abs().max() < TOLERANCE
 
@@ -182,3 +192,30 @@ def test_an_error_in_the_update_leaves_the_groups_as_they_were() -> None:
     group = optimizer.param_groups[0]
     assert group["foreach"] is True
     assert type(group["weight_decay"]) is Tensor
+
+
+def table() -> list[str]:
+    """The table of docs/compiled.md: what the tests above run, by optimizer and variant."""
+    rows = [
+        "| optimizer | plain | `foreach` | `fused` | `capturable` | schedules besides the rate |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind in dict.fromkeys(kind for kind, _, _ in CASES if kind is not Lion):
+        runs = [(options, more) for one, options, more in CASES if one is kind]
+        taken = inspect.signature(kind).parameters
+
+        def cell(flag: str, runs: Any = runs, kind: Any = kind, taken: Any = taken) -> str:
+            if flag not in taken:
+                return "no such option"
+            tested = any(options.get(flag) for options, _ in runs) or (kind, flag) in FLAGS
+            return "yes" if tested else "not run"
+
+        plain = "yes" if any(not {"foreach", "fused"} & options.keys() for options, _ in runs) else "not run"
+        keys = ", ".join(f"`{key}`" for key in dict.fromkeys(key for _, more in runs for key in more)) or "none run"
+        rows.append(f"| {kind.__name__} | {plain} | {cell('foreach')} | {cell('fused')} | {cell('capturable')} | {keys} |")
+    return rows
+
+
+def test_the_table_of_the_docs_is_what_is_run() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "compiled.md").read_text()
+    assert "\n".join(table()) in text

@@ -71,7 +71,7 @@ def _check(
     keys = [(backend, A.name, schedule.fingerprint()) for schedule in (*_PROBE, *schedules)]
     if _passed.issuperset(keys):
         return
-    every = [deepcopy(schedule) for schedule in (*_PROBE, *schedules)]
+    every = [_copy(schedule) for schedule in (*_PROBE, *schedules)]
     steps = torch.tensor(_steps(schedules))
     with torch.no_grad():
         host = torch.stack([A.round(schedule.to("cpu").wide(steps, A)) for schedule in every])
@@ -84,6 +84,11 @@ def _check(
         fix = 'evaluate inside tracelr.precision("two_float") or another, change the backend\'s options, or pass check=False'
         raise DeviceError(explain(f"{name}(check)", given, f"{here}, as the host computes it", fix, limit=600))
     _passed.update(keys)
+
+
+def _copy(schedule: Schedule) -> Schedule:
+    tensors = {id(held): held.detach().clone() for held in (*schedule.buffers(), *schedule.parameters())}
+    return deepcopy(schedule, tensors)  # else a tensor that other code computed would be refused
 
 
 def _bits(value: Tensor) -> int:

@@ -142,7 +142,8 @@ class Scheduler(Contract):
 
     def watch(self) -> bool:
         """Compare the ranks of the run, at the start of an update; say whether that is done."""
-        if self._watch is not None and self._watch.over(self._counter.read, self._board.described):
+        start, described = self._counter.read, self._board.described
+        if self._watch is not None and self._watch.over(start, described):
             self._watch = None
         return self._watch is None
 
