@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test triton prove bench check format clean
+.PHONY: demo test triton prove fuzz bench docs check format clean
 
 demo: $(VENV)/ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
@@ -19,6 +19,14 @@ triton: $(VENV)/triton-ready
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
 
+# Ten minutes of coverage-guided inputs for load and from_dict.
+fuzz: $(VENV)/ready
+	PYTHONHASHSEED=0 PYTHONPATH=src:tests $(BIN)/python tests/fuzz/fuzz_load.py 600
+
+# The site, into docs/_build/html.
+docs: $(VENV)/ready
+	$(BIN)/sphinx-build -W --keep-going -n -q docs docs/_build/html
+
 # Every figure of benchmarks/README.md, measured here.
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/page.py
@@ -27,6 +35,8 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict examples/*.py
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
@@ -43,4 +53,4 @@ $(VENV)/triton-ready: $(VENV)/ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache runs
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache runs docs/_build
