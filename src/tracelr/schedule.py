@@ -121,14 +121,10 @@ class Schedule(Pictured, Value):
             step = torch.tensor(min(max(step, 0), LAST_STEP))
         elif not isinstance(step, Proxy):
             raise ScheduleTypeError(explain(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)"))
-        A = arithmetic_for(device)
         # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
         if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
-            parts = torch.split(step.reshape(-1), _BLOCK)
-            return torch.cat([self._rounded(part, A) for part in parts]).reshape(step.shape)
-        return self._rounded(step, A)
-
-    def _rounded(self, step: Tensor, A: Arithmetic) -> Tensor:
+            return torch.cat([self(part) for part in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
+        A = arithmetic_for(device)
         step = step.to(torch.int64).clamp(0, LAST_STEP)
         value = A.round(self._value(step, A))
         if A is TWO_FLOAT and self._carries_gradients():
