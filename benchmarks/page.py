@@ -38,15 +38,16 @@ SECTIONS = [
     Section(
         "A step of training",
         "train_step.py",
-        "Medians of ratios, quartiles in brackets. (a), (b): AdamW's update and the schedule in one compiled region; (c): eager steps;\n"
-        "(d): what the schedule adds, once.",
+        "Medians of ratios, quartiles in brackets. (a), (b): AdamW's update and the schedule in one compiled region; (c):\n"
+        "eager steps; (d): what the schedule adds, once.",
     ),
     Section("A whole curve", "curve.py", "optax and Keras compute in float32, which is half the work."),
     Section(
         "Lowering",
         "lowering.py",
-        "Processor time. What the ratio to the naive cosine buys is its last digits, which are wrong by 100 % (above). One call from\n"
-        "Python is mostly the call. Bits on every target: `python benchmarks/verify.py`, in [docs/lowering.md](../docs/lowering.md).",
+        "Processor time. What the ratio to the naive cosine buys is its last digits, which are wrong by 100 % (above). One\n"
+        "call from Python is mostly the call. The bits, on every target: `python benchmarks/verify.py`, in\n"
+        "[docs/lowering.md](../docs/lowering.md).",
     ),
     Section("Import", "import_time.py", ""),
     Section("On a GPU", "gpu.py", "", needs_gpu=True),
