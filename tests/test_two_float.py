@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import row
 import torch
+from cases import cases
 from mpmath import mpf
 from oracle import probes, to_float32, ulps
 from sweep import default_steps
 from table import ROWS, Row
-from test_exact import cases
+from test_exact import steps_of
 
 import tracelr
 from tracelr import Schedule, wide
@@ -85,10 +86,10 @@ def test_monotone_where_the_curve_is_up_to_2_to_the_40(row: Row) -> None:
 
 def misrounded(seed: int, random_steps: int) -> tuple[int, int, list[Any]]:
     total, wrong, out = 0, 0, []
-    for schedule, exact, last in cases(random.Random(seed)):
-        steps = [step for step in probes((last, last // 100), seed, random_steps) if step <= 2 * last]
-        some, bad = far(schedule, exact, steps)
-        total, wrong, out = total + len(steps), wrong + some, out + [(schedule, *case) for case in bad]
+    for case in cases(seed):
+        steps = steps_of(case, seed, random_steps)
+        some, bad = far(case.schedule, case.exact, steps)
+        total, wrong, out = total + len(steps), wrong + some, out + [(case.schedule, *value) for value in bad]
     return total, wrong, out
 
 
