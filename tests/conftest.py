@@ -10,6 +10,7 @@ import torch
 from mpmath import mp
 
 from tracelr import arithmetic
+from tracelr.schedule import REGISTRY
 
 mp.prec = 300
 torch.set_num_threads(1)  # the tensors are small, and several tests may run at once
@@ -26,3 +27,11 @@ def _strict() -> Iterator[None]:
     assert torch.get_default_dtype() == torch.float32
     assert arithmetic._forced is None
     torch._dynamo.reset()
+
+
+@pytest.fixture
+def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the schedule classes that other tests have defined: some texts name all that there are."""
+    for name, kind in list(REGISTRY.items()):
+        if not kind.__module__.startswith("tracelr."):
+            monkeypatch.delitem(REGISTRY, name)

@@ -28,6 +28,7 @@ from tracelr.lowering.targets import find, targets
 ROOT = Path(__file__).parent.parent
 SPEC = "linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)"
 RUN = Linear(0.0, 3e-4, 2000).then(Cosine(3e-4, 3e-5, 98_000))
+pytestmark = pytest.mark.usefixtures("only_ours")
 NEEDS_CC = pytest.mark.skipif(find("c").missing() is not None, reason="no C compiler")
 
 
@@ -335,7 +336,7 @@ def test_a_wrong_input_is_one_error(name: str, said: str, tracelr_: Terminal) ->
 
 
 def test_a_wrong_output_is_one_error(tracelr_: Terminal) -> None:
-    said = "given a path that cannot be written (No such file or directory); allowed: a path of a file; to fix it: choose another path."
+    said = "given a path that cannot be written (No such file or directory); allowed: one that can; what was there is as it was; to fix it: free it, or choose another folder."
     for verb in (["dump"], ["lower"], ["convert", "--to", "ours"], ["plot"]):
         assert tracelr_(*verb, SPEC, "-o", "no/such/a.svg", code=2) == f"tracelr: error: no/such/a.svg: {said}\n"
     assert tracelr_("plot", SPEC, "-o", "a.gif", code=2) == (
@@ -354,7 +355,8 @@ def test_a_reader_that_stops_is_no_error() -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert process.stderr.read() == b""
+        said = process.stderr.read().decode().splitlines()
+        assert [line for line in said if "XDG_RUNTIME_DIR" not in line] == []  # of wgpu, where there is no desktop
     assert process.returncode == 0
 
 

@@ -165,7 +165,7 @@ CASES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: tracelr.precision("float16").__enter__(),
-        "precision: given 'float16'; allowed: 'float64' or 'float32'; to fix it: use one of these names.",
+        "precision: given 'float16'; allowed: 'float64' or 'two_float' or 'float32'; to fix it: use one of these names.",
     ),
 ]
 

@@ -135,7 +135,7 @@ EDITS: dict[str, tuple[Any, str]] = {
     "an unknown word": (
         lambda d, n: n["full"]["args"].__setitem__(1, {"torch": "load"}),
         "given {{'torch': 'load'}}; allowed: node, float, torch (strided, contiguous_format, preserve_format, int64, float64, "
-        "float32, bool) or device (cpu)",
+        "float32, int32, bool) or device (cpu)",
     ),
     "a type that is not so": (
         lambda d, n: n["clamp"].update(type="f64[]"),

@@ -308,7 +308,7 @@ EDITS = {
     r"i64\[\] as operand 0; allowed: b8": lambda n: n["where"].update_arg(0, n["step"]),
     r"keywords \['alpha'\]": lambda n: n["mul"].update_kwarg("alpha", 2),
     r"keywords \['dtype', 'pin_memory'\]": lambda n: n["full"].update_kwarg("pin_memory", False),
-    r"given complex64\[\]; allowed: the dtypes i64, f64, f32, b8": lambda n: retype(n["mul"], torch.complex64),
+    r"given complex64\[\]; allowed: the dtypes i64, f64, f32, i32, b8": lambda n: retype(n["mul"], torch.complex64),
     r"a result of f32\[\]; allowed: torch.float64": lambda n: retype(n["div"], torch.float32),
     r"graph output: .* one float32 value": lambda n: n["output"].update_arg(0, n["where"]),
     r"graph inputs: given \['step'\]; allowed: one int64 step": lambda n: retype(n["step"], torch.int32),

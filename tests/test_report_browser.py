@@ -222,7 +222,7 @@ def test_the_graph_pans_zooms_and_says_what_a_node_is(open_page: Any) -> None:
     tab.page.keyboard.press("Enter")
     assert tip.inner_text() == "input\nstep, i64[]"
     tab.page.keyboard.press("ArrowDown")
-    assert "return A.round(self._value(" in tip.inner_text()
+    assert "step.to(torch.int64).clamp(0, LAST_STEP)" in tip.inner_text()
     tab.page.keyboard.press("Escape")
     assert tip.is_hidden()
     assert tab.page.evaluate("document.activeElement.className") == "graph-view"

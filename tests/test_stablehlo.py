@@ -75,7 +75,8 @@ def test_what_it_does_not_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         lower(Constant(0.5), "stablehlo", name="my lr")
     monkeypatch.delitem(stablehlo.OPS, torch.ops.aten.exp2.default)
     with pytest.raises(
-        NotLowered, match=r"^aten.exp2.default at node 'exp2', from `.*`, in the target stablehlo: given aten"
+        NotLowered,
+        match=r"^aten.exp2.default at node 'exp2', from `.*` \(\w+\.py:\d+\), in the target stablehlo: given aten",
     ):
         lower(Exponential(1.0, 0.5, 3), "stablehlo")
 

@@ -59,9 +59,9 @@ ALL = f"allowed: {names(OPS)}; to fix it:"
 ANY_OP = f"{ALL} write it with these ops, or add a row to tracelr.lowering.spec.OPS."
 LOOK_UP = f"{ALL} write A.lookup(step, milestones, values), or A.pick(k, table) of a table that prepare() keeps."
 QUOTIENT = f"{ALL} write A.quotient(i, n) in place of i // n, or A.stair(i, n) for a wide number."
-DTYPES = "allowed: the dtypes i64, f64, f32, b8; to fix it: compute with A, or in int64, float64 and bool."
-SUM = "allowed: i64, b8; to fix it: add the terms one by one with A.add: a sum of floats depends on its order."
-MASKS = "allowed: i64, f64, f32; to fix it: write &, | and ~ of masks, or A.where(mask, x, y)."
+DTYPES = "allowed: the dtypes i64, f64, f32, i32, b8; to fix it: compute with A, or in int64, float64 and bool."
+SUM = "allowed: i64, i32, b8; to fix it: add the terms one by one with A.add: a sum of floats depends on its order."
+MASKS = "allowed: i64, f64, f32, i32; to fix it: write &, | and ~ of masks, or A.where(mask, x, y)."
 VALUE = (
     "allowed: one float64 number per step, in the step's shape; to fix it: return what the methods of A give, such as "
     "A.full(step, c) and A.integer(i)."
@@ -171,9 +171,9 @@ def computes_in_bytes(self, step, A):
     return step.to(torch.uint8).double()
 
 
-@wrong(f"given int32[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
-def computes_in_int32(self, step, A):
-    return (step.int() * 3).double()
+@wrong(f"given int16[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
+def computes_in_int16(self, step, A):
+    return step.to(torch.int16).double()
 
 
 @wrong(f"given complex128[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")

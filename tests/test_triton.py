@@ -135,7 +135,8 @@ def test_a_long_table_is_a_pointer_and_a_parameter_is_a_number() -> None:
 
 def test_what_it_does_not_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        NotLowered, match=r"^aten.remainder.Tensor at node 'remainder', from `.*`, in the target triton: given"
+        NotLowered,
+        match=r"^aten.remainder.Tensor at node 'remainder', from `.*` \(\w+\.py:\d+\), in the target triton: given",
     ):
         lower(formula(OPERATIONS["remainder of floats"]), "triton")
     descending = formula(lambda s: (s.unsqueeze(-1) >= torch.tensor(list(range(100, 0, -1)))).sum(-1).double())

@@ -31,10 +31,16 @@ def writing(path: Path) -> Iterator[None]:
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a file beside `path`, flush it to the disk, then put it in place: nobody ever sees half a file.
 
-    Raises `CheckpointError` if the disk is full, or the folder refuses; what was at `path` is then still there.
+    What stands at `path` and is no file, such as a device or a pipe, is written into, never replaced; so is what a link
+    leads to. Raises `CheckpointError` if the disk is full, or the folder refuses; what was at `path` is then still there.
     """
+    given, path = path, Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with writing(given), path.open("wb") as file:
+            write(file)
+        return
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
+    with writing(given):
         try:
             with beside.open("wb") as file:
                 write(file)

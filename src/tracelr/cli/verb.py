@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from typing import ClassVar
 
 import tracelr
-from tracelr.errors import ConfigError, ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, explain
 from tracelr.wide import LAST_STEP
 
 _FOLDER = Path(tracelr.__file__).parent / "lowering" / "targets"
@@ -83,17 +83,10 @@ def step_number(text: str) -> int:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole.
-
-    Raises `ConfigError` if that is not possible.
-    """
+    """Write a file whole; `CheckpointError` says why that is not possible."""
     from tracelr.checkpoint import write_whole
 
-    try:
-        write_whole(path, lambda file: file.write(content))
-    except OSError as error:
-        given = Words(f"a path that cannot be written ({error.strerror or error})")
-        raise ConfigError(explain(str(path), given, "a path of a file", "choose another path")) from None
+    write_whole(path, lambda file: file.write(content))
 
 
 def put(text: str, path: Path | None) -> None:
