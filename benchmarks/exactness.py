@@ -26,26 +26,33 @@ from rivals import curves
 
 ARITHMETICS = ("float64", "two_float", "float32")
 SMALLEST = 2.0**-100
-"""Below this, values are only checked to be the nearest float32; pairs of float32 run out of exponent."""
+"""Values below this are counted apart: pairs of float32 run out of exponent there."""
 
 
 @dataclass
 class Tally:
-    """How many values were compared, how many are not the nearest float32, and the largest distance in float32 units."""
+    """How many values were compared, how many are not the nearest float32, and the largest distance in float32 units.
+
+    `tiny` counts, and `worst` leaves out, what is below SMALLEST.
+    """
 
     values: int = 0
     wrong: int = 0
+    tiny: int = 0
     worst: float = 0.0
 
     def add(self, got: list[float], steps: list[int], exact: list[object]) -> None:
         for rate, want in zip(got, exact, strict=True):
             self.values += 1
-            self.wrong += rate != to_float32(want)
-            if abs(want) >= SMALLEST:  # type: ignore[operator]  # an mpmath number
-                self.worst = max(self.worst, ulps(rate, want))
+            off = rate != to_float32(want)
+            if abs(want) >= SMALLEST or not want:  # type: ignore[operator]  # an mpmath number
+                self.wrong, self.worst = self.wrong + off, max(self.worst, ulps(rate, want))
+            else:
+                self.tiny += off
 
     def __str__(self) -> str:
-        return f"{self.worst:.4g}, {self.wrong:,}" if self.values else "-"
+        more = f" + {self.tiny:,}" if self.tiny else ""
+        return f"{self.worst:.4g}, {self.wrong:,}{more}" if self.values else "-"
 
 
 def classes(seeds: range, names: tuple[str, ...] = ARITHMETICS) -> dict[str, dict[str, Tally]]:
@@ -115,16 +122,17 @@ def main() -> None:
     mp.prec = 300
     torch.set_num_threads(1)
     print(
-        "Cells: largest distance from the exact value in float32 units, and how many values are not the nearest float32.\n"
+        "Cells: largest distance from the exact value in float32 units, and how many values are not the nearest float32\n"
+        "(after a plus: of those below 2^-100, whose distance is left out).\n"
     )
     if options.seeds:
         tallies = classes(range(options.seeds))
         show("class", tallies, count=True)
         for name in ARITHMETICS:
             columns = [cells[name] for cells in tallies.values()]
-            total, wrong = sum(c.values for c in columns), sum(c.wrong for c in columns)
+            total, wrong, tiny = (sum(getattr(c, part) for c in columns) for part in ("values", "wrong", "tiny"))
             worst = max(c.worst for c in columns)
-            print(f"{name}: {wrong:,} of {total:,} not the nearest float32; at most {worst:.4g} units off")
+            print(f"{name}: {wrong:,} of {total:,} not the nearest float32 (+ {tiny:,}); at most {worst:.4g} units off")
         print()
     for length in options.lengths:
         print(f"{length:,} steps, about 6,000 of them compared:\n")
