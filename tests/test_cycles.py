@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -153,10 +152,7 @@ def test_the_graph_does_not_grow_with_the_table() -> None:
         lambda n: tracelr.Interpolate([k % 7 for k in range(n)], list(range(n)), "cosine"),
     ):
         short, long = build(10), build(10_000)
-        few = len(lowering.trace(short).nodes)  # first: the tracer's own imports are not counted below
-        begin = time.process_time()
-        assert len(lowering.trace(long).nodes) == few
-        assert time.process_time() - begin < 2.0  # of this process: measured 0.3 s
+        assert len(lowering.trace(long).nodes) == len(lowering.trace(short).nodes)
         assert torch.equal(long(torch.arange(10)), short(torch.arange(10)))
 
 
