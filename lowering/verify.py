@@ -145,7 +145,7 @@ def default_steps(graph: Graph, seed: int = 0, random: int = 20_000) -> Tensor:
 def _integers(graph: Graph) -> Iterable[int]:
     for node in graph.nodes:
         if dtype_of(node) == torch.int64 and node.target == aten.full.default:
-            yield int(node.args[1])  # type: ignore[arg-type]
+            yield int(node.args[1])  # type: ignore[arg-type]  # fx: of any kind
         elif dtype_of(node) == torch.int64 and node.op == "get_attr":
             yield from graph.tensor(node).flatten().tolist()
 

@@ -101,7 +101,7 @@ def callee(node: fx.Node) -> str:
         return f"{'Tensor.' if node.op == 'call_method' else ''}{node.target}"
     if isinstance(node.target, OpOverload):
         return str(node.target)
-    name = fx.node._get_qualified_name(node.target)  # type: ignore[arg-type]
+    name = fx.node._get_qualified_name(node.target)  # type: ignore[arg-type]  # a call's target is its op
     return name.replace("_operator.", "operator.")
 
 

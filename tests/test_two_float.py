@@ -15,7 +15,7 @@ from mpmath import mpf
 from oracle import probes, to_float32, ulps
 from sweep import default_steps
 from table import ROWS, Row
-from test_exact import steps_of
+from test_exact import assert_ends_are_exact, steps_of
 
 import tracelr
 from tracelr import Schedule, wide
@@ -114,15 +114,7 @@ def test_many_random_schedules_are_within_the_bound() -> None:
 
 @pytest.mark.parametrize("steps", [1, 7, 2**24 + 3, 2**53])
 def test_end_points_are_bit_exact(steps: int) -> None:
-    draw = random.Random(steps)
-    for _ in range(20):
-        start, end = 10 ** draw.uniform(-9, 1), 10 ** draw.uniform(-9, 1)
-        want = [torch.tensor(start).item(), torch.tensor(end).item()]
-        at = torch.tensor([0, steps])
-        assert tracelr.Linear(start, end, steps)(at).tolist() == want
-        assert tracelr.Cosine(start, end, steps)(at).tolist() == want
-        assert tracelr.Polynomial(start, end, steps, draw.choice([1.0, 2.0, 0.5, 3.7]))(at).tolist() == want
-        assert tracelr.Exponential(start, 0.5, steps)(at).tolist() == [want[0], torch.tensor(start * 0.5).item()]
+    assert_ends_are_exact(steps, 20)
 
 
 @pytest.mark.parametrize("width", [1, 3, 1000, 2**24 + 1, 2**31 + 11])

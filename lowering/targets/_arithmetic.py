@@ -57,7 +57,7 @@ def _freeze(graph: Graph) -> Graph:
             known[node] = graph.tensor(node).detach()
         elif op_of(node) is not None and all(source in known for source in node.all_input_nodes):
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), known.__getitem__)
-            known[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+            known[node] = node.target(*args, **kwargs)  # type: ignore[operator]  # a call's target is its op
         else:
             for source in node.all_input_nodes:
                 if source not in copy.now:

@@ -89,8 +89,8 @@ def _compile(compiler: Compiler, command: tuple[str, ...], texts: tuple[tuple[st
 
 
 def _function(entry: Callable[..., None]) -> Function:
-    entry.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)  # type: ignore[attr-defined]
-    entry.restype = None  # type: ignore[attr-defined]
+    entry.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)  # type: ignore[attr-defined]  # ctypes: set by name
+    entry.restype = None  # type: ignore[attr-defined]  # ctypes: set by name
 
     def run(steps: Tensor) -> Tensor:
         rates = torch.empty(steps.shape, dtype=torch.float32)

@@ -125,7 +125,7 @@ def _value(graph: Graph, node: fx.Node, env: dict[fx.Node, Any]) -> Any:
     lax, jnp = _jax().lax, _jax().numpy
     if node.op == "get_attr":
         return jnp.asarray(graph.tensor(node).detach().cpu().numpy())
-    dtype, op = _NUMPY[dtype_of(node)], op_of(node)  # type: ignore[index]
+    dtype, op = _NUMPY[dtype_of(node)], op_of(node)  # type: ignore[index]  # an op has a dtype
     operands: list[Any] = [env[operand] if isinstance(operand, fx.Node) else operand for operand in node.args]
     if op == aten.full.default:
         return jnp.asarray(operands[1], dtype)
@@ -169,7 +169,7 @@ class Module(Artifact):
 
     def __init__(self, graph: Graph, name: str) -> None:
         self._function = partial(evaluate, graph)
-        self._function.__name__ = name  # type: ignore[attr-defined]
+        self._function.__name__ = name  # type: ignore[attr-defined]  # a function's name can be set
 
     @cached_property
     def text(self) -> str:

@@ -98,6 +98,7 @@ class Source:
     def signature(self) -> dict[str, str]:
         """Return the type of each parameter of the kernel, as Triton's compiler takes it."""
         kinds = {_INT: "*i64", _DOUBLE: "*fp64", _FLOAT: "*fp32"}
+        # a table has a dtype
         pointers = {f"v_{node.name}": kinds[dtype_of(node)] for node in self.tables}  # type: ignore[index]
         return {"step": "*i64", "out": "*fp32", "n": "i64", **pointers, "BLOCK": "constexpr"}
 
@@ -165,6 +166,7 @@ class Source:
 
     def _load(self, table: Any, at: str) -> str:
         if table.target == aten._to_copy.default:
+            # a table has a dtype
             return f"{self._load(table.args[0], at)}.to({TYPES[dtype_of(table)]})"  # type: ignore[index]
         if table not in self.tables:
             raise _extra.refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
@@ -196,7 +198,7 @@ class Source:
         dtype, op = dtype_of(node), op_of(node)
         assert dtype is not None
         if op == aten.full.default:
-            return _literal(node.args[1], dtype)  # type: ignore[arg-type]
+            return _literal(node.args[1], dtype)  # type: ignore[arg-type]  # fx: of any kind
         if op == aten._to_copy.default:
             x = self._value(node.args[0], k)
             return f"{x} != 0" if dtype == torch.bool else f"{x}.to({TYPES[dtype]})"

@@ -99,4 +99,4 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
     if missing:
         given = sorted(map(str, state)) if isinstance(state, dict) else state
         raise CheckpointError(explain(where, given, f"a mapping with the keys {', '.join(keys)}", fix))
-    return state  # type: ignore[no-any-return]
+    return state  # type: ignore[no-any-return]  # torch.load is untyped; it is a dict, checked above

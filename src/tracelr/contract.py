@@ -17,7 +17,7 @@ class Contract(LRScheduler):
     """
 
     @abstractmethod
-    def get_last_lr(self) -> list[float]:  # type: ignore[override]
+    def get_last_lr(self) -> list[float]:  # type: ignore[override]  # torch says float or tensor; floats here
         """Return the rate of each group, for the next update."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Contract(LRScheduler):
     def _get_closed_form_lr(self) -> list[float | Tensor]:
         return self.get_lr()
 
-    @property  # type: ignore[override]
+    @property  # type: ignore[override]  # an attribute of torch's
     def _last_lr(self) -> list[float]:
         return self.get_last_lr()
 

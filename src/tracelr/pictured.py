@@ -27,6 +27,7 @@ class Pictured:
         from tracelr import plot
         from tracelr.curve import curve
 
+        # mypy: self is a Schedule, the one class that derives this
         return plot.draw([curve(self, first, last, name)], plot.new_axes() if axes is None else axes, log)  # type: ignore[arg-type]
 
     def _repr_svg_(self) -> str | None:
@@ -35,7 +36,7 @@ class Pictured:
         from tracelr.curve import curve
         from tracelr.svg import svg
 
-        return svg([curve(self)], repr(self))  # type: ignore[arg-type]
+        return svg([curve(self)], repr(self))  # type: ignore[arg-type]  # self is a Schedule: it derives this
 
     def _repr_html_(self) -> str | None:
         if self._shapeless():
@@ -43,7 +44,7 @@ class Pictured:
         from tracelr.curve import curve
         from tracelr.svg import svg
 
-        picture = svg([curve(self)], alone=False)  # type: ignore[arg-type]
+        picture = svg([curve(self)], alone=False)  # type: ignore[arg-type]  # self is a Schedule: it derives this
         return f'{picture}<pre style="white-space:pre-wrap">{escape(repr(self))}</pre>\n'
 
     def __rich__(self) -> Any:
@@ -52,10 +53,11 @@ class Pictured:
         from tracelr.curve import curve
         from tracelr.terminal import terminal
 
+        # mypy: as above
         plot = "" if self._shapeless() else terminal([curve(self)])  # type: ignore[arg-type]
         return Text(f"{self!r}\n{plot}")
 
     def _shapeless(self) -> bool:
         """Whether a tensor has no memory, and so no value."""
-        tensors = (*self.buffers(), *self.parameters())  # type: ignore[attr-defined]
+        tensors = (*self.buffers(), *self.parameters())  # type: ignore[attr-defined]  # self is a Schedule, a module
         return any(tensor.is_meta for tensor in tensors)

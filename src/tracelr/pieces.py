@@ -109,7 +109,9 @@ def _together(schedule: Sum | Product) -> Pieces:
     bounds = sorted({piece.first for part in parts for piece in part})
     found = []
     for first, until in pairwise([*bounds, None]):
+        # mypy: only the last bound is None, and it is no `first`
         now = [next(piece for piece in reversed(part) if piece.first <= first) for part in parts]  # type: ignore[operator]
+        # mypy: as above
         found.append(Piece(first, until, *_combined(type(schedule), now, first)))  # type: ignore[arg-type]
     return found
 

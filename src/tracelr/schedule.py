@@ -142,7 +142,7 @@ class Schedule(Pictured, Value):
         view = self._view(self)
         for name in self._driven:
             setattr(view, name, getattr(self, name).wide(step, A))
-        return type(self).evaluate(view, step, A)  # type: ignore[arg-type]
+        return type(self).evaluate(view, step, A)  # type: ignore[arg-type]  # a View stands in for self
 
     def wide(self, step: Tensor, A: Arithmetic) -> Wide:
         """Return the value before rounding. A schedule made of schedules calls its children so."""
@@ -247,4 +247,4 @@ class Schedule(Pictured, Value):
                 raise ScheduleError(explain(where, given, allowed, "drive one of these"))
             if not isinstance(given, Schedule):
                 raise ScheduleTypeError(explain(where, given, "a tracelr schedule", "pass a schedule"))
-        return replace(self, **schedules)  # type: ignore[type-var]
+        return replace(self, **schedules)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass

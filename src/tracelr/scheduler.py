@@ -161,7 +161,7 @@ class Scheduler(Contract):
         rates = self._board.lrs(self._counter.read())
         return [torch.full_like(h, r) if isinstance(h, Tensor) else r for h, r in zip(held, rates, strict=True)]
 
-    def get_last_lr(self) -> list[float]:  # type: ignore[override]
+    def get_last_lr(self) -> list[float]:  # type: ignore[override]  # torch says float or tensor; floats here
         """Return the rate of each group as floats: what the next update will use."""
         return self._board.lrs(self._counter.read())
 

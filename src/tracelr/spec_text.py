@@ -172,6 +172,7 @@ class _Reader:
                 name.at, Words(name.text), _A_SCHEDULE, f"write {snake(kind.__name__)}({wanted(kind.__init__)})"
             )
         values, places = self.arguments(name, kind.__init__)
+        # mypy: `made` returns what it is given to build
         return self.made(name.at, places, partial(kind, **values))  # type: ignore[no-any-return]
 
     def method(self, value: Any, name: Token) -> Schedule:
@@ -179,6 +180,7 @@ class _Reader:
         if name.text not in _METHODS:
             raise self.tokens.refuse(name.at, name.text, ", ".join(_METHODS), suggest(name.text, _METHODS))
         values, places = self.arguments(name, _METHODS[name.text])
+        # mypy: as above
         return self.made(name.at, places, partial(getattr(value, name.text), **values))  # type: ignore[no-any-return]
 
     def arguments(self, name: Token, function: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, int]]:

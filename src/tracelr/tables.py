@@ -56,7 +56,7 @@ class Tables(nn.Module):
         for name, (_, dtype) in self._tables.items():
             if dtype == torch.float64:  # it could not be moved to a device without float64
                 self._buffers[f"{name}_table"] = None
-        super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]  # torch's is untyped
         for name in self._tables:  # made anew: .to_empty() moves no values
             table = self.table(name)
             self._make(name, (table.high if isinstance(table, Table) else table).device)

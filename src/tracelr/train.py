@@ -102,7 +102,7 @@ def _train(job: Job, out: Path, resume: bool, restart: bool) -> Result:
         for step, (x, y) in zip(bar, data.batches(start), strict=False):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x), y)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's is untyped
             rate = scheduler.get_last_lr()[0]
             history.add(step, rate, loss.item())
             bar.set_postfix(loss=f"{history.loss:.4f}", lr=f"{rate:.2e}", refresh=False)
@@ -128,6 +128,7 @@ def describe(job: Job, out: Path) -> None:
         "verify.txt": f"{report}\n",
     }
     for name, text in texts.items():
+        # mypy cannot type a lambda with a default
         write_whole(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
     if not report.ok:
         fix = "report that file, it is a defect of the target or of its compiler"

@@ -85,7 +85,7 @@ class TrainStep:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
         self._attach()
         self._divisible(batch)
-        return self._step(*batch)  # type: ignore[no-any-return]
+        return self._step(*batch)  # type: ignore[no-any-return]  # a compiled call is untyped
 
     def export(self, *batch: Any) -> ExportedProgram:
         """Return the step as a program that `torch.export.save` writes: `program.module()(*batch)` takes a step.
@@ -128,15 +128,18 @@ class TrainStep:
 
             gradients, (value, held) = grad_and_value(loss, has_aux=True)(parameters)
             new = list(gradients.values())
+            # mypy: torch's stubs say tuple, where these return lists
             total = new if not total else torch._foreach_add(total, new)  # type: ignore[assignment]
             losses.append(value)
             with torch.no_grad():
                 for name, buffer in buffers.items():
                     buffer.copy_(held[name])
         if self._parts > 1:
+            # mypy: as above
             total = torch._foreach_div(total, self._parts)  # type: ignore[assignment]
         if self._clip is not None:
             norm = nn.utils.get_total_norm(total)
+            # mypy: as above
             total = torch._foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[assignment]
         return total, torch.stack(losses).mean() if self._parts > 1 else losses[0]
 

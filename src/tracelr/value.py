@@ -30,7 +30,7 @@ class Value(Tables):
         dataclass(eq=False, repr=False)(cls)
         hints = get_annotations(cls, eval_str=True)  # its own: those of nn.Module would be evaluated for every class
         cls._rules = {}
-        for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]
+        for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]  # dataclass() has just made them
             rule = fields.rule_of(hints[name])
             if rule is None or name == "schedule":  # the key under which to_dict writes the class
                 allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
@@ -84,7 +84,7 @@ class Value(Tables):
         >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
         {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
         """
-        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]
+        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]  # plain() is untyped
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.

@@ -24,7 +24,7 @@ class _Resets(fields.Rule):
 
     def parse(self, where: str, given: Any) -> bool | str | tuple[bool | str, ...]:
         if isinstance(given, bool) or fields.named(given, (_RESCALE,)):
-            return given  # type: ignore[no-any-return]
+            return given  # type: ignore[no-any-return]  # checked above
         if isinstance(given, str):
             raise ScheduleError(explain(where, given, self.allowed, "use one of these"))
         listed = fields.sequence(where, given, self.allowed)

@@ -71,6 +71,7 @@ def scaled(schedule: Schedule, factor: float) -> Schedule | None:
     """Return `schedule` times a number, as a schedule of the same class; None where that is not one."""
     names = _HEIGHTS.get(type(schedule).__name__)
     if names is not None and not schedule._driven:
+        # mypy does not see that `__init_subclass__` makes a dataclass
         return replace(schedule, **{name: getattr(schedule, name) * factor for name in names})  # type: ignore[type-var]
     if isinstance(schedule, Sequential) and schedule.join == "jump":
         children = [child for each in schedule.schedules if (child := scaled(each, factor)) is not None]
@@ -119,12 +120,14 @@ def _joined(parts: Iterable[tuple[int | None, Schedule]]) -> Schedule:
             kept.append(part)
             bounds.append(until)
             first = until or 0
+    # only the last bound can be None
     return kept[0] if len(kept) == 1 else Sequential(kept, bounds[:-1])  # type: ignore[arg-type]
 
 
 def _eased(kind: str, start: float, end: float, steps: int, **more: Any) -> Schedule:
     if kind == "linear":
         return Linear(start, end, steps)
+    # mypy: `kind` is one of Ramp's names
     return Cosine(start, end, steps) if kind == "cosine" else Ramp(start, end, steps, kind, **more)  # type: ignore[arg-type]
 
 
@@ -140,7 +143,7 @@ def _one_cycle(schedule: Any) -> Schedule:
     knots = [0, s.warm, *[2 * s.warm] * s.three_phase, s.steps]
     values = [s.start, s.peak, *[s.start] * s.three_phase, s.end]
     if any(math.floor(knot) != knot for knot in knots):
-        return schedule  # type: ignore[no-any-return]
+        return schedule  # type: ignore[no-any-return]  # a OneCycle, given as Any
     return _knots([int(knot) for knot in knots], values, s.ease)
 
 

@@ -84,11 +84,13 @@ def _sequential(s: Sequential, step: str) -> str:
     parts = []
     for k, (start, until) in enumerate(pairwise([0, *s.milestones, None])):
         child, begin, (factor, divisor) = s.schedules[k], s._begins[k], s._paces[k]
+        # mypy: only the last bound is None, and it is no start
         own = _later(step, start - begin)  # type: ignore[operator]
         if (factor, divisor) != (1, 1):
             own = f"({own}) * {divisor} // {factor}"
         code = _code(child, f"({own})" if own != step else step)
         if k and s.join != "jump":
+            # mypy: as above
             here, first = value(s, start), value(child, begin)  # type: ignore[arg-type]
             code = f"{here / first!r} * {code}" if s.join == "scale" else f"{code} + {here - first!r}"
         parts.append(code if until is None else f"{code} if {step} < {until} else ")

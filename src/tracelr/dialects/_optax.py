@@ -123,7 +123,7 @@ def _interpolated(kind: str, start: Fraction, factors: list[tuple[int, Fraction]
         steps.insert(0, 0)
     else:  # the first value lasts for no step
         del values[0]
-    return Interpolate(values, steps, kind)  # type: ignore[arg-type]
+    return Interpolate(values, steps, kind)  # type: ignore[arg-type]  # kind was checked
 
 
 def _multiplied(start: Fraction, factors: list[tuple[int, Fraction]]) -> tuple[list[int], list[float]]:

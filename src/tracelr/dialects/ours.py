@@ -68,6 +68,7 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         only(where, mapping, ["schedule"])
         return parse(mapping["schedule"], str(where / "schedule"))
     kind = choose(where / "schedule", mapping["schedule"], REGISTRY)
+    # mypy does not see that `__init_subclass__` makes a dataclass
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     only(where, mapping, ["schedule", *fields])
     for field in fields.values():

@@ -28,7 +28,7 @@ def _iters(scheduler: Any) -> int:
     if scheduler.total_iters == 0:
         allowed = "1 or more: with 0, what torch computes step by step is not its own closed form"
         raise ScheduleError(explain("total_iters", 0, allowed, "leave this scheduler out"))
-    return scheduler.total_iters  # type: ignore[no-any-return]
+    return scheduler.total_iters  # type: ignore[no-any-return]  # torch's attribute is untyped
 
 
 def _constant(scheduler: Any, rate: float) -> Schedule:
@@ -123,7 +123,7 @@ def _cycle(scheduler: Any, start: float, peak: float, end: float) -> Schedule:
         fix = "use a larger part, or Cosine or Linear where one of its phases is all there is"
         raise ScheduleError(explain("pct_start", round(part, 12), allowed, fix))
     ease = "cosine" if scheduler._anneal_func_type == "cos" else "linear"
-    return OneCycle(start, peak, end, last, warm, ease, three)  # type: ignore[arg-type]
+    return OneCycle(start, peak, end, last, warm, ease, three)  # type: ignore[arg-type]  # ease was checked
 
 
 def _one_cycle(scheduler: Any, group: int) -> Schedule:

@@ -61,6 +61,7 @@ class Named(Scheduler):
         own = [inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in taken.items()]
         cls._curve = staticmethod(curve)
         cls._signature = inspect.Signature([*own, *cls.extras])
+        # mypy: `inspect` reads this attribute, no class declares it
         cls.__signature__ = inspect.Signature([inspect.Parameter("optimizer", _KIND), *own, *cls.extras])  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
