@@ -98,7 +98,6 @@ class Source:
     def signature(self) -> dict[str, str]:
         """Return the type of each parameter of the kernel, as Triton's compiler takes it."""
         kinds = {_INT: "*i64", _DOUBLE: "*fp64", _FLOAT: "*fp32"}
-        # a table has a dtype
         pointers = {f"v_{node.name}": kinds[dtype_of(node)] for node in self.tables}  # type: ignore[index]
         return {"step": "*i64", "out": "*fp32", "n": "i64", **pointers, "BLOCK": "constexpr"}
 
@@ -166,7 +165,6 @@ class Source:
 
     def _load(self, table: Any, at: str) -> str:
         if table.target == aten._to_copy.default:
-            # a table has a dtype
             return f"{self._load(table.args[0], at)}.to({TYPES[dtype_of(table)]})"  # type: ignore[index]
         if table not in self.tables:
             raise _extra.refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
