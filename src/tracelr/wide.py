@@ -192,9 +192,15 @@ class Arithmetic(ABC):
         `ease(x)`, for x up to 1/2, is the part of the way gone at x, and `late(x)` the part still to go at 1 - x; without
         `late` the two are the same. With `turn`, `ease` serves up to that step, where about half of the way is gone, and
         `late` after it. Working from the nearer end keeps both ends exact and the last steps before them accurate; a
-        straight line multiplies before it divides, to round once less.
+        straight line multiplies before it divides, to round once less. A line from or to 0 is a product, which has no
+        nearer end.
         """
         left = width - done
+        if ease is None and turn is None:
+            if isinstance(end, float | int) and end == 0:
+                return self.mul(self.ratio(left, width), start)
+            if isinstance(start, float | int) and start == 0:
+                return self.mul(self.ratio(done, width), end)
         early = done <= (left if turn is None else turn)
         near = torch.minimum(done, left) if turn is None else torch.where(early, done, left)
         span = self.sub(start, end)
