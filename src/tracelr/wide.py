@@ -192,15 +192,14 @@ class Arithmetic(ABC):
         `ease(x)`, for x up to 1/2, is the part of the way gone at x, and `late(x)` the part still to go at 1 - x; without
         `late` the two are the same. With `turn`, `ease` serves up to that step, where about half of the way is gone, and
         `late` after it. Working from the nearer end keeps both ends exact and the last steps before them accurate; a
-        straight line multiplies before it divides, to round once less. A line from or to 0 is a product, which has no
-        nearer end.
+        straight line from or to 0 is so from either end, and is one product.
         """
         left = width - done
         if ease is None and turn is None:
             if isinstance(end, float | int) and end == 0:
-                return self.mul(self.ratio(left, width), start)
+                return self.line(left, start, width)
             if isinstance(start, float | int) and start == 0:
-                return self.mul(self.ratio(done, width), end)
+                return self.line(done, end, width)
         early = done <= (left if turn is None else turn)
         near = torch.minimum(done, left) if turn is None else torch.where(early, done, left)
         span = self.sub(start, end)
@@ -212,8 +211,8 @@ class Arithmetic(ABC):
         return self.where(early, self.sub(start, drop), self.add(drop, end))
 
     def line(self, i: Tensor, span: Wide | Number, width: Tensor | int) -> Wide:
-        """Return span * i / width."""
-        return self.div(self.mul(self.integer(i), span), self.integer(width) if isinstance(width, Tensor) else width)
+        """Return span * i / width; it is `span` itself at i = width."""
+        return self.mul(self.ratio(i, width), span)
 
     def stair(self, i: Tensor, width: int) -> Wide:
         """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""
