@@ -7,7 +7,7 @@ import torch
 from sweep import artifacts, differing
 from test_graph import traced
 
-from tracelr import Constant, Linear, PiecewiseConstant
+from tracelr import Constant, Cosine, Linear, PiecewiseConstant, precision
 from tracelr.errors import NotLowered
 from tracelr.lowering import lower, trace, verify
 from tracelr.lowering.targets import find, opencl
@@ -44,6 +44,21 @@ def test_the_text_is_opencl_c() -> None:
     assert not any(word in code for word in ("int64_t", "INT64_C", "#include", "fmodf"))
 
 
+def test_two_float_asks_for_no_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    with precision("two_float"):
+        artifact = lower(Cosine(1.0, 0.0, 10), "opencl")
+    assert "fp64" not in artifact.text
+    assert "double" not in artifact.text
+    asked: list[bool] = []
+    monkeypatch.setattr(opencl, "find_spec", lambda name: True)
+    monkeypatch.setattr(opencl, "_device", asked.append)
+    with pytest.raises(
+        NotLowered, match="given no OpenCL; allowed: OpenCL; to fix it: install an OpenCL device; on a CPU that"
+    ):
+        artifact.run(0)
+    assert asked == [False]
+
+
 @pytest.mark.parametrize(
     "name",
     ["kernel", "half", "mix", "clamp", "double4", "get_global_id", "native_sin", "step", "uint", "convert_long", "lr;"],
@@ -67,8 +82,8 @@ def test_opencl_wants_a_graph_of_one_step() -> None:
 )
 def test_without_opencl_run_says_what_to_install(package: bool, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opencl, "find_spec", lambda name: package or None)
-    monkeypatch.setattr(opencl, "_device", lambda: None)
-    artifact = lower(Constant(0.5), "opencl")
+    monkeypatch.setattr(opencl, "_device", lambda wide: None)
+    artifact = lower(Linear(0.0, 1.0, 10), "opencl")
     assert "lr(long step)" in artifact.text
     with pytest.raises(NotLowered) as caught:
         artifact.run(0)

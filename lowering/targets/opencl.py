@@ -1,8 +1,9 @@
-"""OpenCL C: the function of C and a kernel that maps it over steps, for devices with float64."""
+"""OpenCL C: the function of C and a kernel that maps it over steps; in "two_float" for devices without float64 too."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any, final
@@ -11,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tracelr.arithmetic import arithmetic_for
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten
+from tracelr.lowering.spec import aten, dtype_of
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import c
 from tracelr.lowering.targets._dialect import Dialect
@@ -30,6 +32,8 @@ WORDS = r"""
 """
 """What OpenCL C names beside C, as patterns."""
 
+AS_WRITTEN = "#pragma OPENCL FP_CONTRACT OFF"
+
 DIALECT = Dialect(
     target="opencl",
     ops={
@@ -41,7 +45,7 @@ DIALECT = Dialect(
         },
         aten.view.dtype: {torch.int32: "as_int({0})", torch.float32: "as_float({0})"},
     },
-    head="#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n#pragma OPENCL FP_CONTRACT OFF",
+    head=f"#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n{AS_WRITTEN}",
     array="""\
 __kernel void @_array(__global const long *step, __global float *out, const ulong n)
 {
@@ -58,54 +62,58 @@ __kernel void @_array(__global const long *step, __global float *out, const ulon
     long="{}L",
     words=WORDS,
 )
+WITHOUT_FLOAT64 = replace(DIALECT, head=AS_WRITTEN)
 
 
 @final
 class Source(Artifact):
-    """OpenCL C text. `run` builds it, once in a process, for the first device that computes in float64."""
+    """OpenCL C text. `run` builds it, once in a process, for the first device that has what it needs."""
 
-    def __init__(self, text: str, name: str) -> None:
-        self._text, self._name = text, name
+    def __init__(self, text: str, name: str, wide: bool) -> None:
+        self._text, self._name, self._wide = text, name, wide
 
     @property
     def text(self) -> str:
         return self._text
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        return load(self._text, self._name)(steps)
+        return load(self._text, self._name, self._wide)(steps)
 
 
 @final
 class OpenCL(Target):
     """OpenCL C: `float lr(long step)` and a kernel `lr_array(step, out, n)`, for a device with float64.
 
-    A parameter is written as the value it has when it is lowered.
+    Inside `tracelr.precision("two_float")` it is for a device without. A parameter is written as the value it has when it is
+    lowered.
     """
 
     def emit(self, graph: Graph, name: str) -> Source:
-        return Source(emit(DIALECT, graph, name), name)
+        wide = any(dtype_of(node) == torch.float64 for node in graph.nodes)
+        return Source(emit(DIALECT if wide else WITHOUT_FLOAT64, graph, name), name, wide)
 
     def missing(self) -> str | None:
-        if find_spec("pyopencl") is None:
-            return "pyopencl (pip install 'tracelr[opencl]')"
-        found = _device() is not None
-        return None if found else "an OpenCL device with float64; on a CPU that is PoCL (Debian: pocl-opencl-icd)"
+        return _missing(_in_force())
 
     def runs(self) -> str:
-        device = _device() if find_spec("pyopencl") else None
+        device = _device(_in_force()) if find_spec("pyopencl") else None
         return f"{device.platform.name}, {device.name}" if device else ""
 
 
 TARGET = OpenCL()
 
 
-def load(text: str, name: str) -> Callable[[Tensor], Tensor]:
-    """Build `text`, which defines the kernel `name_array(step, out, n)`, and return it as a function of int64 steps [n]."""
-    if (absent := TARGET.missing()) is not None:
-        raise NotLowered(explain("artifact.run", Words("no OpenCL"), "OpenCL with float64", f"install {absent}"))
+def load(text: str, name: str, wide: bool = True) -> Callable[[Tensor], Tensor]:
+    """Build `text`, which defines the kernel `name_array(step, out, n)`, and return it as a function of int64 steps [n].
+
+    It is built for the first device with float64, or, if it is not `wide`, for the first device.
+    """
+    if (absent := _missing(wide)) is not None:
+        allowed = "OpenCL with float64" if wide else "OpenCL"
+        raise NotLowered(explain("artifact.run", Words("no OpenCL"), allowed, f"install {absent}"))
     import pyopencl as cl
 
-    queue, program = _build(text)
+    queue, program = _build(text, wide)
     kernel = cl.Kernel(program, f"{name}_array")
 
     def run(steps: Tensor) -> Tensor:
@@ -122,19 +130,31 @@ def load(text: str, name: str) -> Callable[[Tensor], Tensor]:
 
 
 @lru_cache(maxsize=64)
-def _build(text: str) -> tuple[Any, Any]:
+def _build(text: str, wide: bool) -> tuple[Any, Any]:
     import pyopencl as cl
 
-    context = cl.Context([_device()])
+    context = cl.Context([_device(wide)])
     return cl.CommandQueue(context), cl.Program(context, text).build()
 
 
+def _in_force() -> bool:
+    return arithmetic_for(None).name == "float64"
+
+
+def _missing(wide: bool) -> str | None:
+    if find_spec("pyopencl") is None:
+        return "pyopencl (pip install 'tracelr[opencl]')"
+    with_float64 = " with float64" if wide else ""
+    absent = f"an OpenCL device{with_float64}; on a CPU that is PoCL (Debian: pocl-opencl-icd)"
+    return absent if _device(wide) is None else None
+
+
 @cache
-def _device() -> Any:
+def _device(wide: bool) -> Any:
     import pyopencl as cl
 
     try:
         devices = [device for platform in cl.get_platforms() for device in platform.get_devices()]
     except cl.Error:  # no platform at all is an error there
         return None
-    return next((device for device in devices if device.double_fp_config), None)
+    return next((device for device in devices if device.double_fp_config or not wide), None)
