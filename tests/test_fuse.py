@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.optim import SGD, AdamW, Optimizer
 
-from tracelr import Cosine, Linear, Scheduler, fuse
+from tracelr import Cosine, Linear, Scale, Schedule, Scheduler, fuse
 from tracelr.errors import OptimizerError
+from tracelr.schedule import DEEPEST
 
 RATE = Linear(0.0, 1e-2, 20).then(Cosine(1e-2, 1e-4, 150))
 STEPS = 200
@@ -236,3 +238,20 @@ def test_the_rate_becomes_a_tensor_with_the_same_value() -> None:
     lr = optimizer.param_groups[0]["lr"]
     assert isinstance(lr, Tensor)
     assert lr.item() == RATE(30).item()
+
+
+@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_schedules_nested_to_their_limit(backend: str) -> None:
+    schedule: Schedule = Linear(0.0, 1.0, 8)
+    for _ in range(DEEPEST - 1):
+        schedule = Scale(schedule, 1.0)
+    model = network()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    scheduler = Scheduler(optimizer, lr=schedule)
+    limit = sys.getrecursionlimit()
+    update = fuse(optimizer, scheduler, backend=backend, check=True)
+    for step in range(5):
+        backward(model, step)
+        update()
+        assert rates(optimizer) == [(step + 1) / 8]
+    assert sys.getrecursionlimit() == limit

@@ -75,7 +75,7 @@ LAYERS = {
     "terminal": 5.4,
     "plot": 6,
     "guards": 5,
-    "canary": 5,
+    "canary": 5.1,
     "rank_watch": 7,
     "report": 6,
     "pictured": 2,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP, arithmetic_for
 from tracelr.errors import DeviceError, Words, explain, show
+from tracelr.guards import room
 from tracelr.schedule import Schedule
 from tracelr.schedules.cosine import Cosine
 from tracelr.schedules.exponential import Exponential
@@ -50,7 +51,8 @@ def check_compiled(name: str, schedules: Sequence[Schedule], device: torch.devic
         graph = torch.compile(values, fullgraph=True, **options)
         step = torch.zeros((), dtype=torch.int64, device=steps.device)
         torch._dynamo.mark_static_address(step)
-        return torch.stack([graph(step.fill_(at)).clone() for at in steps.tolist()], dim=1)
+        with room(every):
+            return torch.stack([graph(step.fill_(at)).clone() for at in steps.tolist()], dim=1)
 
     backend = options.get("backend", "inductor")
     said = backend if isinstance(backend, str) else getattr(backend, "__name__", type(backend).__name__)

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from tracelr.canary import check_compiled
 from tracelr.errors import OptimizerError, Words, explain
-from tracelr.guards import compiled
+from tracelr.guards import compiled, room
 from tracelr.scheduled import Scheduled
 from tracelr.scheduler import Scheduler
 
@@ -45,6 +45,7 @@ class FusedStep:
     ) -> None:
         self._eager = _own(region)
         self._compiled = compiled(self._eager, scheduler.schedules(), options)
+        self._scheduler = scheduler
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
         self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
@@ -108,7 +109,7 @@ class FusedStep:
 
             return stop
 
-        with self._swapped(), suppress(_Captured):
+        with self._swapped(), suppress(_Captured), room(self._scheduler.schedules()):
             torch.compile(_own(self._eager), fullgraph=True, backend=keep)(*batch)
         return found[0]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -16,9 +19,41 @@ from tracelr.schedules.lambda_ import Lambda
 _FIXED = {"MODULE_MATCH", "CLASS_MATCH", "BUILTIN_MATCH"}
 _TORCH = ("G['torch']", "G['__import_torch_dot_", "G['__builtins_dict_")
 
+_SHALLOW = 8
+_LEVEL = 100  # Python frames that Dynamo uses for a schedule inside another: 65 were counted
 
-def compiled(region: FunctionType, schedules: Iterable[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
-    """Return `torch.compile(region, fullgraph=True, **options)` without the guards that `needless` says nobody needs.
+
+def compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
+    """Return `torch.compile(region, fullgraph=True, **options)` for the steps of `schedules`, however deep they nest."""
+    step = _compiled(region, schedules, options)
+    if _depth(schedules) <= _SHALLOW:
+        return step
+
+    @wraps(region)
+    def deep(*batch: Any) -> Any:
+        with room(schedules):
+            return step(*batch)
+
+    return deep
+
+
+@contextmanager
+def room(schedules: Sequence[Schedule]) -> Iterator[None]:
+    """Let Dynamo trace `schedules` as deep as they nest: in Python's own limit of recursion it gets to about 14 levels."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + _LEVEL * _depth(schedules))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _depth(schedules: Sequence[Schedule]) -> int:
+    return max((schedule._depth for schedule in schedules), default=0)
+
+
+def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
+    """Compile without the guards that `needless` says nobody needs.
 
     Dynamo asks for every field of every schedule before each call whether it is what it was. That costs more than the
     schedule itself. The schedules are immutable, and a scheduler that gets others gets another token, which stays guarded.
@@ -57,7 +92,7 @@ def needless(guard: Any) -> bool:
     )
 
 
-def _immutable(schedules: Iterable[Schedule]) -> bool:
+def _immutable(schedules: Sequence[Schedule]) -> bool:
     """Say whether tensors alone can change in the schedules: a class of a user's own, or a function, may hold more."""
     every = [one for schedule in schedules for one in schedule.modules() if isinstance(one, Schedule)]
     return all(type(one).__module__.startswith("tracelr.") and not isinstance(one, Lambda) for one in every)
