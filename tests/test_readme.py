@@ -1,13 +1,15 @@
-"""Every Python block of README and CONTRIBUTING runs as it stands, and links lead somewhere."""
+"""Every Python block of README and CONTRIBUTING runs as it stands, so do the README's commands, and links lead somewhere."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 
+from tracelr.__main__ import main
 from tracelr.schedule import REGISTRY
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +29,18 @@ def test_the_block_runs(page: Path, code: str) -> None:
     if "class Half" in code:
         half = REGISTRY.pop("Half")
         assert half(start=1.0, end=0.0, steps=2)(torch.tensor(2)).item() == 0.5
+
+
+def test_the_commands_run_on_the_file_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PAGES[0].read_text()
+    (params,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    (tmp_path / "params.yaml").write_text(params)
+    monkeypatch.chdir(tmp_path)
+    commands = [shlex.split(line, comments=True) for line in re.findall(r"^tracelr (.*)$", text, re.M)]
+    assert [words[0] for words in commands] == ["show", "plot", "verify", "lower", "report"]
+    for words in commands[:-1]:  # tests/test_report.py makes a page of this file's kind: ten seconds
+        assert main(words) == 0
+    assert (tmp_path / "curve.svg").read_text().startswith("<svg")
 
 
 def test_there_are_blocks() -> None:
