@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from operations import OPERATIONS, formula
 from sweep import differing, eager, steps_of
 from table import ROWS
-from test_c import OPERATIONS, formula
 from test_graph import traced
 from torch import nn
 
