@@ -9,7 +9,7 @@ import pytest
 import torch
 from mpmath import mp
 
-from tracelr import arithmetic
+from tracelr import arithmetic, precision
 from tracelr.schedule import REGISTRY
 
 mp.prec = 300
@@ -35,3 +35,10 @@ def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, kind in list(REGISTRY.items()):
         if not kind.__module__.startswith("tracelr."):
             monkeypatch.delitem(REGISTRY, name)
+
+
+@pytest.fixture
+def two_float() -> Iterator[None]:
+    """Compute in pairs of float32, as a device without float64 does."""
+    with precision("two_float"):
+        yield
