@@ -42,3 +42,11 @@ def two_float() -> Iterator[None]:
     """Compute in pairs of float32, as a device without float64 does."""
     with precision("two_float"):
         yield
+
+
+@pytest.fixture
+def quiet_torch() -> Iterator[None]:
+    """Let torch's schedulers warn: those inside another step before the optimizer has."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+        yield
