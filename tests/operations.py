@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 
 def formula(function):
+    """Make a schedule of a plain function of the step."""
+
     class Formula(nn.Module):
         def forward(self, step: Tensor) -> Tensor:
             return function(step).to(torch.float32)
