@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from mpmath import mp
+from terminal import Terminal
 
 from tracelr import arithmetic, precision
 from tracelr.schedule import REGISTRY
@@ -50,3 +53,21 @@ def quiet_torch() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="torch")
         yield
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def command_line(own_folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, with lines of 88 characters, and forget what a command put on the path of Python."""
+    monkeypatch.setenv("COLUMNS", "88")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.fixture
+def tracelr_(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
