@@ -9,7 +9,7 @@ import torch
 from operations import formula
 from torch import fx
 
-from tracelr import Linear, Schedule
+from tracelr import Cosine, Linear, Schedule
 from tracelr.errors import NotLowered
 from tracelr.fields import Scalar
 from tracelr.lowering import Graph, passes, trace
@@ -51,8 +51,8 @@ def test_an_unknown_op_is_named_with_its_node_and_line() -> None:
 
 
 def edited(change) -> Graph:
-    """Return the graph of `Linear`, through all passes, with one edit of its nodes."""
-    graph = passes.run(trace(Linear(0.0, 1.0, 4)))
+    """Return the graph of `Cosine`, through all passes, with one edit of its nodes."""
+    graph = passes.run(trace(Cosine(0.0, 1.0, 4)))
     nodes = {node.name: node for node in graph.nodes}
     change(nodes)
     return graph
