@@ -47,6 +47,17 @@ class Artifact(ABC):
         """Return float32 of shape [n] for contiguous int64 `steps` of shape [n]."""
 
 
+class SourceText(Artifact):
+    """An artifact that is text: the source of a function called `name`."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._text, self._name = text, name
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+
 class Target(ABC):
     """A way out of the graph. It imports its toolchain inside the method that needs it.
 

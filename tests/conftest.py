@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from mpmath import mp
+from terminal import Terminal
 
-from tracelr import arithmetic
+from tracelr import arithmetic, precision
 from tracelr.schedule import REGISTRY
 
 mp.prec = 300
@@ -35,3 +38,36 @@ def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, kind in list(REGISTRY.items()):
         if not kind.__module__.startswith("tracelr."):
             monkeypatch.delitem(REGISTRY, name)
+
+
+@pytest.fixture
+def two_float() -> Iterator[None]:
+    """Compute in pairs of float32, as a device without float64 does."""
+    with precision("two_float"):
+        yield
+
+
+@pytest.fixture
+def quiet_torch() -> Iterator[None]:
+    """Let torch's schedulers warn: those inside another step before the optimizer has."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+        yield
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def command_line(own_folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, with lines of 88 characters, and forget what a command put on the path of Python."""
+    monkeypatch.setenv("COLUMNS", "88")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.fixture
+def tracelr_(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)

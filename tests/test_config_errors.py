@@ -7,6 +7,7 @@ import pytest
 from tracelr.config import load
 from tracelr.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("own_folder")
 LINE = "scheduler: Linear, initial_learning_rate: 0, end_learning_rate: 1"
 FLAT = "scheduler: Constant, learning_rate: 1"
 NUMBER = "a finite number within the float32 range; to fix it: write a number such as 0.001 or 1e-3."
@@ -29,11 +30,6 @@ ENDLESS = (
 )
 NEEDS = "allowed: the keys initial_learning_rate, end_learning_rate, decay_steps"
 TWICE = "allowed: one of them; to fix it: remove one: they are names of the same thing."
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def told(content: str | bytes) -> str:

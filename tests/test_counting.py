@@ -6,17 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from scheduled import RATE, sgd
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import AdamW, Optimizer
 
-from tracelr import Assignment, Cosine, Linear, Scheduler
+from tracelr import Assignment, Linear, Scheduler
 from tracelr.errors import OptimizerError
-
-RATE = Linear(0.0, 1e-2, 5).then(Cosine(1e-2, 1e-4, 600))
-
-
-def sgd(lr: float | Tensor = 0.1) -> Optimizer:
-    return SGD([nn.Parameter(torch.ones(2))], lr=lr)
 
 
 def rate(optimizer: Optimizer) -> float:

@@ -1,26 +1,22 @@
-"""`from_torch`: random schedulers against torch stepping, at any point of their life, and every error, word for word."""
+"""`from_torch`: random schedulers against torch stepping, at any point of their life."""
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nested_torch import agree, chained, sequential
 from peers_torch import Build, built, converted, optimizer, stepped
 from torch.optim import lr_scheduler as torchs
 from torch.optim.swa_utils import SWALR
 
 import tracelr
 from tracelr import Constant, Exponential, Linear, Schedule, Sequential, Step, from_torch
-from tracelr.errors import TracelrError
 
-HORIZON = 150
+pytestmark = pytest.mark.usefixtures("quiet_torch")
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
 
 parts = st.floats(0.05, 1.0)
@@ -56,24 +52,10 @@ SINGLE = RESTARTED | st.one_of(
 )
 
 
-def sequential(children: list[Build], milestones: list[int]) -> Build:
-    return lambda o: torchs.SequentialLR(o, [child(o) for child in children], milestones)
-
-
-def chained(children: list[Build]) -> Build:
-    return lambda o: torchs.ChainedScheduler([child(o) for child in children])
-
-
 @st.composite
 def sequences(draw: Any, single: st.SearchStrategy[Build] = SINGLE, least: int = 1) -> tuple[list[Build], list[int]]:
     milestones = sorted(draw(st.sets(st.integers(1, 50), min_size=least, max_size=3)))
     return draw(st.lists(single, min_size=len(milestones) + 1, max_size=len(milestones) + 1)), milestones
-
-
-def agree(schedule: Schedule, theirs: Build) -> None:
-    want = stepped(theirs)(list(range(HORIZON)))
-    got = schedule(torch.arange(HORIZON)).tolist()
-    assert got == pytest.approx(want, rel=2e-7, abs=1e-7 * max(want))
 
 
 @FEW
@@ -186,9 +168,6 @@ def test_the_schedules_go_straight_into_a_scheduler() -> None:
     assert tracelr.Scheduler(driven, lr=schedules).get_last_lr() == pytest.approx([0.1, 0.01])
 
 
-# -- chains that are no product -------------------------------------------------------------------------------------------
-
-
 def test_torch_chains_with_a_writer_are_no_product_in_either_order() -> None:
     """Why they are refused: the writer first, the others count once; the writer last, they do not count at all."""
     restarts, fading = (lambda o: torchs.CosineAnnealingWarmRestarts(o, 4)), (lambda o: torchs.ExponentialLR(o, 0.5))
@@ -214,255 +193,3 @@ def test_a_chain_at_the_head_of_a_sequence_is_what_it_is_alone() -> None:
         with pytest.raises(NotImplementedError):
             stepped(sequential([half, later], [5]))(steps)
         converted(sequential([half, later], [5]))()
-
-
-# -- lambdas --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "function",
-    [lambda t: 0.95**t, lambda t: 1 / (1 + 0.1 * t), lambda t: 0.5 ** (t // 30), lambda t: (t % 7 + 1) / 7],
-    ids=["power", "inverse", "stairs", "cycles"],
-)
-def test_a_lambda_of_arithmetic(function: Callable[[Any], Any]) -> None:
-    agree(converted(lambda o: torchs.LambdaLR(o, function))(), lambda o: torchs.LambdaLR(o, function))
-
-
-def test_a_lambda_in_a_sequence_and_of_each_group() -> None:
-    theirs = sequential([lambda o: torchs.LinearLR(o, 0.1, 1, 10), lambda o: torchs.LambdaLR(o, lambda t: 0.95**t)], [10])
-    agree(converted(theirs)(), theirs)
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (0.1, 0.1)]
-    both = from_torch(torchs.LambdaLR(torch.optim.SGD(groups), [lambda t: 0.95**t, lambda t: 0.9**t]))
-    assert isinstance(both, list)
-    assert [float(schedule(1)) for schedule in both] == pytest.approx([0.095, 0.09])
-
-
-class Where:
-    """A callable with a state, as LambdaLR allows."""
-
-    def __init__(self, last: float) -> None:
-        self.last = last
-
-    def __call__(self, step: Any) -> Any:
-        return torch.where(torch.as_tensor(step) < 10, 1.0, self.last)
-
-
-def test_a_callable_object() -> None:
-    agree(converted(lambda o: torchs.LambdaLR(o, Where(0.5)))(), lambda o: torchs.MultiStepLR(o, [10], 0.5))
-
-
-# -- errors ---------------------------------------------------------------------------------------------------------------
-
-ADAM = "from_torch(key): given 'momentum' of a OneCycleLR; allowed: 'betas', which Adam has; to fix it: pass key='betas'."
-FUNCTION = "allowed: a function of a tensor step, made of arithmetic and torch's functions; to fix it:"
-BRANCH = (
-    "LambdaLR: lr_lambda: given a function that takes a branch on the step (if, while, min, max, and, or, in); "
-    f"{FUNCTION} write torch.where(step < 10, a, b) for an if, step.clamp(max=10) for min(step, 10)."
-)
-NUMBER = (
-    "LambdaLR: lr_lambda: given a function that makes a Python number of the step (math, numpy, int, float); "
-    f"{FUNCTION} write torch.cos(step) for math.cos(step), and so on."
-)
-LOOKUP = (
-    "LambdaLR: lr_lambda: given a function that looks the step up in a list or a dict, or counts to it; "
-    f"{FUNCTION} use tracelr.PiecewiseConstant or tracelr.Interpolate."
-)
-PRODUCT = (
-    "allowed: schedulers that multiply the rate they find, so that the chain is their product; to fix it: multiply tracelr's "
-    "own schedules, as in WarmRestarts(0.1, 0.0, 10) * Exponential(1.0, 0.9, 1)."
-)
-MULTIPLICATIVE = (
-    "given factors that depend on the step; allowed: one number, such as lambda step: 0.95: the product of all factors so far "
-    "is no function of the step; to fix it: write that product as a function of the step, in a LambdaLR, or as one of "
-    "tracelr's schedules."
-)
-KNOWN = (
-    "ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, ExponentialLR, LambdaLR, "
-    "LinearLR, MultiStepLR, MultiplicativeLR, OneCycleLR, PolynomialLR, SWALR, SequentialLR, StepLR"
-)
-
-
-class Mine(torchs.StepLR):
-    """A class of a user's own, whose get_lr may be anything."""
-
-
-def chain_with(member: Build) -> Build:
-    return chained([lambda o: torchs.ConstantLR(o, 0.5, 9), member])
-
-
-def warm(step: int, last: int) -> float:
-    return step / last if step < last else 1.0
-
-
-class Answer:
-    """A number for an int, a tuple for anything else."""
-
-    def __call__(self, step: Any) -> Any:
-        return 1.0 if isinstance(step, int) else (1.0, step)
-
-
-def two_faced(step: Any) -> Any:
-    return 1.0 / (1 + step) if isinstance(step, int) else 1.0 * step
-
-
-ERRORS: dict[str, tuple[Build, str]] = {
-    "metric driven": (
-        lambda o: torchs.ReduceLROnPlateau(o),
-        "ReduceLROnPlateau: scheduler: given a scheduler driven by a metric; allowed: a scheduler that is a function of the "
-        "step; to fix it: keep it as it is, beside the training step.",
-    ),
-    "a class of a user's own": (
-        lambda o: Mine(o, 5),
-        f"Mine: scheduler: given a class that is not torch's own; allowed: {KNOWN}; to fix it: write its formula as a "
-        "Schedule, or pass one of these.",
-    ),
-    "an if": (lambda o: torchs.LambdaLR(o, lambda t: t / 10 if t < 10 else 1.0), BRANCH),
-    "min": (lambda o: torchs.LambdaLR(o, lambda t: min(t, 5) / 5), BRANCH),
-    "and": (lambda o: torchs.LambdaLR(o, lambda t: (t > 5 and 0.1) or 1.0), BRANCH),
-    "a function with its arguments bound": (lambda o: torchs.LambdaLR(o, partial(warm, last=9)), BRANCH),
-    "math": (lambda o: torchs.LambdaLR(o, lambda t: math.cos(t / 100)), NUMBER),
-    "int": (lambda o: torchs.LambdaLR(o, lambda t: 0.5 ** int(t / 10)), NUMBER),
-    "item": (lambda o: torchs.LambdaLR(o, lambda t: torch.as_tensor(t).item() * 0.1), NUMBER),
-    "a list": (lambda o: torchs.LambdaLR(o, lambda t: [1.0, 0.5, 0.25, 0.1][t]), LOOKUP),
-    "a dict": (lambda o: torchs.LambdaLR(o, lambda t: {0: 1.0}.get(t, 0.5)), LOOKUP),
-    "a range": (lambda o: torchs.LambdaLR(o, lambda t: sum(0.9**k for k in range(t)) + 1.0), LOOKUP),
-    "an attribute of an int": (
-        lambda o: torchs.LambdaLR(o, lambda t: 1.0 / (1 + t.bit_length())),
-        f"LambdaLR: lr_lambda: given a function that fails on a tensor step; {FUNCTION} write it with torch's functions; it "
-        "says: AttributeError: '_Probe' object has no attribute 'bit_length'.",
-    ),
-    "no number": (
-        lambda o: torchs.LambdaLR(o, Answer()),
-        f"LambdaLR: lr_lambda: given a function that returns a tuple; {FUNCTION} return a number made of the step.",
-    ),
-    "two faces": (
-        lambda o: torchs.LambdaLR(o, two_faced),
-        "LambdaLR: lr_lambda: given a function that gives 1 at step 0, and 0 at torch.tensor(0); "
-        f"{FUNCTION} make both the same: leave out isinstance.",
-    ),
-    "factors that change": (
-        lambda o: torchs.MultiplicativeLR(o, lambda t: 1 / t),
-        f"MultiplicativeLR: lr_lambda: {MULTIPLICATIVE}",
-    ),
-    "a writer in a chain": (
-        chain_with(lambda o: torchs.CosineAnnealingWarmRestarts(o, 5)),
-        "ChainedScheduler.schedulers[1]: scheduler: given CosineAnnealingWarmRestarts, which writes a rate of its own over "
-        f"the others'; {PRODUCT}",
-    ),
-    "a sequence in a chain": (
-        chain_with(sequential([lambda o: torchs.ConstantLR(o, 0.5, 9)] * 2, [5])),
-        "ChainedScheduler.schedulers[1]: scheduler: given SequentialLR, which starts each of its schedulers at a rate of its "
-        f"own; {PRODUCT}",
-    ),
-    "a floor in a chain": (
-        chain_with(lambda o: torchs.CosineAnnealingLR(o, 5, 0.01)),
-        "ChainedScheduler.schedulers[1]: scheduler: given CosineAnnealingLR, which goes to an eta_min of its own, whatever the "
-        f"others do; {PRODUCT}",
-    ),
-    "SWA in a chain": (
-        chain_with(lambda o: SWALR(o, 0.5)),
-        "ChainedScheduler.schedulers[1]: scheduler: given SWALR, which goes to a rate of its own, whatever the others do; "
-        f"{PRODUCT}",
-    ),
-    "a chain in a chain": (
-        chained([chain_with(lambda o: torchs.MultiplicativeLR(o, lambda t: 1 / t))]),
-        f"ChainedScheduler.schedulers[1]: MultiplicativeLR: lr_lambda: {MULTIPLICATIVE}",
-    ),
-    "in a sequence": (
-        sequential([lambda o: torchs.ConstantLR(o, 0.5, 9), lambda o: torchs.StepLR(o, 5, -0.5)], [3]),
-        "SequentialLR.schedulers[1]: StepLR: Step.gamma: given -0.5; allowed: a finite number above 0, or a 0-d floating "
-        "point tensor; to fix it: pass a number in this range.",
-    ),
-    "milestones": (
-        sequential([lambda o: torchs.ConstantLR(o, 0.5, 9)] * 3, [5, 3]),
-        "SequentialLR: Sequential.milestones: given [5, 3]; allowed: a strictly increasing list of ints from 0 to 2**53; to "
-        "fix it: sort it and drop the repeated ones.",
-    ),
-    "no iterations": (
-        lambda o: torchs.LinearLR(o, total_iters=0),
-        "LinearLR: total_iters: given 0; allowed: 1 or more: with 0, what torch computes step by step is not its own closed "
-        "form; to fix it: leave this scheduler out.",
-    ),
-    "scale_fn": (
-        lambda o: torchs.CyclicLR(o, 0.1, 0.2, scale_fn=lambda x: 0.9**x),
-        "CyclicLR: scale_fn: given a function; allowed: None: a mode instead of a function; to fix it: use one of its modes, "
-        "or multiply tracelr.Cyclic by a schedule of your own.",
-    ),
-    "half steps": (
-        lambda o: torchs.CyclicLR(o, 0.1, 0.2, 2.5, 3),  # type: ignore[arg-type]
-        "CyclicLR: step_size_up and step_size_down: given 2.5 and 3; allowed: whole steps; to fix it: round them.",
-    ),
-    "no warm-up": (
-        lambda o: torchs.OneCycleLR(o, 0.1, 10, pct_start=0.0),
-        "OneCycleLR: pct_start: given 0.0; allowed: a part of total_steps that ends after its first step and before its last; "
-        "to fix it: use a larger part, or Cosine or Linear where one of its phases is all there is.",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", ERRORS)
-def test_errors(case: str) -> None:
-    theirs, message = ERRORS[case]
-    driven = optimizer()
-    scheduler = built(theirs, driven)
-    with pytest.raises(TracelrError) as caught:
-        from_torch(scheduler)
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(
-    ("theirs", "key", "message"),
-    [
-        (
-            lambda o: torchs.StepLR(o, 5),
-            "momentum",
-            "from_torch(key): given 'momentum' of a StepLR; allowed: 'lr', or a CyclicLR or OneCycleLR; to fix it: convert "
-            "one of these on its own.",
-        ),
-        (
-            lambda o: torchs.OneCycleLR(o, 0.1, 50, cycle_momentum=False),
-            "momentum",
-            "from_torch(key): given 'momentum' of a OneCycleLR; allowed: 'lr', with cycle_momentum=False; to fix it: leave "
-            "the key out.",
-        ),
-        (lambda o: torchs.OneCycleLR(o, 0.1, 50), "momentum", ADAM),
-        (
-            lambda o: torchs.StepLR(o, 5),
-            "weight_decay",
-            "from_torch(key): given 'weight_decay'; allowed: 'lr', 'momentum', 'betas'; to fix it: use one of these names.",
-        ),
-    ],
-)
-def test_keys(theirs: Build, key: Any, message: str) -> None:
-    scheduler = theirs(optimizer("betas" if message == ADAM else "lr"))
-    with pytest.raises(TracelrError) as caught:
-        from_torch(scheduler, key)
-    assert str(caught.value) == message
-
-
-def test_a_class_is_no_scheduler() -> None:
-    with pytest.raises(TracelrError) as caught:
-        from_torch(torchs.StepLR)  # type: ignore[arg-type]
-    assert str(caught.value) == (
-        "from_torch: given <class 'torch.optim.lr_scheduler.StepLR'>; allowed: a scheduler of torch.optim.lr_scheduler; "
-        "to fix it: pass the scheduler, not its class or its optimizer."
-    )
-
-
-def test_a_group_that_came_later() -> None:
-    driven = optimizer()
-    scheduler = torchs.StepLR(driven, 5)
-    driven.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
-    with pytest.raises(TracelrError) as caught:
-        from_torch(scheduler)
-    assert str(caught.value) == (
-        "StepLR: base_lrs: given base_lrs of 1 groups; allowed: one for each param group of the optimizer; to fix it: build "
-        "the scheduler after the last group."
-    )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():  # of schedulers inside another, which step before the optimizer has
-        warnings.filterwarnings("ignore", category=UserWarning, module="torch")
-        yield

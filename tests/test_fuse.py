@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.optim import SGD, AdamW, Optimizer
+from training import STEPS, train
 
 from tracelr import Cosine, Linear, Scale, Schedule, Scheduler, fuse
 from tracelr.errors import OptimizerError
 from tracelr.schedule import DEEPEST
 
 RATE = Linear(0.0, 1e-2, 20).then(Cosine(1e-2, 1e-4, 150))
-STEPS = 200
 Make = Callable[[list[nn.Parameter]], Optimizer]
 OPTIMIZERS: dict[str, Make] = {
     "adamw": lambda p: AdamW(p),
@@ -54,18 +53,14 @@ def test_one_graph_no_breaks_no_recompiles(make: Make, backend: str) -> None:
     update = fuse(optimizer, scheduler, backend=backend)
     cells = [group["lr"] for group in optimizer.param_groups]
     seen = []
-    with torch._dynamo.config.patch(error_on_recompile=True):
-        for step in range(STEPS):
-            if step == STEPS // 2:  # a checkpoint load in the middle
-                saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-                optimizer.load_state_dict(saved[0])
-                scheduler.load_state_dict(saved[1])
-            optimizer.zero_grad()
-            backward(model, step)
-            seen.append(rates(optimizer))
-            update()
-    assert counters["stats"]["unique_graphs"] == 1
-    assert sum(counters["graph_break"].values()) == 0
+
+    def one(step: int) -> None:
+        optimizer.zero_grad()
+        backward(model, step)
+        seen.append(rates(optimizer))
+        update()
+
+    train(optimizer, scheduler, one)
     assert scheduler.last_epoch == STEPS
     assert all(a is group["lr"] for a, group in zip(cells, optimizer.param_groups, strict=True))
     assert seen == [[rate] * len(cells) for rate in RATE(torch.arange(STEPS)).tolist()]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from compilers import NEEDS_CC
 from oracle import probes
 from sweep import SWEPT
 from table import ROWS
@@ -25,7 +26,6 @@ from tracelr.lowering.verify import default_steps
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 OWN_FILE = {"aoti", "triton"}  # to compile takes seconds; a row is to share a process with the others
-NEEDS_CC = pytest.mark.skipif(find("c").missing() is not None, reason="no C compiler")
 VERIFY = import_module("tracelr.lowering.verify")  # the package has a function of this name
 ONE_BY_ONE = sorted({*targets()} - {*SWEPT} - OWN_FILE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_c import OPERATIONS, formula
+from operations import OPERATIONS, formula
 from test_graph import bits, traced
 from torch import nn
 

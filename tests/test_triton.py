@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from operations import OPERATIONS, formula
 from oracle import probes
 from table import ROWS
-from test_c import OPERATIONS, formula
 from test_graph import bits, traced
 from torch import nn
 

@@ -1,10 +1,8 @@
-"""The arithmetic of devices without float64: every row against its oracle, one set of bits everywhere, no float64 anywhere."""
+"""The arithmetic of devices without float64: every row and random schedules against their oracles."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import pytest
@@ -13,31 +11,21 @@ import torch
 from cases import cases
 from mpmath import mpf
 from oracle import probes, to_float32, ulps
-from sweep import default_steps
 from table import ROWS, Row
 from test_exact import assert_ends_are_exact, steps_of
 
 import tracelr
-from tracelr import Schedule, wide
-from tracelr.arithmetic import F64, TWO_FLOAT, arithmetic_for
+from tracelr import Schedule
+from tracelr.arithmetic import TWO_FLOAT
 from tracelr.errors import ScheduleError
-from tracelr.lowering import lower, passes, trace, verify
-from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import dtype_of
-from tracelr.lowering.targets import _toolchain, find
 
+pytestmark = pytest.mark.usefixtures("two_float")
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
 # The distance from the exact value in float32 units, for values of 2**-100 and more. The worst kernel is off by 2**-37.5 of its
 # value, 2**-12.5 units, so that only a value as close as this to the middle of two float32 numbers may go to the wrong one.
 BOUND = 0.5 + 2.0**-11
 SMALL = mpf(2) ** -100
-
-
-@pytest.fixture(autouse=True)
-def _two_float() -> Iterator[None]:
-    with tracelr.precision("two_float"):
-        yield
 
 
 def far(schedule: Schedule, exact: Any, steps: list[int]) -> tuple[int, list[tuple[int, float, float]]]:
@@ -153,50 +141,6 @@ def test_bounds_cut_where_the_pair_says() -> None:
         assert any(a * side > 5e-13 for a in away)
 
 
-# -- which device, which tables -------------------------------------------------------------------------------------------
-
-
-def test_a_device_without_float64_computes_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracelr.arithmetic, "_forced", None)
-    assert arithmetic_for(torch.device("mps")) is TWO_FLOAT
-    assert arithmetic_for(torch.device("cpu")) is F64
-    assert repr(TWO_FLOAT) == "<arithmetic two_float>"
-    monkeypatch.setattr(tracelr.arithmetic, "_forced", TWO_FLOAT)  # as the fixture has it
-
-
-def test_no_table_is_float64_where_no_tensor_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule = tracelr.PiecewiseConstant([0.1, 0.7], [3]).then(tracelr.Interpolate([0.1, 0.2], [1, 5]), at=9)
-    names = {name for name, _ in schedule.named_buffers()}
-    assert {"schedules.0.values_table", "schedules.0.values_high_table", "schedules.0.values_low_table"} <= names
-    want = schedule(torch.arange(20))
-    monkeypatch.setattr(tracelr.tables, "WITHOUT_FLOAT64", wide.WITHOUT_FLOAT64 | {"meta"})
-    made: list[torch.dtype] = []
-    real = torch.Tensor.to
-
-    def to(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        moved = real(tensor, *args, **kwargs)
-        if moved.device.type == "meta":
-            made.append(moved.dtype)
-        return moved
-
-    monkeypatch.setattr(torch.Tensor, "to", to)
-    schedule.to("meta")
-    assert made
-    assert torch.float64 not in made
-    assert {buffer.dtype for buffer in schedule.buffers()} == {torch.int64, torch.float32}
-    schedule.to_empty(device="cpu")
-    assert {buffer.dtype for buffer in schedule.buffers()} == {torch.int64, torch.float32, torch.float64}
-    assert torch.equal(schedule(torch.arange(20)), want)
-
-
-def test_a_table_may_hold_what_float32_cannot() -> None:
-    schedule = tracelr.MultiStep(1e30, 1e20, [1])
-    assert schedule(torch.arange(2)).tolist() == [torch.tensor(1e30).item(), float("inf")]
-
-
-# -- tensors in fields ----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tensor_fields_are_read_in_full(dtype: torch.dtype) -> None:
     rate, start = (torch.tensor(v, dtype=dtype) for v in (0.97, 6e-4))
@@ -207,164 +151,6 @@ def test_tensor_fields_are_read_in_full(dtype: torch.dtype) -> None:
         (tracelr.Step(0.1, rate, 10), row.exponential(0.1, rate.item(), 10, staircase=True)),
     ):
         assert far(ours, exact, [*range(300)]) == (0, [])
-
-
-def test_gradients_are_those_of_float32() -> None:
-    start = torch.nn.Parameter(torch.tensor(6e-4))
-    rate = torch.nn.Parameter(torch.tensor(0.97))
-    schedule = tracelr.Exponential(start, rate, 7) + tracelr.Cosine(start, 0.0, 100)
-    value = schedule(50)
-    value.backward()
-    with torch.no_grad():
-        assert torch.equal(value, schedule(50))
-    want_start = 0.97 ** (50 / 7) + 0.5
-    assert start.grad is not None
-    assert start.grad.item() == pytest.approx(want_start, rel=1e-5)
-    assert rate.grad is not None
-    assert rate.grad.item() == pytest.approx(6e-4 * 50 / 7 * 0.97 ** (50 / 7 - 1), rel=1e-5)
-    traced = trace(schedule)  # what is lowered carries none
-    assert not any("cos" in str(node.target) for node in traced.nodes)
-
-
-def test_a_scheduler_that_has_stepped_follows_the_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameter = torch.nn.Parameter(torch.zeros(2))
-    optimizer = torch.optim.SGD([parameter], lr=0.1)
-    wave = tracelr.Sequential([tracelr.Linear(0.0, 1.0, 10), tracelr.Cosine(1.0, 0.1, 1000)], [10], join="shift") * 0.37
-    scheduler = tracelr.Scheduler(optimizer, lr=wave)
-    used = set()
-    for name in ("two_float", "float32", "float64", "two_float"):
-        for _ in range(40):
-            with tracelr.precision(name):
-                optimizer.step()
-                scheduler.step()
-                assert scheduler.get_last_lr() == [wave(scheduler.last_epoch).item()]
-        with tracelr.precision(name):
-            used.add(tuple(wave(torch.arange(1, 200)).tolist()))
-    assert len(used) == 2  # float32's is another curve
-
-
-# -- compiled, lowered ----------------------------------------------------------------------------------------------------
-
-FEW = ["linear_down", "piecewise_constant", "cosine"]
-
-
-@cache
-def graph_of(name: str) -> Graph:
-    with tracelr.precision("two_float"):
-        return passes.run(trace(ROWS[name].schedule))
-
-
-def steps_for(graph: Any, some: int) -> torch.Tensor:
-    return default_steps(graph, seed=15, random=some)
-
-
-def differing(got: torch.Tensor, want: torch.Tensor, flushed: bool = False) -> int:
-    wrong = got.view(torch.int32) != want.view(torch.int32)
-    return int((wrong & (want.abs() >= 2.0**-100) if flushed else wrong).sum())
-
-
-def swept(target: str, names: list[str], some: int, flushed: bool = False) -> dict[str, int]:
-    if (reason := find(target).missing()) is not None:
-        pytest.skip(f"needs {reason}")
-    found = {}
-    for name in names:
-        schedule, graph = ROWS[name].schedule, graph_of(name)
-        assert not any(dtype_of(node) == torch.float64 for node in graph.nodes) or name in ("lambda", "driven")
-        steps = steps_for(graph, some)
-        if wrong := differing(lower(graph, target).run(steps), schedule(steps), flushed):
-            found[name] = wrong
-    return found
-
-
-TARGETS = ["c", "onnx", "stablehlo"]
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_target_has_the_bits_of_eager(target: str) -> None:
-    # XLA flushes subnormal numbers to zero, and with them the lower parts of what is below 2**-100
-    assert swept(target, FEW, 500, flushed=target == "stablehlo") == {}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", [*TARGETS, "cuda", "hip", "opencl", "pt2"])
-def test_every_row_has_the_bits_of_eager_on_a_target(target: str) -> None:
-    assert swept(target, [*ROWS], 20_000, flushed=target == "stablehlo") == {}
-
-
-@pytest.mark.triton
-def test_every_row_has_the_bits_of_eager_in_triton() -> None:
-    from tracelr.lowering.targets._triton_run import interpret
-
-    if (reason := find("triton").missing()) is not None:
-        pytest.skip(f"needs {reason}")
-    graphs = {name: graph_of(name) for name in ROWS}
-    steps = {name: steps_for(graph, 2000) for name, graph in graphs.items()}
-    rates = interpret([(lower(graphs[name], "triton"), steps[name]) for name in ROWS])
-    wrong = {n: differing(got, ROWS[n].schedule(steps[n])) for n, got in zip(ROWS, rates, strict=True)}
-    assert {name: count for name, count in wrong.items() if count} == {}
-
-
-def test_verify_compares_in_the_same_arithmetic() -> None:
-    report = verify(tracelr.Linear(6e-4, 0.0, 1000), ["c", "pt2"])
-    assert report.ok, str(report)
-    assert "double" not in lower(tracelr.Linear(6e-4, 0.0, 1000), "c").text
-
-
-@pytest.mark.skipif(_toolchain.CC.missing() is not None, reason="no C compiler")
-@pytest.mark.parametrize(
-    ("name", "many"), [("cc", False), *(pytest.param(n, True, marks=pytest.mark.slow) for n in ("cc", "c++", "clang"))]
-)
-def test_products_that_are_fused_into_sums_change_no_bit(name: str, many: bool) -> None:
-    flags = ("-O3", "-mfma", "-mavx2", "-ffp-contract=fast", "-fPIC", "-shared")
-    standard, suffix = ("-std=c++17", ".cpp") if name == "c++" else ("-std=gnu11", ".c")
-    compiler = _toolchain.Compiler("C", "C", f"TRACELR_TEST_{name}", name, suffix, (standard, *flags))
-    if compiler.missing() is not None:
-        pytest.skip(f"needs {compiler.missing()}")
-    names = [
-        "linear_down",
-        "cosine",
-        "inverse_sqrt",
-        "exponential",
-        *(["polynomial_warmup", "rex", "k_decay", "tanh"] if many else []),
-    ]
-    graphs = {n: graph_of(n) for n in names}
-    texts = {f"row{k}": lower(graph, "c", name=f"row{k}").text for k, graph in enumerate(graphs.values())}
-    open_texts = {
-        n: text.replace("const volatile float", "const float") for n, text in texts.items()
-    }  # nothing but the form
-    assert open_texts != texts
-    for function, n in zip(compiler.load_all(open_texts).values(), names, strict=True):
-        steps = steps_for(graphs[n], 3000)
-        assert differing(function(steps), ROWS[n].schedule(steps)) == 0, n
-
-
-SLOW = pytest.mark.slow
-REST = [("off", False), ("off", True), ("fast", True)]
-COMPILED = [
-    pytest.param(tracelr.Exponential(6e-4, 0.96, 1000), id="exponential"),
-    pytest.param(tracelr.Linear(6e-4, 6e-5, 100_000), id="linear", marks=SLOW),
-    pytest.param(tracelr.Cosine(6e-4, 6e-5, 100_000), id="cosine", marks=SLOW),
-    pytest.param(tracelr.InverseSqrt(6e-4, 1000), id="inverse_sqrt", marks=SLOW),
-    pytest.param(tracelr.Polynomial(6e-4, 6e-5, 100_000, 3.7), id="polynomial", marks=SLOW),
-]
-
-
-@pytest.mark.parametrize(("contract", "batch"), [("fast", False), *(pytest.param(c, b, marks=SLOW) for c, b in REST)])
-@pytest.mark.parametrize("schedule", COMPILED)
-def test_inductor_has_the_bits_of_eager_with_and_without_contraction(schedule: Schedule, contract: str, batch: bool) -> None:
-    if (reason := find("inductor").missing()) is not None:
-        pytest.skip(f"needs {reason}")
-    steps = torch.cat([torch.arange(0, 120_000, 7), torch.tensor([2**40, 2**53])])
-    with torch._inductor.config.patch({"cpp.enable_floating_point_contract_flag": contract}):
-        compiled = torch.compile(schedule, fullgraph=True)
-        for some in [steps] if batch else steps[:: len(steps) // 20]:
-            assert differing(compiled(some), schedule(some)) == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["inductor", "aoti"])
-def test_torch_s_own_targets(target: str) -> None:
-    assert swept(target, ["cosine"], 500) == {}
 
 
 def test_vmap_over_steps() -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import NotLowered, Words, explain
-from tracelr.lowering.target import Artifact
+from tracelr.lowering.target import SourceText
 from tracelr.lowering.targets import _extra
 
 ARCHS = {"sm_90": ("cuda", 90, 32), "gfx942": ("hip", "gfx942", 64)}
@@ -61,15 +61,12 @@ def {name}_array(step, block=128):
 
 
 @final
-class Kernel(Artifact):
+class Kernel(SourceText):
     """A Python file of `name(step, *tables)`, `name_kernel` and `name_array(steps)`. `run` interprets it, on the CPU."""
 
-    def __init__(self, name: str, text: str, signature: dict[str, str]) -> None:
-        self._name, self._text, self._signature = name, text, signature
-
-    @property
-    def text(self) -> str:
-        return self._text
+    def __init__(self, text: str, name: str, signature: dict[str, str]) -> None:
+        super().__init__(text, name)
+        self._signature = signature
 
     def compile(self, arch: str) -> str:
         """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be here."""

@@ -13,7 +13,7 @@ from torch._ops import OpOverload
 
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
-from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.target import SourceText, Target
 from tracelr.lowering.targets import _toolchain
 from tracelr.lowering.targets._dialect import Dialect
 from tracelr.lowering.targets._language import Template
@@ -85,15 +85,12 @@ DIALECT = Dialect("c", OPS, HEAD, f"static inline {ARRAY}", ABOUT_ARRAY)
 
 
 @final
-class Header(Artifact):
+class Header(SourceText):
     """A header file. `run` compiles it with the system's compiler, once."""
 
     def __init__(self, text: str, name: str, compiler: _toolchain.Compiler) -> None:
-        self._text, self._name, self._compiler = text, name, compiler
-
-    @property
-    def text(self) -> str:
-        return self._text
+        super().__init__(text, name)
+        self._compiler = compiler
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return self._compiler.load(self._text, self._name)(steps)

@@ -19,7 +19,7 @@ from torch._ops import OpOverload
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
-from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.target import SourceText, Target
 from tracelr.lowering.targets import c
 from tracelr.lowering.targets._dialect import Dialect
 from tracelr.lowering.targets._helpers import HELPERS, Helper
@@ -119,15 +119,8 @@ _NEEDS = "a Mac with Metal, which this library does not drive: the text is only 
 
 
 @final
-class Source(Artifact):
+class Source(SourceText):
     """Metal text. Nothing here runs it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    @property
-    def text(self) -> str:
-        return self._text
 
     def evaluate(self, steps: Tensor) -> Tensor:
         raise NotLowered(
@@ -145,7 +138,7 @@ class Metal(Target):
     arithmetics = ("two_float", "float32")
 
     def emit(self, graph: Graph, name: str) -> Source:
-        return Source(emit(DIALECT, graph, name))
+        return Source(emit(DIALECT, graph, name), name)
 
     def missing(self) -> str:
         return _NEEDS

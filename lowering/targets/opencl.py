@@ -16,7 +16,7 @@ from tracelr.arithmetic import arithmetic_for
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of
-from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.target import SourceText, Target
 from tracelr.lowering.targets import c
 from tracelr.lowering.targets._dialect import Dialect
 from tracelr.lowering.targets._source import emit
@@ -66,15 +66,12 @@ WITHOUT_FLOAT64 = replace(DIALECT, head=AS_WRITTEN)
 
 
 @final
-class Source(Artifact):
+class Source(SourceText):
     """OpenCL C text. `run` builds it, once in a process, for the first device that has what it needs."""
 
     def __init__(self, text: str, name: str, wide: bool) -> None:
-        self._text, self._name, self._wide = text, name, wide
-
-    @property
-    def text(self) -> str:
-        return self._text
+        super().__init__(text, name)
+        self._wide = wide
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return load(self._text, self._name, self._wide)(steps)

@@ -98,7 +98,7 @@ class Source:
     def signature(self) -> dict[str, str]:
         """Return the type of each parameter of the kernel, as Triton's compiler takes it."""
         kinds = {_INT: "*i64", _DOUBLE: "*fp64", _FLOAT: "*fp32"}
-        pointers = {f"v_{node.name}": kinds[dtype_of(node)] for node in self.tables}  # type: ignore[index]
+        pointers = {f"v_{node.name}": kinds[dtype_of(node)] for node in self.tables}  # type: ignore[index]  # a table has a dtype
         return {"step": "*i64", "out": "*fp32", "n": "i64", **pointers, "BLOCK": "constexpr"}
 
     def file(self) -> str:
@@ -165,7 +165,7 @@ class Source:
 
     def _load(self, table: Any, at: str) -> str:
         if table.target == aten._to_copy.default:
-            return f"{self._load(table.args[0], at)}.to({TYPES[dtype_of(table)]})"  # type: ignore[index]
+            return f"{self._load(table.args[0], at)}.to({TYPES[dtype_of(table)]})"  # type: ignore[index]  # so has its copy
         if table not in self.tables:
             raise _extra.refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
         return f"tl.load(v_{table.name} + {at})"
@@ -250,7 +250,7 @@ class Triton(Target):
     def emit(self, graph: Graph, name: str) -> Kernel:
         _extra.one_step(graph, "triton")
         source = Source(graph, _extra.identifier(name, _TAKEN))
-        return Kernel(name, source.file(), source.signature)
+        return Kernel(source.file(), name, source.signature)
 
     def missing(self) -> str | None:
         return _extra.missing("triton", "triton")

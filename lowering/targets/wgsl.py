@@ -22,7 +22,7 @@ from torch._ops import OpOverload
 from tracelr.errors import NotLowered, Words, explain
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten
-from tracelr.lowering.target import Artifact, Target
+from tracelr.lowering.target import SourceText, Target
 from tracelr.lowering.targets import _wgsl_float32, _wgsl_int64, _wgsl_run
 from tracelr.lowering.targets._language import Language, Template
 from tracelr.lowering.targets._source import emit
@@ -160,15 +160,8 @@ LANGUAGE = WGSL()
 
 
 @final
-class Shader(Artifact):
+class Shader(SourceText):
     """WGSL text. `run` compiles it, once in a process, for the first WebGPU device."""
-
-    def __init__(self, text: str, name: str) -> None:
-        self._text, self._name = text, name
-
-    @property
-    def text(self) -> str:
-        return self._text
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return _wgsl_run.load(self._text, self._name)(steps)

@@ -1,0 +1,126 @@
+"""C for compilers: clean in each, the same bits under any flag, one file, compiled once, and what is said where there is none."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from compilers import NEEDS_CC, WARNINGS
+from operations import formula
+from sweep import artifacts, differing
+from table import ROWS
+from test_graph import traced
+
+from tracelr import Constant, PiecewiseConstant
+from tracelr.errors import NotLowered
+from tracelr.lowering import lower, verify
+from tracelr.lowering.targets import _toolchain
+
+EVERY = pytest.mark.parametrize("name", ROWS)
+
+
+@NEEDS_CC
+@EVERY
+def test_the_header_is_clean_c99_and_cpp(name: str, tmp_path: Path) -> None:
+    header = tmp_path / "schedule.h"
+    artifact = lower(traced(name), "c", name="rate")
+    artifact.save(header)
+    assert header.read_bytes() == artifact.bytes == artifact.text.encode()
+    use = f'#include "{header}"\n#include "{header}"\nfloat use(int64_t s);\nfloat use(int64_t s) {{ float o[1]; rate_array(&s, o, 1); return o[0]; }}\n'
+    (tmp_path / "use.c").write_text(use)
+    (tmp_path / "use.cpp").write_text(use)
+    subprocess.run(["cc", "-std=c99", "-Wfloat-conversion", *WARNINGS, tmp_path / "use.c"], check=True)
+    if shutil.which("g++"):
+        for standard in ("c++11", "c++17"):
+            subprocess.run(["g++", f"-std={standard}", *WARNINGS, tmp_path / "use.cpp"], check=True)
+
+
+FAST = ("-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
+COMPILERS = {
+    "O0": _toolchain.Compiler("C", "C99", "CC", "cc", ".c", ("-std=c99", "-O0", "-fPIC", "-shared")),
+    "O3, fused, C": _toolchain.Compiler("C", "C11", "CC", "cc", ".c", ("-std=gnu11", *FAST)),
+    "O3, fused, C++": _toolchain.Compiler("C++", "C++17", "CXX", "c++", ".cpp", ("-std=c++17", *FAST)),
+    "clang": _toolchain.Compiler("C", "C11", "TRACELR_TEST_CLANG", "clang", ".c", ("-std=gnu11", *FAST)),
+}
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+def test_no_flag_of_optimisation_changes_a_bit(name: str) -> None:
+    if (reason := COMPILERS[name].missing()) is not None:
+        pytest.skip(f"needs {reason}")
+    rows = artifacts("c")
+    functions = COMPILERS[name].load_all({f"row{k}": row.text for k, row in enumerate(rows.values())})
+    assert differing(dict(zip(rows, functions.values(), strict=True))) == {}
+
+
+@pytest.mark.parametrize("command", ["gcc", "g++ -x c++", "clang", "clang-15"])
+@pytest.mark.parametrize("flag", ["-O2", "-O3"])
+def test_a_product_is_never_fused_into_a_sum(command: str, flag: str, tmp_path: Path) -> None:
+    if shutil.which(command.split()[0]) is None or platform.machine() != "x86_64":
+        pytest.skip(f"needs {command} on x86-64")
+    lower(formula(lambda s: s.double() * 0.1 + 0.3), "c").save(tmp_path / "lr.c")
+    with (tmp_path / "lr.c").open("a") as file:
+        file.write(
+            "void use(const int64_t *s, float *o, size_t n);\nvoid use(const int64_t *s, float *o, size_t n) { lr_array(s, o, n); }\n"
+        )
+    line = [*command.split(), flag, "-mavx512f", "-mfma", "-ffp-contract=fast", "-S", "lr.c", "-o", "-"]
+    assembly = subprocess.run(line, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "mulsd" in assembly or "mulpd" in assembly
+    assert "vfm" not in assembly
+    (tmp_path / "lr.c").write_text((tmp_path / "lr.c").read_text().replace("volatile ", ""))
+    fused = subprocess.run(line, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "vfm" in fused  # so the compiler would have
+
+
+@NEEDS_CC
+def test_the_same_text_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    run = subprocess.run
+    monkeypatch.setattr(_toolchain.subprocess, "run", lambda *a, **k: calls.append(a) or run(*a, **k))
+    for value in (0.125, 0.125, 0.0625):
+        assert lower(Constant(value), "c", name="compiled_once").run(0) == value
+    assert len(calls) == 2
+
+
+@NEEDS_CC
+def test_two_headers_live_in_one_file(tmp_path: Path) -> None:
+    for name in ("lr", "LR", "decay"):
+        lower(PiecewiseConstant([0.1, 0.2, 0.3], [5, 9]).then(Constant(0.5), at=50), "c", name).save(
+            tmp_path / f"{name}_1.h"
+        )
+    text = "".join(f'#include "{name}_1.h"\n' for name in ("lr", "LR", "decay"))
+    (tmp_path / "all.c").write_text(text + "float use(void);\nfloat use(void) { return lr(1) + LR(2) + decay(3); }\n")
+    subprocess.run(["cc", "-std=c99", *WARNINGS, "all.c"], check=True, cwd=tmp_path)
+
+
+def test_without_a_compiler_run_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler -x")
+    artifact = lower(Constant(0.5), "c")
+    with pytest.raises(NotLowered) as caught:
+        artifact.run(0)
+    assert str(caught.value) == (
+        "artifact.run: given no C compiler; allowed: a C99 compiler; to fix it: install a C compiler; 'no-such-compiler' was not "
+        "found (install one, or set CC)."
+    )
+    monkeypatch.setattr(import_module("tracelr.lowering.verify"), "all_targets", lambda: ["c", "inductor"])
+    report = verify(Constant(0.5), steps=torch.arange(3))
+    assert "c" in [name for name, _ in report.skipped]
+    assert "c not run: it needs a C compiler" in str(report)
+    with pytest.raises(NotLowered):
+        verify(Constant(0.5), targets=["c"], steps=torch.arange(3))
+
+
+@NEEDS_CC
+def test_cc_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\necho "$@" > {log}\nexec cc "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("CC", f"{wrapper} -DX=1")
+    assert lower(Constant(0.5), "c").run(0) == 0.5
+    assert log.read_text().startswith("-DX=1 -std=c99 -O2 -ffp-contract=off ")

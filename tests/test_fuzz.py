@@ -1,0 +1,26 @@
+"""The fuzzer of `make fuzz` runs, and finds nothing in half a minute."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tracelr
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.usefixtures("own_folder")  # what it finds is written there
+
+
+def test_fuzzing_finds_nothing_in_half_a_minute(tmp_path: Path) -> None:
+    pytest.importorskip("atheris")
+    command = [sys.executable, str(ROOT / "tests" / "fuzz" / "fuzz_load.py"), "30", "-seed=1"]
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    env = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": paths}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=300, errors="replace")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Done " in done.stderr
+    assert tracelr.__version__

@@ -1,0 +1,32 @@
+"""Params files of the newer Cerebras form: what the tests write, read and are told."""
+
+import pytest
+
+from tracelr import Linear
+from tracelr.config import from_dict
+from tracelr.errors import ConfigError
+
+LINE = {"initial_learning_rate": 0.0, "end_learning_rate": 1.0, "total_iters": 4}
+TWIN = {"initial_val": 0.0, "end_val": 1.0, "total_iters": 4}
+UP, WAVE = Linear(0.0, 1.0, 4), {"initial_learning_rate": 1.0, "T_max": 4}
+
+
+def read(schedulers: object, optimizer: object = None) -> object:
+    init = {"schedulers": schedulers} | ({} if optimizer is None else {"optimizer": optimizer})
+    return from_dict({"trainer": {"init": init}})
+
+
+def told(schedulers: object, optimizer: object = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(schedulers, optimizer)
+    assert caught.value.__cause__ is None
+    return str(caught.value).removeprefix("mapping: trainer.init.")
+
+
+def plain(found: object) -> object:
+    """What was found, as plain data: two schedules with the same fields are not equal."""
+    return [one._replace(schedule=one.schedule.to_dict()) for one in found] if isinstance(found, list) else found.to_dict()
+
+
+TAGS = "allowed: a tag, a list of different tags, or [null]; to fix it: write the tags of the groups it is for."
+TWICE = "allowed: one schedule for each key of a group; to fix it: give them different tags."
