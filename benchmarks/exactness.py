@@ -27,6 +27,7 @@ from rivals import curves
 
 ARITHMETICS = ("float64", "two_float", "float32")
 
+
 @dataclass
 class Tally:
     """How many values were compared, how many are not the nearest float32, and the largest distance in float32 units.

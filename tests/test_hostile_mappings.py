@@ -97,7 +97,7 @@ def mutated(data: Any, sample: Any) -> Any:
                 around[
                     data.draw(st.one_of(st.text(max_size=6), st.sampled_from(["tags", "\x1b[2J", "*/", 3, None, (1,), 0.5])))
                 ] = 1
-            case _:
+            case _ if isinstance(around, dict | list):  # else a text, by the mutation before
                 around[last] = data.draw(ANY).value
     return sample
 
