@@ -9,7 +9,6 @@ import pytest
 import row
 import torch
 from cases import cases
-from mpmath import mpf
 from oracle import probes, to_float32, ulps
 from table import ROWS, Row
 from test_exact import assert_ends_are_exact, steps_of

@@ -176,4 +176,4 @@ class TwoFloat(Arithmetic):
 
 
 TWO_FLOAT = TwoFloat()
-"""Pairs of float32, for devices without float64: within 0.6 units of a float32 from 2**-78 on, the same bits on all of them."""
+"""Pairs of float32, for devices without float64: within 0.6 units of a float32, 0 below 2**-78, the same bits everywhere."""
