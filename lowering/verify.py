@@ -14,6 +14,7 @@ from tracelr.errors import NotLowered, explain
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.spec import aten, dtype_of
+from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import find, lower
 from tracelr.lowering.targets import targets as all_targets
 from tracelr.lowering.targets._arithmetic import arithmetic_of
@@ -94,27 +95,38 @@ def verify(
     graph = run(trace(schedule))
     steps = default_steps(graph, seed) if steps is None else steps.reshape(-1)
     eager: dict[str, Tensor] = {}
-    results, skipped, in_force = [], [], arithmetic_for(None).name
+    results, skipped = [], []
     every = targets in (None, "all")
     for name in all_targets() if every else [targets] if isinstance(targets, str) else targets or []:
         target = find(name)
         if every and (reason := target.missing()) is not None:
             skipped.append((name, f"it needs {reason}"))
             continue
-        arithmetic = arithmetic_of(target)
         try:
-            other = lower(graph if arithmetic == in_force else schedule, name).run(steps)
+            other = lowered(schedule, graph, name).run(steps)
         except NotLowered as error:
             if not every:
                 raise
             skipped.append((name, str(error)))
         else:
+            arithmetic = arithmetic_of(target)
             if arithmetic not in eager:
                 with torch.no_grad(), precision(arithmetic):
                     eager[arithmetic] = schedule(steps)
-            ran = [target.runs()] if arithmetic == in_force else [f"in {arithmetic}, as eager", target.runs()]
-            results.append(replace(compare(name, steps, eager[arithmetic], other), ran="; ".join(filter(None, ran))))
+            results.append(replace(compare(name, steps, eager[arithmetic], other), ran=what_ran(target)))
     return Report(graph.title, tuple(results), tuple(skipped))
+
+
+def lowered(schedule: nn.Module, graph: Graph, name: str) -> Artifact:
+    """Lower `schedule` to the target called `name`, by way of `graph`, its graph in the arithmetic in force, if that serves."""
+    return lower(graph if arithmetic_of(find(name)) == arithmetic_for(None).name else schedule, name)
+
+
+def what_ran(target: Target) -> str:
+    """Return what `Artifact.run` runs here, and in which arithmetic, if that is not the one in force."""
+    arithmetic = arithmetic_of(target)
+    other = "" if arithmetic == arithmetic_for(None).name else f"in {arithmetic}, as eager"
+    return "; ".join(filter(None, [other, target.runs()]))
 
 
 def default_steps(graph: Graph, seed: int = 0, random: int = 20_000) -> Tensor:

@@ -9,11 +9,13 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
+from tracelr.arithmetic import precision
 from tracelr.errors import NotLowered
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.targets import find, lower
+from tracelr.lowering.targets import find
 from tracelr.lowering.targets import targets as all_targets
-from tracelr.lowering.verify import Result, compare, default_steps
+from tracelr.lowering.targets._arithmetic import arithmetic_of
+from tracelr.lowering.verify import Result, compare, default_steps, lowered, what_ran
 from tracelr.report.samples import values
 from tracelr.schedule import Schedule
 
@@ -29,16 +31,16 @@ class Check(NamedTuple):
 
 
 def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, verify: bool) -> list[Check]:
-    """Lower `graph`, that of `schedule`, to each of `targets`, by default all, and compare what can run here with eager.
+    """Lower `schedule`, whose graph is `graph`, to each of `targets`, by default all, and compare what can run with eager.
 
     Raises `NotLowered` for an unknown target.
     """
-    compared: tuple[Tensor, Tensor] | None = None
+    steps, eager = default_steps(graph), dict[str, Tensor]()
     found = []
     for name in all_targets() if targets is None else targets:
         target = find(name)
         try:
-            artifact = lower(graph, name)
+            artifact = lowered(schedule, graph, name)
         except NotLowered as error:
             found.append(Check(name, "", None, f"refused: {error}"))
             continue
@@ -47,15 +49,14 @@ def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, veri
             reason = "not asked for" if not verify else f"it needs {missing}"
             found.append(Check(name, artifact.text, None, reason))
             continue
-        if compared is None:
-            steps = default_steps(graph)
-            compared = steps, values(schedule, steps)
-        steps, eager = compared
+        arithmetic = arithmetic_of(target)
         try:
-            with torch.no_grad():
-                result = compare(name, steps, eager, artifact.run(steps))
+            with torch.no_grad(), precision(arithmetic):
+                if arithmetic not in eager:
+                    eager[arithmetic] = values(schedule, steps)
+                result = compare(name, steps, eager[arithmetic], artifact.run(steps))
         except NotLowered as error:
             found.append(Check(name, artifact.text, None, f"refused: {error}"))
         else:
-            found.append(Check(name, artifact.text, replace(result, ran=target.runs())))
+            found.append(Check(name, artifact.text, replace(result, ran=what_ran(target))))
     return found
