@@ -219,7 +219,7 @@ def stages(graph: Graph | nn.Module) -> Iterator[tuple[str, Graph]]:
 
     >>> from tracelr import Linear
     >>> [(name, len(graph.nodes)) for name, graph in stages(Linear(0.0, 1.0, 10))][:4]
-    [('trace', 17), ('drop_noops', 14), ('expand_powers', 14), ('type_scalars', 23)]
+    [('trace', 11), ('drop_noops', 8), ('expand_powers', 8), ('type_scalars', 14)]
     """
     graph = graph if isinstance(graph, Graph) else trace(graph)
     graph.check()
