@@ -118,7 +118,7 @@ def verify(
 
 
 def lowered(schedule: nn.Module, graph: Graph, name: str) -> Artifact:
-    """Lower `schedule` to the target called `name`, by way of `graph`, its graph in the arithmetic in force, if that serves."""
+    """Lower `schedule` to the target called `name`, by way of `graph`, that of the arithmetic in force, if that serves."""
     return lower(graph if arithmetic_of(find(name)) == arithmetic_for(None).name else schedule, name)
 
 
