@@ -156,6 +156,11 @@ _NAMES: dict[str, Arithmetic] = {A.name: A for A in (F64, TWO_FLOAT, F32)}
 _forced: Arithmetic | None = None
 
 
+def forced() -> Arithmetic | None:
+    """Return the arithmetic that `precision` forces, or None."""
+    return _forced
+
+
 def arithmetic_for(device: torch.device | None) -> Arithmetic:
     """Return the arithmetic of `device`, or the one forced by `precision`. None (a symbolic tracer) counts as the CPU."""
     if _forced is not None:

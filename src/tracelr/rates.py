@@ -9,13 +9,14 @@ from typing import final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for
+from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for, forced
 from tracelr.errors import OptimizerError, Words, explain
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot
 
 _made = count()
-_BLOCK = 256  # eager steps are served from a block evaluated at once: one tensor expression per 256 calls
+_BLOCK = 1024  # eager steps are served from a block evaluated at once: one tensor expression per 1024 calls
+_COMPARED = 2**21  # a look-up compares every step of a block with every milestone: so many of them at once
 
 
 @final
@@ -28,8 +29,8 @@ class Rates:
     def __init__(self, slots: list[Slot], device: torch.device) -> None:
         self.token = f"rates {next(_made)}"  # what a compiled step is guarded by, in place of every field of every schedule
         self._device = device
-        self._first, self._rows = 0, list[list[float]]()
-        self._made_in: Arithmetic | None = None
+        self._first, self._rows = 0, list[tuple[float, ...]]()
+        self._forced: Arithmetic | None = None
         distinct = {id(slot.schedule): slot.schedule.to(device) for slot in slots}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
         columns: list[tuple[int, float]] = []
@@ -42,25 +43,30 @@ class Rates:
             columns += [(name, factor) for factor in cells]
         self._which = [columns.index((id(slot.schedule), slot.factor)) for slot in slots]
         self._untensored = next((slot.key for slot in slots if slot.cell is None), None)
-        self._size = 1 if any(schedule.has_tensor_fields for schedule in distinct.values()) else _BLOCK
+        every = distinct.values()
+        largest = max([1, *(tensor.numel() for schedule in every for tensor in schedule.buffers())])
+        self._size = 1 if any(s.has_tensor_fields for s in every) else max(min(_BLOCK, _COMPARED // largest), 1)
 
     def schedules(self) -> list[Schedule]:
         """Return each schedule once."""
         return [schedule for schedule, _ in self._plan]
 
-    def at(self, count: int) -> list[float]:
+    def at(self, count: int) -> tuple[float, ...]:
         """Return the value of each slot at step `count`."""
-        count = min(max(count, 0), LAST_STEP)
         row = count - self._first
-        A = arithmetic_for(self._device)
-        if not 0 <= row < len(self._rows) or self._size == 1 or A is not self._made_in:
-            self._made_in = A
-            self._first, row = count // self._size * self._size, count % self._size
-            steps = torch.arange(self._first, self._first + self._size, device=self._device)
-            with torch.no_grad():
-                columns = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]
-            self._rows = [[columns[n][k] for n in self._which] for k in range(self._size)]
-        return self._rows[row]
+        if 0 <= row < len(self._rows) and self._forced is forced():  # nearly every call, and all that one costs
+            return self._rows[row]
+        count = min(max(count, 0), LAST_STEP)
+        first = count // self._size * self._size
+        rows = self._evaluated(torch.arange(first, first + self._size, device=self._device))
+        if self._size > 1:
+            self._first, self._rows, self._forced = first, rows, forced()
+        return rows[count - first]
+
+    def _evaluated(self, steps: Tensor) -> list[tuple[float, ...]]:
+        with torch.no_grad():
+            columns = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]
+        return list(zip(*(columns[n] for n in self._which), strict=True)) or [()] * len(steps)
 
     def write(self, step: Tensor) -> None:
         """Write the values at `step` into the cells, inside a compiled region: no host value is read."""

@@ -136,7 +136,8 @@ class Scheduler(Contract):
             self._follow()
         if self._watch is not None:
             self.watch()
-        count = min(count, LARGEST)
+        if count > LARGEST:
+            count = LARGEST
         self._counter.write(count)
         self._board.write(count)
 
