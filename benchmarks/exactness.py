@@ -131,7 +131,7 @@ def main() -> None:
             columns = [cells[name] for cells in tallies.values()]
             total, wrong, tiny = (sum(getattr(c, part) for c in columns) for part in ("values", "wrong", "tiny"))
             worst = max(c.worst for c in columns)
-            print(f"{name}: {wrong:,} of {total:,} not the nearest float32 (+ {tiny:,}); at most {worst:.4g} units off")
+            print(f"{name}: {wrong:,} of {total:,} not the nearest float32 (+ {tiny:,}); at most {worst:.10g} units off")
         print()
     for length in options.lengths:
         print(f"{length:,} steps, about 6,000 of them compared:\n")
