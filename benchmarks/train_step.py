@@ -117,7 +117,8 @@ def kernels(code: list[str]) -> int:
 def eager(groups: int) -> None:
     for kind, lr in (("float", 1e-3), ("tensor", None)):
         ours, theirs = Scheduler(optimizer(groups, lr), lr=RATE), torchs(optimizer(groups, lr))
-        times = interleaved({"tracelr": ours.step, "torch": theirs.step}, rounds=200, calls=50)
+        # As many calls as are served from one evaluation, so that each turn pays for one.
+        times = interleaved({"tracelr": ours.step, "torch": theirs.step}, rounds=20, calls=2048)
         us = statistics.median(times["tracelr"])
         print(f"(c) eager step, {kind} rate, {groups} groups: {us:.1f} us; to torch's {ratio(times, 'tracelr', 'torch')}")
 

@@ -81,12 +81,13 @@ class Board:
     def write(self, count: int) -> None:
         """Write the values at step `count` into the groups."""
         groups = self._optimizer.param_groups
-        for slot, value in zip(self._slots, self._rates.at(count)):  # noqa: B905  # a keyword costs a tenth of the call
+        columns, row = self._rates.block(count)
+        for slot, column in zip(self._slots, columns):  # noqa: B905  # a keyword costs a tenth of the call
             group = groups[slot.group]
             if type(group.get(slot.name)) is float:
-                group[slot.name] = value
+                group[slot.name] = column[row]
             else:
-                slot.put(groups, value)
+                slot.put(groups, column[row])
 
     def write_traced(self, step: Tensor) -> None:
         """Write the values at `step` with tensor ops alone: in a compiled region, or for a count the host does not know."""

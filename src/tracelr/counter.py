@@ -43,6 +43,18 @@ class Counter:
         room = LARGEST - self.tensor.clamp(min=0)
         return self.tensor.add_(torch.minimum(room, by) if isinstance(by, Tensor) else room.clamp(max=by))
 
+    def add(self, by: int) -> int:
+        """Add to the count on the host, up to `LARGEST`, and return it."""
+        memory = self._memory
+        if memory is None:
+            self.write(min(self.read() + by, LARGEST))
+            return self._count
+        count = int(memory) + by
+        if count > LARGEST:
+            count = LARGEST
+        memory[()] = count
+        return count
+
     def write(self, count: int) -> None:
         """Set the count."""
         if self._memory is not None:

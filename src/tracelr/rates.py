@@ -15,7 +15,7 @@ from tracelr.schedule import Schedule
 from tracelr.slots import Slot
 
 _made = count()
-_BLOCK = 1024  # eager steps are served from a block evaluated at once: one tensor expression per 1024 calls
+_BLOCK = 2048  # eager steps are served from a block evaluated at once: one tensor expression per 2048 calls
 _COMPARED = 2**21  # a look-up compares every step of a block with every milestone: so many of them at once
 
 
@@ -29,7 +29,7 @@ class Rates:
     def __init__(self, slots: list[Slot], device: torch.device) -> None:
         self.token = f"rates {next(_made)}"  # what a compiled step is guarded by, in place of every field of every schedule
         self._device = device
-        self._first, self._rows = 0, list[tuple[float, ...]]()
+        self._first, self._until, self._columns = 0, 0, list[list[float]]()
         self._forced: Arithmetic | None = None
         distinct = {id(slot.schedule): slot.schedule.to(device) for slot in slots}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
@@ -51,22 +51,24 @@ class Rates:
         """Return each schedule once."""
         return [schedule for schedule, _ in self._plan]
 
-    def at(self, count: int) -> tuple[float, ...]:
+    def at(self, count: int) -> list[float]:
         """Return the value of each slot at step `count`."""
-        row = count - self._first
-        if 0 <= row < len(self._rows) and self._forced is forced():  # nearly every call, and all that one costs
-            return self._rows[row]
+        columns, row = self.block(count)
+        return [column[row] for column in columns]
+
+    def block(self, count: int) -> tuple[list[list[float]], int]:
+        """Return a column of values for each slot, and the row in which step `count` stands."""
+        if self._first <= count < self._until and self._forced is forced():  # nearly every call, and all that one costs
+            return self._columns, count - self._first
         count = min(max(count, 0), LAST_STEP)
         first = count // self._size * self._size
-        rows = self._evaluated(torch.arange(first, first + self._size, device=self._device))
-        if self._size > 1:
-            self._first, self._rows, self._forced = first, rows, forced()
-        return rows[count - first]
-
-    def _evaluated(self, steps: Tensor) -> list[tuple[float, ...]]:
+        steps = torch.arange(first, first + self._size, device=self._device)
         with torch.no_grad():
-            columns = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]
-        return list(zip(*(columns[n] for n in self._which), strict=True)) or [()] * len(steps)
+            made = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]
+        columns = [made[n] for n in self._which]
+        if self._size > 1:
+            self._first, self._until, self._columns, self._forced = first, first + self._size, columns, forced()
+        return columns, count - first
 
     def write(self, step: Tensor) -> None:
         """Write the values at `step` into the cells, inside a compiled region: no host value is read."""

@@ -14,7 +14,7 @@ from tracelr.assignment import Assignment
 from tracelr.board import Board
 from tracelr.canary import check_device
 from tracelr.contract import Contract
-from tracelr.counter import LARGEST, Counter
+from tracelr.counter import Counter
 from tracelr.rank_watch import POLICIES as RANK_POLICIES
 from tracelr.rank_watch import RankWatch
 from tracelr.schedule import Schedule
@@ -111,18 +111,19 @@ class Scheduler(Contract):
         tensor on a device is not read by the host for either; the scheduled numbers must be tensors then.
         """
         if torch.compiler.is_compiling():
-            self._traced_step(increment, found_inf)
-            return
+            return self._traced_step(increment, found_inf)
         if found_inf is not None or type(increment) is not int:
             if _on_device(increment) or _on_device(found_inf):
-                self._traced_step(increment, found_inf)
-                return
+                return self._traced_step(increment, found_inf)
             if found_inf is not None and float(found_inf):
-                return
+                return None
             increment = step_of("Scheduler.step(increment)", increment)
-        count = self._counter.read() + increment if epoch is None else step_of("Scheduler.step(epoch)", epoch)
+        if epoch is not None:
+            increment = step_of("Scheduler.step(epoch)", epoch) - self._counter.read()
         self._step_count += 1
-        self._go(count)
+        if self._watch is not None or self._board.outdated():
+            self._settle()
+        return self._board.write(self._counter.add(increment))
 
     def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None) -> None:
         if found_inf is not None:
@@ -131,19 +132,18 @@ class Scheduler(Contract):
             self._board.write_traced(self._counter.advance(increment))
 
     def _go(self, count: int) -> None:
+        self._settle()
+        self._board.write(self._counter.add(count - self._counter.read()))
+
+    def _settle(self) -> None:
         if self._board.outdated():
             self._board.adopt()
             self._follow()
-        if self._watch is not None:
-            self.watch()
-        if count > LARGEST:
-            count = LARGEST
-        self._counter.write(count)
-        self._board.write(count)
+        self.watch()
 
     def watch(self) -> bool:
         """Compare the ranks of the run, at the start of an update; say whether that is done."""
-        start, described = self._counter.read, self._board.described
+        start, described = self._counter.read, self._board.described  # of an unbound one: it says to bind it
         if self._watch is not None and self._watch.over(start, described):
             self._watch = None
         return self._watch is None
