@@ -10,7 +10,7 @@ from typing import Any, NoReturn, final
 import torch
 from torch import fx
 
-from tracelr.errors import NotLowered, TracelrError, Words, explain
+from tracelr.errors import NotLowered, TracelrError, Words
 from tracelr.lowering.forms.json import FORMAT, VERSION
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.origin import plain
@@ -43,7 +43,7 @@ def from_json(text: str) -> Graph:
     except (ValueError, TypeError, RecursionError) as error:
         given = Words(f"what is no JSON: {error}")
         allowed = "a document of the form json"
-        raise NotLowered(explain("from_json(text)", given, allowed, "pass the whole text of one")) from error
+        raise NotLowered("from_json(text)", given, allowed, "pass the whole text of one") from error
 
 
 def _read(document: Any) -> Graph:
@@ -188,4 +188,4 @@ def _origin(place: _Place) -> dict[str, Any]:
 
 
 def _refuse(where: str, given: Any, allowed: str, fix: str = "write it as dump(graph, 'json') does") -> NoReturn:
-    raise NotLowered(explain(f"from_json(text) at {where}" if where else "from_json(text)", given, allowed, fix))
+    raise NotLowered(f"from_json(text) at {where}" if where else "from_json(text)", given, allowed, fix)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
-from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words, explain
+from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words
 from tracelr.lowering.formula import check, place
 from tracelr.lowering.mistakes import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, instead_of, made_in
 from tracelr.lowering.origin import kind_of, plain, where_of
@@ -84,7 +84,7 @@ class Graph:
             given = Words(f"a {str(step.dtype).removeprefix('torch.')} tensor of shape {list(step.shape)}")
             allowed = "an int64 tensor of shape " + ("[N]" if self.batch else "[]")
             fix = "pass step.long().reshape(-1)" if self.batch else "trace(schedule, batch=True) for many steps at once"
-            raise ScheduleTypeError(explain(f"graph of {self.title}(step)", given, allowed, fix))
+            raise ScheduleTypeError(f"graph of {self.title}(step)", given, allowed, fix)
         return self.module(step)  # type: ignore[no-any-return]  # a module's call is untyped
 
 
@@ -99,7 +99,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     'lr(step: i64[]) -> f32[]'
     """
     if not isinstance(schedule, nn.Module):
-        raise NotTraceable(explain("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule)))
+        raise NotTraceable("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule))
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
@@ -112,7 +112,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
         with torch.no_grad():
             schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
         where, mistake = place(error, schedule), made_in(error)
-        raise NotTraceable(explain(where, Words(mistake.given), mistake.allowed, mistake.fix)) from error
+        raise NotTraceable(where, Words(mistake.given), mistake.allowed, mistake.fix) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
     check(schedule)
@@ -178,7 +178,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
     if shape_of(graph.result) != shape_of(step):
         given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
         fix = "make constants with A.full(step, c)"
-        raise NotTraceable(explain(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix))
+        raise NotTraceable(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix)
 
 
 def _looked_at(node: fx.Node) -> Mistake:
@@ -190,7 +190,7 @@ def _looked_at(node: fx.Node) -> Mistake:
 def _refusal(node: fx.Node, mistake: Mistake) -> NotTraceable:
     kind = kind_of(node)
     where = where_of(node) + (f", in {kind}" if kind else "")
-    return NotTraceable(explain(where, Words(mistake.given), mistake.allowed, mistake.fix))
+    return NotTraceable(where, Words(mistake.given), mistake.allowed, mistake.fix)
 
 
 @contextmanager

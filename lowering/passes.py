@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from tracelr.errors import NotLowered, explain
+from tracelr.errors import NotLowered
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.rewrite import Copy, rebuild
 from tracelr.lowering.spec import ASSERTS, CONSTANTS, COPIES, OPS, SPELLINGS, aten, dtype_of, op_of, shape_of
@@ -241,5 +241,5 @@ def run(graph: Graph, stop_after: str | None = None) -> Graph:
     last = PASSES[-1].__name__ if stop_after is None else stop_after
     names = ["trace", *(one.__name__ for one in PASSES)]
     if last not in names:
-        raise NotLowered(explain("passes.run(stop_after)", stop_after, ", ".join(names), "use one of these names"))
+        raise NotLowered("passes.run(stop_after)", stop_after, ", ".join(names), "use one of these names")
     return next(after for name, after in stages(graph) if name == last)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.mistakes import INSTEAD, MASKS, SUMS
 from tracelr.lowering.origin import line_of as line_of
 from tracelr.lowering.origin import owner_of as owner_of
@@ -182,12 +182,12 @@ def verify(graph: fx.Graph, typed: bool) -> None:
     """
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1 or dtype_of(inputs[0]) != torch.int64:
-        raise NotLowered(explain("graph inputs", Words([n.name for n in inputs]), "one int64 step", "trace a schedule"))
+        raise NotLowered("graph inputs", Words([n.name for n in inputs]), "one int64 step", "trace a schedule")
     for node in graph.nodes:
         if node.op == "output":
             (result,) = node.args
             if not isinstance(result, fx.Node) or dtype_of(result) != torch.float32:
-                raise NotLowered(explain("graph output", result, "one float32 value", "return A.round(...) of one value"))
+                raise NotLowered("graph output", result, "one float32 value", "return A.round(...) of one value")
             continue
         row, op = OPS.get(op_of(node)), op_of(node)
         if op is not None and row is None and (typed or op not in TRACED):
@@ -240,4 +240,4 @@ def names(ops: Iterable[OpOverload]) -> str:
 
 
 def _refusal(node: fx.Node, given: str, allowed: str, fix: str) -> NotLowered:
-    return NotLowered(explain(where_of(node), Words(given), allowed, fix))
+    return NotLowered(where_of(node), Words(given), allowed, fix)

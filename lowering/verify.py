@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tracelr.arithmetic import arithmetic_for, precision
-from tracelr.errors import NotLowered, explain
+from tracelr.errors import NotLowered
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.spec import aten, dtype_of
@@ -91,7 +91,7 @@ def verify(
     True
     """
     if isinstance(schedule, Graph):
-        raise NotLowered(explain("verify(schedule)", schedule, "a schedule, which eager is run on", "pass the schedule"))
+        raise NotLowered("verify(schedule)", schedule, "a schedule, which eager is run on", "pass the schedule")
     graph = run(trace(schedule))
     steps = default_steps(graph, seed) if steps is None else steps.reshape(-1)
     eager: dict[str, Tensor] = {}

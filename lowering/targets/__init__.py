@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 from torch import nn
 
-from tracelr.errors import NotLowered, explain
+from tracelr.errors import NotLowered
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets._arithmetic import graph_for
@@ -28,7 +28,7 @@ def targets() -> list[str]:
 def find(target: str) -> Target:
     """Return the target called `target`; raises `NotLowered` listing the ones there are."""
     if target not in targets():
-        raise NotLowered(explain("lower(target)", target, ", ".join(targets()), "use one of these names"))
+        raise NotLowered("lower(target)", target, ", ".join(targets()), "use one of these names")
     found = import_module(f"{__name__}.{target}").TARGET
     assert isinstance(found, Target)
     return found
@@ -50,5 +50,5 @@ def lower(schedule: Graph | nn.Module, target: str, name: str = "lr") -> Artifac
     emitter = find(target)
     if not isinstance(name, str) or len(name) > _LONGEST:
         allowed = f"an identifier of 1 to {_LONGEST} characters"
-        raise NotLowered(explain("lower(name)", name, allowed, 'pass a name such as "lr"'))
+        raise NotLowered("lower(name)", name, allowed, 'pass a name such as "lr"')
     return emitter.emit(graph_for(schedule, emitter, target), name)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from tracelr.arithmetic import arithmetic_for, precision
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.rewrite import Copy
@@ -39,7 +39,7 @@ def graph_for(schedule: Graph | nn.Module, target: Target, name: str) -> Graph:
         fix = f"lower the schedule itself, or trace it inside tracelr.precision({target.arithmetics[0]!r})"
         if not isinstance(schedule, Graph):
             fix = "write the formula with the methods of the arithmetic, which computes without float64"
-        raise NotLowered(explain(where, given, allowed, fix))
+        raise NotLowered(where, given, allowed, fix)
     return frozen
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from torch import fx
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import where_of
 
@@ -21,14 +21,14 @@ def need(where: str, package: str, extra: str) -> None:
     """Raise `NotLowered`, naming the extra to install, unless `package` is here."""
     if missing(package, extra) is not None:
         fix = f"pip install 'tracelr[{extra}]'"
-        raise NotLowered(explain(where, Words(f"no {package}"), f"an environment with {package}", fix))
+        raise NotLowered(where, Words(f"no {package}"), f"an environment with {package}", fix)
 
 
 def one_step(graph: Graph, target: str) -> None:
     """Raise `NotLowered` if `graph` is a batch."""
     if graph.batch:
         given, fix = Words("a batch graph"), "lower the schedule, or trace(schedule)"
-        raise NotLowered(explain(f"lower(graph, '{target}')", given, "a graph of one step", fix))
+        raise NotLowered(f"lower(graph, '{target}')", given, "a graph of one step", fix)
 
 
 def identifier(name: str, taken: frozenset[str] = frozenset()) -> str:
@@ -36,19 +36,17 @@ def identifier(name: str, taken: frozenset[str] = frozenset()) -> str:
     plain = name.isascii() and name.isidentifier() and not name.startswith(("_", "v_"))
     if not plain or name in taken or keyword.iskeyword(name):
         allowed = "a Python identifier in ASCII that no keyword, import or local name (v_...) has"
-        raise NotLowered(explain("lower(name)", name, allowed, 'pass a name such as "lr"'))
+        raise NotLowered("lower(name)", name, allowed, 'pass a name such as "lr"')
     return name
 
 
 def refusal(node: fx.Node, target: str, given: str, allowed: str) -> NotLowered:
     """Return the error of a node that `target` has no text for."""
     return NotLowered(
-        explain(
-            f"{where_of(node)}, in the target {target}",
-            Words(given),
-            allowed,
-            "write it so, or add a row to the target's OPS",
-        )
+        f"{where_of(node)}, in the target {target}",
+        Words(given),
+        allowed,
+        "write it so, or add a row to the target's OPS",
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of
 from tracelr.lowering.targets._source import SAME, made_from
@@ -155,12 +155,10 @@ class Builder:
 
     def _refusal(self, given: str, allowed: str) -> NotLowered:
         return NotLowered(
-            explain(
-                f"{where_of(self.node)}, in the target onnx",
-                Words(given),
-                allowed,
-                "write it so, or add a row to the target's OPS",
-            )
+            f"{where_of(self.node)}, in the target onnx",
+            Words(given),
+            allowed,
+            "write it so, or add a row to the target's OPS",
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, final
 import torch
 from torch import fx
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of, where_of
 from tracelr.lowering.targets import _words
@@ -25,7 +25,7 @@ def emit(language: Language, graph: Graph, name: str) -> str:
     _words.identifier(name, language.words)
     if graph.batch:
         where, fix = f"lower(graph, {language.target!r})", "lower the schedule, or trace(schedule)"
-        raise NotLowered(explain(where, Words("a batch graph"), "a graph of one step", fix))
+        raise NotLowered(where, Words("a batch graph"), "a graph of one step", fix)
     return _Source(graph, name, language).text()
 
 
@@ -151,7 +151,7 @@ class _Source:
 
     def _refusal(self, node: fx.Node, given: str, allowed: str) -> NotLowered:
         where = f"{where_of(node)}, in the target {self.language.target}"
-        return NotLowered(explain(where, Words(given), allowed, "write it so, or add a row to the target's OPS"))
+        return NotLowered(where, Words(given), allowed, "write it so, or add a row to the target's OPS")
 
 
 def constant(node: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 
 Function: TypeAlias = "Callable[[Tensor], Tensor]"
 
@@ -63,7 +63,7 @@ class Compiler:
         """Compile texts that define functions of these different names together: one call of the compiler for all."""
         if (absent := self.missing()) is not None:
             given, allowed = Words(f"no {self.language} compiler"), f"a {self.standard} compiler"
-            raise NotLowered(explain("artifact.run", given, allowed, f"install {absent}"))
+            raise NotLowered("artifact.run", given, allowed, f"install {absent}")
         return dict(zip(texts, _compile(self, self.command(), tuple(texts.items())), strict=True))
 
 
@@ -83,7 +83,7 @@ def _compile(compiler: Compiler, command: tuple[str, ...], texts: tuple[tuple[st
         if done.returncode:
             given, fix = Words(done.stderr.strip()[:500]), f"report it, or set {compiler.variable} to another compiler"
             names = ", ".join(name for name, _ in texts)
-            raise NotLowered(explain(f"{' '.join(command)} of {names}", given, "text that compiles", fix))
+            raise NotLowered(f"{' '.join(command)} of {names}", given, "text that compiles", fix)
         loaded = ctypes.CDLL(str(library))
     return [_function(getattr(loaded, f"tracelr_run{k}")) for k in range(len(texts))]
 

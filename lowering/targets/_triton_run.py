@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.target import SourceText
 from tracelr.lowering.targets import _extra
 
@@ -71,7 +71,7 @@ class Kernel(SourceText):
     def compile(self, arch: str) -> str:
         """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be here."""
         if arch not in ARCHS:
-            raise NotLowered(explain("kernel.compile(arch)", arch, ", ".join(ARCHS), "use one of these names"))
+            raise NotLowered("kernel.compile(arch)", arch, ", ".join(ARCHS), "use one of these names")
         _extra.need("kernel.compile", "triton", "triton")
         with TemporaryDirectory(prefix="tracelr-") as folder:
             file, out = self._written(folder), Path(folder, "assembly")
@@ -109,4 +109,4 @@ def _child(jobs: list[dict[str, Any]], **environment: str) -> None:
     )
     if done.returncode:
         given, fix = Words((done.stderr.strip().splitlines() or [""])[-1]), "report it with the schedule"
-        raise NotLowered(explain("triton", given, "a file that Triton takes", fix)) from RuntimeError(done.stderr)
+        raise NotLowered("triton", given, "a file that Triton takes", fix) from RuntimeError(done.stderr)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import torch
 
-from tracelr.errors import NotLowered, explain
+from tracelr.errors import NotLowered
 
 C_TYPES = {
     torch.int64: "int64_t",
@@ -54,7 +54,7 @@ def identifier(name: str, also: str = "") -> str:
     taken = name in _TAKEN or _FOREIGN.fullmatch(name) or (form and form[1] in _LIBRARY.split())
     if taken or not _NAME.fullmatch(name) or any(re.fullmatch(pattern, name) for pattern in also.split()):
         allowed = "a C identifier that no keyword, library function or local name (v_...) has"
-        raise NotLowered(explain("lower(name)", name, allowed, 'pass a name such as "lr"'))
+        raise NotLowered("lower(name)", name, allowed, 'pass a name such as "lr"')
     return name
 
 

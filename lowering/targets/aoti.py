@@ -14,7 +14,7 @@ from typing import final
 
 from torch import Tensor
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import _extra, _torch
@@ -39,7 +39,7 @@ class Compiled(Artifact):
     @cached_property
     def bytes(self) -> bytes:
         if (absent := TARGET.missing()) is not None:
-            raise NotLowered(explain("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}"))
+            raise NotLowered("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}")
         from torch._inductor import aoti_compile_and_package
 
         file = io.BytesIO()

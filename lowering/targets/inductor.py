@@ -11,7 +11,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets import _extra, _torch
@@ -27,7 +27,7 @@ class Kernel(Artifact):
     @cached_property
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         if (absent := TARGET.missing()) is not None:
-            raise NotLowered(explain("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}"))
+            raise NotLowered("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}")
         from torch._inductor.graph import GraphLowering
 
         # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.target import SourceText, Target
@@ -123,9 +123,7 @@ class Source(SourceText):
     """Metal text. Nothing here runs it."""
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        raise NotLowered(
-            explain("artifact.run", Words("no Metal"), _NEEDS, "save the text, and compile it with xcrun metal")
-        )
+        raise NotLowered("artifact.run", Words("no Metal"), _NEEDS, "save the text, and compile it with xcrun metal")
 
 
 @final

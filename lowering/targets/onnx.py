@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.target import Artifact, Target
@@ -137,7 +137,7 @@ class Model(Artifact):
 
     def evaluate(self, steps: Tensor) -> Tensor:
         if (absent := TARGET.missing()) is not None:
-            raise NotLowered(explain("artifact.run", Words("no onnxruntime"), "onnxruntime", f"install {absent}"))
+            raise NotLowered("artifact.run", Words("no onnxruntime"), "onnxruntime", f"install {absent}")
         session = _session(self.bytes)
         if self._batch:
             return torch.from_numpy(session.run(None, {"step": steps.numpy()})[0])
@@ -156,7 +156,7 @@ class Onnx(Target):
         identifier(name)
         if find_spec("onnx") is None:
             given, allowed = Words("no onnx"), "the package onnx"
-            raise NotLowered(explain("lower(schedule, 'onnx')", given, allowed, "install it: pip install 'tracelr[onnx]'"))
+            raise NotLowered("lower(schedule, 'onnx')", given, allowed, "install it: pip install 'tracelr[onnx]'")
         return Model(Builder(graph, name, OPS).model(), graph.batch)
 
     def missing(self) -> str | None:

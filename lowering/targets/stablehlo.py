@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, explain
+from tracelr.errors import NotLowered
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
 from tracelr.lowering.target import Artifact, Target
@@ -178,7 +178,7 @@ class Module(Artifact):
     def on(self, platform: str) -> str:
         """Return the text lowered for `platform`, one of `PLATFORMS`; it need not be here."""
         if platform not in PLATFORMS:
-            raise NotLowered(explain("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names"))
+            raise NotLowered("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names")
         jax = _jax()
         with jax.enable_x64(True):
             step = jax.ShapeDtypeStruct((), "int64")

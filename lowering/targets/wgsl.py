@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words, explain
+from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten
 from tracelr.lowering.target import SourceText, Target
@@ -134,7 +134,7 @@ class WGSL(Language):
     def declare(self, name: str, dtype: torch.dtype, values: Sequence[str]) -> str:
         if len(values) > LONGEST:
             allowed, fix = f"at most {LONGEST}, as WGSL has it", "use another target, or a curve of fewer points"
-            raise NotLowered(explain("lower(schedule, 'wgsl')", Words(f"a table of {len(values)}"), allowed, fix))
+            raise NotLowered("lower(schedule, 'wgsl')", Words(f"a table of {len(values)}"), allowed, fix)
         return f"const {name} = array<{self.types[dtype]}, {len(values)}>({', '.join(values)});"
 
     def entry(self, table: str, k: str | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.two_float import TWO_FLOAT as TWO_FLOAT
 from tracelr.wide import LAST_STEP as LAST_STEP
 from tracelr.wide import WITHOUT_FLOAT64, Table
@@ -179,7 +179,7 @@ def precision(name: str) -> Iterator[None]:
     """
     global _forced
     if name not in _NAMES:
-        raise ScheduleError(explain("precision", name, " or ".join(map(repr, _NAMES)), "use one of these names"))
+        raise ScheduleError("precision", name, " or ".join(map(repr, _NAMES)), "use one of these names")
     before, _forced = _forced, _NAMES[name]
     try:
         yield

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tracelr.changes import changes
-from tracelr.errors import CheckpointError, OptimizerError, Words, explain
+from tracelr.errors import CheckpointError, OptimizerError, Words
 from tracelr.rates import Rates, scaled
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot, resolve, separate
@@ -67,7 +67,7 @@ class Board:
         slots = {slot.group: slot for slot in self._slots if slot.key == key}
         if not slots:
             allowed = ", ".join(sorted({slot.key for slot in self._slots}))
-            raise OptimizerError(explain("Scheduler.curve(key)", key, allowed, "use a key that has a schedule"))
+            raise OptimizerError("Scheduler.curve(key)", key, allowed, "use a key that has a schedule")
         rows = []
         for k in range(self._groups):
             slot = slots.get(k) or Slot(k, key, next(iter(slots.values())).schedule)
@@ -137,7 +137,7 @@ class Board:
         what = changes(written, self.described()) if written else ""
         if what and on_change == "strict":
             allowed, fix = "the schedules of the checkpoint", 'pass those, or on_change="new" or "checkpoint"'
-            raise CheckpointError(explain("Scheduler.load_state_dict", Words(what), allowed, fix, limit=len(what)))
+            raise CheckpointError("Scheduler.load_state_dict", Words(what), allowed, fix, limit=len(what))
         if what and on_change == "checkpoint":
             self._arrange(restored(written, self._slots, self._optimizer.param_groups))
         elif what:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP, arithmetic_for
-from tracelr.errors import DeviceError, Words, explain, show
+from tracelr.errors import DeviceError, Words, show
 from tracelr.guards import room
 from tracelr.schedule import Schedule
 from tracelr.schedules.cosine import Cosine
@@ -84,7 +84,7 @@ def _check(
         there, here = (f"{_bits(value):#010x} ({value.item():.9g})" for value in (got[k, n], host[k, n]))
         given = Words(f"{there} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
         fix = 'evaluate inside tracelr.precision("two_float") or another, change the backend\'s options, or pass check=False'
-        raise DeviceError(explain(f"{name}(check)", given, f"{here}, as the host computes it", fix, limit=600))
+        raise DeviceError(f"{name}(check)", given, f"{here}, as the host computes it", fix, limit=600)
     _passed.update(keys)
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, final, get_ar
 
 from tracelr import fields
 from tracelr.compose import Product, Scale
-from tracelr.errors import ScheduleError, ScheduleTypeError, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.fields import Choice, Exponent, Flag, Growth, Increasing, Plain, Positive, Rule, Scalar, Steps, Values
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
@@ -69,7 +69,7 @@ class _Rise(Rule):
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         last = (fields["total_steps"] - 1) / (2 if fields["three_phase"] else 1)
         if not 0 < _peak_at(value, fields["total_steps"]) < last:
-            raise ScheduleError(explain(where, value, self.allowed, "move the peak there"))
+            raise ScheduleError(where, value, self.allowed, "move the peak there")
 
 
 @final
@@ -79,7 +79,7 @@ class _Functions(Rule):
     def parse(self, where: str, given: Any) -> tuple[Callable[..., Any], ...]:
         functions = tuple(given) if isinstance(given, list | tuple) else (given,)
         if not functions or not all(map(callable, functions)):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass one"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass one")
         return functions
 
 

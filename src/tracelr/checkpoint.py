@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import torch
 
-from tracelr.errors import CheckpointError, Words, explain
+from tracelr.errors import CheckpointError, Words
 
 _SEAL = b"tracelr sha256 "  # a comment at the end of the ZIP file that torch writes, with the digest of all before it
 _DIGITS = 64
@@ -25,7 +25,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         given, fix = Words(f"a path that cannot be written ({error.strerror or error})"), "free it, or choose another folder"
-        raise CheckpointError(explain(str(path), given, "one that can; what was there is as it was", fix)) from error
+        raise CheckpointError(str(path), given, "one that can; what was there is as it was", fix) from error
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -89,14 +89,13 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
             raise ValueError("its checksum is of other bytes")
         state = torch.load(io.BytesIO(raw), weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"{where}: there is no such file; to fix it: check the path, or start without it.") from None
+        raise CheckpointError(where, Words("no such file"), "a checkpoint", "check the path, or start without it") from None
     except Exception as error:  # torch has no one class for what is no checkpoint
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise CheckpointError(
-            f"{where}: it cannot be read, it is truncated or no checkpoint ({reason}); to fix it: {fix}."
-        ) from None
+        damaged = Words(f"a file that is truncated or no checkpoint ({reason})")
+        raise CheckpointError(where, damaged, "a checkpoint", fix, 200) from None
     missing = [key for key in keys if not isinstance(state, dict) or key not in state]
     if missing:
         given = sorted(map(str, state)) if isinstance(state, dict) else state
-        raise CheckpointError(explain(where, given, f"a mapping with the keys {', '.join(keys)}", fix))
+        raise CheckpointError(where, given, f"a mapping with the keys {', '.join(keys)}", fix)
     return state  # type: ignore[no-any-return]  # torch.load is untyped; it is a dict, checked above

@@ -74,7 +74,7 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
         raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
     forms = "\n".join(dialect.EXAMPLE for dialect in DIALECTS)
     given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
-    raise ConfigError(f"{place.refuse(given, 'one of the forms below', 'write one of them')}\n\n{forms}")
+    raise ConfigError(str(place), given, "one of the forms below", "write one of them", more=forms)
 
 
 def _size(value: Any, sizes: dict[int, int]) -> int:
@@ -107,4 +107,4 @@ def single(found: Loaded, where: str = "mapping") -> Schedule:
     many = "1 assignment" if len(found) == 1 else f"{len(found)} assignments"
     given, fix = Words(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
     listed = "\n".join(f"{one}: {show(one.schedule)}" for one in found)
-    raise ConfigError(f"{Place(where).refuse(given, 'one schedule for the rate of every group', fix)}\n\n{listed}")
+    raise ConfigError(str(Place(where)), given, "one schedule for the rate of every group", fix, more=listed)

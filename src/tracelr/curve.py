@@ -9,7 +9,7 @@ from typing import final
 
 import torch
 
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.phases import horizon, steps_between
 from tracelr.pieces import here, pieces
 from tracelr.schedule import Schedule
@@ -43,7 +43,7 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
     last = horizon(schedule) if last is None else last
     if not 0 <= first < last <= LAST_STEP:
         given, allowed = Words(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
-        raise ScheduleError(explain("curve", given, allowed, "pass a longer range"))
+        raise ScheduleError("curve", given, allowed, "pass a longer range")
     steps = steps_between(first, last, columns * _DENSE)
     bounds = [piece.first + d for piece in pieces(schedule)[:1000] for d in (-1, 0)]
     marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
@@ -105,7 +105,7 @@ def value_axis(curves: Sequence[Curve], log: bool = False, wanted: int = 5) -> A
     values = [value for one in curves for value in one.values if math.isfinite(value) and (value > 0 or not log)]
     if not values:
         given, allowed = Words("no value above 0" if log else "no finite value"), "one or more"
-        raise ScheduleError(explain("axis", given, allowed, "leave the axis linear" if log else "show other steps"))
+        raise ScheduleError("axis", given, allowed, "leave the axis linear" if log else "show other steps")
     low, high = min(values), max(values)
     if log:
         return _log_axis(low, high)

@@ -1,18 +1,94 @@
 """Every error of tracelr. Each is also a `ValueError` or a `TypeError`.
 
-A message has three parts: what was given, what is allowed, how to fix it. `explain` puts them together, so that every
-message of the library reads the same way.
+An error is data: where it is, what was given, what is allowed, how to fix it, and the line of the text that it is about,
+if there is one. `str()` makes the message of them, so that every message of the library reads the same way.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import final
+from typing import NamedTuple, TypeVar, final
+
+Error = TypeVar("Error", bound="TracelrError")
+
+
+@final
+class Location(NamedTuple):
+    """Where in a text an error is: the path of a key, or line and column, both from 1, and the line as it is shown."""
+
+    path: str = ""
+    line: int = 0
+    column: int = 0
+    text: str = ""
+
+    @classmethod
+    def within(cls, text: str, line: int, column: int, path: str = "") -> Location:
+        """Return the location in `text`, with the part of the line that is shown: 100 characters that print.
+
+        >>> Location.within("first\\nsecond", 2, 4)
+        Location(path='', line=2, column=4, text='  second\\n     ^')
+        """
+        lines = text.splitlines()
+        shown = lines[line - 1] if line <= len(lines) else ""
+        begin = max(column - 60, 0) if len(shown) > 100 else 0
+        shown = "".join(c if c.isprintable() else " " for c in shown[begin : begin + 100])
+        return cls(path, line, column, f"  {shown}\n  {' ' * (column - 1 - begin)}^")
 
 
 class TracelrError(Exception):
-    """Abstract base: `except TracelrError` catches everything this library raises on purpose."""
+    """Abstract base: `except TracelrError` catches everything this library raises on purpose.
+
+    `where` is the place, such as "Linear.steps"; `given`, `allowed` and `fix` are the rest of the sentence. `at` is the
+    location in the text that was read, and `more` follows the sentence: a list of what there is. `limit` characters show
+    what was given.
+
+    >>> error = ScheduleError("Linear.steps", 0, "an int from 1 to 2**53", "pass the number of steps")
+    >>> print(error)
+    Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass the number of steps.
+    >>> error.field
+    'steps'
+    """
+
+    def __init__(
+        self,
+        where: str,
+        given: object,
+        allowed: str,
+        fix: str,
+        limit: int = 80,
+        *,
+        at: Location | None = None,
+        more: str = "",
+    ) -> None:
+        super().__init__(where, given, allowed, fix, limit)
+        self.where, self.given, self.allowed, self.fix, self.limit = where, given, allowed, fix, limit
+        self.at, self.more = at, more
+
+    def __str__(self) -> str:
+        sentence = f"{self.where}: given {show(self.given, self.limit)}; allowed: {self.allowed}; to fix it: {self.fix}."
+        below = [self.at.text] if self.at is not None and self.at.text else []
+        return "\n".join([printable(sentence), *below, *(["", self.more] if self.more else [])])
+
+    @property
+    def field(self) -> str:
+        """The name of the field or argument that `where` ends in: "steps" of "Linear.steps[2]" and "then(steps)"."""
+        found = _FIELD.fullmatch(self.where)
+        return found[1] if found else ""
+
+    def inside(self: Error, place: str) -> Error:
+        """Return this error as one of a larger place.
+
+        >>> ScheduleError("Linear.steps", 0, "an int", "pass one").inside("trainer.schedulers[2]").where
+        'trainer.schedulers[2]: Linear.steps'
+        """
+        return self.of(type(self), place)
+
+    def of(self, kind: type[Error], place: str = "", at: Location | None = None) -> Error:
+        """Return this error as one of another class, and of a larger place."""
+        where = f"{place}: {self.where}" if place else self.where
+        return kind(where, self.given, self.allowed, self.fix, self.limit, at=at or self.at, more=self.more)
 
 
 @final
@@ -65,6 +141,9 @@ class Words(str):
         return str(self)
 
 
+_FIELD = re.compile(r"\w+[.(](\w+)(?:[.(\[].*)?")
+
+
 def printable(text: str) -> str:
     """Return `text` with what does not print as an escape: a name out of a file breaks no line and moves no cursor.
 
@@ -110,15 +189,6 @@ def _pieces(given: object) -> Iterator[str]:
             yield ": "
             yield from _pieces(given[part])
     yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + around[1]
-
-
-def explain(where: str, given: object, allowed: str, fix: str, limit: int = 80) -> str:
-    """Return the one sentence form that every error of this library has; `limit` characters show what was given.
-
-    >>> explain("Linear.steps", 0, "an int from 1 to 2**53", "pass the number of steps")
-    'Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass the number of steps.'
-    """
-    return printable(f"{where}: given {show(given, limit)}; allowed: {allowed}; to fix it: {fix}.")
 
 
 def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwise: str = "use one of these") -> str:

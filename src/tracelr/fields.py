@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tracelr import ease
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.tables import Tables
 
 LARGEST = float(torch.finfo(torch.float32).max)
@@ -54,13 +54,13 @@ def number(where: str, given: Any, allowed: str = FINITE) -> float:
     """Return `given` as a float; bools, strings, NaN and infinities are refused."""
     if isinstance(given, bool) or not isinstance(given, Real):
         fix = "remove the quotes" if isinstance(given, str) else "pass an int or a float"
-        raise ScheduleTypeError(explain(where, given, allowed, fix))
+        raise ScheduleTypeError(where, given, allowed, fix)
     try:
         value = float(given)
     except OverflowError:
         value = math.inf
     if not abs(value) <= LARGEST:
-        raise ScheduleError(explain(where, given, allowed, "pass a finite number"))
+        raise ScheduleError(where, given, allowed, "pass a finite number")
     return value
 
 
@@ -68,10 +68,10 @@ def integer(where: str, given: Any, low: int, allowed: str, high: int = LAST_STE
     """Return `given` as an int from `low` to `high`; bools, floats and strings are refused."""
     if isinstance(given, bool) or not isinstance(given, Integral):
         fix = f"pass {int(given)}" if isinstance(given, float) and given.is_integer() else "pass a whole number of steps"
-        raise ScheduleTypeError(explain(where, given, allowed, fix))
+        raise ScheduleTypeError(where, given, allowed, fix)
     value = int(given)
     if not low <= value <= high:
-        raise ScheduleError(explain(where, value, allowed, "pass a number of steps in this range"))
+        raise ScheduleError(where, value, allowed, "pass a number of steps in this range")
     return value
 
 
@@ -83,9 +83,9 @@ def named(given: object, names: Collection[str]) -> bool:
 def sequence(where: str, given: Any, allowed: str) -> list[Any]:
     """Return `given` as a list; a string, a mapping or a lone value is refused."""
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
-        raise ScheduleTypeError(explain(where, given, allowed, "pass a list"))
+        raise ScheduleTypeError(where, given, allowed, "pass a list")
     if len(given[LONGEST : LONGEST + 1]):
-        raise ScheduleError(explain(where, given, f"{allowed}, of {LONGEST} entries at most", "pass fewer of them"))
+        raise ScheduleError(where, given, f"{allowed}, of {LONGEST} entries at most", "pass fewer of them")
     return list(given)
 
 
@@ -103,11 +103,11 @@ class _Scalar(Rule):
             return given
         if self.tensors and isinstance(given, Tensor):
             if given.ndim or not given.is_floating_point() or given.layout != torch.strided:
-                raise ScheduleTypeError(explain(where, given, self.allowed, "pass a 0-d float tensor"))
+                raise ScheduleTypeError(where, given, self.allowed, "pass a 0-d float tensor")
             return given
         value = number(where, given, self.allowed)
         if not self.low <= value <= self.high or (self.positive and value <= 0):
-            raise ScheduleError(explain(where, given, self.allowed, "pass a number in this range"))
+            raise ScheduleError(where, given, self.allowed, "pass a number in this range")
         return value
 
 
@@ -135,7 +135,7 @@ class _Flag(Rule):
 
     def parse(self, where: str, given: Any) -> bool:
         if not isinstance(given, bool):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass a bool"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass a bool")
         return given
 
 
@@ -149,7 +149,7 @@ class Choice(Rule):
 
     def parse(self, where: str, given: Any) -> str:
         if not named(given, self.names):
-            raise ScheduleError(explain(where, given, self.allowed, "use one of these names"))
+            raise ScheduleError(where, given, self.allowed, "use one of these names")
         return str(given)
 
 
@@ -161,7 +161,7 @@ class _Values(Rule):
     def parse(self, where: str, given: Any) -> tuple[float, ...]:
         values = tuple(number(f"{where}[{k}]", v) for k, v in enumerate(sequence(where, given, self.allowed)))
         if not values:
-            raise ScheduleError(explain(where, given, self.allowed, "pass a value"))
+            raise ScheduleError(where, given, self.allowed, "pass a value")
         return values
 
 
@@ -178,7 +178,7 @@ class Increasing(Rule):
         kept = tuple(integer(f"{where}[{k}]", s, 0, "an int from 0 to 2**53") for k, s in enumerate(steps))
         if any(a > b or (a == b and not self.repeats) for a, b in pairwise(kept)):
             fix = "sort it" if self.repeats else "sort it and drop the repeated ones"
-            raise ScheduleError(explain(where, given, self.allowed, fix))
+            raise ScheduleError(where, given, self.allowed, fix)
         return kept
 
     def relate(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ class Increasing(Rule):
         if len(value) != parts - self.fewer:
             allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {parts} {self.between}"
             given = Words(f"{len(value)} milestones {list(value)}")
-            raise ScheduleError(explain(where, given, allowed, f"pass {parts - self.fewer} of them"))
+            raise ScheduleError(where, given, allowed, f"pass {parts - self.fewer} of them")
 
 
 @final
@@ -199,12 +199,12 @@ class Tags(Rule):
 
     def parse(self, where: str, given: Any) -> tuple[str | None, ...]:
         if not isinstance(given, str | list | tuple | set):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass a string, the tag of a param group"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass a string, the tag of a param group")
         tags = (given,) if isinstance(given, str) else tuple(sorted(given, key=str) if isinstance(given, set) else given)
         if not all(tag is None or isinstance(tag, str) for tag in tags):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass strings, the tags of param groups"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass strings, the tags of param groups")
         if not tags or len(set(tags)) != len(tags):
-            raise ScheduleError(explain(where, given, self.allowed, "name each tag once" if tags else "name one"))
+            raise ScheduleError(where, given, self.allowed, "name each tag once" if tags else "name one")
         return tags
 
 

@@ -15,7 +15,7 @@ from torch.optim import optimizer as _torch_optimizer
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from tracelr.canary import check_compiled
-from tracelr.errors import OptimizerError, Words, explain
+from tracelr.errors import OptimizerError, Words
 from tracelr.guards import compiled, room
 from tracelr.scheduled import Scheduled
 from tracelr.scheduler import Scheduler
@@ -80,7 +80,7 @@ class FusedStep:
         groups = len(self._optimizer.param_groups)
         if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
             given, fix = Words(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
-            raise OptimizerError(explain("fused step", given, f"the {self._groups} it was fused with", fix))
+            raise OptimizerError("fused step", given, f"the {self._groups} it was fused with", fix)
         if self._swapping:
             with self._swapped():
                 return self._update(*batch)
@@ -203,9 +203,7 @@ def _own(region: Callable[..., Any]) -> FunctionType:
 
 def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(optimizer, Optimizer):
-        raise OptimizerError(
-            explain(f"{name}(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
-        )
+        raise OptimizerError(f"{name}(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
     for kind, why in _REFUSED.items():
         if isinstance(optimizer, kind):
             given, allowed = (
@@ -213,14 +211,14 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
                 "an optimizer whose update is tensor operations alone",
             )
             fix = "call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD"
-            raise OptimizerError(explain(f"{name}(optimizer)", given, allowed, fix))
+            raise OptimizerError(f"{name}(optimizer)", given, allowed, fix)
     if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
         allowed = "a tracelr.Scheduler that drives this optimizer"
-        raise OptimizerError(explain(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)"))
+        raise OptimizerError(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)")
     hooks = sum(map(len, _hooks(optimizer)))
     if hooks:
         given, fix = Words(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
-        raise OptimizerError(explain(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix))
+        raise OptimizerError(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix)
 
 
 def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tracelr import fields
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import CheckpointError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import CheckpointError, ScheduleError, ScheduleTypeError, Words
 
 Mode = Literal["min", "max"]
 Threshold = Literal["rel", "abs"]
@@ -38,7 +38,7 @@ class Metric(nn.Module):
         name = type(self).__name__
         for where, given, allowed in (("mode", mode, ("min", "max")), ("threshold_mode", threshold_mode, ("rel", "abs"))):
             if not fields.named(given, allowed):
-                raise ScheduleError(explain(f"{name}.{where}", given, " or ".join(map(repr, allowed)), "use one of these"))
+                raise ScheduleError(f"{name}.{where}", given, " or ".join(map(repr, allowed)), "use one of these")
         self._sign = 1.0 if mode == "min" else -1.0
         self._relative = threshold_mode == "rel"
         self._threshold = number(f"{name}.threshold", threshold, 0.0)
@@ -78,12 +78,12 @@ class Metric(nn.Module):
         if isinstance(metric, Tensor):
             if metric.numel() != 1 or metric.is_complex():
                 given = Words(f"a {str(metric.dtype).removeprefix('torch.')} tensor of shape {list(metric.shape)}")
-                raise ScheduleTypeError(explain(where, given, _METRIC, "pass the mean of the losses, such as loss.mean()"))
+                raise ScheduleTypeError(where, given, _METRIC, "pass the mean of the losses, such as loss.mean()")
             return metric.detach().reshape(()).to(self.best.dtype)
         try:
             return self.best.new_full((), float(metric if isinstance(metric, Real) else "no number"))
         except (ValueError, OverflowError):  # no number, or an int of 400 digits
-            raise ScheduleTypeError(explain(where, metric, _METRIC, "pass the loss")) from None
+            raise ScheduleTypeError(where, metric, _METRIC, "pass the loss") from None
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Take the state of a checkpoint, into the tensors that are here.
@@ -94,13 +94,13 @@ class Metric(nn.Module):
         own = self.state_dict()
         if not isinstance(state_dict, Mapping) or (strict and set(state_dict) != set(own)):
             given = Words(f"the keys {sorted(map(str, state_dict))}") if isinstance(state_dict, Mapping) else state_dict
-            raise CheckpointError(explain(where, given, f"a mapping with the keys {', '.join(own)}", fix))
+            raise CheckpointError(where, given, f"a mapping with the keys {', '.join(own)}", fix)
         for key in own.keys() & state_dict.keys():
             given, held = state_dict[key], own[key]
             what = f"a {str(held.dtype).removeprefix('torch.')} tensor of shape {list(held.shape)}"
             alike = isinstance(given, Tensor) and given.shape == held.shape
             if not alike or given.is_complex() or given.is_floating_point() != held.is_floating_point():
-                raise CheckpointError(explain(f'{where}["{key}"]', given, what, fix))
+                raise CheckpointError(f'{where}["{key}"]', given, what, fix)
         return super().load_state_dict(state_dict, strict, False)
 
 
@@ -109,14 +109,14 @@ def _device(where: str, given: torch.device | str | None) -> torch.device:
         return torch.device("cpu" if given is None else given)
     except (RuntimeError, TypeError):
         allowed = "a device of torch, such as 'cpu' or 'cuda:0', or None"
-        raise ScheduleError(explain(where, given, allowed, "pass the device of the weights")) from None
+        raise ScheduleError(where, given, allowed, "pass the device of the weights") from None
 
 
 def number(where: str, given: float, low: float) -> float:
     """Return a finite number of `low` or more."""
     value = fields.number(where, given)
     if value < low:
-        raise ScheduleError(explain(where, given, f"a finite number, {low:g} or more", "pass a number in this range"))
+        raise ScheduleError(where, given, f"a finite number, {low:g} or more", "pass a number in this range")
     return value
 
 
@@ -124,5 +124,5 @@ def fraction(where: str, given: float) -> float:
     """Return a number between 0 and 1, neither of them."""
     value = fields.number(where, given)
     if not 0 < value < 1:
-        raise ScheduleError(explain(where, given, "a number above 0 and below 1", "pass a factor such as 0.5"))
+        raise ScheduleError(where, given, "a number above 0 and below 1", "pass a factor such as 0.5")
     return value

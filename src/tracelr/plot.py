@@ -11,7 +11,7 @@ import torch
 from tracelr.arithmetic import LAST_STEP
 from tracelr.checkpoint import write_whole
 from tracelr.curve import Curve
-from tracelr.errors import ScheduleError
+from tracelr.errors import ScheduleError, Words
 from tracelr.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def _figure() -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ScheduleError("plot: matplotlib is not installed; to fix it: pip install 'tracelr[demo]'.") from error
+        raise ScheduleError(
+            "plot", Words("no matplotlib"), "matplotlib, installed", "pip install 'tracelr[demo]'"
+        ) from error
     return Figure(figsize=(7, 3.5), layout="constrained")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, final
 import torch.distributed as dist
 
 from tracelr.changes import changes
-from tracelr.errors import OptimizerError, Words, explain
+from tracelr.errors import OptimizerError, Words
 
 Policy = Literal["warn", "strict", "off"]
 POLICIES = ("warn", "strict", "off")
@@ -67,7 +67,7 @@ class RankWatch:
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
         if self._strict:
             allowed = "the same schedules from the same step on every rank"
-            raise OptimizerError(explain("Scheduler(ranks)", Words(found), allowed, fix, limit=1000))
+            raise OptimizerError("Scheduler(ranks)", Words(found), allowed, fix, limit=1000)
         text = f'tracelr: {found}; {fix}; or, where ranks are meant to differ, pass Scheduler(..., ranks="off")'
         warnings.warn(text, stacklevel=2)
 

@@ -7,7 +7,7 @@ from collections import Counter
 import torch.distributed as dist
 
 from tracelr.changes import changes
-from tracelr.errors import OptimizerError, Words, explain
+from tracelr.errors import OptimizerError, Words
 from tracelr.scheduler import Scheduler
 from tracelr.state import read_state
 
@@ -42,4 +42,4 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
         what = "; ".join(f"rank {rank} with {said}" for rank, said in differing.items())
         allowed = f"what {len(every) - len(differing)} of {len(every)} ranks have"
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
-        raise OptimizerError(explain("check_ranks", Words(what), allowed, fix, limit=1000))
+        raise OptimizerError("check_ranks", Words(what), allowed, fix, limit=1000)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for, forced
-from tracelr.errors import OptimizerError, Words, explain
+from tracelr.errors import OptimizerError, Words
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot
 
@@ -75,7 +75,7 @@ class Rates:
         if self._untensored is not None or not self.token:  # read here, the token is guarded
             fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
             given, allowed = Words(f"a float {self._untensored}"), f"a tensor {self._untensored}"
-            raise OptimizerError(explain("Scheduler.step() in a compiled region", given, allowed, fix))
+            raise OptimizerError("Scheduler.step() in a compiled region", given, allowed, fix)
         for schedule, cells in self._plan:
             for value, followers in zip(scaled(schedule, cells, step), cells.values(), strict=True):
                 for cell in followers:

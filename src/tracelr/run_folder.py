@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tracelr.checkpoint import writing
-from tracelr.errors import CheckpointError, Words, explain
+from tracelr.errors import CheckpointError, Words
 
 
 @contextmanager
@@ -46,5 +46,5 @@ def _lock(folder: Path) -> int | None:
             return None  # a file system without locks
         given, allowed = Words("a folder that another process writes to"), "a folder of its own for each process"
         fix = "wait until that one has ended, or pass --out for another folder"
-        raise CheckpointError(explain(f"run folder {folder}", given, allowed, fix)) from None
+        raise CheckpointError(f"run folder {folder}", given, allowed, fix) from None
     return opened

@@ -13,7 +13,7 @@ from torch.fx import Proxy
 
 from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Wide, arithmetic_for
 from tracelr.ease import Easing, Origin, Warmup
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.pictured import Pictured
 from tracelr.value import Value
 from tracelr.view import View, view_of
@@ -56,7 +56,7 @@ class Schedule(Pictured, Value):
     def __init_subclass__(cls) -> None:
         if Schedule not in cls.__bases__ or cls.evaluate is Schedule.evaluate:
             allowed = "a direct subclass of Schedule that defines evaluate(step, A)"
-            raise ScheduleTypeError(explain("schedule class", Words(cls.__name__), allowed, "derive it from Schedule"))
+            raise ScheduleTypeError("schedule class", Words(cls.__name__), allowed, "derive it from Schedule")
         # torch.export records source lines of frames called `forward` only; the author's formula is in `evaluate`.
         cls.evaluate.__code__ = cls.evaluate.__code__.replace(co_name="forward")
         cls._declare()
@@ -64,7 +64,7 @@ class Schedule(Pictured, Value):
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
-            raise ScheduleError(explain("schedule class", cls.__name__, "a name not taken yet", fix))
+            raise ScheduleError("schedule class", cls.__name__, "a name not taken yet", fix)
         REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
@@ -78,12 +78,12 @@ class Schedule(Pictured, Value):
                 raise
             where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
             allowed = "a number where prepare() computes a constant from it"
-            raise ScheduleError(explain(where, given, allowed, "compute it in evaluate(), or pass a number")) from error
+            raise ScheduleError(where, given, allowed, "compute it in evaluate(), or pass a number") from error
         self._depth = 1 + max((one._depth for one in self._children()), default=0)
         if self._depth > DEEPEST:
             given, allowed = Words(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
             fix = "put all of them into one Sum, Product or Sequential"
-            raise ScheduleError(explain(type(self).__name__, given, allowed, fix))
+            raise ScheduleError(type(self).__name__, given, allowed, fix)
 
     def _children(self) -> Iterator[Schedule]:
         """Yield the schedules that this one is made of."""
@@ -115,12 +115,12 @@ class Schedule(Pictured, Value):
         if isinstance(step, Tensor):
             if step.dtype not in (torch.int64, torch.int32):
                 where, given = f"{type(self).__name__}(step)", Words(f"a {str(step.dtype).removeprefix('torch.')} tensor")
-                raise ScheduleTypeError(explain(where, given, _STEP, "use step.long(), or count in an int64 tensor"))
+                raise ScheduleTypeError(where, given, _STEP, "use step.long(), or count in an int64 tensor")
             device = step.device
         elif isinstance(step, int) and not isinstance(step, bool):
             step = torch.tensor(min(max(step, 0), LAST_STEP))
         elif not isinstance(step, Proxy):
-            raise ScheduleTypeError(explain(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)"))
+            raise ScheduleTypeError(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)")
         # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
         if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
             return torch.cat([self(part) for part in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
@@ -169,7 +169,7 @@ class Schedule(Pictured, Value):
         at = self.length if at is None else at
         if at is None:
             allowed = "a step; this schedule has no length of its own"
-            raise ScheduleError(explain(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>"))
+            raise ScheduleError(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>")
         return Sequential((self, other), (at,), reset, join)
 
     def __mul__(self, other: Schedule | float | Tensor) -> Product | Scale:
@@ -244,7 +244,7 @@ class Schedule(Pictured, Value):
             where = f"{type(self).__name__}.drive({name})"
             if name not in drivable:
                 allowed = ", ".join(drivable) or "no field: what it is made of has them"
-                raise ScheduleError(explain(where, given, allowed, "drive one of these"))
+                raise ScheduleError(where, given, allowed, "drive one of these")
             if not isinstance(given, Schedule):
-                raise ScheduleTypeError(explain(where, given, "a tracelr schedule", "pass a schedule"))
+                raise ScheduleTypeError(where, given, "a tracelr schedule", "pass a schedule")
         return replace(self, **schedules)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tracelr import fields
 from tracelr.assignment import Assignment
-from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, explain, show
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, show
 from tracelr.schedule import Schedule
 
 _PATH = re.compile(r"(\w+)(?:\[(\d)\])?")
@@ -79,7 +79,7 @@ def split(key: str) -> tuple[str, int | None]:
     parts = _PATH.fullmatch(key) if isinstance(key, str) else None
     if parts is None:
         allowed = 'a key of the param groups, such as "lr", or a place in one, such as "betas[0]"'
-        raise OptimizerError(explain("Scheduler(key)", key, allowed, "write it so"))
+        raise OptimizerError("Scheduler(key)", key, allowed, "write it so")
     return parts[1], None if parts[2] is None else int(parts[2])
 
 
@@ -95,7 +95,7 @@ def resolve(given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups
             if not chosen:
                 there = sorted({show(tag) for group in groups for tag in _tags(group) if tag is not None})
                 allowed = f"tags of the param groups: {', '.join(there) or 'none of them has any'}"
-                raise OptimizerError(explain("Assignment.tags", one.tags, allowed, 'put "tags" into the param groups'))
+                raise OptimizerError("Assignment.tags", one.tags, allowed, 'put "tags" into the param groups')
         else:
             key, schedules = one
             if len(schedules) != len(groups):
@@ -104,7 +104,7 @@ def resolve(given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups
                     f"one for each of the optimizer's {len(groups)} param groups",
                 )
                 fix = "pass one schedule, or a list of that length"
-                raise OptimizerError(explain(f"Scheduler({key})", several, allowed, fix))
+                raise OptimizerError(f"Scheduler({key})", several, allowed, fix)
             chosen = list(enumerate(schedules))
         for k, schedule in chosen:
             if k >= start:
@@ -115,7 +115,7 @@ def resolve(given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups
                 if other is not slot:
                     what = Words(f"both {show(other.schedule, 34)} and {show(schedule, 34)}")
                     fix = "give them different tags, or leave one out"
-                    raise OptimizerError(explain(f"Scheduler: {key} of group {k}", what, "one schedule", fix))
+                    raise OptimizerError(f"Scheduler: {key} of group {k}", what, "one schedule", fix)
     return list(slots.values())
 
 
@@ -153,7 +153,7 @@ def _factor(one: Any, group: Mapping[str, Any]) -> float:
     try:
         return fields.number(f"Scheduler: {name} of a param group", group[name])
     except (ScheduleError, ScheduleTypeError) as error:
-        raise OptimizerError(str(error)) from None
+        raise error.of(OptimizerError) from None
 
 
 def _check(slot: Slot, groups: list[Group]) -> None:
@@ -166,9 +166,9 @@ def _check(slot: Slot, groups: list[Group]) -> None:
         numbers += [
             f"{key}[{k}]" for key, v in group.items() if key != "params" and isinstance(v, tuple) for k in range(len(v))
         ]
-        raise OptimizerError(explain(where, slot.key, ", ".join(numbers), "use a key that the group has"))
+        raise OptimizerError(where, slot.key, ", ".join(numbers), "use a key that the group has")
     if not _is_number(slot.get(groups)):
-        raise OptimizerError(explain(where, slot.get(groups), "a number to be set", "use a key that holds one"))
+        raise OptimizerError(where, slot.get(groups), "a number to be set", "use a key that holds one")
 
 
 def _is_number(value: object) -> bool:

@@ -14,7 +14,7 @@ from inspect import Parameter
 from operator import add, mul, sub
 from typing import Any, final
 
-from tracelr.errors import ConfigError, TracelrError, Words, explain, show, suggest
+from tracelr.errors import ConfigError, TracelrError, Words, show, suggest
 from tracelr.fields import FINITE
 from tracelr.schedule import REGISTRY, Schedule
 from tracelr.spec_names import kind_of, parameters, snake, wanted
@@ -54,15 +54,15 @@ def parse(text: str, where: str = "spec") -> Schedule:
     tensor(0.5000)
     """
     if not isinstance(text, str):
-        raise ConfigError(explain(where, text, "a str", "pass the text of a spec"))
+        raise ConfigError(where, text, "a str", "pass the text of a spec")
     if len(text) > _LARGEST_TEXT:
         given = Words(f"{len(text)} characters")
-        raise ConfigError(explain(where, given, f"at most {_LARGEST_TEXT}", "write a file"))
+        raise ConfigError(where, given, f"at most {_LARGEST_TEXT}", "write a file")
     try:
         return _Reader(text, where).whole()
     except RecursionError:
         given = Words("a spec that is nested too deeply")
-        raise ConfigError(explain(where, given, "a shallow one", "nest it less")) from None
+        raise ConfigError(where, given, "a shallow one", "nest it less") from None
 
 
 @final
@@ -247,6 +247,4 @@ class _Reader:
         try:
             return build()
         except TracelrError as error:
-            named = re.match(r"\w+[.(](\w+)", str(error))
-            at = places.get(named[1], at) if named else at
-            raise self.tokens.blame(at, f"{error}") from None
+            raise self.tokens.blame(places.get(error.field, at), error) from None

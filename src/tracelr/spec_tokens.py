@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn, final
 
-from tracelr.errors import ConfigError, Words, explain
+from tracelr.errors import ConfigError, Location, TracelrError, Words
 
 _TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?[kM]?(?![\w.]))"
@@ -18,19 +18,6 @@ class Token(NamedTuple):
     kind: str
     text: str
     at: int
-
-
-def caret(text: str, line: int, column: int) -> str:
-    """Return a line of `text`, both counted from 1, with a caret under the column; long ones are cut around it.
-
-    >>> print(caret("first\\nsecond", 2, 4))
-      second
-         ^
-    """
-    shown = text.splitlines()[line - 1] if text.splitlines()[line - 1 : line] else ""
-    begin = max(column - 60, 0) if len(shown) > 100 else 0
-    shown = "".join(c if c.isprintable() else " " for c in shown[begin : begin + 100])
-    return f"  {shown}\n  {' ' * (column - 1 - begin)}^"
 
 
 @final
@@ -56,14 +43,18 @@ class Tokens:
 
     def refuse(self, at: int, given: object, allowed: str, fix: str) -> ConfigError:
         """Return the error of a place; the caller raises it."""
-        return self.blame(at, explain("", given, allowed, fix)[2:])
+        where, location = self._place(at)
+        return ConfigError(where, given, allowed, fix, at=location)
 
-    def blame(self, at: int, message: str) -> ConfigError:
-        """Return the error that says `message` of a place, with a caret under it."""
+    def blame(self, at: int, error: TracelrError) -> ConfigError:
+        """Return a schedule's own error as one of a place, with a caret under it."""
+        return error.of(ConfigError, *self._place(at))
+
+    def _place(self, at: int) -> tuple[str, Location]:
         line = self.text.count("\n", 0, at) + 1
         column = at - self.text.rfind("\n", 0, at)
         place = f"line {line}, column {column}" if "\n" in self.text.strip() else f"column {column}"
-        return ConfigError(f"{self.where}: {place}: {message}\n{caret(self.text, line, column)}")
+        return f"{self.where}: {place}", Location.within(self.text, line, column)
 
     @property
     def now(self) -> Token:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tracelr.assignment import Assignment
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import named, number
 from tracelr.schedule import DEEPEST, Schedule
 from tracelr.slots import Group, Slot
@@ -40,7 +40,7 @@ def step_of(where: str, given: object) -> int:
     """Return a step count that was passed as `where`, or raise `ScheduleTypeError`."""
     count = whole(given)
     if count is None:
-        raise ScheduleTypeError(explain(where, given, f"{_COUNT}, or such a tensor", "pass a number of steps"))
+        raise ScheduleTypeError(where, given, f"{_COUNT}, or such a tensor", "pass a number of steps")
     return count
 
 
@@ -50,7 +50,7 @@ def steps_of(start: object, stop: object, stride: object) -> Tensor:
     first, last, by = (step_of(f"Scheduler.curve({name})", n) for name, n in named)
     if by == 0 or len(range(first, last, by)[_MOST : _MOST + 1]):
         given = Words(f"steps from {first} to {last} by {by}")
-        raise ScheduleError(explain("Scheduler.curve", given, f"at most {_MOST} steps, and a stride", "use a larger stride"))
+        raise ScheduleError("Scheduler.curve", given, f"at most {_MOST} steps, and a stride", "use a larger stride")
     return torch.arange(first, last, by)
 
 
@@ -76,10 +76,10 @@ def accepted(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
     """Raise if `optimizer` is none, or a policy is not among those allowed."""
     if not isinstance(optimizer, Optimizer):
         fix = "pass the optimizer first, then lr=<schedule>"
-        raise OptimizerError(explain("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix))
+        raise OptimizerError("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix)
     for name, (given, allowed) in policies.items():
         if not named(given, allowed):
-            raise ScheduleError(explain(f"Scheduler({name})", given, ", ".join(allowed), "use one of these"))
+            raise ScheduleError(f"Scheduler({name})", given, ", ".join(allowed), "use one of these")
 
 
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
@@ -134,7 +134,7 @@ def _scaled(plain: object) -> bool:
 
 
 def _damaged(place: str, given: object, allowed: str, fix: str = "use a checkpoint that is not damaged") -> CheckpointError:
-    return CheckpointError(explain(f"Scheduler.load_state_dict{place}", given, allowed, fix))
+    return CheckpointError(f"Scheduler.load_state_dict{place}", given, allowed, fix)
 
 
 def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
@@ -173,13 +173,11 @@ def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
         assignments = [Assignment("lr", None, assignments)]
     if not isinstance(assignments, list | tuple) or not all(isinstance(one, Assignment) for one in assignments):
         allowed, fix = "a schedule, or a list of tracelr.Assignment", "pass lr=<schedule>, or what tracelr.load returned"
-        raise OptimizerError(explain("Scheduler(assignments)", assignments, allowed, fix))
+        raise OptimizerError("Scheduler(assignments)", assignments, allowed, fix)
     given: Given = list(assignments)
     for one in assignments:
         if not isinstance(one.schedule, Schedule):
-            raise OptimizerError(
-                explain("Assignment.schedule", one.schedule, "a schedule", "pass Constant(...) for a number")
-            )
+            raise OptimizerError("Assignment.schedule", one.schedule, "a schedule", "pass Constant(...) for a number")
     for key, schedules in keys.items():
         if isinstance(schedules, Schedule):
             given.append(Assignment(key, None, schedules))
@@ -188,10 +186,10 @@ def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
         elif schedules is not None:
             fix = "wrap it as Constant(...)" if isinstance(schedules, int | float) else f"pass {key}=<schedule>"
             allowed = "a schedule, or a list with one for each param group"
-            raise OptimizerError(explain(f"Scheduler({key})", schedules, allowed, fix))
+            raise OptimizerError(f"Scheduler({key})", schedules, allowed, fix)
     if not given:
         allowed, fix = "a schedule for at least one key", "pass lr=<schedule>"
-        raise OptimizerError(explain("Scheduler(optimizer)", Words("nothing to schedule"), allowed, fix))
+        raise OptimizerError("Scheduler(optimizer)", Words("nothing to schedule"), allowed, fix)
     return given
 
 
@@ -201,5 +199,5 @@ def pair(betas: object) -> dict[str, Any]:
         return {}
     if not isinstance(betas, list | tuple) or len(betas) != 2:
         allowed = "a pair of schedules, of which one may be None"
-        raise OptimizerError(explain("Scheduler(betas)", betas, allowed, "pass betas=(<schedule>, None) for the first"))
+        raise OptimizerError("Scheduler(betas)", betas, allowed, "pass betas=(<schedule>, None) for the first")
     return {f"betas[{k}]": schedule for k, schedule in enumerate(betas)}

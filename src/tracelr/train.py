@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tracelr import checkpoint, lowering
 from tracelr.checkpoint import write_whole, writing
-from tracelr.errors import CheckpointError, ConfigError, NotLowered, TracelrError, Words, explain
+from tracelr.errors import CheckpointError, ConfigError, NotLowered, TracelrError, Words
 from tracelr.fuse import fuse
 from tracelr.job import Job
 from tracelr.plot import plot
@@ -44,7 +44,9 @@ class Digits:
             from sklearn.datasets import load_digits
             from sklearn.model_selection import train_test_split
         except ImportError as error:
-            raise ConfigError("train: scikit-learn is not installed; to fix it: pip install 'tracelr[demo]'.") from error
+            raise ConfigError(
+                "train", Words("no scikit-learn"), "scikit-learn, installed", "pip install 'tracelr[demo]'"
+            ) from error
         data = load_digits()
         parts = train_test_split(data.data / 16.0, data.target, test_size=0.2, random_state=seed, stratify=data.target)
         self.x, self.test_x = (torch.tensor(part, dtype=torch.float32) for part in parts[:2])
@@ -86,7 +88,7 @@ def _train(job: Job, out: Path, resume: bool, restart: bool) -> Result:
                 (out / name).unlink(missing_ok=True)
     if saved.exists() and not resume:
         fix = "pass --resume to continue it, --restart to begin again, or --out for another folder"
-        raise CheckpointError(f"run folder {out}: it holds a checkpoint; to fix it: {fix}.")
+        raise CheckpointError(f"run folder {out}", Words("one that holds a checkpoint"), "one without", fix)
     data = Digits(job.seed, job.batch)
     torch.set_num_threads(1)  # too small to share, and then the order of the sums does not depend on the machine
     torch.manual_seed(job.seed)
@@ -132,14 +134,15 @@ def describe(job: Job, out: Path) -> None:
         write_whole(out / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
     if not report.ok:
         fix = "report that file, it is a defect of the target or of its compiler"
-        raise NotLowered(f"verify: a target differs from eager, see {out / 'verify.txt'}; to fix it: {fix}.")
+        given = Words(f"a target that differs from eager, see {out / 'verify.txt'}")
+        raise NotLowered("verify", given, "the same bits", fix, 300)
 
 
 def _restore(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: Scheduler) -> int:
     state = checkpoint.load(path, _KEYS)
     if state["params"] != job.text:
         fix = "resume with the file the run began with, or use --out for another folder"
-        raise CheckpointError(f"checkpoint {path}: it was written with other parameters than {job.name}; to fix it: {fix}.")
+        raise CheckpointError(f"checkpoint {path}", Words("one of other parameters"), f"one of {job.name}", fix)
     try:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -149,14 +152,14 @@ def _restore(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Opti
         raise
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:  # what torch says of foreign states
         reason = Words(f"states of another model or optimizer ({str(error).strip().splitlines()[0]})")
-        raise CheckpointError(explain(f"checkpoint {path}", reason, "those of this job", "use --restart")) from error
+        raise CheckpointError(f"checkpoint {path}", reason, "those of this job", "use --restart") from error
 
 
 def _bar(start: int, steps: int) -> Any:
     try:
         from tqdm import tqdm
     except ImportError as error:
-        raise ConfigError("train: tqdm is not installed; to fix it: pip install 'tracelr[demo]'.") from error
+        raise ConfigError("train", Words("no tqdm"), "tqdm, installed", "pip install 'tracelr[demo]'") from error
     return tqdm(range(start, steps), initial=start, total=steps, unit="step", disable=None)
 
 

@@ -11,7 +11,7 @@ from torch.func import functional_call, grad_and_value
 from torch.optim import Optimizer
 
 from tracelr import fields
-from tracelr.errors import OptimizerError, ScheduleTypeError, Words, explain
+from tracelr.errors import OptimizerError, ScheduleTypeError, Words
 from tracelr.fuse import FusedStep, update_of
 from tracelr.scheduler import Scheduler
 
@@ -61,7 +61,7 @@ class TrainStep:
         **options: Any,
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise ScheduleTypeError(explain("TrainStep(model)", model, "an nn.Module", "pass the model itself"))
+            raise ScheduleTypeError("TrainStep(model)", model, "an nn.Module", "pass the model itself")
         update = update_of(optimizer, scheduler, "TrainStep", check, options)
         self._clip = None if clip is None else _positive("TrainStep(clip)", clip)
         self._parts = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
@@ -150,7 +150,7 @@ class TrainStep:
             if isinstance(tensor, Tensor) and (not tensor.ndim or tensor.shape[0] % self._parts):
                 given, fix = Words(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
                 allowed = f"a first dimension that is a multiple of accumulate={self._parts}"
-                raise OptimizerError(explain("TrainStep(batch)", given, allowed, fix))
+                raise OptimizerError("TrainStep(batch)", given, allowed, fix)
 
 
 def _part(tensors: Any, k: int, parts: int) -> Any:
@@ -168,7 +168,7 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def _positive(where: str, given: float) -> float:
     value = fields.number(where, given)
     if value <= 0:
-        raise OptimizerError(explain(where, given, "a number above 0, or None", "leave it out not to clip"))
+        raise OptimizerError(where, given, "a number above 0, or None", "leave it out not to clip")
     return value
 
 
@@ -182,5 +182,5 @@ def _trained(model: nn.Module, optimizer: Optimizer) -> dict[str, nn.Parameter]:
             "the model's parameters alone",
         )
         fix = "build the optimizer from model.parameters()"
-        raise OptimizerError(explain("TrainStep(optimizer)", given, allowed, fix))
+        raise OptimizerError("TrainStep(optimizer)", given, allowed, fix)
     return found

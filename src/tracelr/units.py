@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import final
 
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import integer
 from tracelr.wide import LAST_STEP
 
@@ -61,11 +61,11 @@ class Units:
             return integer(where, given, 1, _ALLOWED)
         time = _TIME.fullmatch(given)
         if time is None:
-            raise ScheduleTypeError(explain(where, given, _ALLOWED, "write a number and its unit, without a space"))
+            raise ScheduleTypeError(where, given, _ALLOWED, "write a number and its unit, without a space")
         value = math.ceil(Fraction(time[1]) * self._unit(given, time[2]))
         if not 1 <= value <= LAST_STEP:
             words = Words(f"{given!r}, which is {value if value < 10**20 else 'far too many'} steps")
-            raise ScheduleError(explain(where, words, "a time of 1 to 2**53 steps", "write one"))
+            raise ScheduleError(where, words, "a time of 1 to 2**53 steps", "write one")
         return value
 
     def _unit(self, given: str, unit: str) -> Fraction:
@@ -76,5 +76,5 @@ class Units:
         size: int | None = getattr(self, name)
         if size is None:
             allowed = f"a time in a unit that the Units say: {name} is None"
-            raise ScheduleError(explain("Units.steps(given)", given, allowed, f"pass Units({name}=...)"))
+            raise ScheduleError("Units.steps(given)", given, allowed, f"pass Units({name}=...)")
         return Fraction(size) if unit in ("ep", "dur") else Fraction(1, size)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tracelr import fields
 from tracelr.describe import plain, shown
-from tracelr.errors import ScheduleTypeError, explain
+from tracelr.errors import ScheduleTypeError
 from tracelr.tables import Tables
 
 _Self = TypeVar("_Self", bound="Value")
@@ -34,9 +34,7 @@ class Value(Tables):
             rule = fields.rule_of(hints[name])
             if rule is None or name == "schedule":  # the key under which to_dict writes the class
                 allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
-                raise ScheduleTypeError(
-                    explain(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
-                )
+                raise ScheduleTypeError(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
             cls._rules[name] = rule
             if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
                 delattr(cls, name)
@@ -68,7 +66,7 @@ class Value(Tables):
         where = f"{type(self).__name__}.{name}"
         if self._sealed:
             fix = f"build a new one: dataclasses.replace(schedule, {name}=...)"
-            raise ScheduleTypeError(explain(where, value, "nothing, a schedule is immutable", fix))
+            raise ScheduleTypeError(where, value, "nothing, a schedule is immutable", fix)
         value = rule.parse(where, value)
         if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
             self.register_buffer(name, value, persistent=False)

@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from tracelr import __version__
 from tracelr.cli import verbs
 from tracelr.cli.verb import Verb
-from tracelr.errors import TracelrError, Words, explain
+from tracelr.errors import ConfigError, TracelrError, Words
 
 _ABOUT = """\
 Look at learning-rate schedules, compare, convert, lower and verify them.
@@ -58,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         where, reason = getattr(error, "filename", None) or "output", getattr(error, "strerror", None) or error
         fix = "correct the path, or free it"
-        print(f"tracelr: error: {explain(str(where), Words(reason), 'a path that can be written', fix)}", file=sys.stderr)
+        said = ConfigError(str(where), Words(reason), "a path that can be written", fix)
+        print(f"tracelr: error: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

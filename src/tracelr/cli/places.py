@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tracelr.errors import ConfigError
-from tracelr.spec_tokens import caret
+from tracelr.errors import ConfigError, Location
 
 if TYPE_CHECKING:
     import yaml
 
 
-def pointed(error: ConfigError, name: str, text: str) -> ConfigError:
-    """Return `error`, about the YAML `text` called `name`, with the line it is about and a caret, where it names a place."""
-    message = str(error)
-    path = re.match(r"([^\s:]+)(?:: |$)", message.removeprefix(f"{name}: "))
-    place = re.match(r"line (\d+), column (\d+)", message.removeprefix(f"{name}: "))
-    if not message.startswith(f"{name}: ") or "\n" in message:
+def pointed(error: ConfigError, text: str) -> ConfigError:
+    """Return `error`, about the YAML `text`, with the line it is about and a caret, where it has a location."""
+    if error.at is None or error.at.text or error.more:
         return error
-    found = (int(place[1]), int(place[2])) if place else located(text, path[1]) if path else None
-    return error if found is None else ConfigError(f"{message}\n{caret(text, *found)}")
+    found = (error.at.line, error.at.column) if error.at.line else located(text, error.at.path)
+    return error if found is None else error.of(ConfigError, at=Location.within(text, *found, error.at.path))
 
 
 def located(text: str, path: str) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, final
 from tracelr import config
 from tracelr.assignment import Assignment, Loaded
 from tracelr.cli.places import pointed
-from tracelr.errors import CheckpointError, ConfigError, Words, explain, show
+from tracelr.errors import CheckpointError, ConfigError, Words, show
 from tracelr.schedule import Schedule
 from tracelr.spec_text import parse
 
@@ -63,7 +63,7 @@ def _text(name: str, raw: bytes) -> Loaded:
     try:
         return config.from_dict(mapping(raw, Place(name)), name)
     except ConfigError as error:
-        raise pointed(error, name, raw.decode("utf-8", "replace")) from None
+        raise pointed(error, raw.decode("utf-8", "replace")) from None
 
 
 def _python(given: str) -> Loaded:
@@ -78,7 +78,7 @@ def _python(given: str) -> Loaded:
     listed = isinstance(found, list | tuple) and found and all(isinstance(one, Assignment) for one in found)
     if not isinstance(found, Schedule) and not listed:
         allowed = "a Schedule, a list of Assignment, or a function without arguments that returns one"
-        raise ConfigError(explain(given, found, allowed, "name such an object"))
+        raise ConfigError(given, found, allowed, "name such an object")
     return list(found) if listed else found
 
 
@@ -88,7 +88,7 @@ def _said(given: str, what: str, act: Callable[[], Any]) -> Any:
     except Exception as error:  # whatever a user's module does, it is one line here
         said = " ".join(str(error).split())[:200]
         reason = Words(f"a name that Python cannot {what} ({type(error).__name__}: {said})")
-        raise ConfigError(explain(given, reason, "module:object", "correct the name, or the module", 300)) from None
+        raise ConfigError(given, reason, "module:object", "correct the name, or the module", 300) from None
 
 
 def _checkpoint(path: Path) -> Loaded:
@@ -100,7 +100,7 @@ def _checkpoint(path: Path) -> Loaded:
     if state is None:
         given = Words("a checkpoint without a scheduler's state")
         allowed = 'a checkpoint with the state_dict() of a tracelr Scheduler, at its top or under a key such as "scheduler"'
-        raise CheckpointError(explain(where, given, allowed, "name another one"))
+        raise CheckpointError(where, given, allowed, "name another one")
     _, schedules = read_state(state, _groups_of(state))
     found = [one for key, plains in schedules.items() for one in _groups(where, key, plains)]
     alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
@@ -159,13 +159,13 @@ def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = 
     if isinstance(found, Schedule):
         if key not in (None, "lr") or tag is not None:
             fix = "leave out --key and --tag"
-            raise ConfigError(explain(name, Words("one schedule, for the lr of every group"), "what there is", fix))
+            raise ConfigError(name, Words("one schedule, for the lr of every group"), "what there is", fix)
         return [Chosen(name, found)]
     kept = [one for one in found if key in (None, one.key) and (tag is None or one.tags is None or tag in one.tags)]
     if not kept:
         listed = "; ".join(map(str, found))
         given_words = Words(" and ".join(f"--{n} {v}" for n, v in (("key", key), ("tag", tag)) if v is not None))
-        raise ConfigError(explain(name, given_words, listed, "pass the key and a tag of one of these"))
+        raise ConfigError(name, given_words, listed, "pass the key and a tag of one of these")
     return [Chosen(str(one), one.schedule, one) for one in kept]
 
 
@@ -181,5 +181,5 @@ def one(given: str, key: str | None, tag: str | None) -> Schedule:
     if len(kept) > 1:
         listed = "; ".join(f"{each.name}: {show(each.schedule)}" for each in kept)
         fix = "pass --key and --tag of one of these"
-        raise ConfigError(explain(given, Words(f"{len(kept)} assignments"), f"one of: {listed}", fix))
+        raise ConfigError(given, Words(f"{len(kept)} assignments"), f"one of: {listed}", fix)
     return kept[0].schedule

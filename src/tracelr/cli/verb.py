@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from typing import ClassVar
 
 import tracelr
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.wide import LAST_STEP
 
 _FOLDER = Path(tracelr.__file__).parent / "lowering" / "targets"
@@ -79,7 +79,7 @@ def step_number(text: str) -> int:
         value = int(whole + part) * int(10 ** max(power, 0))
         if power >= 0 and value <= LAST_STEP:
             return value
-    raise ScheduleError(explain("step", text, "a whole number from 0 to 2**53, such as 2000, 98k or 1e6", "write one"))
+    raise ScheduleError("step", text, "a whole number from 0 to 2**53, such as 2000, 98k or 1e6", "write one")
 
 
 def write(path: Path, content: bytes) -> None:

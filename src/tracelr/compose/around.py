@@ -10,7 +10,7 @@ from tracelr import fields
 from tracelr.compose.clock import Shift, Shorten
 from tracelr.compose.pointwise import Product, Sum
 from tracelr.ease import EASINGS, ORIGINS, Easing, Origin, Warmup
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.schedule import Schedule
 
 _STEPS = "an int from 1 to 2**53"
@@ -57,7 +57,7 @@ def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0,
 
 def _choose(where: str, given: str, names: Sequence[str]) -> None:
     if not fields.named(given, names):
-        raise ScheduleError(explain(where, given, ", ".join(map(repr, names)), "use one of these names"))
+        raise ScheduleError(where, given, ", ".join(map(repr, names)), "use one of these names")
 
 
 def _ramp(start: float, end: float | Tensor, steps: int, kind: Easing, rising: bool = False) -> Schedule:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias, final
 from torch import nn
 
 from tracelr import fields
-from tracelr.errors import ScheduleError, ScheduleTypeError, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedule import Schedule
 
 
@@ -17,7 +17,7 @@ class _Child(fields.Rule):
     def parse(self, where: str, given: Any) -> Schedule:
         if not isinstance(given, Schedule):
             fix = "wrap the number as Constant(number)" if isinstance(given, float | int) else "pass a schedule"
-            raise ScheduleTypeError(explain(where, given, self.allowed, fix))
+            raise ScheduleTypeError(where, given, self.allowed, fix)
         return given
 
 
@@ -28,7 +28,7 @@ class _Children(fields.Rule):
     def parse(self, where: str, given: Any) -> nn.ModuleList:
         listed = list(given) if isinstance(given, nn.ModuleList) else fields.sequence(where, given, self.allowed)
         if not listed:
-            raise ScheduleError(explain(where, listed, self.allowed, "pass a schedule"))
+            raise ScheduleError(where, listed, self.allowed, "pass a schedule")
         return nn.ModuleList(_Child().parse(f"{where}[{k}]", child) for k, child in enumerate(listed))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Child
-from tracelr.errors import ScheduleTypeError, explain
+from tracelr.errors import ScheduleTypeError
 from tracelr.fields import Hold, Offset, Steps
 from tracelr.schedule import Schedule
 
@@ -23,7 +23,7 @@ class _Term(fields.Rule):
         if isinstance(given, float) and 0 < given < _LARGEST_TERM and not given.is_integer():
             ratio = Fraction(str(given)).limit_denominator(_LARGEST_TERM)
             fix = f"pass the ratio as two ints, factor and divisor: {ratio.numerator}, {ratio.denominator}"
-            raise ScheduleTypeError(explain(where, given, self.allowed, fix))
+            raise ScheduleTypeError(where, given, self.allowed, fix)
         return fields.integer(where, given, 1, self.allowed, high=_LARGEST_TERM)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 from tracelr.compose.around import lift
 from tracelr.compose.pointwise import Product, Scale
 from tracelr.compose.sequential import Sequential, known_value
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.fields import LARGEST
 from tracelr.schedule import Schedule
 
@@ -49,7 +49,7 @@ def in_turn(parts: Sequence[Part], milestones: Sequence[int] | None = None) -> T
         k = endless(parts)
         if k is not None:
             given, allowed = Words(f"{parts[k].schedule} without a length"), "a length for every one but the last"
-            raise ScheduleError(explain(parts[k].where, given, allowed, "pass its total_iters, or pass milestones"))
+            raise ScheduleError(parts[k].where, given, allowed, "pass its total_iters, or pass milestones")
         milestones = list(accumulate(part.runs for part in parts[:-1] if part.runs is not None))
     if len(parts) == 1 and not milestones:
         return Timed(parts[0].schedule, parts[0].runs)
@@ -81,7 +81,7 @@ def chained(parts: Sequence[Part]) -> Timed:
     k = zero(parts)
     if k is not None:
         given, allowed = Words(f"{parts[k].schedule}, which is 0 at step 0"), "any other value there: it is divided by it"
-        raise ScheduleError(explain(parts[k].where, given, allowed, "put it first: the first one is not divided"))
+        raise ScheduleError(parts[k].where, given, allowed, "put it first: the first one is not divided")
     if len(parts) == 1:
         return Timed(parts[0].schedule, parts[0].runs)
     schedule = Product((parts[0].schedule, *(_relative(part.schedule) for part in parts[1:])))

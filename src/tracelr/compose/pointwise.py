@@ -8,7 +8,7 @@ from torch import Tensor
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Wide
 from tracelr.compose.children import Child, Children
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Scalar
 from tracelr.schedule import Schedule
 
@@ -94,9 +94,9 @@ class _Bound(fields.Rule):
     def relate(self, where: str, value: float | None, fields: dict[str, Any]) -> None:
         low, high = fields["low"], fields["high"]
         if low is None and high is None:
-            raise ScheduleError(explain(where, None, "a number for low, for high or for both", "pass one"))
+            raise ScheduleError(where, None, "a number for low, for high or for both", "pass one")
         if low is not None and high is not None and low > high:
-            raise ScheduleError(explain(where, value, f"low at most high, which is {high}", "swap low and high"))
+            raise ScheduleError(where, value, f"low at most high, which is {high}", "swap low and high")
 
 
 Bound: TypeAlias = Annotated[float | None, _Bound()]

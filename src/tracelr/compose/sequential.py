@@ -12,7 +12,7 @@ from tracelr import fields
 from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Wide
 from tracelr.compose.children import Children
 from tracelr.compose.clock import stretched
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.schedule import Schedule
 
 _RESCALE = "rescale"
@@ -26,19 +26,19 @@ class _Resets(fields.Rule):
         if isinstance(given, bool) or fields.named(given, (_RESCALE,)):
             return given  # type: ignore[no-any-return]  # checked above
         if isinstance(given, str):
-            raise ScheduleError(explain(where, given, self.allowed, "use one of these"))
+            raise ScheduleError(where, given, self.allowed, "use one of these")
         listed = fields.sequence(where, given, self.allowed)
         if not all(isinstance(reset, bool) or fields.named(reset, (_RESCALE,)) for reset in listed):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass one of these each"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass one of these each")
         return tuple(listed)
 
     def relate(self, where: str, value: bool | str | tuple[bool | str, ...], fields: dict[str, Any]) -> None:
         if isinstance(value, tuple) and len(value) != len(fields["schedules"]):
             fix = f"pass {len(fields['schedules'])} of them"
-            raise ScheduleError(explain(where, list(value), self.allowed, fix))
+            raise ScheduleError(where, list(value), self.allowed, fix)
         if isinstance(value, tuple) and value[-1] == _RESCALE:
             allowed = "True or False for the last schedule, which has no window to fit"
-            raise ScheduleError(explain(f"{where}[{len(value) - 1}]", _RESCALE, allowed, "pass True"))
+            raise ScheduleError(f"{where}[{len(value) - 1}]", _RESCALE, allowed, "pass True")
 
 
 Reset: TypeAlias = bool | Literal["rescale"]
@@ -103,7 +103,7 @@ class Sequential(Schedule):
             k = self._firsts.index(0)
             given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
             allowed = "schedules that do not start at 0 after the first one, under join='scale'"
-            raise ScheduleError(explain("Sequential.schedules", given, allowed, "use join='shift'"))
+            raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
 
     def _pace(self, k: int) -> tuple[int, int]:
         """Return how many steps of the sequence are how many of schedule k, which fits its window."""
@@ -112,12 +112,12 @@ class Sequential(Schedule):
         if not length:
             allowed = "a schedule with a length, under reset='rescale'"
             fix = "give it a length, as Shorten does, or use reset=True"
-            raise ScheduleError(explain(where, self.schedules[k], allowed, fix))
+            raise ScheduleError(where, self.schedules[k], allowed, fix)
         pace = Fraction(window or 1, length)
         if pace.numerator * pace.denominator > LAST_STEP:
             given = Words(f"a length of {length} for a window of {window} steps")
             allowed = "a length and a window whose ratio, in lowest terms, has terms with a product of at most 2**53"
-            raise ScheduleError(explain(where, given, allowed, "round one of them"))
+            raise ScheduleError(where, given, allowed, "round one of them")
         return pace.numerator, pace.denominator
 
     def _child(self, k: int, own: Tensor, A: Arithmetic) -> Wide:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tracelr.assignment import Loaded
 from tracelr.convert import cerebras, keras, optax, ours, torch
-from tracelr.errors import ConfigError, explain
+from tracelr.errors import ConfigError
 
 FORMS: dict[str, Callable[[Loaded], str]] = {
     "ours": ours.write,
@@ -34,5 +34,5 @@ def convert(found: Loaded, to: str) -> str:
     steps: 10
     """
     if to not in FORMS:
-        raise ConfigError(explain("convert(to)", to, ", ".join(FORMS), "use one of these names"))
+        raise ConfigError("convert(to)", to, ", ".join(FORMS), "use one of these names")
     return FORMS[to](found)

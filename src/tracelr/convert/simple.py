@@ -11,7 +11,7 @@ from typing import Any
 from tracelr.arithmetic import F64
 from tracelr.assignment import Loaded
 from tracelr.compose import Product, Scale, Sequential, Shift
-from tracelr.errors import ConfigError, Words, explain, show
+from tracelr.errors import ConfigError, Words, show
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
@@ -34,7 +34,7 @@ def refuse(to: str, what: object, why: str = "") -> ConfigError:
     words = show(what, 100) + (f", {why}" if why else "")
     allowed = f"what {to} can say at every step"
     fix = "leave that part out, or use another form"
-    return ConfigError(explain(f"convert to {to}", Words(words), allowed, fix, 300))
+    return ConfigError(f"convert to {to}", Words(words), allowed, fix, 300)
 
 
 def alone(found: Loaded, to: str) -> Schedule:
@@ -45,7 +45,7 @@ def alone(found: Loaded, to: str) -> Schedule:
         return found[0].schedule
     listed = "; ".join(map(str, found))
     given, fix = Words(f"{len(found)} assignments"), "pass --key and --tag of one of these"
-    raise ConfigError(explain(f"convert to {to}", given, f"one of: {listed}", fix))
+    raise ConfigError(f"convert to {to}", given, f"one of: {listed}", fix)
 
 
 def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:

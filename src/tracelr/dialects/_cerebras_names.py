@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tracelr.cerebras import CURVES, LR, Boundaries, Curve
 from tracelr.dialects._rows import Spelling
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Plain, Steps, Values
 from tracelr.schedule import Schedule
 from tracelr.schedules.cosine import Cosine
@@ -23,7 +23,7 @@ NEWER: dict[str, Curve] = {name: curve for name, curve in CURVES.items() if name
 def _piecewise_constant(vals: Values, milestones: Boundaries, initial_learning_rate: Plain | None = None) -> Schedule:
     if initial_learning_rate not in (None, vals[0]):
         where, allowed = "PiecewiseConstant.initial_learning_rate", f"the first of the values, {vals[0]}"
-        raise ScheduleError(explain(where, initial_learning_rate, allowed, "leave it out, or make them equal"))
+        raise ScheduleError(where, initial_learning_rate, allowed, "leave it out, or make them equal")
     return CURVES["PiecewiseConstant"](vals, milestones)
 
 

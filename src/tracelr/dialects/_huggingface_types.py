@@ -12,7 +12,7 @@ from tracelr.compose import Sequential, Shift, Shorten
 from tracelr.dialects import _values
 from tracelr.dialects._values import Place, choose
 from tracelr.ease import Easing
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
@@ -87,7 +87,7 @@ def _inverse_sqrt(run: Run, timescale: int | None = None) -> Schedule:
 def _floor(run: Run, low: float | None, rate: float | None) -> float:
     if (low is None) == (rate is None):
         given, allowed = Words("both of them" if low is not None else "none of them"), "one of min_lr and min_lr_rate"
-        raise ScheduleError(explain("min_lr", given, allowed, "give the lowest rate, or its part of the peak"))
+        raise ScheduleError("min_lr", given, allowed, "give the lowest rate, or its part of the peak")
     return low if low is not None else run.peak * (rate or 0.0)
 
 
@@ -126,9 +126,9 @@ def _stable(
     stable = run.left - num_decay_steps if num_stable_steps is None else num_stable_steps
     if stable < 0:
         allowed = f"at most {run.left}, the steps after the warm-up"
-        raise ScheduleError(explain("num_decay_steps", num_decay_steps, allowed, "shorten a phase"))
+        raise ScheduleError("num_decay_steps", num_decay_steps, allowed, "shorten a phase")
     if num_cycles != 0.5:
-        raise ScheduleError(explain("num_cycles", num_cycles, "0.5, half a wave", "leave it out"))
+        raise ScheduleError("num_cycles", num_cycles, "0.5, half a wave", "leave it out")
     low = run.peak * min_lr_ratio
     return WSD(run.peak, run.warmup, stable, num_decay_steps, low, low, warmup_type, decay_type)
 

@@ -12,7 +12,7 @@ from tracelr.compose import Clamp, Sequential, Shift
 from tracelr.dialects import _values
 from tracelr.dialects._calls import Builder, Count, Number, OptionalNumber, Switch, Whole
 from tracelr.dialects._values import Place, choose
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.fields import FINITE, LARGEST
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
@@ -132,7 +132,7 @@ def _multiplied(start: Fraction, factors: list[tuple[int, Fraction]]) -> tuple[l
     for value in accumulate([factor for _, factor in factors], mul, initial=start):
         if abs(value) > LARGEST:
             given = Words(f"factors whose product is too large after {len(values)} of them")
-            raise ScheduleError(explain("boundaries_and_scales", given, FINITE, "use smaller factors"))
+            raise ScheduleError("boundaries_and_scales", given, FINITE, "use smaller factors")
         values.append(float(value))
     return [step for step, _ in factors], values
 
@@ -165,7 +165,7 @@ def _cosine_onecycle(
 def _divisors(div_factor: float, final_div_factor: float) -> tuple[Fraction, Fraction]:
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
         if value <= 0:
-            raise ScheduleError(explain(name, value, "a number above 0", "write one"))
+            raise ScheduleError(name, value, "a number above 0", "write one")
     return Fraction(div_factor), Fraction(final_div_factor)
 
 
@@ -175,7 +175,7 @@ def _warmup_constant(init_value: Number, peak_value: Number, warmup_steps: Whole
 
 def _warm(init_value: float, peak_value: float, warmup_steps: int, decay: Schedule) -> Schedule:
     if warmup_steps < 0:
-        raise ScheduleError(explain("warmup_steps", warmup_steps, "a number of steps, 0 or more", "write one"))
+        raise ScheduleError("warmup_steps", warmup_steps, "a number of steps, 0 or more", "write one")
     return Sequential([Linear(init_value, peak_value, warmup_steps), decay], [warmup_steps]) if warmup_steps else decay
 
 
@@ -189,7 +189,7 @@ def _warmup_cosine_decay(
 ) -> Schedule:
     if decay_steps <= warmup_steps:
         fix = "make it longer: it counts the warm-up too"
-        raise ScheduleError(explain("decay_steps", decay_steps, f"more than warmup_steps, {warmup_steps}", fix))
+        raise ScheduleError("decay_steps", decay_steps, f"more than warmup_steps, {warmup_steps}", fix)
     # optax makes a ratio of end_value, and 0 of that where there is nothing to be a ratio of.
     end = end_value if peak_value else 0.0
     return _warm(init_value, peak_value, warmup_steps, _cosine(peak_value, end, decay_steps - warmup_steps, exponent))

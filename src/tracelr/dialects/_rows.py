@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
@@ -114,7 +113,6 @@ def built(where: Place, curve: Curve, found: Mapping[str, Given]) -> Schedule:
     try:
         return curve(**values(found))
     except (ScheduleError, ScheduleTypeError) as error:
-        blamed = re.match(r"\w+\.(\w+)", str(error))
-        field = blamed[1] if blamed else ""
-        place = next((found[own].where for own in _BLAMED.get(field, (field,)) if own in found), where)
+        fields = _BLAMED.get(error.field, (error.field,))
+        place = next((found[own].where for own in fields if own in found), where)
         raise place.forward(error) from None

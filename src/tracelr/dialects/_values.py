@@ -9,7 +9,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Words, explain, printable, show
+from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Words, printable, show
 from tracelr.errors import suggest as suggest
 from tracelr.fields import FINITE, LARGEST
 from tracelr.units import Units, is_time
@@ -31,6 +31,7 @@ class Place:
     source: str
     path: str = ""
     units: Units | None = None
+    at: Location | None = None
 
     def __truediv__(self, key: str | int) -> Place:
         if isinstance(key, int):
@@ -44,11 +45,18 @@ class Place:
 
     def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:
         """Return the error of this place; the caller raises it."""
-        return ConfigError(explain(str(self), given, allowed, fix))
+        return ConfigError(str(self), given, allowed, fix, at=self._at())
+
+    def line(self, line: int, column: int) -> Place:
+        """Return the place by line and column, from 1: of what has no key."""
+        return replace(self / f"line {line}, column {column}", at=Location("", line, column))
+
+    def _at(self) -> Location | None:
+        return self.at or (Location(self.path) if self.path else None)
 
     def forward(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
         """Return a schedule's own error as an error of this place, with its sentence whole."""
-        return ConfigError(f"{self}: {error}")
+        return error.of(ConfigError, str(self), self._at())
 
 
 def number(where: Place, given: object) -> float:

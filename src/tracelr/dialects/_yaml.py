@@ -114,9 +114,9 @@ def _broken(error: yaml.YAMLError, text: str, place: Place) -> ConfigError:
     problem: object = getattr(error, "problem", None) or getattr(error, "reason", None) or error
     mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
     if mark is not None:
-        place /= f"line {mark.line + 1}, column {mark.column + 1}"
+        place = place.line(mark.line + 1, mark.column + 1)
     elif position is not None:
-        place /= f"line {text.count(chr(10), 0, position) + 1}, column {position - text.rfind(chr(10), 0, position)}"
+        place = place.line(text.count(chr(10), 0, position) + 1, position - text.rfind(chr(10), 0, position))
     tag = re.search(r"the tag '(?:tag:yaml.org,2002:)?(.*)'", str(problem))
     if tag:
         return place.refuse(Words(f"the tag {tag[1]}"), "plain YAML", "remove the tag")
@@ -130,7 +130,7 @@ def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
     """
     import yaml
 
-    here = place / f"line {node.start_mark.line + 1}, column {node.start_mark.column + 1}"
+    here = place.line(node.start_mark.line + 1, node.start_mark.column + 1)
     if node in sizes:
         if not sizes[node]:
             raise here.refuse(Words("an anchor that contains itself"), "an alias of what is complete", "write it out")
@@ -154,6 +154,6 @@ def _distinct(keys: list[yaml.ScalarNode], place: Place) -> None:
     seen = set()
     for key in keys:
         if (key.tag, key.value) in seen:
-            here = place / f"line {key.start_mark.line + 1}, column {key.start_mark.column + 1}"
+            here = place.line(key.start_mark.line + 1, key.start_mark.column + 1)
             raise here.refuse(Words(f"the key {show(key.value)} twice"), "each key once", "remove one of them")
         seen.add((key.tag, key.value))

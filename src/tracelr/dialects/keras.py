@@ -12,7 +12,7 @@ from typing import Any
 from tracelr.compose import Sequential
 from tracelr.dialects._calls import Builder, Count, Number, Numbers, OptionalNumber, Steps, Switch, Whole, call
 from tracelr.dialects._values import Place, choose, only
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.cosine import Cosine
@@ -88,7 +88,7 @@ def _cosine(
     if warmup_target is None:  # Keras has no warm-up then, whatever warmup_steps says
         return Cosine(initial_learning_rate, alpha * initial_learning_rate, decay_steps)
     if warmup_steps < 0:
-        raise ScheduleError(explain("warmup_steps", warmup_steps, "a number of steps, 0 or more", "write one"))
+        raise ScheduleError("warmup_steps", warmup_steps, "a number of steps, 0 or more", "write one")
     decay = Cosine(warmup_target, alpha * warmup_target, decay_steps)
     if warmup_steps == 0:
         return decay

@@ -7,7 +7,6 @@ In place of its name and fields, a schedule may be a line of text that `tracelr.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -78,8 +77,7 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     try:
         return kind(**values)
     except (ScheduleError, ScheduleTypeError) as error:
-        key = re.match(r"\w+\.(\w+)", str(error))
-        raise (where / key[1] if key else where).forward(error) from None
+        raise (where / error.field if error.field else where).forward(error) from None
 
 
 def _value(where: Place, given: Any, rule: Rule) -> Any:

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import SWALR
 
 from tracelr.arithmetic import F64
 from tracelr.compose import Product, Sequential
-from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Words, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Words
 from tracelr.fields import named
 from tracelr.from_torch.curves import FACTORS, FOLLOWERS, MOMENTA, WRITERS
 from tracelr.from_torch.functions import ignores_step
@@ -53,9 +53,9 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     """
     if not isinstance(scheduler, LRScheduler):
         fix = "pass the scheduler, not its class or its optimizer"
-        raise ScheduleTypeError(explain("from_torch", scheduler, "a scheduler of torch.optim.lr_scheduler", fix))
+        raise ScheduleTypeError("from_torch", scheduler, "a scheduler of torch.optim.lr_scheduler", fix)
     if not named(key, _KEYS):
-        raise ScheduleError(explain("from_torch(key)", key, ", ".join(map(repr, _KEYS)), "use one of these names"))
+        raise ScheduleError("from_torch(key)", key, ", ".join(map(repr, _KEYS)), "use one of these names")
     groups = scheduler.optimizer.param_groups
     try:
         schedules = [
@@ -67,7 +67,7 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
         given = Words(f"settings that torch did not make ({type(error).__name__}: {error})")
         fix = "build the scheduler anew, and leave its attributes as they are"
-        raise ScheduleTypeError(explain(type(scheduler).__name__, given, "those of its constructor", fix)) from error
+        raise ScheduleTypeError(type(scheduler).__name__, given, "those of its constructor", fix) from error
     return schedules[0] if len({str(schedule.to_dict()) for schedule in schedules}) == 1 else schedules
 
 
@@ -83,7 +83,7 @@ def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
             raise _refusal(scheduler)
         if group >= len(scheduler.base_lrs):
             given, fix = Words(f"base_lrs of {len(scheduler.base_lrs)} groups"), "build the scheduler after the last group"
-            raise ScheduleError(explain("base_lrs", given, "one for each param group of the optimizer", fix))
+            raise ScheduleError("base_lrs", given, "one for each param group of the optimizer", fix)
         if kind in WRITERS:
             return WRITERS[kind](scheduler, group)
         rate = float(scheduler.base_lrs[group]) if rate is None else rate
@@ -93,9 +93,9 @@ def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
 def _refusal(scheduler: LRScheduler) -> TracelrError:
     if isinstance(scheduler, ReduceLROnPlateau):
         given, allowed = Words("a scheduler driven by a metric"), "a scheduler that is a function of the step"
-        return ScheduleTypeError(explain("scheduler", given, allowed, "keep it as it is, beside the training step"))
+        return ScheduleTypeError("scheduler", given, allowed, "keep it as it is, beside the training step")
     fix = "write its formula as a Schedule, or pass one of these"
-    return ScheduleTypeError(explain("scheduler", Words("a class that is not torch's own"), ", ".join(_KNOWN), fix))
+    return ScheduleTypeError("scheduler", Words("a class that is not torch's own"), ", ".join(_KNOWN), fix)
 
 
 def _sequence(scheduler: SequentialLR, group: int) -> Schedule:
@@ -139,7 +139,7 @@ def _chain(scheduler: ChainedScheduler, group: int, rate: float | None) -> Sched
                 given = Words(f"{type(member).__name__}, which {why}")
                 allowed = "schedulers that multiply the rate they find, so that the chain is their product"
                 fix = "multiply tracelr's own schedules, as in WarmRestarts(0.1, 0.0, 10) * Exponential(1.0, 0.9, 1)"
-                raise ScheduleError(explain("scheduler", given, allowed, fix))
+                raise ScheduleError("scheduler", given, allowed, fix)
             factors.append(_schedule(member, group, 1.0 if k else rate))
     return Product(factors)
 
@@ -162,15 +162,13 @@ def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
     given = Words(f"{key!r} of a {name}")
     if type(scheduler) not in MOMENTA:
         names = " or ".join(kind.__name__ for kind in MOMENTA)
-        raise ScheduleError(explain("from_torch(key)", given, f"'lr', or a {names}", "convert one of these on its own"))
+        raise ScheduleError("from_torch(key)", given, f"'lr', or a {names}", "convert one of these on its own")
     if not scheduler.cycle_momentum:
-        raise ScheduleError(explain("from_torch(key)", given, "'lr', with cycle_momentum=False", "leave the key out"))
+        raise ScheduleError("from_torch(key)", given, "'lr', with cycle_momentum=False", "leave the key out")
     allowed = "betas" if scheduler.use_beta1 else "momentum"
     if key != allowed:
         optimizer = type(scheduler.optimizer).__name__
-        raise ScheduleError(
-            explain("from_torch(key)", given, f"{allowed!r}, which {optimizer} has", f"pass key={allowed!r}")
-        )
+        raise ScheduleError("from_torch(key)", given, f"{allowed!r}, which {optimizer} has", f"pass key={allowed!r}")
     with _inside(name):
         return MOMENTA[type(scheduler)](scheduler, group)
 
@@ -181,4 +179,4 @@ def _inside(place: str) -> Iterator[None]:
     try:
         yield
     except TracelrError as error:
-        raise type(error)(f"{place}: {error}") from None
+        raise error.inside(place) from None

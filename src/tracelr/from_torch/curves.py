@@ -8,7 +8,7 @@ from typing import Any
 from torch.optim import lr_scheduler as torchs
 from torch.optim.swa_utils import SWALR
 
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.from_torch.functions import from_lambda, ignores_step
 from tracelr.schedule import Schedule
 from tracelr.schedules.cosine import Cosine
@@ -27,7 +27,7 @@ from tracelr.schedules.warm_restarts import WarmRestarts
 def _iters(scheduler: Any) -> int:
     if scheduler.total_iters == 0:
         allowed = "1 or more: with 0, what torch computes step by step is not its own closed form"
-        raise ScheduleError(explain("total_iters", 0, allowed, "leave this scheduler out"))
+        raise ScheduleError("total_iters", 0, allowed, "leave this scheduler out")
     return scheduler.total_iters  # type: ignore[no-any-return]  # torch's attribute is untyped
 
 
@@ -55,7 +55,7 @@ def _multiplicative(scheduler: Any, rate: float, group: int) -> Schedule:
         given = Words("factors that depend on the step")
         allowed = "one number, such as lambda step: 0.95: the product of all factors so far is no function of the step"
         fix = "write that product as a function of the step, in a LambdaLR, or as one of tracelr's schedules"
-        raise ScheduleError(explain("lr_lambda", given, allowed, fix))
+        raise ScheduleError("lr_lambda", given, allowed, fix)
     return Exponential(rate, factor, 1)
 
 
@@ -97,11 +97,11 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
 def _triangle(scheduler: Any, low: float, high: float) -> Schedule:
     if scheduler._scale_fn_custom is not None:
         fix = "use one of its modes, or multiply tracelr.Cyclic by a schedule of your own"
-        raise ScheduleError(explain("scale_fn", Words("a function"), "None: a mode instead of a function", fix))
+        raise ScheduleError("scale_fn", Words("a function"), "None: a mode instead of a function", fix)
     total, up = scheduler.total_size, round(scheduler.total_size * scheduler.step_ratio)
     if total != int(total) or up / total != scheduler.step_ratio:
         given = Words(f"{total * scheduler.step_ratio:g} and {total - total * scheduler.step_ratio:g}")
-        raise ScheduleError(explain("step_size_up and step_size_down", given, "whole steps", "round them"))
+        raise ScheduleError("step_size_up and step_size_down", given, "whole steps", "round them")
     down = int(total) - up
     return Cyclic(low, high, up, None if down == up else down, scheduler.mode, scheduler.gamma)
 
@@ -121,7 +121,7 @@ def _cycle(scheduler: Any, start: float, peak: float, end: float) -> Schedule:
         part = (warm + 1) / scheduler.total_steps
         allowed = f"a part of total_steps that ends after its first step and before {'half of ' if three else ''}its last"
         fix = "use a larger part, or Cosine or Linear where one of its phases is all there is"
-        raise ScheduleError(explain("pct_start", round(part, 12), allowed, fix))
+        raise ScheduleError("pct_start", round(part, 12), allowed, fix)
     ease = "cosine" if scheduler._anneal_func_type == "cos" else "linear"
     return OneCycle(start, peak, end, last, warm, ease, three)  # type: ignore[arg-type]  # ease was checked
 

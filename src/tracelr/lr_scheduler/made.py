@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from tracelr import fields
 from tracelr.compose import parts
 from tracelr.compose.parts import Part, Timed
-from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import Increasing, Rule
 from tracelr.lr_scheduler.named import Named
 from tracelr.schedule import Schedule
@@ -22,7 +22,7 @@ class _Child(Rule):
 
     def parse(self, where: str, given: Any) -> Named | Schedule:
         if not isinstance(given, Named | Schedule):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass one, such as LinearLR(...)"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass one, such as LinearLR(...)")
         return given
 
 
@@ -33,7 +33,7 @@ class _Children(Rule):
     def parse(self, where: str, given: Any) -> tuple[Named | Schedule, ...]:
         children = fields.sequence(where, given, self.allowed)
         if not children:
-            raise ScheduleError(explain(where, given, self.allowed, "pass a scheduler"))
+            raise ScheduleError(where, given, self.allowed, "pass a scheduler")
         return tuple(_Child().parse(f"{where}[{k}]", child) for k, child in enumerate(children))
 
 
@@ -83,16 +83,16 @@ class Made(Named):
         if isinstance(child, Schedule):
             return Part(where, child, child.length)
         if child.key != self.key:
-            raise ScheduleTypeError(explain(where, child, f"a scheduler of {self.key}", "use its twin"))
+            raise ScheduleTypeError(where, child, f"a scheduler of {self.key}", "use its twin")
         if child.factor is not None:
             fix = f"put {type(child).__name__} around the whole"
-            raise ScheduleTypeError(explain(where, child, "a scheduler that is the same for every group", fix))
+            raise ScheduleTypeError(where, child, "a scheduler that is the same for every group", fix)
         bound, tags = "optimizer" in vars(child), child.param_group_tags
         if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
             given = Words(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
             allowed = "those of the whole" + ("" if bound else ", or none")
             fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
-            raise ScheduleError(explain(where, given, allowed, fix))
+            raise ScheduleError(where, given, allowed, fix)
         return Part(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
@@ -101,7 +101,7 @@ class Made(Named):
         found = [optimizer] if optimizer is not None else owners[:1]
         if any(owner is not found[0] for owner in owners):
             given, fix = Words("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
-            raise OptimizerError(explain(type(self).__name__, given, "one optimizer for the whole", fix))
+            raise OptimizerError(type(self).__name__, given, "one optimizer for the whole", fix)
         return found[0] if found else None
 
 
@@ -118,5 +118,5 @@ class Lambda(Named):
             word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")
             given = Words(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
             fix = f"pass {word}, or derive a class that overrides set_value_lambda"
-            raise ScheduleTypeError(explain(type(self).__name__, given, "one of them", fix))
+            raise ScheduleTypeError(type(self).__name__, given, "one of them", fix)
         return super()._make(values | {"val_lambda": self.set_value_lambda()})

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from tracelr import cerebras
 from tracelr.assignment import Assignment
 from tracelr.compose.parts import Timed
-from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import Flag, Tags
 from tracelr.schedule import Schedule
 from tracelr.scheduler import Scheduler
@@ -75,10 +75,10 @@ class Named(Scheduler):
                 first, parameter = next(iter(self._parameters.items()))
                 fix = f"pass the optimizer first, or leave it out and pass {first}"
                 allowed = f"{_OPTIMIZER}, or {first}: {parameter.rule.allowed}"
-                raise OptimizerError(explain(name, args[0], allowed, fix))
+                raise OptimizerError(name, args[0], allowed, fix)
         optimizer = kwargs.pop("optimizer", _NONE)
         if optimizer is not _NONE and not isinstance(optimizer, Optimizer):
-            raise OptimizerError(explain(f"{name}.optimizer", optimizer, _OPTIMIZER, "pass one, or leave it out"))
+            raise OptimizerError(f"{name}.optimizer", optimizer, _OPTIMIZER, "pass one, or leave it out")
         self._arguments = self._checked(args, kwargs)
         for extra in self.extras:
             setattr(self, extra.name, self._arguments[extra.name])
@@ -96,7 +96,7 @@ class Named(Scheduler):
         try:
             made = type(self)._curve(**values)
         except (ScheduleError, ScheduleTypeError) as error:  # of the schedule, in its own words
-            raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from None
+            raise error if error.where.startswith(name) else error.inside(name) from None
         if isinstance(made, Timed):
             return made
         said = cerebras.runs(values)
@@ -113,14 +113,14 @@ class Named(Scheduler):
             if older in kwargs and newer in signature.parameters and older not in signature.parameters:
                 if newer in kwargs:
                     given, fix = Words(f"{older} and {newer}"), "remove one: they are names of the same thing"
-                    raise ScheduleTypeError(explain(name, given, "one of them", fix))
+                    raise ScheduleTypeError(name, given, "one of them", fix)
                 kwargs[newer] = kwargs.pop(older)
         try:
             call = signature.bind(*args, **kwargs)
         except TypeError as error:
             given = Words(f"other arguments ({error})")
             allowed = f"{name}([optimizer], {str(signature)[1:-1]})"
-            raise ScheduleTypeError(explain(name, given, allowed, "pass these")) from None
+            raise ScheduleTypeError(name, given, allowed, "pass these") from None
         call.apply_defaults()
         kept = call.arguments
         for word, parameter in self._parameters.items():
@@ -145,9 +145,7 @@ class Named(Scheduler):
             if "optimizer" in vars(self) or name.startswith("__"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             given = Words("a schedule that is not bound to an optimizer")
-            raise OptimizerError(
-                explain(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")
-            )
+            raise OptimizerError(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")
 
 
 class Rate(Named):

@@ -14,7 +14,7 @@ import torch
 from tracelr import __version__
 from tracelr.assignment import Loaded
 from tracelr.checkpoint import write_whole
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.report.chooser import chooser, driven
 from tracelr.report.html import data, facts, h
 from tracelr.report.section import Order, section
@@ -47,7 +47,7 @@ def page(
     """
     groups = driven(loaded)
     if not groups:
-        raise ScheduleError(explain("report.page", [], "a schedule, or one assignment or more", "pass a schedule"))
+        raise ScheduleError("report.page", [], "a schedule, or one assignment or more", "pass a schedule")
     most = max(_HELD // len(groups), _FEWEST)
     sections = [
         section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source), most)

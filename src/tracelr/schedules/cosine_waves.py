@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Flag, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -26,14 +26,14 @@ class _Cycles(fields.Rule):
         near = _ratio(value)
         if value <= 0 or float(near) != value:
             fix = f"pass {near.numerator} / {near.denominator}" if near > 0 else "pass a number above 0"
-            raise ScheduleError(explain(where, given, self.allowed, fix))
+            raise ScheduleError(where, given, self.allowed, fix)
         return value
 
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         up, width = _wave(value, fields["steps"])
         if up * min(width, LAST_STEP) >= 2**63 or width >= 2**62:
             allowed = "cycles a / b and steps n with a * b * n below 2**62"
-            raise ScheduleError(explain(where, value, allowed, "pass a fraction of smaller terms, or fewer steps"))
+            raise ScheduleError(where, value, allowed, "pass a fraction of smaller terms, or fewer steps")
 
 
 def _wave(cycles: float, steps: int) -> tuple[int, int]:

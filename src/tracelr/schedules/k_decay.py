@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Exponent, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -17,7 +17,7 @@ class _Power(fields.Rule):
     def parse(self, where: str, given: Any) -> float | None:
         value = None if given is None else fields.number(where, given, self.allowed)
         if value is not None and value <= 0:
-            raise ScheduleError(explain(where, given, self.allowed, "pass a number above 0"))
+            raise ScheduleError(where, given, self.allowed, "pass a number above 0")
         return value
 
 

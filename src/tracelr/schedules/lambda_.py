@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.errors import NotTraceable, ScheduleError, ScheduleTypeError, Words, explain
+from tracelr.errors import NotTraceable, ScheduleError, ScheduleTypeError, Words
 from tracelr.schedule import Schedule
 
 _ALLOWED = "tensor operations alone: no `if` on the step, no .item(), int(step), NumPy or random number"
@@ -37,10 +37,10 @@ class _Function(fields.Rule):
         if isinstance(given, Function):
             return given
         if isinstance(given, str):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass the function itself: a file cannot hold one"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass the function itself: a file cannot hold one")
         if isinstance(given, nn.Module) or not callable(given):
             fix = "use the schedule as it is" if isinstance(given, Schedule) else "pass a function"
-            raise ScheduleTypeError(explain(where, given, self.allowed, fix))
+            raise ScheduleTypeError(where, given, self.allowed, fix)
         graphs = [self._traced(where, given, torch.zeros(shape, dtype=torch.int64)) for shape in ((), (7,))]
         return Function(given, hashlib.sha256("\n".join(graphs).encode()).hexdigest()[:16])
 
@@ -52,29 +52,25 @@ class _Function(fields.Rule):
             graph = make_fx(given, tracing_mode="fake", _allow_non_fake_inputs=True)(step)
         except Exception as error:
             said = Words(f"a function that cannot be traced ({type(error).__name__}: {str(error).strip().splitlines()[0]})")
-            raise NotTraceable(
-                explain(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`")
-            ) from error
+            raise NotTraceable(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`") from error
         (result,) = graph.graph.output_node().args
         value = getattr(result, "meta", {}).get("val")
         if not isinstance(value, Tensor):
-            raise ScheduleTypeError(
-                explain(where, Words(f"a function that returns {result!r}"), self.allowed, "return a tensor")
-            )
+            raise ScheduleTypeError(where, Words(f"a function that returns {result!r}"), self.allowed, "return a tensor")
         if value.shape != step.shape or not value.is_floating_point():
             kind, shape = str(value.dtype).removeprefix("torch."), list(value.shape)
             said = Words(f"a function that returns a {kind} tensor of shape {shape} for steps of shape {list(step.shape)}")
-            raise ScheduleError(explain(where, said, self.allowed, "compute with step.double(), element by element"))
+            raise ScheduleError(where, said, self.allowed, "compute with step.double(), element by element")
         ops = [node.target for node in graph.graph.nodes if node.op == "call_function"]
         impure = [op for op in ops if op in _HOST or torch.Tag.nondeterministic_seeded in getattr(op, "tags", ())]
         if impure:
             said = Words(f"a function that calls {impure[0]}")
-            raise NotTraceable(explain(where, said, _ALLOWED, "make the value a function of the step alone"))
+            raise NotTraceable(where, said, _ALLOWED, "make the value a function of the step alone")
         tensors = dict(sorted([*graph.named_buffers(), *graph.named_parameters()]))
         if any(tensor.requires_grad for tensor in tensors.values()):
             said = Words("a function that closes over a tensor that requires grad")
             allowed = "numbers and constant tensors around a function"
-            raise ScheduleError(explain(where, said, allowed, "write a Schedule with the tensor in a field of type Scalar"))
+            raise ScheduleError(where, said, allowed, "write a Schedule with the tensor in a field of type Scalar")
         constants = [str(tensor.tolist()) for tensor in tensors.values()]
         return "\n".join([graph.code, *constants])
 

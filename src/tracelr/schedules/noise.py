@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.errors import ScheduleError, ScheduleTypeError, explain
+from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.fields import Choice, Exponent
 from tracelr.schedule import Schedule
 
@@ -41,9 +41,9 @@ class _Seed(fields.Rule):
 
     def parse(self, where: str, given: Any) -> int:
         if isinstance(given, bool) or not isinstance(given, Integral):
-            raise ScheduleTypeError(explain(where, given, self.allowed, "pass an int"))
+            raise ScheduleTypeError(where, given, self.allowed, "pass an int")
         if not 0 <= int(given) <= 2**53:
-            raise ScheduleError(explain(where, given, self.allowed, "pass an int in this range"))
+            raise ScheduleError(where, given, self.allowed, "pass an int in this range")
         return int(given)
 
 
@@ -56,7 +56,7 @@ class _Spread(fields.Rule):
 
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         if not 0 <= value <= (1 if fields["kind"] == "uniform" else 1 / fields["limit"]):
-            raise ScheduleError(explain(where, value, self.allowed, "pass a number in this range"))
+            raise ScheduleError(where, value, self.allowed, "pass a number in this range")
 
 
 class Noise(Schedule):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Number, Wide
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Choice, Flag, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -21,7 +21,7 @@ class _Peak(fields.Rule):
 
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         if not 0 < value < fields["steps"] / (2 if fields["three_phase"] else 1):
-            raise ScheduleError(explain(where, value, self.allowed, "move the peak into this range"))
+            raise ScheduleError(where, value, self.allowed, "move the peak into this range")
 
 
 class OneCycle(Schedule):

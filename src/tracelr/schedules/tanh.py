@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Split, Wide
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -22,12 +22,12 @@ class _Bound(fields.Rule):
     def parse(self, where: str, given: Any) -> float:
         value = fields.number(where, given, self.allowed)
         if abs(value) > _LARGEST:
-            raise ScheduleError(explain(where, given, self.allowed, "pass a number in this range"))
+            raise ScheduleError(where, given, self.allowed, "pass a number in this range")
         return value
 
     def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
         if not fields["low"] < fields["high"]:
-            raise ScheduleError(explain(where, value, self.allowed, "pass low below high"))
+            raise ScheduleError(where, value, self.allowed, "pass low below high")
 
 
 class Tanh(Schedule):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, log2_ratio
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Growth, OptionalSteps, Positive, Scalar, Steps
 from tracelr.schedule import Schedule
 
@@ -60,7 +60,7 @@ class WarmRestarts(Schedule):
             if len(starts) > MOST_CYCLES:
                 allowed = f"1, or a number that makes at most {MOST_CYCLES} cycles up to the limit or 2**53"
                 where = f"{type(self).__name__}.multiplier"
-                raise ScheduleError(explain(where, self.multiplier, allowed, "pass a lower limit, or a larger multiplier"))
+                raise ScheduleError(where, self.multiplier, allowed, "pass a lower limit, or a larger multiplier")
             time, scale = self.period * scale * down + up * time, scale * down
             starts.append(-(-time // scale))
         return starts

@@ -5,7 +5,7 @@ from torch import Tensor
 from tracelr import fields
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
 from tracelr.ease import way
-from tracelr.errors import ScheduleError, explain
+from tracelr.errors import ScheduleError
 from tracelr.fields import Easing, Hold, Ratio, Scalar
 from tracelr.schedule import Schedule
 
@@ -19,7 +19,7 @@ class _Decay(fields.Rule):
 
     def relate(self, where: str, value: int, fields: dict[str, Any]) -> None:
         if fields["warm"] + fields["stable"] + value > LAST_STEP:
-            raise ScheduleError(explain(where, value, self.allowed, "shorten a phase"))
+            raise ScheduleError(where, value, self.allowed, "shorten a phase")
 
 
 class WSD(Schedule):

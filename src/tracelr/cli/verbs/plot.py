@@ -10,7 +10,7 @@ from typing import final
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, step_number, write
 from tracelr.curve import Curve, curve
-from tracelr.errors import ScheduleError, Words, explain
+from tracelr.errors import ScheduleError, Words
 from tracelr.phases import horizon, phases
 from tracelr.svg import svg
 from tracelr.terminal import terminal
@@ -63,7 +63,7 @@ class Plot(Verb):
             _save(curves, title, args.log, args.output)
         else:
             allowed = "a path that ends in .svg, .png, .pdf or .html"
-            raise ScheduleError(explain("plot -o", str(args.output), allowed, "name it so"))
+            raise ScheduleError("plot -o", str(args.output), allowed, "name it so")
         return 0
 
 
@@ -76,7 +76,7 @@ def _range(chosen: list[Chosen], args: argparse.Namespace) -> tuple[int, int]:
     rises = [phase.until for one in chosen for phase in phases(one.schedule)[:1] if phase.name == "warm-up"]
     if not rises:
         fix = "leave out --zoom, or pass --from and --to"
-        raise ScheduleError(explain("plot --zoom", Words("schedules that begin with no rise"), "one that does", fix))
+        raise ScheduleError("plot --zoom", Words("schedules that begin with no rise"), "one that does", fix)
     return first, 2 * max(until for until in rises if until is not None)
 
 
