@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +18,15 @@ from tracelr import Cosine, Linear, Scheduler, fuse
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 RATE = Linear(0.0, 1e-2, 5).then(Cosine(1e-2, 0.0, 60))
 MODES: dict[str, dict[str, Any]] = {"default": {}, "cuda_graphs": {"mode": "reduce-overhead"}}
+
+
+@pytest.fixture(autouse=True)
+def quiet_device(_strict: None) -> Iterator[None]:
+    """Let torch warn of what it does itself: its pool of CUDA graphs begins with an empty one, its profiler has cycles."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, message="The CUDA Graph is empty")
+        warnings.filterwarnings("ignore", category=UserWarning, message="Warning: Profiler clears events")
+        yield
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
