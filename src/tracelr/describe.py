@@ -21,3 +21,21 @@ def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
 def shown(value: Any) -> str:
     """Return a field as `repr` shows it: Python that builds it again."""
     return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two fields are the same: bit by bit, a tensor by its identity, a function by its own `identity`."""
+    if isinstance(one, Tensor) or type(one) is not type(other):
+        return one is other
+    if isinstance(one, tuple | nn.ModuleList):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float):
+        return bool(one.hex() == other.hex())
+    return bool(getattr(one, "identity", one) == getattr(other, "identity", other))  # a function has one
+
+
+def trace(value: Any) -> Any:
+    """Return what a field adds to a hash: the same for fields that are the same, also after a tensor is moved."""
+    if isinstance(value, tuple | nn.ModuleList):
+        return tuple(map(trace, value))
+    return Tensor if isinstance(value, Tensor) else getattr(value, "identity", value)
