@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -32,8 +33,10 @@ from tracelr import (
     Schedule,
     Sequential,
     Sum,
+    fields,
     from_dict,
 )
+from tracelr.arithmetic import Arithmetic, Wide
 from tracelr.errors import ScheduleError, ScheduleTypeError
 
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
@@ -60,7 +63,7 @@ def others(value: Any) -> Iterator[Any]:
     elif value is None:
         yield from (0.0, 1)
     elif isinstance(value, str):
-        words = ["linear", "cosine", "sqrt", "jump", "scale", "shift", "triangular", "exp_range", "normal"]
+        words = ["linear", "cosine", "sqrt", "jump", "scale", "shift", "triangular", "exp_range", "uniform", "normal"]
         yield from (word for word in words if word != value)
         yield True  # for one that may also be a flag
     else:
@@ -161,6 +164,35 @@ def test_a_tensor_counts_by_its_identity() -> None:
     assert (one == other, hash(one)) == (True, before)
     one.to("meta")
     assert (one == other, hash(one)) == (False, before)
+
+
+class Held(fields.Rule):
+    """A field of an author: anything."""
+
+    allowed = "anything"
+
+    def parse(self, where: str, given: Any) -> Any:
+        return given
+
+
+class Kept(Schedule):
+    """A schedule of an author."""
+
+    held: Annotated[Any, Held()]
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        return A.full(step, 1.0)
+
+
+def test_whatever_an_author_keeps_is_compared_and_hashed() -> None:
+    for value in ([1, [0.0]], (1, (0.0,)), None, "a", int, [Constant(1.0)]):
+        assert Kept(value) == Kept(copy.deepcopy(value))
+        assert hash(Kept(value)) == hash(Kept(copy.deepcopy(value)))
+    for value in ({"a": 1}, {1}, torch.arange(2), numpy.arange(2), [torch.arange(2)]):
+        assert Kept(value) == Kept(value)
+        assert Kept(value) != Kept(copy.deepcopy(value))
+        assert hash(Kept(value)) == hash(Kept(copy.deepcopy(value)))
+    assert len({Kept(value) for value in (1, 1.0, True, "1", [1], (1,), [-0.0], [0.0])}) == 8
 
 
 def test_a_function_counts_by_what_it_computes() -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from torch import Tensor, nn
 
 from tracelr import fields
-from tracelr.describe import plain, same, shown, trace
+from tracelr.describe import hashed, plain, same, shown
 from tracelr.errors import ScheduleTypeError
 from tracelr.tables import Tables
 
@@ -76,7 +76,7 @@ class Value(Tables):
 
     def __hash__(self) -> int:
         if self._hash is None:
-            fields = (trace(getattr(self, name)) for name in self._rules)
+            fields = (hashed(getattr(self, name)) for name in self._rules)
             object.__setattr__(self, "_hash", hash((type(self).__name__, *fields)))
         return self._hash  # type: ignore[return-value]  # set in the line above
 
