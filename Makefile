@@ -35,7 +35,7 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict examples/*.py
+	$(BIN)/mypy --strict examples/*.py tests/typed/*.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/ready

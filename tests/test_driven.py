@@ -13,7 +13,7 @@ def test_a_driven_field_has_the_value_of_its_schedule_at_the_same_step() -> None
     peak = Linear(0.5, 1.0, 30)
     for schedule in (
         WSD(9.0, 10, 10, 20).drive(peak=peak),
-        WSD(peak, 10, 10, 20),  # type: ignore[arg-type]
+        WSD(peak, 10, 10, 20),
         WSD(1.0, 10, 10, 20).drive(peak=peak, start=peak) * 1.0 - WSD(0.0, 10, 10, 20).drive(start=peak),
     ):
         want = [WSD(float(peak.wide(torch.tensor(t), F64)), 10, 10, 20)(t).item() for t in range(60)]

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Annotated, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, final
 
 import torch
 from torch import Tensor
@@ -20,6 +20,11 @@ from tracelr import ease
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.tables import Tables
+
+if TYPE_CHECKING:
+    from tracelr.schedule import Schedule
+else:
+    Schedule = Tables  # its base, from which this file knows one
 
 LARGEST = float(torch.finfo(torch.float32).max)
 FINITE = "a finite number within the float32 range"
@@ -35,6 +40,9 @@ class Rule(ABC):
     allowed: str
     table: torch.dtype | None = None
     drivable: bool = False
+
+    def __repr__(self) -> str:
+        return type(self).__name__.lstrip("_")
 
     @abstractmethod
     def parse(self, where: str, given: Any) -> Any:
@@ -208,7 +216,7 @@ class Tags(Rule):
         return tags
 
 
-Scalar: TypeAlias = Annotated[float | Tensor, _Scalar()]
+Scalar: TypeAlias = Annotated[float | Tensor | Schedule, _Scalar()]
 """A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph; or a schedule, as `drive` says."""
 
 Plain: TypeAlias = Annotated[float, _Scalar(tensors=False)]

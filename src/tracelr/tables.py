@@ -29,6 +29,14 @@ class Tables(nn.Module):
         wide = self._buffers.get(f"{name}_table")
         return Table(wide, self.get_buffer(f"{name}_high_table"), self.get_buffer(f"{name}_low_table"))
 
+    @property
+    def place(self) -> torch.device | None:
+        """The device that the tables are on; None without tables."""
+        for name in self._tables:
+            table = self.table(name)
+            return (table.high if isinstance(table, Table) else table).device
+        return None
+
     def keep(self, name: str, values: Sequence[float], dtype: torch.dtype) -> None:
         """Keep `values` as the table `name`."""
         self._tables[name] = values, dtype
@@ -57,7 +65,7 @@ class Tables(nn.Module):
             if dtype == torch.float64:  # it could not be moved to a device without float64
                 self._buffers[f"{name}_table"] = None
         super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]  # torch's is untyped
+        place = self.place or torch.device("cpu")
         for name in self._tables:  # made anew: .to_empty() moves no values
-            table = self.table(name)
-            self._make(name, (table.high if isinstance(table, Table) else table).device)
+            self._make(name, place)
         return self

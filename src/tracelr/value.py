@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import get_annotations
 from typing import Any, ClassVar, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from torch import Tensor, nn
 
 from tracelr import fields
-from tracelr.describe import plain, shown
+from tracelr.describe import hashed, plain, same, shown
 from tracelr.errors import ScheduleTypeError
 from tracelr.tables import Tables
 
@@ -23,12 +24,14 @@ class Value(Tables):
 
     _rules: ClassVar[dict[str, fields.Rule]] = {}
     _sealed: bool = False
+    _hash: int | None = None
 
     @classmethod
     def _declare(cls) -> None:
         """Make a dataclass of the annotated fields, each with the rule in its type."""
         dataclass(eq=False, repr=False)(cls)
         hints = get_annotations(cls, eval_str=True)  # its own: those of nn.Module would be evaluated for every class
+        signature: dict[str, Any] = {"return": None}  # for help(): the rules are left out
         cls._rules = {}
         for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]  # dataclass() has just made them
             rule = fields.rule_of(hints[name])
@@ -36,8 +39,10 @@ class Value(Tables):
                 allowed = "a type of tracelr.fields, such as Scalar or Steps, and a name other than schedule"
                 raise ScheduleTypeError(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
             cls._rules[name] = rule
+            signature[name] = float | Tensor | cls.__base__ if rule.drivable else hints[name].__origin__
             if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
                 delattr(cls, name)
+        cls.__init__.__annotations__ = signature
 
     def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
         self = super().__new__(cls)
@@ -53,6 +58,44 @@ class Value(Tables):
 
     def prepare(self) -> None:
         """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same class and fields, and tables on the same device: either can stand for the other.
+
+        A number counts by its bits, a tensor field by its identity, a function by its `identity`.
+
+        >>> from tracelr import Constant
+        >>> Constant(0.5) == Constant(0.5), Constant(0.0) == Constant(-0.0)
+        (True, False)
+        """
+        if self is other:
+            return True
+        if type(self) is not type(other) or hash(self) != hash(other):
+            return NotImplemented
+        return self.place == other.place and all(same(getattr(self, n), getattr(other, n)) for n in self._rules)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            fields = (hashed(getattr(self, name)) for name in self._rules)
+            object.__setattr__(self, "_hash", hash((type(self).__name__, *fields)))
+        return self._hash  # type: ignore[return-value]  # set in the line above
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_hash"}  # it holds in this process only
+
+    def named_modules(
+        self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """Yield this module and those in it. torch's own would leave out one that equals another, and its tensors."""
+        memo = set() if memo is None else memo
+        if id(self) in memo or (self in memo and any(one is self for one in memo)):
+            return
+        if remove_duplicate:
+            memo.add(id(self))
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def __repr__(self) -> str:
         parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)

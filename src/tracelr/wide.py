@@ -56,7 +56,7 @@ class Arithmetic(ABC):
     name: str
 
     @abstractmethod
-    def full(self, i: Tensor, c: Number) -> Wide:
+    def full(self, i: Tensor, c: Wide | Number) -> Wide:
         """Return `c` in the shape of `i`."""
 
     @abstractmethod

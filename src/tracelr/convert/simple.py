@@ -91,8 +91,8 @@ def simple(schedule: Schedule) -> Schedule:
 
 
 def _scale(schedule: Scale) -> Schedule:
-    inner = simple(schedule.inner)
-    return scaled(inner, float(schedule.factor)) or replace(schedule, inner=inner)
+    inner, factor = simple(schedule.inner), schedule.factor
+    return (scaled(inner, factor) if isinstance(factor, float) else None) or replace(schedule, inner=inner)
 
 
 def _product(schedule: Product) -> Schedule:

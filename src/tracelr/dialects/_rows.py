@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
-from torch import Tensor
-
 from tracelr.cerebras import Curve, Parameter, parameters
 from tracelr.dialects import _values
 from tracelr.dialects._values import Place, choose, only
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.fields import Positive, Scalar
 from tracelr.schedule import Schedule
 
 Spelling: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -31,7 +30,7 @@ _READERS: _Readers = {
     bool: _values.flag,
     int: _values.count,
     float: _values.number,
-    float | Tensor: _values.number,
+    **{get_args(rule)[0]: _values.number for rule in (Scalar, Positive)},
     Sequence[float]: _values.numbers,
     Sequence[int]: _values.counts,
 }

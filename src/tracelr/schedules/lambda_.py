@@ -71,7 +71,7 @@ class _Function(fields.Rule):
             said = Words("a function that closes over a tensor that requires grad")
             allowed = "numbers and constant tensors around a function"
             raise ScheduleError(where, said, allowed, "write a Schedule with the tensor in a field of type Scalar")
-        constants = [str(tensor.tolist()) for tensor in tensors.values()]
+        constants = [f"{tensor.dtype} {tensor.tolist()}" for tensor in tensors.values()]
         return "\n".join([graph.code, *constants])
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, final
 from torch import Tensor
 
 from tracelr import fields
-from tracelr.arithmetic import Arithmetic, Number, Wide
+from tracelr.arithmetic import Arithmetic, Wide
 from tracelr.errors import ScheduleError
 from tracelr.fields import Choice, Flag, Scalar, Steps
 from tracelr.schedule import Schedule
@@ -68,7 +68,7 @@ class OneCycle(Schedule):
             value = A.where(step <= self._parts[k][0], value, self._piece(step, A, k, *values[k : k + 2]))
         return value
 
-    def _piece(self, step: Tensor, A: Arithmetic, k: int, first: Number, last: Number) -> Wide:
+    def _piece(self, step: Tensor, A: Arithmetic, k: int, first: Wide, last: Wide) -> Wide:
         """Return the value between the knots k and k + 1, measured from the nearer one."""
         (whole, part), (next_whole, next_part) = self._parts[k : k + 2]
         early = step <= self._middles[k]

@@ -1,0 +1,58 @@
+"""What a type checker says of calls: `make check` reads this file, and nothing runs it.
+
+A wrong call is marked. Where a checker lets it pass, the mark is unused, and that is an error of its own.
+"""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import torch
+from torch import Tensor, nn
+
+from tracelr import WSD, Clamp, Constant, Cosine, Linear, PiecewiseConstant, Schedule, Sequential, Sum
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.fields import Scalar, Steps
+
+
+class Halves(Schedule):
+    """A schedule of an author: his fields have defaults, and his formula reads them."""
+
+    start: Scalar = 1.0
+    steps: Steps = 10
+
+    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+        return A.mul(A.add(A.full(step, self.start), self.start), A.ratio(step, self.steps))
+
+
+def right() -> None:
+    cosine = Cosine(start=1.0, end=0.0, steps=10)
+    Linear(0.0, 1.0, 10)
+    Linear(start=cosine, end=torch.tensor(0.5), steps=10)
+    Linear(start=nn.Parameter(torch.tensor(1.0)), end=1, steps=10)
+    WSD(cosine, 1, 2, 3, decay_kind="1-sqrt")
+    Sum([cosine, Sequential((cosine, Constant(1.0)), (4,))])
+    PiecewiseConstant([1, 0.5], range(1, 2))
+    Clamp(cosine, high=0.5)
+    Halves(cosine)
+    assert_type(cosine.start, float | Tensor | Schedule)
+    assert_type(cosine.steps, int)
+    assert_type(Linear(0.0, 1.0, 10) == cosine, bool)
+    assert_type({cosine: 1}[cosine], int)
+
+
+def wrong() -> None:
+    linear = Linear(0.0, 1.0, 10)
+    Linear(start="x", end=1.0, steps=10)  # type: ignore[arg-type]
+    Linear(0.0, 1.0, 1.5)  # type: ignore[arg-type]
+    Linear(0.0, 1.0)  # type: ignore[call-arg]
+    Linear(0.0, 1.0, 10, start=1.0)  # type: ignore[misc]
+    Linear(0.0, None, 10)  # type: ignore[arg-type]
+    WSD(1.0, linear, 2, 3)  # type: ignore[arg-type]
+    WSD(1.0, 1, 2, 3, decay_kind="sine")  # type: ignore[arg-type]
+    Sum([linear, 0.5])  # type: ignore[list-item]
+    Clamp(0.5, high=0.5)  # type: ignore[arg-type]
+    Halves(start="x")  # type: ignore[arg-type]
+    linear.start = 1.0  # type: ignore[misc]
