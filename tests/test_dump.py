@@ -96,7 +96,7 @@ def test_an_unknown_format_lists_the_formats() -> None:
     assert (
         str(caught.value) == f"dump(format): given 'pdf'; allowed: {', '.join(FORMATS)}; to fix it: use one of these names."
     )
-    assert set(FORMATS) == {"text", "table", "code", "dot", "mermaid", "svg", "json"}
+    assert set(FORMATS) == {"text", "code", "dot", "mermaid", "svg", "json"}
 
 
 SCRIPT = """

@@ -593,8 +593,8 @@ def test_what_is_advised_in_place_of_integer_division_works() -> None:
         assert passes.run(trace(schedule))(50) == schedule(50) == 7.0
 
 
-NAMES = "lr, lr2 or lr_decoder: lr, a number, then words after underscores, 63 characters of ASCII at most"
-ANY = 'pass a name such as "lr" or "lr_decoder"'
+NAMES = "lr, or lr with a number or _words after it, such as lr2 or lr_decoder, 63 characters of ASCII at most"
+ANY = 'pass a name such as "lr_decoder"'
 
 
 @pytest.mark.parametrize("target", targets())

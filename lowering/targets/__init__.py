@@ -39,8 +39,8 @@ def find(target: str) -> Target:
 def lower(schedule: Graph | nn.Module, target: str, name: str = "lr") -> Artifact:
     """Return a schedule, or a graph of one, as an artifact of `target`: `.text`, `.save(path)`, `.run(steps)`.
 
-    Its function is called `name`: "lr", "lr2", "lr_decoder". A name begins with "lr" because no keyword, type, function
-    or macro of a target's language does: the rule needs no list of the words of each language.
+    Its function is called `name`: "lr", "lr2", "lr_decoder". Names have this form because no keyword, type, function or
+    macro of a target's language has it, so that no list of the words of each language is needed.
 
     A schedule is traced in the arithmetic in force, or, where the target cannot compute in that, in its own: for "metal"
     and "wgsl", which have no float64, in "two_float".
@@ -58,13 +58,13 @@ def lower(schedule: Graph | nn.Module, target: str, name: str = "lr") -> Artifac
 
 
 def _check_name(name: str) -> None:
-    """Raise `LoweringError` unless `name` is "lr", or "lr" with a number or with words after underscores."""
+    """Raise `LoweringError` unless a function may be called `name`."""
     if not is_allowed(name):
-        other = f"lr_{name}"
-        fix = (
-            f'pass "{other}"' if isinstance(name, str) and is_allowed(other) else 'pass a name such as "lr" or "lr_decoder"'
+        longer = f"lr_{name}" if isinstance(name, str) else ""
+        fix = f'pass "{longer}"' if is_allowed(longer) else 'pass a name such as "lr_decoder"'
+        allowed = (
+            f"lr, or lr with a number or _words after it, such as lr2 or lr_decoder, {LONGEST} characters of ASCII at most"
         )
-        allowed = f"lr, lr2 or lr_decoder: lr, a number, then words after underscores, {LONGEST} characters of ASCII at most"
         raise LoweringError("lower(name)", name, allowed, fix)
 
 

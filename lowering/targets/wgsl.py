@@ -74,7 +74,7 @@ OPS: dict[OpOverload, Template] = {
     aten.pow.Tensor_Scalar: _native("pow({0}, {1})"),
     aten.pow.Tensor_Tensor: _native("pow({0}, {1})"),
 }
-"""Each op as WGSL. {0} {1} {2} are operands, {t} the short name of their dtype, @ comes before the name of a function here."""
+"""Each op as WGSL. {0} {1} {2} are operands, {t} the short name of their dtype, @ comes before the name of a function."""
 for _op in ("lt", "le", "gt", "ge", "eq", "ne"):
     OPS[getattr(aten, _op).Tensor] = f"@{_op}_{{t}}({{0}}, {{1}})"
 for _op in ("exp", "exp2", "log", "log2", "sin", "cos", "tanh"):
