@@ -83,7 +83,7 @@ def test_the_same_text_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None
     run = subprocess.run
     monkeypatch.setattr(compiler.subprocess, "run", lambda *a, **k: calls.append(a) or run(*a, **k))
     for value in (0.125, 0.125, 0.0625):
-        assert lower(Constant(value), "c", name="compiled_once").run(0) == value
+        assert lower(Constant(value), "c", name="lr_compiled_once").run(0) == value
     assert len(calls) == 2
 
 
