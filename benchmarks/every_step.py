@@ -20,7 +20,7 @@ from tqdm import tqdm
 import tracelr
 from tracelr import Schedule
 from tracelr.lowering import lower
-from tracelr.lowering.target import Artifact
+from tracelr.lowering.targets._target import Artifact
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import row

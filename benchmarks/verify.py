@@ -15,9 +15,10 @@ from torch import Tensor
 from tracelr import Schedule, lowering, lr_scheduler
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.passes import run
-from tracelr.lowering.targets import _toolchain, find, lower
+from tracelr.lowering.targets import find, lower
+from tracelr.lowering.targets._clike.compiler import CC, CXX
 from tracelr.lowering.targets.cuda import HostAndDevice
-from tracelr.lowering.verify import Result, compare, default_steps
+from tracelr.lowering.verification import Result, compare, default_steps
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 SEED: dict[str, dict[str, object]] = {
@@ -43,8 +44,8 @@ def functions(target: str, graphs: dict[str, Graph]) -> dict[str, Callable[[Tens
     """Return each graph as a function of steps; where a compiler takes many at once, by one call of it."""
     if target in ("c", "cuda", "hip"):
         emitter = find(target)
-        compiler = _toolchain.CXX if isinstance(emitter, HostAndDevice) else _toolchain.CC
-        names = {f"row{k}": name for k, name in enumerate(graphs)}
+        compiler = CXX if isinstance(emitter, HostAndDevice) else CC
+        names = {f"lr{k}": name for k, name in enumerate(graphs)}
         loaded = compiler.load_all({each: lower(graphs[name], target, each).text for each, name in names.items()})
         return {names[each]: function for each, function in loaded.items()}
     return {name: lower(graph, target).run for name, graph in graphs.items()}
@@ -52,7 +53,7 @@ def functions(target: str, graphs: dict[str, Graph]) -> dict[str, Callable[[Tens
 
 def verify(target: str, graphs: dict[str, Graph], steps: dict[str, Tensor], eager: dict[str, Tensor]) -> list[Result]:
     if target == "triton":
-        from tracelr.lowering.targets._triton_run import Kernel, interpret
+        from tracelr.lowering.targets._triton.run import Kernel, interpret
 
         kernels = [lower(graph, target) for graph in graphs.values()]
         runs = [(kernel, steps[name]) for kernel, name in zip(kernels, graphs, strict=True) if isinstance(kernel, Kernel)]

@@ -5,11 +5,10 @@
 lr(step: i64[]) -> f32[]: Linear
 """
 
-from tracelr.lowering.dump import dump as dump
-from tracelr.lowering.from_json import from_json as from_json
 from tracelr.lowering.graph import Graph as Graph
 from tracelr.lowering.graph import trace as trace
 from tracelr.lowering.passes import stages as stages
+from tracelr.lowering.printing import dump as dump
 from tracelr.lowering.targets import lower as lower
 from tracelr.lowering.targets import targets as targets
-from tracelr.lowering.verify import verify as verify
+from tracelr.lowering.verification import verify as verify

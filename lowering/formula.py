@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tracelr import errors
-from tracelr.errors import NotTraceable, Words
+from tracelr.errors import TraceError, Words
 from tracelr.lowering.mistakes import UNSTEADY
 from tracelr.lowering.origin import origin, plain
 
@@ -50,7 +50,7 @@ def _formula(module: Any) -> str:
 
 
 def check(schedule: nn.Module) -> None:
-    """Raise `NotTraceable` if a formula in `schedule` gives no wide number of the step's shape, or not always the same.
+    """Raise `TraceError` if a formula in `schedule` gives no wide number of the step's shape, or not always the same.
 
     It is evaluated twice. A formula that raises is left to those who called it.
     """
@@ -62,11 +62,11 @@ def check(schedule: nn.Module) -> None:
         if not isinstance(value, Tensor) or (value.dtype, value.device, value.shape) != kind:
             allowed = f"one {arithmetic} number per step, in the step's shape"
             fix = "return what the methods of A give, such as A.full(step, c) and A.integer(i)"
-            raise NotTraceable(_defined(module), _shown(value, step), allowed, fix)
+            raise TraceError(_defined(module), _shown(value, step), allowed, fix)
     for (module, _, _, value), (_, _, _, again) in zip(first, second, strict=False):
         if not torch.isclose(value, again, rtol=0.0, atol=0.0, equal_nan=True).all():
             given, allowed, fix = UNSTEADY
-            raise NotTraceable(_defined(module), Words(given), allowed, fix)
+            raise TraceError(_defined(module), Words(given), allowed, fix)
 
 
 def _values(schedule: nn.Module) -> list[tuple[nn.Module, Tensor, str, Any]]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
-from tracelr.errors import NotTraceable, ScheduleTypeError, TracelrError, Words
+from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Words
 from tracelr.lowering.formula import check, place
 from tracelr.lowering.mistakes import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, instead_of, made_in
 from tracelr.lowering.origin import kind_of, plain, where_of
@@ -75,7 +75,7 @@ class Graph:
         return replace(self, module=fx.GraphModule(_tensors(self.module, graph), graph), **changes)
 
     def check(self) -> None:
-        """Raise `NotLowered` unless this is a legal graph of its stage."""
+        """Raise `LoweringError` unless this is a legal graph of its stage."""
         verify_spec(self.module.graph, self.typed)
 
     def __call__(self, step: int | Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Graph:
 def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     """Return `schedule` as a graph of core ATen ops over one int64 step, or over any number of steps with `batch`.
 
-    Every node keeps the author's source line and the path of the schedule it comes from. Raises `NotTraceable`, from
+    Every node keeps the author's source line and the path of the schedule it comes from. Raises `TraceError`, from
     torch's own error, if the schedule looks at the value of the step in Python.
 
     >>> from tracelr import Constant
@@ -99,7 +99,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     'lr(step: i64[]) -> f32[]'
     """
     if not isinstance(schedule, nn.Module):
-        raise NotTraceable("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule))
+        raise TraceError("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule))
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
@@ -112,7 +112,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
         with torch.no_grad():
             schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
         where, mistake = place(error, schedule), made_in(error)
-        raise NotTraceable(where, Words(mistake.given), mistake.allowed, mistake.fix) from error
+        raise TraceError(where, Words(mistake.given), mistake.allowed, mistake.fix) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
     check(schedule)
@@ -178,7 +178,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
     if shape_of(graph.result) != shape_of(step):
         given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
         fix = "make constants with A.full(step, c)"
-        raise NotTraceable(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix)
+        raise TraceError(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix)
 
 
 def _looked_at(node: fx.Node) -> Mistake:
@@ -187,10 +187,10 @@ def _looked_at(node: fx.Node) -> Mistake:
     return TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else NUMBER
 
 
-def _refusal(node: fx.Node, mistake: Mistake) -> NotTraceable:
+def _refusal(node: fx.Node, mistake: Mistake) -> TraceError:
     kind = kind_of(node)
     where = where_of(node) + (f", in {kind}" if kind else "")
-    return NotTraceable(where, Words(mistake.given), mistake.allowed, mistake.fix)
+    return TraceError(where, Words(mistake.given), mistake.allowed, mistake.fix)
 
 
 @contextmanager

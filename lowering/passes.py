@@ -1,23 +1,56 @@
 """The passes between torch's graph and a target's: named functions Graph -> Graph, run in the order of `PASSES`.
 
-No pass changes a bit of the result, none reassociates. `stages` yields the graph after each one, so that all can be dumped.
+No pass changes a bit of the result, and none reassociates. `stages` yields the graph after each, for dumps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, fx, nn
 
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph, trace
-from tracelr.lowering.rewrite import Copy, rebuild
 from tracelr.lowering.spec import ASSERTS, CONSTANTS, COPIES, OPS, SPELLINGS, aten, dtype_of, op_of, shape_of
 
 _RESHAPES = frozenset({aten.view.default, aten.expand.default, aten.squeeze.dims})
 _ROUNDINGS = frozenset({aten.floor.default, aten.ceil.default, aten.round.default, aten.trunc.default})
+
+
+@final
+class Copy:
+    """A graph under construction, and where each node of the old one went."""
+
+    def __init__(self) -> None:
+        self.graph = fx.Graph()
+        self.now: dict[fx.Node, fx.Node] = {}
+
+    def keep(self, node: fx.Node) -> fx.Node:
+        """Copy `node` as it is."""
+        return self.graph.node_copy(node, self.now.__getitem__)
+
+    def emit(self, like: fx.Node, value: Tensor, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
+        """Add a node that stands where `like` stood and has a value of `value`'s dtype and shape."""
+        node = self.graph.call_function(target, args, kwargs)
+        node.meta = {**like.meta, "val": value}
+        return node
+
+    def full(self, like: fx.Node, value: Any, dtype: torch.dtype) -> fx.Node:
+        """Add the constant `value`, rounded to `dtype` as torch rounds it."""
+        exact = torch.tensor(value, dtype=dtype, device="cpu").item()
+        return self.emit(like, torch.empty((), dtype=dtype, device="meta"), aten.full.default, [], exact, dtype=dtype)
+
+
+def rebuild(graph: Graph, visit: Callable[[Copy, fx.Node], fx.Node | None], **changes: Any) -> Graph:
+    """Return a graph of the nodes that `visit` returns for the old ones. None leaves one out; nothing later may use it."""
+    copy = Copy()
+    for node in graph.nodes:
+        moved = visit(copy, node)
+        if moved is not None:
+            copy.now[node] = moved
+    return graph.rebuilt(copy.graph, **changes)
 
 
 def drop_noops(graph: Graph) -> Graph:
@@ -134,7 +167,7 @@ def _typed(copy: Copy, node: fx.Node, operand: Any, dtype: torch.dtype) -> fx.No
 
 
 def fold_constants(graph: Graph) -> Graph:
-    """Compute what depends on constants alone, with torch, in the dtype it has. A parameter is no constant."""
+    """Compute with torch, in its own dtype, what depends only on constants. A parameter is not a constant."""
 
     def visit(copy: Copy, node: fx.Node) -> fx.Node:
         dtype, op = dtype_of(node), op_of(node)
@@ -161,7 +194,7 @@ def _known(node: fx.Node) -> Any:
 
 
 def share(graph: Graph) -> Graph:
-    """Compute what is written twice once."""
+    """Compute each expression once, however often it is written."""
     seen: dict[str, fx.Node] = {}
 
     def visit(copy: Copy, node: fx.Node) -> fx.Node:
@@ -184,7 +217,7 @@ def drop_dead(graph: Graph) -> Graph:
 
 
 def rename(graph: Graph) -> Graph:
-    """Name every node after its op and number the names from the top, so that a dump depends on the schedule alone."""
+    """Name every node after its op and number the names from the top, so that a dump depends only on the schedule."""
 
     def visit(copy: Copy, node: fx.Node) -> fx.Node:
         if op_of(node) is None:
@@ -215,7 +248,7 @@ def stages(graph: Graph | nn.Module) -> Iterator[tuple[str, Graph]]:
 
     A schedule is traced. Two neighbours are what a pass was given and what it made: `dump` each to see what it did.
 
-    Raises `NotLowered` naming the op, its node and the author's line where a graph holds what no target knows.
+    Raises `LoweringError` naming the op, its node and the author's line where a graph holds what no target knows.
 
     >>> from tracelr import Linear
     >>> [(name, len(graph.nodes)) for name, graph in stages(Linear(0.0, 1.0, 10))][:4]
@@ -241,5 +274,5 @@ def run(graph: Graph, stop_after: str | None = None) -> Graph:
     last = PASSES[-1].__name__ if stop_after is None else stop_after
     names = ["trace", *(one.__name__ for one in PASSES)]
     if last not in names:
-        raise NotLowered("passes.run(stop_after)", stop_after, ", ".join(names), "use one of these names")
+        raise LoweringError("passes.run(stop_after)", stop_after, ", ".join(names), "use one of these names")
     return next(after for name, after in stages(graph) if name == last)

@@ -1,7 +1,7 @@
 """What a lowered graph may hold: the ops, their dtypes, and what each promises. Checked between all stages.
 
-There are two vocabularies. `OPS` is what targets see: every value operand is a node, all of one dtype. `TRACED` is what
-torch hands over beside them; the passes of `tracelr.lowering.passes` rewrite or remove it.
+There are two vocabularies. `OPS` is what targets see: every value operand is a node, all of one dtype. `TRACED` holds
+the other ops of torch's own graphs; the passes of `tracelr.lowering.passes` rewrite or remove them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.mistakes import INSTEAD, MASKS, SUMS
 from tracelr.lowering.origin import line_of as line_of
 from tracelr.lowering.origin import owner_of as owner_of
@@ -143,7 +143,7 @@ COPIES = frozenset(
 )
 ASSERTS = frozenset({aten._assert_tensor_metadata.default, aten._assert_scalar.default, aten.sym_constrain_range.default})
 TRACED = frozenset(SPELLINGS) | CONSTANTS | COPIES | ASSERTS
-"""What may stand in a graph beside `OPS` until its scalars are typed."""
+"""The ops that a graph may hold beside `OPS` until its scalars are typed."""
 
 
 def op_of(node: fx.Node) -> Any:
@@ -177,17 +177,17 @@ def type_of(node: fx.Node) -> str:
 def verify(graph: fx.Graph, typed: bool) -> None:
     """Check that `graph` is a legal one: `lr(step: i64) -> f32` over known ops and dtypes.
 
-    With `typed`, it may hold `OPS` alone: no Python number stands where a value is computed with, and the value operands of
-    an op share its dtype. Raises `NotLowered` naming the op, its node, the author's line and what is allowed.
+    With `typed`, it may hold only `OPS`: no Python number stands where a value is computed with, and the value operands of
+    an op share its dtype. Raises `LoweringError` naming the op, its node, the author's line and what is allowed.
     """
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1 or dtype_of(inputs[0]) != torch.int64:
-        raise NotLowered("graph inputs", Words([n.name for n in inputs]), "one int64 step", "trace a schedule")
+        raise LoweringError("graph inputs", Words([n.name for n in inputs]), "one int64 step", "trace a schedule")
     for node in graph.nodes:
         if node.op == "output":
             (result,) = node.args
             if not isinstance(result, fx.Node) or dtype_of(result) != torch.float32:
-                raise NotLowered("graph output", result, "one float32 value", "return A.round(...) of one value")
+                raise LoweringError("graph output", result, "one float32 value", "return A.round(...) of one value")
             continue
         row, op = OPS.get(op_of(node)), op_of(node)
         if op is not None and row is None and (typed or op not in TRACED):
@@ -239,5 +239,5 @@ def names(ops: Iterable[OpOverload]) -> str:
     return ", ".join(sorted(str(op).removeprefix("aten.").removesuffix(".default") for op in ops))
 
 
-def _refusal(node: fx.Node, given: str, allowed: str, fix: str) -> NotLowered:
-    return NotLowered(where_of(node), Words(given), allowed, fix)
+def _refusal(node: fx.Node, given: str, allowed: str, fix: str) -> LoweringError:
+    return LoweringError(where_of(node), Words(given), allowed, fix)

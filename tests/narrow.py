@@ -11,8 +11,8 @@ from torch import Tensor
 
 import tracelr
 from tracelr.lowering import Graph, lower, passes, trace
-from tracelr.lowering.target import Artifact
-from tracelr.lowering.verify import default_steps
+from tracelr.lowering.targets._target import Artifact
+from tracelr.lowering.verification import default_steps
 
 FEW = ("linear_down", "cosine_to_zero", "exponential_stairs", "piecewise_constant")
 """A row of each kind: a line, a bounded function, a remainder and a power of two, a table."""
@@ -40,7 +40,7 @@ def eager(name: str) -> Tensor:
 
 
 def artifact(name: str, target: str) -> Artifact:
-    return lower(graph_of(name), target, name=f"row{list(ROWS).index(name)}")
+    return lower(graph_of(name), target, name=f"lr{list(ROWS).index(name)}")
 
 
 def differing(name: str, rates: Tensor) -> int:

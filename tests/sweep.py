@@ -12,8 +12,8 @@ from test_graph import traced
 from torch import Tensor
 
 from tracelr.lowering import lower, passes
-from tracelr.lowering.target import Artifact
-from tracelr.lowering.verify import default_steps
+from tracelr.lowering.targets._target import Artifact
+from tracelr.lowering.verification import default_steps
 
 SWEPT = {"cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
 """The targets that run all rows at once, each in a test file of its own; the others run row by row in test_lowering.py."""
@@ -32,7 +32,7 @@ def eager(name: str) -> Tensor:
 
 def artifacts(target: str) -> dict[str, Artifact]:
     """Return every row, each as a function of a name of its own: row0, row1 and so on."""
-    return {name: lower(traced(name), target, name=f"row{k}") for k, name in enumerate(ROWS)}
+    return {name: lower(traced(name), target, name=f"lr{k}") for k, name in enumerate(ROWS)}
 
 
 def differing(functions: Mapping[str, Callable[[Tensor], Tensor]]) -> dict[str, int]:

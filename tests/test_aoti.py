@@ -14,11 +14,11 @@ from table import ROWS
 from test_graph import bits, traced
 
 from tracelr import Constant
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering import lower, passes
-from tracelr.lowering.target import Artifact
 from tracelr.lowering.targets import aoti, find
-from tracelr.lowering.verify import default_steps
+from tracelr.lowering.targets._target import Artifact
+from tracelr.lowering.verification import default_steps
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "aoti"
 NEEDS_CXX = pytest.mark.skipif(find("aoti").missing() is not None, reason="no C++ compiler")
@@ -63,7 +63,7 @@ def test_a_cpp_program_prints_the_curve_of_a_package(tmp_path: Path) -> None:
 
 def test_without_a_compiler_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aoti._torch, "missing_cxx", lambda: "a C++ compiler such as g++")
-    with pytest.raises(NotLowered) as caught:
+    with pytest.raises(LoweringError) as caught:
         lower(Constant(0.5), "aoti").run(0)
     assert str(caught.value) == (
         "aoti: given no C++ compiler; allowed: a C++20 compiler; to fix it: install a C++ compiler such as g++."

@@ -14,7 +14,7 @@ from torch import nn
 
 import tracelr
 from tracelr import Constant, Linear, PiecewiseConstant
-from tracelr.errors import NotLowered, ScheduleTypeError
+from tracelr.errors import LoweringError, ScheduleTypeError
 from tracelr.lowering import lower, trace
 from tracelr.lowering.spec import OPS
 from tracelr.lowering.targets import c
@@ -92,10 +92,10 @@ def test_c_has_a_row_for_every_op_of_the_spec() -> None:
 
 def test_a_value_with_two_long_sides_is_refused_by_c() -> None:
     square = formula(lambda s: (torch.tensor([1, 2]).unsqueeze(-1) >= torch.tensor([3, 4]) + s).sum(-1).sum(-1).double())
-    with pytest.raises(NotLowered, match=r"given a value of shape \[2, 2\]; allowed: one element, or one row of them"):
+    with pytest.raises(LoweringError, match=r"given a value of shape \[2, 2\]; allowed: one element, or one row of them"):
         lower(square, "c")
 
 
 def test_c_wants_a_graph_of_one_step() -> None:
-    with pytest.raises(NotLowered, match=r"lower\(graph, 'c'\): given a batch graph; allowed: a graph of one step"):
+    with pytest.raises(LoweringError, match=r"lower\(graph, 'c'\): given a batch graph; allowed: a graph of one step"):
         lower(trace(Constant(0.5), batch=True), "c")

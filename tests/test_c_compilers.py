@@ -17,9 +17,9 @@ from table import ROWS
 from test_graph import traced
 
 from tracelr import Constant, PiecewiseConstant
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering import lower, verify
-from tracelr.lowering.targets import _toolchain
+from tracelr.lowering.targets._clike import compiler
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 
@@ -28,10 +28,10 @@ EVERY = pytest.mark.parametrize("name", ROWS)
 @EVERY
 def test_the_header_is_clean_c99_and_cpp(name: str, tmp_path: Path) -> None:
     header = tmp_path / "schedule.h"
-    artifact = lower(traced(name), "c", name="rate")
+    artifact = lower(traced(name), "c", name="lr_2")
     artifact.save(header)
     assert header.read_bytes() == artifact.bytes == artifact.text.encode()
-    use = f'#include "{header}"\n#include "{header}"\nfloat use(int64_t s);\nfloat use(int64_t s) {{ float o[1]; rate_array(&s, o, 1); return o[0]; }}\n'
+    use = f'#include "{header}"\n#include "{header}"\nfloat use(int64_t s);\nfloat use(int64_t s) {{ float o[1]; lr_2_array(&s, o, 1); return o[0]; }}\n'
     (tmp_path / "use.c").write_text(use)
     (tmp_path / "use.cpp").write_text(use)
     subprocess.run(["cc", "-std=c99", "-Wfloat-conversion", *WARNINGS, tmp_path / "use.c"], check=True)
@@ -42,10 +42,10 @@ def test_the_header_is_clean_c99_and_cpp(name: str, tmp_path: Path) -> None:
 
 FAST = ("-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
 COMPILERS = {
-    "O0": _toolchain.Compiler("C", "C99", "CC", "cc", ".c", ("-std=c99", "-O0", "-fPIC", "-shared")),
-    "O3, fused, C": _toolchain.Compiler("C", "C11", "CC", "cc", ".c", ("-std=gnu11", *FAST)),
-    "O3, fused, C++": _toolchain.Compiler("C++", "C++17", "CXX", "c++", ".cpp", ("-std=c++17", *FAST)),
-    "clang": _toolchain.Compiler("C", "C11", "TRACELR_TEST_CLANG", "clang", ".c", ("-std=gnu11", *FAST)),
+    "O0": compiler.Compiler("C", "C99", "CC", "cc", ".c", ("-std=c99", "-O0", "-fPIC", "-shared")),
+    "O3, fused, C": compiler.Compiler("C", "C11", "CC", "cc", ".c", ("-std=gnu11", *FAST)),
+    "O3, fused, C++": compiler.Compiler("C++", "C++17", "CXX", "c++", ".cpp", ("-std=c++17", *FAST)),
+    "clang": compiler.Compiler("C", "C11", "TRACELR_TEST_CLANG", "clang", ".c", ("-std=gnu11", *FAST)),
 }
 
 
@@ -54,7 +54,7 @@ def test_no_flag_of_optimisation_changes_a_bit(name: str) -> None:
     if (reason := COMPILERS[name].missing()) is not None:
         pytest.skip(f"needs {reason}")
     rows = artifacts("c")
-    functions = COMPILERS[name].load_all({f"row{k}": row.text for k, row in enumerate(rows.values())})
+    functions = COMPILERS[name].load_all({f"lr{k}": row.text for k, row in enumerate(rows.values())})
     assert differing(dict(zip(rows, functions.values(), strict=True))) == {}
 
 
@@ -81,9 +81,9 @@ def test_a_product_is_never_fused_into_a_sum(command: str, flag: str, tmp_path: 
 def test_the_same_text_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     run = subprocess.run
-    monkeypatch.setattr(_toolchain.subprocess, "run", lambda *a, **k: calls.append(a) or run(*a, **k))
+    monkeypatch.setattr(compiler.subprocess, "run", lambda *a, **k: calls.append(a) or run(*a, **k))
     for value in (0.125, 0.125, 0.0625):
-        assert lower(Constant(value), "c", name="compiled_once").run(0) == value
+        assert lower(Constant(value), "c", name="lr_compiled_once").run(0) == value
     assert len(calls) == 2
 
 
@@ -101,17 +101,17 @@ def test_two_headers_live_in_one_file(tmp_path: Path) -> None:
 def test_without_a_compiler_run_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler -x")
     artifact = lower(Constant(0.5), "c")
-    with pytest.raises(NotLowered) as caught:
+    with pytest.raises(LoweringError) as caught:
         artifact.run(0)
     assert str(caught.value) == (
         "artifact.run: given no C compiler; allowed: a C99 compiler; to fix it: install a C compiler; 'no-such-compiler' was not "
         "found (install one, or set CC)."
     )
-    monkeypatch.setattr(import_module("tracelr.lowering.verify"), "all_targets", lambda: ["c", "inductor"])
+    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "all_targets", lambda: ["c", "inductor"])
     report = verify(Constant(0.5), steps=torch.arange(3))
     assert "c" in [name for name, _ in report.skipped]
     assert "c not run: it needs a C compiler" in str(report)
-    with pytest.raises(NotLowered):
+    with pytest.raises(LoweringError):
         verify(Constant(0.5), targets=["c"], steps=torch.arange(3))
 
 

@@ -1,4 +1,4 @@
-"""dump: the forms say the same thing, the code form runs, and the bytes depend on the schedule alone."""
+"""dump: the formats say the same thing, the code format runs, and the bytes depend on the schedule alone."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from table import ROWS
 from test_graph import traced
 from torch import nn
 
-from tracelr import Constant, Cosine, Linear, PiecewiseConstant, config
+from tracelr import Constant, Linear, PiecewiseConstant, config
 from tracelr.__main__ import main
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering import dump, passes, stages, trace
-from tracelr.lowering.dump import FORMS
+from tracelr.lowering.printing import FORMATS
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 
@@ -32,7 +32,7 @@ def run_code(text: str):
 
 
 @EVERY
-def test_the_code_form_runs_alone_with_the_bits_of_eager(name: str) -> None:
+def test_the_code_format_runs_alone_with_the_bits_of_eager(name: str) -> None:
     row = ROWS[name]
     graph = passes.run(traced(name))
     lr = run_code(dump(graph, "code"))
@@ -40,14 +40,14 @@ def test_the_code_form_runs_alone_with_the_bits_of_eager(name: str) -> None:
         assert torch.equal(lr(step).view(torch.int32), row.schedule(step).view(torch.int32)), step
 
 
-def test_the_code_form_runs_at_every_stage_and_over_many_steps() -> None:
+def test_the_code_format_runs_at_every_stage_and_over_many_steps() -> None:
     row = ROWS["piecewise_constant"]
     steps = torch.arange(0, 3000, 7)
     for name, graph in passes.stages(traced("piecewise_constant", batch=True)):
         assert torch.equal(run_code(dump(graph, "code"))(steps), row.schedule(steps)), name
 
 
-def test_the_code_form_holds_the_value_of_a_parameter_and_survives_its_name() -> None:
+def test_the_code_format_holds_the_value_of_a_parameter_and_survives_its_name() -> None:
     class Named(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -65,7 +65,7 @@ def test_the_code_form_holds_the_value_of_a_parameter_and_survives_its_name() ->
     assert run_code(text)(torch.tensor(3)) == Named()(torch.tensor(3))
 
 
-def test_the_text_form_has_one_line_per_node() -> None:
+def test_the_text_format_has_one_line_per_node() -> None:
     graph = passes.run(trace(Linear(0.0, 1.0, 10).then(PiecewiseConstant([0.1, 0.2], [2**24 + 1]))))
     lines = dump(graph, "text").splitlines()
     nodes = [node for node in graph.nodes if node.op in ("get_attr", "call_function")]
@@ -80,18 +80,6 @@ def test_the_text_form_has_one_line_per_node() -> None:
     assert "  schedules_1_milestones_table: i64[1] = table(16777217)  # schedules.1" in lines
 
 
-def test_the_table_form_has_aligned_columns() -> None:
-    lines = dump(Cosine(1.0, 0.0, 10), "table").splitlines()
-    header = lines[2]
-    columns = [header.index(word) for word in ("node", "type", "op ", "operands", "owner", "source")]
-    assert header.split() == ["node", "type", "op", "operands", "owner", "source"]
-    assert set(lines[3]) == {"-", " "}
-    body = lines[4:-2]
-    assert len(body) == sum(node.op == "call_function" for node in passes.run(trace(Cosine(1.0, 0.0, 10))).nodes)
-    for line in body:
-        assert all(line[at] != " " and line[at - 1] == " " for at in columns[1:])
-
-
 def test_a_parameter_is_dumped_by_name_and_not_by_value() -> None:
     assert dump(Constant(torch.tensor(0.5)), "text") == dump(Constant(torch.tensor(0.7)), "text")
     assert "value: f32[] = parameter(value)  # ." in dump(Constant(torch.tensor(0.5)), "text")
@@ -102,11 +90,13 @@ def test_the_raw_graph_can_be_dumped_too() -> None:
     assert "_assert_tensor_metadata" not in dump(Constant(0.5), "text")
 
 
-def test_an_unknown_form_lists_the_forms() -> None:
-    with pytest.raises(NotLowered) as caught:
+def test_an_unknown_format_lists_the_formats() -> None:
+    with pytest.raises(LoweringError) as caught:
         dump(Constant(0.5), "pdf")
-    assert str(caught.value) == f"dump(form): given 'pdf'; allowed: {', '.join(FORMS)}; to fix it: use one of these names."
-    assert set(FORMS) == {"text", "table", "code", "dot", "mermaid", "svg", "json"}
+    assert (
+        str(caught.value) == f"dump(format): given 'pdf'; allowed: {', '.join(FORMATS)}; to fix it: use one of these names."
+    )
+    assert set(FORMATS) == {"text", "code", "dot", "mermaid", "svg", "json"}
 
 
 SCRIPT = """
@@ -116,11 +106,11 @@ import tracelr
 from table import ROWS
 print(tracelr.__file__)
 from tracelr.lowering import dump, lower, passes, trace
-from tracelr.lowering.dump import FORMS
+from tracelr.lowering.printing import FORMATS
 for name in ("sequential_nested", "piecewise_constant"):
     graph = passes.run(trace(ROWS[name].schedule))
     made = (lower(graph, target).bytes for target in ("c", "cuda", "hip", "onnx", "opencl", "triton"))
-    for data in (*(dump(graph, form).encode() for form in sorted(FORMS)), *made):
+    for data in (*(dump(graph, format).encode() for format in sorted(FORMATS)), *made):
         print(hashlib.sha256(data).hexdigest())
 """
 
@@ -144,14 +134,14 @@ def test_two_processes_two_hash_seeds_two_folders_the_same_bytes(tmp_path: Path)
         outputs.append(digests)
     assert outputs[0] == outputs[1]
     digests = outputs[0]
-    assert len(set(digests)) == len(digests) == 2 * (len(FORMS) + 6)
-    here = dump(ROWS["sequential_nested"].schedule, sorted(FORMS)[0])
+    assert len(set(digests)) == len(digests) == 2 * (len(FORMATS) + 6)
+    here = dump(ROWS["sequential_nested"].schedule, sorted(FORMATS)[0])
     assert hashlib.sha256(here.encode()).hexdigest() == digests[0]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_no_dump_names_a_path(form: str) -> None:
-    text = dump(ROWS["sequential"].schedule, form)
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_dump_names_a_path(format: str) -> None:
+    text = dump(ROWS["sequential"].schedule, format)
     assert str(Path(__file__).parent.parent) not in text
     assert ".py" not in text
 
@@ -164,15 +154,15 @@ def test_a_formula_typed_into_an_interpreter_has_no_line_and_no_path() -> None:
     assert "mul: f32[] = mul.Tensor(to_copy_1, full)  # .\n" in text
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_batch_has_every_form(form: str) -> None:
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_batch_has_every_format(format: str) -> None:
     graph = passes.run(traced("sequential_nested", batch=True))
-    text = dump(graph, form)
+    text = dump(graph, format)
     assert ("i64[N]" in text) or "i64#91;N#93;" in text
-    assert text != dump(passes.run(traced("sequential_nested")), form)
+    assert text != dump(passes.run(traced("sequential_nested")), format)
 
 
-def test_the_command_line_dumps_every_form_and_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_dumps_every_format_and_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "params.yaml"
     file.write_text(
         "optimizer: {learning_rate: {scheduler: Linear, initial_learning_rate: 0.1, end_learning_rate: 0.0, steps: 9}}"
@@ -183,8 +173,8 @@ def test_the_command_line_dumps_every_form_and_stage(tmp_path: Path, capsys: pyt
         assert main(["dump", str(file), *options]) == 0
         return capsys.readouterr().out
 
-    for form in FORMS:
-        assert run("--form", form) == dump(schedule, form).rstrip("\n") + "\n"
+    for format in FORMATS:
+        assert run("--form", format) == dump(schedule, format).rstrip("\n") + "\n"
     graph = trace(schedule)
     assert run("--after", "fold_constants") == dump(passes.run(graph, "fold_constants")) + "\n"
     assert run("--batch").startswith("lr(step: i64[N]) -> f32[N]: Linear\n")
@@ -198,4 +188,4 @@ def test_the_command_line_dumps_every_form_and_stage(tmp_path: Path, capsys: pyt
     with pytest.raises(SystemExit):
         main(["dump", "--help"])
     usage = capsys.readouterr().out
-    assert all(form in usage for form in FORMS)
+    assert all(format in usage for format in FORMATS)

@@ -11,7 +11,7 @@ from test_graph import traced
 from torch import fx
 
 from tracelr import Constant, Cosine, Exponential, Linear, PiecewiseConstant
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering import Graph, dump, passes, trace
 from tracelr.lowering.spec import ASSERTS, OPS, aten, dtype_of, op_of, owner_of
 
@@ -165,7 +165,7 @@ def test_run_stops_where_it_is_told() -> None:
     graph = trace(Linear(0.0, 1.0, 4))
     assert passes.run(graph, stop_after="trace") is graph
     assert not passes.run(graph, stop_after="expand_powers").typed
-    with pytest.raises(NotLowered) as caught:
+    with pytest.raises(LoweringError) as caught:
         passes.run(graph, stop_after="fuse")
     assert str(caught.value) == (
         "passes.run(stop_after): given 'fuse'; allowed: trace, drop_noops, expand_powers, type_scalars, fold_constants, share, "

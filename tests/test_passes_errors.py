@@ -10,7 +10,7 @@ from operations import formula
 from torch import fx
 
 from tracelr import Cosine, Linear, Schedule
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.fields import Scalar
 from tracelr.lowering import Graph, passes, trace
 from tracelr.lowering.spec import aten, op_of
@@ -25,7 +25,7 @@ def test_a_pass_that_breaks_the_graph_is_caught_before_the_next(monkeypatch: pyt
         raise AssertionError
 
     monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, forget_a_type, never))
-    with pytest.raises(NotLowered, match=r"given the untyped scalar 0\.5 in"):
+    with pytest.raises(LoweringError, match=r"given the untyped scalar 0\.5 in"):
         list(passes.stages(Linear(0.0, 1.0, 4)))
 
 
@@ -39,7 +39,7 @@ class TakesATangent(Schedule):
 
 
 def test_an_unknown_op_is_named_with_its_node_and_line() -> None:
-    with pytest.raises(NotLowered) as caught:
+    with pytest.raises(LoweringError) as caught:
         passes.run(trace(TakesATangent(1.0)))
     text = str(caught.value)
     line = inspect.getsourcelines(TakesATangent)[1] + 6
@@ -60,7 +60,7 @@ def edited(change) -> Graph:
 
 def test_an_untyped_scalar_is_refused_once_scalars_are_typed() -> None:
     graph = edited(lambda nodes: nodes["mul"].update_arg(1, 0.5))
-    with pytest.raises(NotLowered, match=r"given the untyped scalar 0.5 in .*; allowed: a node of a known dtype"):
+    with pytest.raises(LoweringError, match=r"given the untyped scalar 0.5 in .*; allowed: a node of a known dtype"):
         graph.check()
 
 
@@ -83,10 +83,10 @@ EDITS = {
 
 @pytest.mark.parametrize("message", EDITS)
 def test_an_illegal_graph_is_refused(message: str) -> None:
-    with pytest.raises(NotLowered, match=message):
+    with pytest.raises(LoweringError, match=message):
         edited(EDITS[message]).check()
 
 
 def test_alpha_is_refused_rather_than_dropped() -> None:
-    with pytest.raises(NotLowered, match="alpha"):
+    with pytest.raises(LoweringError, match="alpha"):
         passes.run(trace(formula(lambda s: torch.add(s.double(), s.double(), alpha=2))))

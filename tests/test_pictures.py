@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from tracelr import Cosine, Exponential, Linear
 from tracelr.lowering import Graph, dump, passes, trace
-from tracelr.lowering.dump import FORMS
-from tracelr.lowering.forms import svg
-from tracelr.lowering.layout import Layout, layout
-from tracelr.lowering.picture import Group, picture
-from tracelr.lowering.view import view
+from tracelr.lowering.printing import FORMATS
+from tracelr.lowering.printing.formats import svg
+from tracelr.lowering.printing.layout import Layout, layout
+from tracelr.lowering.printing.listing import listing_of
+from tracelr.lowering.printing.picture import Group, picture
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,7 +28,7 @@ THREE = Linear(0.0, 1.0, 100).then(Cosine(1.0, 0.1, 900)).then(Exponential(0.1, 
 
 
 def placed(graph: Graph) -> tuple[Group, dict[str, float], Layout]:
-    root = picture(view(graph))
+    root = picture(listing_of(graph))
     widths = {box.name: svg._width(box) for group in root.walk() for box in group.boxes}
     return root, widths, layout(root, widths, svg._PAD)
 
@@ -67,7 +67,7 @@ def test_a_table_stands_over_what_reads_it() -> None:
 
 
 def test_a_constant_stands_in_the_box_that_uses_it() -> None:
-    root = picture(view(passes.run(trace(THREE))))
+    root = picture(listing_of(passes.run(trace(THREE))))
     boxes = {box.name: box for group in root.walk() for box in group.boxes}
     assert not any(name.startswith("full") for name in boxes)
     assert boxes["clamp_1"].body == "clamp.Tensor(clamp, 0, 100)"
@@ -88,7 +88,7 @@ def test_the_svg_shows_op_dtype_line_and_groups() -> None:
 
 def test_dot_and_mermaid_show_the_same_boxes_and_edges() -> None:
     graph = passes.run(trace(THREE))
-    root = picture(view(graph))
+    root = picture(listing_of(graph))
     boxes = [box for group in root.walk() for box in group.boxes]
     arrows = sum(len(box.inputs) for box in boxes)
     dot, mermaid = dump(graph, "dot"), dump(graph, "mermaid")
@@ -131,25 +131,25 @@ def odd(name: str) -> nn.Module:
 ODD_CHILD = ODD.replace(".", "")
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_odd_names_stay_where_they_are(form: str) -> None:
-    text = dump(odd(ODD), form)
-    plain = dump(odd("Plain"), form)
+@pytest.mark.parametrize("format", FORMATS)
+def test_odd_names_stay_where_they_are(format: str) -> None:
+    text = dump(odd(ODD), format)
+    plain = dump(odd("Plain"), format)
     assert text.count("\n") == plain.count("\n")
     assert "\x1b" not in text
-    if form == "json":
+    if format == "json":
         assert json.loads(text)["title"].startswith('Odd"]; x --> y %%{init}%%</title>')
-    if form == "svg":
+    if format == "svg":
         root = ElementTree.fromstring(text)
         assert not list(root.iter(f"{SVG}script"))
         assert [e.tag for e in root.iter()] == [e.tag for e in ElementTree.fromstring(plain).iter()]
-    if form == "code":
+    if format == "code":
         compile(text, "dumped.py", "exec")
-    if form in ("dot", "mermaid"):
-        assert _outside_of_quotes(text, form) == _outside_of_quotes(plain, form)
+    if format in ("dot", "mermaid"):
+        assert _outside_of_quotes(text, format) == _outside_of_quotes(plain, format)
 
 
-def _outside_of_quotes(text: str, form: str) -> str:
+def _outside_of_quotes(text: str, format: str) -> str:
     lines = [line for line in text.splitlines() if not line.startswith("  %%")]
-    string = r'"(?:[^"\\]|\\.)*"' if form == "dot" else r'"[A-Za-z0-9 _.,:()=+/#;<>-]*"'
+    string = r'"(?:[^"\\]|\\.)*"' if format == "dot" else r'"[A-Za-z0-9 _.,:()=+/#;<>-]*"'
     return re.sub(string, '""', "\n".join(lines))

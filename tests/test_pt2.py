@@ -16,7 +16,7 @@ from torch import nn
 
 from tracelr import Constant
 from tracelr.lowering import lower, passes
-from tracelr.lowering.verify import default_steps
+from tracelr.lowering.verification import default_steps
 
 ROOT = Path(__file__).parent.parent
 SOURCE = '''

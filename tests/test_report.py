@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import tracelr
 from tracelr import Assignment, Constant, Cosine, Lambda, Linear, MultiStep, OneCycle, Schedule, Sequential, report
 from tracelr.arithmetic import F64
-from tracelr.errors import NotLowered, ScheduleError
+from tracelr.errors import LoweringError, ScheduleError
 from tracelr.lowering import lower
 from tracelr.report import html, source
 from tracelr.report.exactness import caveats, exactness
@@ -146,7 +146,7 @@ def test_a_refused_target_says_why_and_an_unknown_one_is_an_error() -> None:
     page = Page(report.page(Constant(0.1), name="a", targets=["c"], verify=False))
     assert "Nothing was run: the targets were written only." in page.text
     assert "not asked for" in page.text
-    with pytest.raises(NotLowered, match="given 'basic'"):
+    with pytest.raises(LoweringError, match="given 'basic'"):
         report.page(Constant(0.1), name="a", targets=["basic"])
 
 

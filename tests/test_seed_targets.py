@@ -12,7 +12,7 @@ from tracelr import Schedule, lr_scheduler
 from tracelr.lowering import trace, verify
 from tracelr.lowering.passes import run
 from tracelr.lowering.targets import find, targets
-from tracelr.lowering.verify import default_steps
+from tracelr.lowering.verification import default_steps
 
 SEED: dict[str, dict[str, Any]] = {
     "Constant": {"val": 0.1},

@@ -227,7 +227,7 @@ def test_the_command_line(file: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert "where.self" in run("dump", str(file), "--form", "table")
+    assert "where.self" in run("dump", str(file), "--form", "text")
     header = run("lower", str(file), "--target", "c")
     assert "float lr(int64_t" in header
     assert run("lower", str(file), "-o", str(tmp_path / "lr.h")) == ""

@@ -15,7 +15,7 @@ from torch import Tensor, nn, optim
 from torch._dynamo.utils import counters
 
 from tracelr import Cosine, Linear, Scheduler, TrainStep
-from tracelr.errors import NotTraceable, OptimizerError, ScheduleError, ScheduleTypeError
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, TraceError
 
 RATE = Linear(0.0, 1e-2, 5).then(Cosine(1e-2, 0.0, 40))
 DECAY = Linear(0.0, 0.1, 20)
@@ -249,12 +249,12 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
     ),
     (
         lambda: build("momentum")[3].export(*batch(0)),
-        NotTraceable,
+        TraceError,
         "TrainStep.export: given an optimizer without state; allowed: one that has made it; to fix it: take one step, then export.",
     ),
     (
         lambda: build("adamw")[3].export(batch(0)),
-        NotTraceable,
+        TraceError,
         "TrainStep.export(batch): given ",
     ),
 ]

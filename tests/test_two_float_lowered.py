@@ -13,8 +13,9 @@ import tracelr
 from tracelr import Schedule
 from tracelr.lowering import lower, verify
 from tracelr.lowering.spec import dtype_of
-from tracelr.lowering.targets import _toolchain, find
-from tracelr.lowering.verify import default_steps
+from tracelr.lowering.targets import find
+from tracelr.lowering.targets._clike.compiler import CC, Compiler
+from tracelr.lowering.verification import default_steps
 
 pytestmark = pytest.mark.usefixtures("two_float")
 FEW = ["linear_down", "piecewise_constant", "cosine"]
@@ -57,7 +58,7 @@ def test_every_row_has_the_bits_of_eager_on_a_target(target: str) -> None:
 
 @pytest.mark.triton
 def test_every_row_has_the_bits_of_eager_in_triton() -> None:
-    from tracelr.lowering.targets._triton_run import interpret
+    from tracelr.lowering.targets._triton.run import interpret
 
     if (reason := find("triton").missing()) is not None:
         pytest.skip(f"needs {reason}")
@@ -74,14 +75,14 @@ def test_verify_compares_in_the_same_arithmetic() -> None:
     assert "double" not in lower(tracelr.Linear(6e-4, 0.0, 1000), "c").text
 
 
-@pytest.mark.skipif(_toolchain.CC.missing() is not None, reason="no C compiler")
+@pytest.mark.skipif(CC.missing() is not None, reason="no C compiler")
 @pytest.mark.parametrize(
     ("name", "many"), [("cc", False), *(pytest.param(n, True, marks=pytest.mark.slow) for n in ("cc", "c++", "clang"))]
 )
 def test_products_that_are_fused_into_sums_change_no_bit(name: str, many: bool) -> None:
     flags = ("-O3", "-mfma", "-mavx2", "-ffp-contract=fast", "-fPIC", "-shared")
     standard, suffix = ("-std=c++17", ".cpp") if name == "c++" else ("-std=gnu11", ".c")
-    compiler = _toolchain.Compiler("C", "C", f"TRACELR_TEST_{name}", name, suffix, (standard, *flags))
+    compiler = Compiler("C", "C", f"TRACELR_TEST_{name}", name, suffix, (standard, *flags))
     if compiler.missing() is not None:
         pytest.skip(f"needs {compiler.missing()}")
     names = [
@@ -92,7 +93,7 @@ def test_products_that_are_fused_into_sums_change_no_bit(name: str, many: bool) 
         *(["polynomial_warmup", "rex", "k_decay", "tanh"] if many else []),
     ]
     graphs = {n: graph_of(n) for n in names}
-    texts = {f"row{k}": lower(graph, "c", name=f"row{k}").text for k, graph in enumerate(graphs.values())}
+    texts = {f"lr{k}": lower(graph, "c", name=f"lr{k}").text for k, graph in enumerate(graphs.values())}
     open_texts = {
         n: text.replace("const volatile float", "const float") for n, text in texts.items()
     }  # nothing but the form

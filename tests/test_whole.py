@@ -1,4 +1,4 @@
-"""Graphs of whole training steps: every form shows them, with the nodes of the schedule marked, and no others."""
+"""Graphs of whole training steps: every format shows them, with the nodes of the schedule marked, and no others."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from whole import OPTIMIZERS, TRACERS, captured
 
 from tracelr import Cosine, Linear, PiecewiseConstant
-from tracelr.errors import NotLowered
-from tracelr.lowering import dump, from_json
-from tracelr.lowering.dump import FORMS
+from tracelr.lowering import dump
 from tracelr.lowering.origin import line_of, of_schedule, owner_of
-from tracelr.lowering.view import view
+from tracelr.lowering.printing import FORMATS
+from tracelr.lowering.printing.listing import listing_of
 
 RATE = Linear(0.0, 1e-2, 20).then(Cosine(1e-2, 1e-3, 100)).then(PiecewiseConstant([1e-3, 1e-4], [30]))
 EVERY = pytest.mark.parametrize(("optimizer", "tracer"), [(o, t) for o in OPTIMIZERS for t in TRACERS])
@@ -33,7 +32,7 @@ def step(optimizer: str, tracer: str) -> tuple[fx.GraphModule, list[Any]]:
 @EVERY
 def test_the_marked_nodes_are_the_schedules_and_compute_its_rate(optimizer: str, tracer: str) -> None:
     module, _ = step(optimizer, tracer)
-    marked = [line for line in view(module).lines if line.marked]
+    marked = [line for line in listing_of(module).lines if line.marked]
     calls = [line for line in marked if line.node.op not in ("placeholder", "get_attr")]
     assert {line.kind for line in marked} == {"Sequential", "Linear", "Cosine", "PiecewiseConstant"}
     assert {line.owner.partition("_plan[0][0]")[2] for line in marked} == {
@@ -64,21 +63,21 @@ def test_the_marked_nodes_are_the_schedules_and_compute_its_rate(optimizer: str,
 
 
 @EVERY
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_shows_it(optimizer: str, tracer: str, form: str) -> None:
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_shows_it(optimizer: str, tracer: str, format: str) -> None:
     module, _ = step(optimizer, tracer)
-    text = dump(module, form)
+    text = dump(module, format)
     nodes = [node for node in module.graph.nodes if node.op != "output"]
     assert all(node.name in text for node in nodes)
     assert " at 0x" not in text
     assert ".py" not in text
-    assert text == dump(module, form)
+    assert text == dump(module, format)
 
 
 @EVERY
-def test_the_marks_in_each_form(optimizer: str, tracer: str) -> None:
+def test_the_marks_in_each_format(optimizer: str, tracer: str) -> None:
     module, _ = step(optimizer, tracer)
-    lines = view(module).lines
+    lines = listing_of(module).lines
     marked = [line.name for line in lines if line.marked]
     text = dump(module, "text").splitlines()
     assert text[0] == (
@@ -99,7 +98,7 @@ def test_the_marks_in_each_form(optimizer: str, tracer: str) -> None:
 
 
 @EVERY
-def test_the_code_form_runs(optimizer: str, tracer: str) -> None:
+def test_the_code_format_runs(optimizer: str, tracer: str) -> None:
     module, inputs = step(optimizer, tracer)
     space: dict[str, Any] = {}
     exec(compile(dump(module, "code"), "dumped.py", "exec"), space)
@@ -108,16 +107,6 @@ def test_the_code_form_runs(optimizer: str, tracer: str) -> None:
         ours, theirs = [value.clone() for value in (*inputs, *held)], [*(value.clone() for value in inputs), *held]
         given, wanted = space["graph"](*ours), module(*theirs[: len(inputs)])
     assert all(map(torch.equal, [*ours, *given], [*theirs, *wanted]))
-
-
-def test_json_of_a_whole_step_is_not_read_back() -> None:
-    module, _ = step("sgd", "aot")
-    with pytest.raises(NotLowered) as caught:
-        from_json(dump(module, "json"))
-    assert str(caught.value) == (
-        "from_json(text) at format: given tracelr.graph.whole of version 1; allowed: tracelr.graph of version 1; to fix it: "
-        "dump the schedule's own graph with this tracelr."
-    )
 
 
 class Model(nn.Module):
@@ -135,15 +124,15 @@ class Model(nn.Module):
 def test_an_exported_model_has_its_schedule_marked_by_the_lines_alone() -> None:
     inputs = (torch.ones(2, 3), torch.tensor(7))
     module = torch.export.export(Model(), inputs, strict=False).run_decompositions().graph_module
-    marked = {line.owner for line in view(module).lines if line.marked}
+    marked = {line.owner for line in listing_of(module).lines if line.marked}
     assert marked == {"rate", "rate.schedules.0", "rate.schedules.1", "rate.schedules.2"}
-    assert {line.owner for line in view(module).lines if not line.marked} == {".", "inner"}
+    assert {line.owner for line in listing_of(module).lines if not line.marked} == {".", "inner"}
 
 
 def test_make_fx_leaves_no_trace_unless_it_is_told_to() -> None:
     inputs = (torch.ones(2, 3), torch.tensor(7))
     assert dump(make_fx(Model())(*inputs)).splitlines()[0].endswith("none of them a schedule's (*)")
-    told = view(make_fx(Model(), record_stack_traces=True)(*inputs))
+    told = listing_of(make_fx(Model(), record_stack_traces=True)(*inputs))
     assert any(line.marked for line in told.lines)
     assert not all(line.marked for line in told.lines)
 

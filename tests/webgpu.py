@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tracelr.lowering.targets import _wgsl_run, find, wgsl
+from tracelr.lowering.targets import find, wgsl
+from tracelr.lowering.targets._wgsl import run as shaders
 
 MISSING = find("wgsl").missing()
 NEEDS_WEBGPU = pytest.mark.skipif(MISSING is not None, reason=f"needs {MISSING}")
@@ -58,9 +59,7 @@ def call(helper: str, *operands: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     text = SHADER.format(takes="vec2<u32>" if wide else "u32", result=result)
     inputs = [*operands, *[operands[0]] * (3 - len(operands))]
     whole = "\n\n".join([*parts.values(), text])
-    return _wgsl_run.compute(
-        whole, "main_array", [one.view(np.uint32) for one in inputs], np.dtype(np.uint64), len(inputs[0])
-    )
+    return shaders.compute(whole, "main_array", [one.view(np.uint32) for one in inputs], np.dtype(np.uint64), len(inputs[0]))
 
 
 def wrap(x: int) -> int:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of
-from tracelr.lowering.targets._source import SAME, made_from
+from tracelr.lowering.targets._clike.emitter import SAME, made_from
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -72,7 +72,7 @@ class Builder:
         return str(self.constants[key].name)
 
     def model(self) -> ModelProto:
-        """Return the whole model."""
+        """Return the model."""
         for node in self.graph.nodes:
             self._add(node)
         (step,) = (node for node in self.graph.nodes if node.op == "placeholder")
@@ -129,8 +129,8 @@ class Builder:
                 raise self._refusal("a table that depends on the step", "index_select from a table")
             return self("Gather", self.names[table], self.names[index], axis=0)  # type: ignore[index]  # fx: of any kind
         if op == aten.sum.dim_IntList:
-            whole = self("Cast", self.names[node.args[0]], to=self.types[torch.int64])  # type: ignore[index]  # as above
-            return self("ReduceSum", whole, self._last_axis(), keepdims=0) if _is_row(node.args[0]) else whole
+            counted = self("Cast", self.names[node.args[0]], to=self.types[torch.int64])  # type: ignore[index]  # as above
+            return self("ReduceSum", counted, self._last_axis(), keepdims=0) if _is_row(node.args[0]) else counted
         self.dtype = dtype_of(node.all_input_nodes[-1]) or dtype
         return self._row(op, [self._operand(x, _is_row(node)) for x in node.args])
 
@@ -153,8 +153,8 @@ class Builder:
     def _last_axis(self) -> str:
         return self._constant("last axis", torch.tensor([-1]))
 
-    def _refusal(self, given: str, allowed: str) -> NotLowered:
-        return NotLowered(
+    def _refusal(self, given: str, allowed: str) -> LoweringError:
+        return LoweringError(
             f"{where_of(self.node)}, in the target onnx",
             Words(given),
             allowed,

@@ -14,10 +14,10 @@ from typing import final
 
 from torch import Tensor
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _extra, _torch
+from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets._target import Artifact, Target
 
 _COMMANDS = re.compile(r"^// Triton kernels are .*\n|^// Compile cmd\n(?://.*(?:\n|\Z))*", re.M)
 
@@ -39,7 +39,7 @@ class Compiled(Artifact):
     @cached_property
     def bytes(self) -> bytes:
         if (absent := TARGET.missing()) is not None:
-            raise NotLowered("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}")
+            raise LoweringError("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}")
         from torch._inductor import aoti_compile_and_package
 
         file = io.BytesIO()
@@ -66,7 +66,6 @@ class AOTI(Target):
     """A `.pt2` file of machine code for this kind of CPU, of one step or of a batch; a parameter is frozen in it."""
 
     def emit(self, graph: Graph, name: str) -> Compiled:
-        _extra.identifier(name)  # nothing bears it here; it is wrong all the same
         return Compiled(graph)
 
     def missing(self) -> str | None:

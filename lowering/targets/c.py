@@ -1,6 +1,6 @@
 """C: a header of one function, in C99 that is also C++11.
 
-`OPS` is the whole translation; a target in a dialect of C (CUDA, HIP, OpenCL) writes `{**c.OPS, ...}` and its own `Dialect`.
+`OPS` has the translation of each op. A target in a dialect of C (CUDA, HIP, OpenCL) has `{**c.OPS, ...}` and a `Dialect`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch._ops import OpOverload
 
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
-from tracelr.lowering.target import SourceText, Target
-from tracelr.lowering.targets import _toolchain
-from tracelr.lowering.targets._dialect import Dialect
-from tracelr.lowering.targets._language import Template
-from tracelr.lowering.targets._source import SAME as SAME
-from tracelr.lowering.targets._source import emit
+from tracelr.lowering.targets._clike import compiler
+from tracelr.lowering.targets._clike.dialect import Dialect
+from tracelr.lowering.targets._clike.emitter import SAME as SAME
+from tracelr.lowering.targets._clike.emitter import emit
+from tracelr.lowering.targets._clike.language import Template
+from tracelr.lowering.targets._target import SourceText, Target
 
 _INT, _BITS, _DOUBLE, _FLOAT, _BOOL = torch.int64, torch.int32, torch.float64, torch.float32, torch.bool
 
@@ -88,9 +88,9 @@ DIALECT = Dialect("c", OPS, HEAD, f"static inline {ARRAY}", ABOUT_ARRAY)
 class Header(SourceText):
     """A header file. `run` compiles it with the system's compiler, once."""
 
-    def __init__(self, text: str, name: str, compiler: _toolchain.Compiler) -> None:
+    def __init__(self, text: str, name: str, built_by: compiler.Compiler) -> None:
         super().__init__(text, name)
-        self._compiler = compiler
+        self._compiler = built_by
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return self._compiler.load(self._text, self._name)(steps)
@@ -104,10 +104,10 @@ class C(Target):
     """
 
     def emit(self, graph: Graph, name: str) -> Header:
-        return Header(emit(DIALECT, graph, name), name, _toolchain.CC)
+        return Header(emit(DIALECT, graph, name), name, compiler.CC)
 
     def missing(self) -> str | None:
-        return _toolchain.CC.missing()
+        return compiler.CC.missing()
 
 
 TARGET = C()

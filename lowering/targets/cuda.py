@@ -8,18 +8,12 @@ from __future__ import annotations
 from typing import final
 
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.target import Target
-from tracelr.lowering.targets import _toolchain, c
-from tracelr.lowering.targets._dialect import Dialect
-from tracelr.lowering.targets._helpers import with_device_products
-from tracelr.lowering.targets._source import emit
-
-WORDS = r"""
-    dim3 threadIdx blockIdx blockDim gridDim warpSize (u?char|u?short|u?int|u?long|u?longlong|float|double|half)[1-8]
-    min max all any ballot clock(64)? wall_clock64 lane assert printf saturate (cuda|hip|atomic|tex|surf|norm|erf|rnorm).*
-    rsqrt rcbrt rhypot (sin|cos|sincos)pi exp10 cyl_bessel_.* ull?(max|min) ll?(max|min) umax umin u?mul24 half bfloat16
-"""
-"""What CUDA and HIP name beside C and C++, as patterns."""
+from tracelr.lowering.targets import c
+from tracelr.lowering.targets._clike import compiler
+from tracelr.lowering.targets._clike.dialect import Dialect
+from tracelr.lowering.targets._clike.emitter import emit
+from tracelr.lowering.targets._clike.helpers import with_device_products
+from tracelr.lowering.targets._target import Target
 
 HEAD = """\
 #include <math.h>
@@ -53,7 +47,6 @@ DIALECT = Dialect(
         f64=["return __dmul_rn(a, b); /* never fused into a sum */"],
         f32=["return __fmul_rn(a, b); /* never fused into a sum */"],
     ),
-    words=WORDS,
 )
 
 
@@ -68,13 +61,13 @@ class HostAndDevice(Target):
         self._dialect = dialect
 
     def emit(self, graph: Graph, name: str) -> c.Header:
-        return c.Header(emit(self._dialect, graph, name), name, _toolchain.CXX)
+        return c.Header(emit(self._dialect, graph, name), name, compiler.CXX)
 
     def runs(self) -> str:
         return "the host's half alone; its device half is for nvcc or hipcc, and was not run"
 
     def missing(self) -> str | None:
-        return _toolchain.CXX.missing()
+        return compiler.CXX.missing()
 
 
 TARGET = HostAndDevice(DIALECT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tracelr.lowering.targets import cuda
-from tracelr.lowering.targets._helpers import with_device_products
+from tracelr.lowering.targets._clike.helpers import with_device_products
 
 _UNFUSED = ["#pragma clang fp contract(off)", "return a * b; /* never fused into a sum */"]
 

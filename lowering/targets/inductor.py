@@ -1,4 +1,4 @@
-"""Inductor: the kernel that torch.compile makes of a graph, the one a compiled training step runs."""
+"""Inductor: the kernel that torch.compile generates from a graph, which is what a compiled training step runs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _extra, _torch
+from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets._target import Artifact, Target
 
 
 @final
@@ -27,11 +27,13 @@ class Kernel(Artifact):
     @cached_property
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         if (absent := TARGET.missing()) is not None:
-            raise NotLowered("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}")
+            raise LoweringError("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}")
         from torch._inductor.graph import GraphLowering
 
         # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
         function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
+        # torch's own `run_and_get_code` does the same, but first calls `torch._dynamo.reset()`, which would throw away every
+        # graph that the process has compiled, such as the training step.
         sources: list[str] = []
         with mock.patch.object(GraphLowering, "save_output_code", sources.append), torch.no_grad():
             function(_torch.example(self._graph))
@@ -48,10 +50,9 @@ class Kernel(Artifact):
 
 @final
 class Inductor(Target):
-    """What `torch.compile(fullgraph=True)` makes of the graph: of one step, or of many if it is a batch."""
+    """The kernel that `torch.compile(fullgraph=True)` generates from a graph, of one step or of a batch."""
 
     def emit(self, graph: Graph, name: str) -> Kernel:
-        _extra.identifier(name)  # nothing bears it here; it is wrong all the same
         return Kernel(graph)
 
     def missing(self) -> str | None:

@@ -16,27 +16,15 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
-from tracelr.lowering.target import SourceText, Target
 from tracelr.lowering.targets import c
-from tracelr.lowering.targets._dialect import Dialect
-from tracelr.lowering.targets._helpers import HELPERS, Helper
-from tracelr.lowering.targets._language import Template
-from tracelr.lowering.targets._source import emit
-
-WORDS = r"""
-    device constant kernel vertex fragment thread threadgroup threadgroup_imageblock ray_data object_data mesh object
-    visible metal half bfloat u(char|short|int|long) (bool|u?(char|short|int|long)|half|float|bfloat)[234](x[234])?
-    size_t ptrdiff_t packed_.* vec matrix texture.* depth.* sampler array.* atomic.* as_type precise fast simd.*
-    quad.* rsqrt rint fract clamp mix max min max3 min3 median3 powr saturate sign smoothstep step (cos|sin|tan)pi
-    exp10 all any select popcount clz ctz rotate mad24 mad_hi mad_sat madhi madsat mul24 mulhi hadd rhadd absdiff
-    addsat subsat extract_bits insert_bits reverse_bits cross dot distance length.* normalize faceforward reflect
-    refract fma fmedian3 imageblock.* ray.* intersect.* tensor.* uniform user buffer thread_position_.* threads_per_.*
-    TRACELR.*
-"""
-"""What Metal names beside C++, as patterns."""
+from tracelr.lowering.targets._clike.dialect import Dialect
+from tracelr.lowering.targets._clike.emitter import emit
+from tracelr.lowering.targets._clike.helpers import HELPERS, Helper
+from tracelr.lowering.targets._clike.language import Template
+from tracelr.lowering.targets._target import SourceText, Target
 
 _SAFE = (
     "#if __METAL_VERSION__ >= 320",
@@ -111,7 +99,6 @@ kernel void @_array(device const long *step [[buffer(0)]], device float *out [[b
     single="",
     long="{}L",
     helpers={**HELPERS, **_OWN},
-    words=WORDS,
     about_bits="whether or not the file is compiled for fast math, from Metal 3.2 on; before, compile with -fno-fast-math.",
 )
 
@@ -123,7 +110,7 @@ class Source(SourceText):
     """Metal text. Nothing here runs it."""
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        raise NotLowered("artifact.run", Words("no Metal"), _NEEDS, "save the text, and compile it with xcrun metal")
+        raise LoweringError("artifact.run", Words("no Metal"), _NEEDS, "save the text, and compile it with xcrun metal")
 
 
 @final

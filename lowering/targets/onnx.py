@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
-from tracelr.lowering.target import Artifact, Target
 from tracelr.lowering.targets._onnx_builder import Builder, Row
-from tracelr.lowering.targets._words import identifier
+from tracelr.lowering.targets._target import Artifact, Target
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -137,7 +136,7 @@ class Model(Artifact):
 
     def evaluate(self, steps: Tensor) -> Tensor:
         if (absent := TARGET.missing()) is not None:
-            raise NotLowered("artifact.run", Words("no onnxruntime"), "onnxruntime", f"install {absent}")
+            raise LoweringError("artifact.run", Words("no onnxruntime"), "onnxruntime", f"install {absent}")
         session = _session(self.bytes)
         if self._batch:
             return torch.from_numpy(session.run(None, {"step": steps.numpy()})[0])
@@ -153,10 +152,9 @@ class Onnx(Target):
     """
 
     def emit(self, graph: Graph, name: str) -> Model:
-        identifier(name)
         if find_spec("onnx") is None:
             given, allowed = Words("no onnx"), "the package onnx"
-            raise NotLowered("lower(schedule, 'onnx')", given, allowed, "install it: pip install 'tracelr[onnx]'")
+            raise LoweringError("lower(schedule, 'onnx')", given, allowed, "install it: pip install 'tracelr[onnx]'")
         return Model(Builder(graph, name, OPS).model(), graph.batch)
 
     def missing(self) -> str | None:

@@ -13,24 +13,13 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import arithmetic_for
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of
-from tracelr.lowering.target import SourceText, Target
 from tracelr.lowering.targets import c
-from tracelr.lowering.targets._dialect import Dialect
-from tracelr.lowering.targets._source import emit
-
-WORDS = r"""
-    (__)?(global|local|constant|private|kernel|read_only|write_only|read_write) half uint ulong uchar ushort uniform pipe
-    complex imaginary quad image\d.* sampler event reserve_id bool (u?(char|short|int|long)|float|double|half|quad)\d+
-    (acos|asin|atan|atan2|cos|sin|tan)pi clamp degrees radians mix mad(24)? mul24 mad_hi mad_sat mul_hi smoothstep sign
-    min max (max|min)mag cross dot distance length normalize (fast|native|half)_.* rootn pown powr rsqrt sincos fract
-    lgamma_r is(not)?equal is(un)?ordered any all (bit)?select popcount clz ctz rotate upsample r?hadd abs_diff add_sat
-    sub_sat barrier mem_fence (read|write|get|atom|work|sub_group|as|convert|enqueue|ndrange|to)_.* v(load|store).* vec_step
-    async_work_.* wait_group_.* atomic.* shuffle2? prefetch printf .*_(event|fence|mem_fence)
-"""
-"""What OpenCL C names beside C, as patterns."""
+from tracelr.lowering.targets._clike.dialect import Dialect
+from tracelr.lowering.targets._clike.emitter import emit
+from tracelr.lowering.targets._target import SourceText, Target
 
 AS_WRITTEN = "#pragma OPENCL FP_CONTRACT OFF"
 
@@ -60,7 +49,6 @@ __kernel void @_array(__global const long *step, __global float *out, const ulon
     types={torch.int64: "long", torch.int32: "int", torch.float64: "double", torch.float32: "float", torch.bool: "int"},
     single="",
     long="{}L",
-    words=WORDS,
 )
 WITHOUT_FLOAT64 = replace(DIALECT, head=AS_WRITTEN)
 
@@ -107,7 +95,7 @@ def load(text: str, name: str, wide: bool = True) -> Callable[[Tensor], Tensor]:
     """
     if (absent := _missing(wide)) is not None:
         allowed = "OpenCL with float64" if wide else "OpenCL"
-        raise NotLowered("artifact.run", Words("no OpenCL"), allowed, f"install {absent}")
+        raise LoweringError("artifact.run", Words("no OpenCL"), allowed, f"install {absent}")
     import pyopencl as cl
 
     queue, program = _build(text, wide)

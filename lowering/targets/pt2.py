@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _extra, _torch
+from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets._target import Artifact, Target
 
 
 @final
 class Package(Artifact):
-    """An exported program. The bytes of its file depend on the graph, and on torch's version, alone."""
+    """An exported program. The bytes of its file depend only on the graph and on torch's version."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -56,7 +56,6 @@ class PT2(Target):
     """A `.pt2` file of core ATen ops, of one step or of a batch. A parameter stays one, with the value that it has."""
 
     def emit(self, graph: Graph, name: str) -> Package:
-        _extra.identifier(name)  # nothing bears it here; it is wrong all the same
         return Package(graph)
 
     def missing(self) -> None:

@@ -1,6 +1,6 @@
 """StableHLO: the text that XLA compiles for CPU, GPU and TPU. `OPS` says what each op is in `jax.lax`.
 
-XLA takes real numbers for what they are not: it turns x / c into x * (1 / c), (x + c) - c into x, exp(a) * exp(b) into
+XLA treats floats as real numbers: it turns x / c into x * (1 / c), (x + c) - c into x, exp(a) * exp(b) into
 exp(a + b), and it flushes subnormal numbers to zero. Every float value therefore goes through an `optimization_barrier`, so
 that each operation stands alone, and a subnormal result is put together as an integer.
 """
@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
-from tracelr.lowering.target import Artifact, Target
-from tracelr.lowering.targets import _extra
+from tracelr.lowering.targets import _packages
+from tracelr.lowering.targets._target import Artifact, Target
 
 Row: TypeAlias = "str | Callable[..., Any]"
 
@@ -178,7 +178,7 @@ class Module(Artifact):
     def on(self, platform: str) -> str:
         """Return the text lowered for `platform`, one of `PLATFORMS`; it need not be here."""
         if platform not in PLATFORMS:
-            raise NotLowered("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names")
+            raise LoweringError("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names")
         jax = _jax()
         with jax.enable_x64(True):
             step = jax.ShapeDtypeStruct((), "int64")
@@ -197,16 +197,16 @@ class StableHLO(Target):
     """StableHLO, written by JAX. The 64-bit mode it needs is switched on inside, and is off again after."""
 
     def emit(self, graph: Graph, name: str) -> Module:
-        _extra.need("lower(graph, 'stablehlo')", "jax", "stablehlo")
-        _extra.one_step(graph, "stablehlo")
+        _packages.need("lower(graph, 'stablehlo')", "jax", "stablehlo")
+        _packages.one_step(graph, "stablehlo")
         for node in graph.nodes:
             op = op_of(node)
             if op is not None and op not in OPS and op not in _BY_HAND:
-                raise _extra.refusal(node, "stablehlo", str(op), names(OPS))
-        return Module(graph, _extra.identifier(name))
+                raise _packages.refusal(node, "stablehlo", str(op), names(OPS))
+        return Module(graph, name)
 
     def missing(self) -> str | None:
-        return _extra.missing("jax", "stablehlo")
+        return _packages.missing("jax", "stablehlo")
 
 
 TARGET = StableHLO()

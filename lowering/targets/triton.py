@@ -1,4 +1,4 @@
-"""Triton: a device function, to be called from any kernel, as the text of a Python file. `OPS` is the whole translation."""
+"""Triton: a device function that any kernel can call, as the text of a Python file. `OPS` translates each op."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from torch._ops import OpOverload
 
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of
-from tracelr.lowering.target import Target
-from tracelr.lowering.targets import _extra
-from tracelr.lowering.targets._triton_helpers import HELPERS
-from tracelr.lowering.targets._triton_run import FILE, Kernel
+from tracelr.lowering.targets import _packages
+from tracelr.lowering.targets._target import Target
+from tracelr.lowering.targets._triton.helpers import HELPERS
+from tracelr.lowering.targets._triton.run import FILE, Kernel
 
 Template: TypeAlias = "str | dict[torch.dtype, str]"
 _INT, _DOUBLE, _FLOAT = torch.int64, torch.float64, torch.float32
 TYPES = {_INT: "tl.int64", torch.int32: "tl.int32", _DOUBLE: "tl.float64", _FLOAT: "tl.float32", torch.bool: "tl.int1"}
 INLINE = 64
 """The longest table that is written into the code. A longer one is a pointer that the function takes after the step."""
-_TAKEN = frozenset({"torch", "triton", "tl", "step", "out", "n", "i", "inside", "float", "BLOCK"})
 
 _ONE = "tl.full((), 1.0, tl.float32)"
 
@@ -80,12 +79,13 @@ OPS: dict[OpOverload, Template] = {
     aten.pow.Tensor_Scalar: _wide("pow", "{0}", "{1}"),
     aten.pow.Tensor_Tensor: _wide("pow", "{0}", "{1}"),
 }
-"""Each op as Triton. {0} {1} {2} are operands, @ is the prefix of a function of `_triton_helpers`."""
+"""Each op as Triton. {0} {1} {2} are operands, @ is the prefix of a function of `_triton/helpers.py`."""
 
 SAME = frozenset({aten.view.default, aten.expand.default, aten.unsqueeze.default, aten.squeeze.dims})
 
 
-class Source:
+@final
+class _Source:
     """Prints one graph. A value of one element is a local; of a longer one, each element is an expression."""
 
     def __init__(self, graph: Graph, name: str) -> None:
@@ -102,7 +102,7 @@ class Source:
         return {"step": "*i64", "out": "*fp32", "n": "i64", **pointers, "BLOCK": "constexpr"}
 
     def file(self) -> str:
-        """Return the whole file."""
+        """Return the text of the file."""
         (step,) = (node for node in self.graph.nodes if node.op == "placeholder")
         body = [line for node in self.graph.nodes for line in self._lines(node)]
         result = self._value(self.graph.result)
@@ -121,7 +121,7 @@ class Source:
     def _lines(self, node: fx.Node) -> Iterator[str]:
         if node.op in ("placeholder", "output") or node.target in SAME or _length(node) != 1:
             return
-        local, author = f"v_{node.name}", f"# {_extra.plain(f'{owner_of(node)}: {line_of(node)}')}"
+        local, author = f"v_{node.name}", f"# {_packages.plain(f'{owner_of(node)}: {line_of(node)}')}"
         if node.op == "get_attr" and not self.graph.constant(node):
             author = f"# {node.target}, the value it had when this was generated"
         if author != self.author and node.target != aten.full.default:
@@ -142,7 +142,7 @@ class Source:
             x, table = terms.args if terms.target == aten.ge.Tensor else (None, None)
             if table not in self.tables or _length(x) != 1 or not self._ascends(table):
                 allowed = f"at most {INLINE} terms, or a count of the entries of an ascending table"
-                raise _extra.refusal(node, "triton", f"a sum of {type_of(terms)}", allowed)
+                raise _packages.refusal(node, "triton", f"a sum of {type_of(terms)}", allowed)
             length = _length(table)
             count = self._called(f"@count({self._value(x)}, v_{table.name}, {length}, {length.bit_length()})")
             yield f"{local} = {count}"
@@ -154,7 +154,7 @@ class Source:
     def _pick(self, node: fx.Node, local: str) -> Iterator[str]:
         table, _, index = node.args
         if _length(index) != 1:
-            raise _extra.refusal(node, "triton", f"{_length(index)} entries of a table", "one entry, or constant ones")
+            raise _packages.refusal(node, "triton", f"{_length(index)} entries of a table", "one entry, or constant ones")
         at = self._value(index)
         if _length(table) > INLINE:
             yield f"{local} = {self._load(table, at)}"
@@ -167,7 +167,7 @@ class Source:
         if table.target == aten._to_copy.default:
             return f"{self._load(table.args[0], at)}.to({TYPES[dtype_of(table)]})"  # type: ignore[index]  # so has its copy
         if table not in self.tables:
-            raise _extra.refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
+            raise _packages.refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
         return f"tl.load(v_{table.name} + {at})"
 
     def _ascends(self, table: fx.Node) -> bool:
@@ -207,7 +207,7 @@ class Source:
         if isinstance(template, dict):
             template = template.get(dtype)
         if template is None:
-            raise _extra.refusal(node, "triton", str(op), names(OPS))
+            raise _packages.refusal(node, "triton", str(op), names(OPS))
         return self._called(template.format(*(self._value(operand, k) for operand in operands)))
 
     def _called(self, text: str) -> str:
@@ -248,12 +248,12 @@ class Triton(Target):
     """Triton source of one function, in float64; a parameter is written as the value it has when it is lowered."""
 
     def emit(self, graph: Graph, name: str) -> Kernel:
-        _extra.one_step(graph, "triton")
-        source = Source(graph, _extra.identifier(name, _TAKEN))
+        _packages.one_step(graph, "triton")
+        source = _Source(graph, name)
         return Kernel(source.file(), name, source.signature)
 
     def missing(self) -> str | None:
-        return _extra.missing("triton", "triton")
+        return _packages.missing("triton", "triton")
 
 
 TARGET = Triton()

@@ -1,12 +1,13 @@
-"""WGSL, the language of WebGPU: a function and a compute shader that maps it over steps. `OPS` is the whole translation.
+"""WGSL, the language of WebGPU: a function and a compute shader that maps it over steps. `OPS` translates each op.
 
 WGSL has neither float64 nor int64, and promises no bits of its float32: an implementation may round up or down,
 reassociate, fuse a product into a sum, flush subnormal numbers, ignore the sign of zero and the presence of infinities,
 and be off by 2.5 units in the last place in a quotient (WGSL 15.7, "Floating Point Evaluation"; nothing in the language
 switches that off). Operations on u32 and i32 are exact, and wrap. So all arithmetic of a graph is written with these: a
 float32 is its bits in a u32, an int64 is a vec2<u32>, and the bits are the same on every device. Only the result is an
-f32, so that a rate below 1.2e-38 may come out as 0. What has no such form (sin, exp, log, pow and their kin, which only
-graphs of the arithmetic "float32" hold) is WGSL's own, for which no bits are promised.
+f32, so that a rate below 1.2e-38 may come out as 0. Functions that are not written with integers (sin,
+exp, log, pow and similar ones, which only graphs of the arithmetic "float32" hold) are WGSL's own: their bits are not
+promised.
 """
 
 from __future__ import annotations
@@ -19,23 +20,22 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from tracelr.errors import NotLowered, Words
+from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten
-from tracelr.lowering.target import SourceText, Target
-from tracelr.lowering.targets import _wgsl_float32, _wgsl_int64, _wgsl_run
-from tracelr.lowering.targets._language import Language, Template
-from tracelr.lowering.targets._source import emit
-from tracelr.lowering.targets._wgsl_words import WORDS
+from tracelr.lowering.targets._clike.emitter import emit
+from tracelr.lowering.targets._clike.language import Language, Template
+from tracelr.lowering.targets._target import SourceText, Target
+from tracelr.lowering.targets._wgsl import float32, int64, run
 
 _INT, _FLOAT, _BITS, _BOOL = torch.int64, torch.float32, torch.int32, torch.bool
-HELPERS = {**_wgsl_int64.HELPERS, **_wgsl_float32.HELPERS}
+HELPERS = {**int64.HELPERS, **float32.HELPERS}
 LONGEST = 2047
 """How many numbers a table may hold: the most that WGSL takes in one constant."""
 
 
 def _any(name: str, native: str) -> dict[torch.dtype, str]:
-    """Return the row of an op: a function of ours for int64 and float32, WGSL's own for int32."""
+    """Return the row of an op: a function that the text defines for int64 and float32, WGSL's own for int32."""
     operands = ", ".join(f"{{{k}}}" for k in range(native.count("{")))
     return {_INT: f"@{name}_i64({operands})", _FLOAT: f"@{name}_f32({operands})", _BITS: native}
 
@@ -74,7 +74,7 @@ OPS: dict[OpOverload, Template] = {
     aten.pow.Tensor_Scalar: _native("pow({0}, {1})"),
     aten.pow.Tensor_Tensor: _native("pow({0}, {1})"),
 }
-"""Each op as WGSL. {0} {1} {2} are operands, {t} the short name of their dtype, @ before a name a function of ours."""
+"""Each op as WGSL. {0} {1} {2} are operands, {t} the short name of their dtype, @ comes before the name of a function."""
 for _op in ("lt", "le", "gt", "ge", "eq", "ne"):
     OPS[getattr(aten, _op).Tensor] = f"@{_op}_{{t}}({{0}}, {{1}})"
 for _op in ("exp", "exp2", "log", "log2", "sin", "cos", "tanh"):
@@ -89,7 +89,7 @@ fn NAME_array(@builtin(global_invocation_id) place: vec3<u32>) {
     if (place.x < arrayLength(&NAME_rates)) {
         NAME_rates[place.x] = NAME(NAME_steps[place.x]);
     }
-}""".replace("SIZE", str(_wgsl_run.GROUP))
+}""".replace("SIZE", str(run.GROUP))
 
 
 @final
@@ -107,7 +107,6 @@ class WGSL(Language):
     about_bits = "on any device: it computes with integers, which WGSL has exact. Its exp, log, pow and sin promise none."
     unused = "_ = step;"
     tables_inside = False
-    words = WORDS
     array = ARRAY
 
     def literal(self, value: float, dtype: torch.dtype) -> str:
@@ -134,7 +133,7 @@ class WGSL(Language):
     def declare(self, name: str, dtype: torch.dtype, values: Sequence[str]) -> str:
         if len(values) > LONGEST:
             allowed, fix = f"at most {LONGEST}, as WGSL has it", "use another target, or a curve of fewer points"
-            raise NotLowered("lower(schedule, 'wgsl')", Words(f"a table of {len(values)}"), allowed, fix)
+            raise LoweringError("lower(schedule, 'wgsl')", Words(f"a table of {len(values)}"), allowed, fix)
         return f"const {name} = array<{self.types[dtype]}, {len(values)}>({', '.join(values)});"
 
     def entry(self, table: str, k: str | None) -> str:
@@ -152,7 +151,7 @@ class WGSL(Language):
     def main(self, name: str, body: Sequence[str]) -> str:
         return "\n".join([f"fn {name}(step: vec2<u32>) -> f32 {{", *(f"    {line}" for line in body), "}"])
 
-    def whole(self, name: str, about: Sequence[str], parts: Sequence[str]) -> str:
+    def file(self, name: str, about: Sequence[str], parts: Sequence[str]) -> str:
         return "\n\n".join(["\n".join(about), *parts]) + "\n"
 
 
@@ -164,7 +163,7 @@ class Shader(SourceText):
     """WGSL text. `run` compiles it, once in a process, for the first WebGPU device."""
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        return _wgsl_run.load(self._text, self._name)(steps)
+        return run.load(self._text, self._name)(steps)
 
 
 @final
@@ -180,10 +179,10 @@ class WebGPU(Target):
         return Shader(emit(LANGUAGE, graph, name), name)
 
     def missing(self) -> str | None:
-        return _wgsl_run.missing()
+        return run.missing()
 
     def runs(self) -> str:
-        return _wgsl_run.device_name()
+        return run.device_name()
 
 
 TARGET = WebGPU()

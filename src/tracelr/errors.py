@@ -122,12 +122,12 @@ class CheckpointError(TracelrError, ValueError):
 
 
 @final
-class NotTraceable(TracelrError, TypeError):
+class TraceError(TracelrError, TypeError):
     """A schedule cannot become one graph."""
 
 
 @final
-class NotLowered(TracelrError, ValueError):
+class LoweringError(TracelrError, ValueError):
     """A graph cannot be lowered to a target, or a target cannot run here."""
 
 

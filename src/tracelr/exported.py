@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.optim import Optimizer
 
-from tracelr.errors import NotTraceable, Words
+from tracelr.errors import TraceError, Words
 from tracelr.fuse import FusedStep
 from tracelr.scheduled import Scheduled
 from tracelr.scheduler import Scheduler
@@ -40,10 +40,10 @@ def export(
 ) -> ExportedProgram:
     """Return one step of `step` as a program; `model` names the model's parameters and buffers."""
     if not all(isinstance(tensor, Tensor) for tensor in batch):
-        raise NotTraceable("TrainStep.export(batch)", batch, "tensors", "pass inputs and targets as tensors")
+        raise TraceError("TrainStep.export(batch)", batch, "tensors", "pass inputs and targets as tensors")
     if not step.ready():
         fix = "take one step, then export"
-        raise NotTraceable("TrainStep.export", Words("an optimizer without state"), "one that has made it", fix)
+        raise TraceError("TrainStep.export", Words("an optimizer without state"), "one that has made it", fix)
     graph, inputs = step.capture(*batch)
     names = _names(model, optimizer, scheduler)
     held = {name: value for name, value in [*graph.named_parameters(), *graph.named_buffers()]}

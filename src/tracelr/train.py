@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tracelr import checkpoint, lowering
 from tracelr.checkpoint import write_whole, writing
-from tracelr.errors import CheckpointError, ConfigError, NotLowered, TracelrError, Words
+from tracelr.errors import CheckpointError, ConfigError, LoweringError, TracelrError, Words
 from tracelr.fuse import fuse
 from tracelr.job import Job
 from tracelr.plot import plot
@@ -73,7 +73,7 @@ def train(job: Job, out: Path, resume: bool = False, restart: bool = False) -> R
     used, loss) and the checkpoint. A run killed at any moment and resumed gives the rates and weights of one never killed.
 
     Raises `CheckpointError` if `out` has a checkpoint and neither `resume` nor `restart` is set, if it is not of this job,
-    if another process writes there, or if nothing can be written there; `NotLowered` if a lowered form of the schedule
+    if another process writes there, or if nothing can be written there; `LoweringError` if a lowered form of the schedule
     differs from it in any bit.
     """
     with alone(out):
@@ -135,7 +135,7 @@ def describe(job: Job, out: Path) -> None:
     if not report.ok:
         fix = "report that file, it is a defect of the target or of its compiler"
         given = Words(f"a target that differs from eager, see {out / 'verify.txt'}")
-        raise NotLowered("verify", given, "the same bits", fix, 300)
+        raise LoweringError("verify", given, "the same bits", fix, 300)
 
 
 def _restore(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: Scheduler) -> int:

@@ -94,7 +94,7 @@ class TrainStep:
         now, of which its buffers are a copy: parameters, gradients, optimizer state, scheduled numbers, the step. Nothing
         changes here.
 
-        Raises `NotTraceable` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
+        Raises `TraceError` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
         from tracelr.exported import export
 

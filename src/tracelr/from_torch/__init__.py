@@ -44,7 +44,7 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     before it, alone the base rate. OneCycleLR ends at `total_steps - 1`, and holds; torch's goes past its end by one step.
 
     Raises `ScheduleError` or `ScheduleTypeError` for what is no function of the step (ReduceLROnPlateau) or no product, and
-    `NotTraceable` for a lambda that is not a tensor function; each says what to write instead.
+    `TraceError` for a lambda that is not a tensor function; each says what to write instead.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, final
 import torch
 from torch import Tensor
 
-from tracelr.errors import NotTraceable, Words
+from tracelr.errors import TraceError, Words
 from tracelr.schedule import Schedule
 from tracelr.schedules.constant import Constant
 from tracelr.schedules.lambda_ import Lambda
@@ -66,7 +66,7 @@ class InFloat64:
 
 
 def _try(function: Callable[[Any], Any]) -> Any:
-    """Return what `function` makes of a tensor step, or raise `NotTraceable` with the reason."""
+    """Return what `function` makes of a tensor step, or raise `TraceError` with the reason."""
     try:
         return function(torch.tensor(3.0, dtype=torch.float64).as_subclass(_Probe))
     except _Stopped as stopped:
@@ -76,14 +76,14 @@ def _try(function: Callable[[Any], Any]) -> Any:
             "fails on a tensor step",
             f"write it with torch's functions; it says: {type(error).__name__}: {error}",
         )
-    raise NotTraceable("lr_lambda", Words(f"a function that {what}"), _ALLOWED, instead)
+    raise TraceError("lr_lambda", Words(f"a function that {what}"), _ALLOWED, instead)
 
 
 def ignores_step(function: Callable[[Any], Any]) -> float | None:
     """Return the number that `function` returns whatever the step, or None if it uses the step."""
     try:
         made = _try(function)
-    except NotTraceable:
+    except TraceError:
         return None
     return float(made) if isinstance(made, Real) else None
 
@@ -91,7 +91,7 @@ def ignores_step(function: Callable[[Any], Any]) -> float | None:
 def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
     """Return the schedule of a LambdaLR: `base` times what `function` makes of the step.
 
-    Raises `NotTraceable` if `function` does something with the step that no graph can hold, or makes something else of a
+    Raises `TraceError` if `function` does something with the step that no graph can hold, or makes something else of a
     tensor than of the same int.
     """
     made = _try(function)
@@ -99,7 +99,7 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
         return Constant(base * float(made))
     if not isinstance(made, Tensor):
         fix = "return a number made of the step"
-        raise NotTraceable("lr_lambda", Words(f"a function that returns a {type(made).__name__}"), _ALLOWED, fix)
+        raise TraceError("lr_lambda", Words(f"a function that returns a {type(made).__name__}"), _ALLOWED, fix)
     traceable = InFloat64(function)
     for step in _PROBES:
         try:
@@ -109,5 +109,5 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
         ours = float(traceable(torch.tensor(step)))
         if abs(ours - theirs) > 1e-6 * abs(theirs):
             given = Words(f"a function that gives {theirs:g} at step {step}, and {ours:g} at torch.tensor({step})")
-            raise NotTraceable("lr_lambda", given, _ALLOWED, "make both the same: leave out isinstance")
+            raise TraceError("lr_lambda", given, _ALLOWED, "make both the same: leave out isinstance")
     return Lambda(traceable) * base

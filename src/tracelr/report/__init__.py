@@ -39,7 +39,7 @@ def page(
     `tracelr.phases.horizon` says. `source` is what the command line is given for this schedule, where the page names a
     command. The same schedule gives the same bytes with the same versions on the same machine.
 
-    Raises `NotLowered` for an unknown target, and `NotTraceable` for a schedule that cannot become a graph.
+    Raises `LoweringError` for an unknown target, and `TraceError` for a schedule that cannot become a graph.
 
     >>> from tracelr import Constant
     >>> page(Constant(0.1), name="still", targets=["c"], verify=False).splitlines()[0]

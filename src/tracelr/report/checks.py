@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import precision
-from tracelr.errors import NotLowered
+from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import find
 from tracelr.lowering.targets import targets as all_targets
-from tracelr.lowering.targets._arithmetic import arithmetic_of
-from tracelr.lowering.verify import Result, compare, default_steps, lowered, what_ran
+from tracelr.lowering.targets._precision import arithmetic_of
+from tracelr.lowering.verification import Result, compare, default_steps, lowered, what_ran
 from tracelr.report.samples import values
 from tracelr.schedule import Schedule
 
@@ -33,7 +33,7 @@ class Check(NamedTuple):
 def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, verify: bool) -> list[Check]:
     """Lower `schedule`, whose graph is `graph`, to each of `targets`, by default all, and compare what can run with eager.
 
-    Raises `NotLowered` for an unknown target.
+    Raises `LoweringError` for an unknown target.
     """
     steps, eager = default_steps(graph), dict[str, Tensor]()
     found = []
@@ -41,7 +41,7 @@ def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, veri
         target = find(name)
         try:
             artifact = lowered(schedule, graph, name)
-        except NotLowered as error:
+        except LoweringError as error:
             found.append(Check(name, "", None, f"refused: {error}"))
             continue
         missing = target.missing()
@@ -55,7 +55,7 @@ def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, veri
                 if arithmetic not in eager:
                     eager[arithmetic] = values(schedule, steps)
                 result = compare(name, steps, eager[arithmetic], artifact.run(steps))
-        except NotLowered as error:
+        except LoweringError as error:
             found.append(Check(name, artifact.text, None, f"refused: {error}"))
         else:
             found.append(Check(name, artifact.text, replace(result, ran=what_ran(target))))

@@ -9,10 +9,10 @@ from tracelr import phases
 from tracelr.curve import curve
 from tracelr.errors import Words, show
 from tracelr.lowering import dump
-from tracelr.lowering.forms import svg as drawing
 from tracelr.lowering.graph import trace
 from tracelr.lowering.passes import run
-from tracelr.lowering.view import view
+from tracelr.lowering.printing.formats import svg as drawing
+from tracelr.lowering.printing.listing import listing_of
 from tracelr.report.checks import Check, checks
 from tracelr.report.exactness import NEAR, caveats, exactness
 from tracelr.report.html import code, facts, h, table, tabs
@@ -55,7 +55,7 @@ def section(schedule: Schedule, ident: str, heading: str, order: Order, most: in
     parts = [
         ("Curve", _curve(schedule, held, last)),
         ("Phases", _phases(found)),
-        ("Graph", _graph(drawing.draw(view(graph), ""), len(graph.nodes))),
+        ("Graph", _graph(drawing.draw(listing_of(graph), ""), len(graph.nodes))),
         ("Code", _code(ident, made, dump(graph, "text"), order.source)),
         ("Verification", _verification(made, order.verify)),
         ("Exactness", _exactness(schedule, held)),

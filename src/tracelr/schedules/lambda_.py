@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tracelr import fields
 from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.errors import NotTraceable, ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, TraceError, Words
 from tracelr.schedule import Schedule
 
 _ALLOWED = "tensor operations alone: no `if` on the step, no .item(), int(step), NumPy or random number"
@@ -52,7 +52,7 @@ class _Function(fields.Rule):
             graph = make_fx(given, tracing_mode="fake", _allow_non_fake_inputs=True)(step)
         except Exception as error:
             said = Words(f"a function that cannot be traced ({type(error).__name__}: {str(error).strip().splitlines()[0]})")
-            raise NotTraceable(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`") from error
+            raise TraceError(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`") from error
         (result,) = graph.graph.output_node().args
         value = getattr(result, "meta", {}).get("val")
         if not isinstance(value, Tensor):
@@ -65,7 +65,7 @@ class _Function(fields.Rule):
         impure = [op for op in ops if op in _HOST or torch.Tag.nondeterministic_seeded in getattr(op, "tags", ())]
         if impure:
             said = Words(f"a function that calls {impure[0]}")
-            raise NotTraceable(where, said, _ALLOWED, "make the value a function of the step alone")
+            raise TraceError(where, said, _ALLOWED, "make the value a function of the step alone")
         tensors = dict(sorted([*graph.named_buffers(), *graph.named_parameters()]))
         if any(tensor.requires_grad for tensor in tensors.values()):
             said = Words("a function that closes over a tensor that requires grad")

@@ -19,7 +19,7 @@ class Dump(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        parser.add_argument("--form", default="text", help="text, table, code, dot, mermaid, svg or json (default: text)")
+        parser.add_argument("--form", default="text", help="text, code, dot, mermaid, svg or json (default: text)")
         parser.add_argument("--batch", action="store_true", help="the graph over [N] steps at once")
         stage = parser.add_mutually_exclusive_group()
         stage.add_argument("--after", metavar="PASS", help="the graph after this pass; 'trace' is what torch.export gave")
