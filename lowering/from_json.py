@@ -13,7 +13,7 @@ from torch import fx
 from tracelr.errors import NotLowered, TracelrError, Words
 from tracelr.lowering.forms.json import FORMAT, VERSION
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.origin import plain
+from tracelr.lowering.provenance import plain
 from tracelr.lowering.spec import DTYPES, OPS, TRACED, type_of
 
 _WORDS = {str(op): op for op in (*OPS, *TRACED)}

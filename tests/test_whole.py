@@ -18,7 +18,7 @@ from tracelr import Cosine, Linear, PiecewiseConstant
 from tracelr.errors import NotLowered
 from tracelr.lowering import dump, from_json
 from tracelr.lowering.dump import FORMS
-from tracelr.lowering.origin import line_of, of_schedule, owner_of
+from tracelr.lowering.provenance import line_of, of_schedule, owner_of
 from tracelr.lowering.view import view
 
 RATE = Linear(0.0, 1e-2, 20).then(Cosine(1e-2, 1e-3, 100)).then(PiecewiseConstant([1e-3, 1e-4], [30]))
@@ -95,7 +95,7 @@ def test_the_marks_in_each_form(optimizer: str, tracer: str) -> None:
     assert len(coloured) == len(marked)
     titles = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text") if text.get("class") == "head"]
     assert any(title and title.startswith("Sequential scheduler._board._rates._plan") for title in titles)
-    assert "# * scheduler._board._rates._plan[0][0].schedules.1: return A.ramp(step, " in dump(module, "code")
+    assert "# * scheduler._board._rates._plan[0][0].schedules.1: return ops.ramp(step, " in dump(module, "code")
 
 
 @EVERY
@@ -160,13 +160,13 @@ def node(stack_trace: str, modules: dict[str, Any] | None = None) -> fx.Node:
     [
         ("", "", False),
         ('  File "/a/m.py", line 3, in train\n    loss = f(x)\n           ^^^^\n', "loss = f(x)", False),
-        ('  File "/a/tracelr/schedule.py", line 3, in forward\n    return A.round(x)\n', "return A.round(x)", True),
-        ('  File "C:\\a\\tracelr\\schedule.py", line 3, in forward\n    return A.round(x)\n', "return A.round(x)", True),
-        ('  File "/a/other/schedule.py", line 3, in forward\n    return A.round(x)\n', "return A.round(x)", False),
+        ('  File "/a/tracelr/schedule.py", line 3, in forward\n    return ops.round(x)\n', "return ops.round(x)", True),
+        ('  File "C:\\a\\tracelr\\schedule.py", line 3, in forward\n    return ops.round(x)\n', "return ops.round(x)", True),
+        ('  File "/a/other/schedule.py", line 3, in forward\n    return ops.round(x)\n', "return ops.round(x)", False),
         (
             '  File "/a/tracelr/schedule.py", line 3, in forward\n    y\n  File "/a/mine.py", line 9, in forward\n'
-            '    return A.ramp(x)\n  File "/a/tracelr/wide.py", line 7, in ramp\n    return i.clamp(0, n)\n',
-            "return A.ramp(x)",
+            '    return ops.ramp(x)\n  File "/a/tracelr/wide.py", line 7, in ramp\n    return i.clamp(0, n)\n',
+            "return ops.ramp(x)",
             True,
         ),
         ('  File "/a/tracelr/schedule.py", line 3, in forward\n    y\n  File "<stdin>", line 9, in forward\n', "", True),
