@@ -192,6 +192,12 @@ def test_a_class_must_define_forward_and_typed_fields() -> None:
         type("Nothing", (Schedule,), {})
     with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines forward"):
         type("Steeper", (Linear,), {})
+    with pytest.raises(ScheduleTypeError) as caught:
+        type("Former", (Schedule,), {"__annotations__": {}, "evaluate": lambda self, step, A: A.full(step, 0.0)})
+    assert str(caught.value) == (
+        "schedule class: given Former; allowed: a direct subclass of Schedule that defines forward(step, ops); to fix it: "
+        "write forward(self, step, ops) in place of evaluate(self, step, A)."
+    )
     with pytest.raises(ScheduleTypeError, match=r"Loop.schedule: given .*; allowed: .*, and a name other than schedule"):
         type(
             "Loop",

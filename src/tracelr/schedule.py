@@ -58,7 +58,6 @@ class Schedule(Formula, Pictured, Value):
             spelled = "write forward(self, step, ops) in place of evaluate(self, step, A)"
             fix = spelled if "evaluate" in vars(cls) else "derive it from Schedule, and define forward in it"
             raise ScheduleTypeError("schedule class", Words(cls.__name__), allowed, fix)
-        super().__init_subclass__()
         cls._declare()
         cls._view = view_of(cls)
         # The tracers of torch start at the `forward` of a module's class, and read the inputs from its signature. They have
@@ -69,6 +68,7 @@ class Schedule(Formula, Pictured, Value):
             fix = f"rename it; {other.__module__} has this name"
             raise ScheduleError("schedule class", cls.__name__, "a name not taken yet", fix)
         REGISTRY[cls.__name__] = cls
+        super().__init_subclass__()
 
     def __post_init__(self) -> None:
         self._driven = tuple(
