@@ -57,9 +57,8 @@ class KDecay(Schedule):
         else:
             drop, rest = ops.power_drop(gone, self.power), ops.power(rest, self.power)
         span = ops.sub(self.start, self.end)
-        return ops.where(
-            step <= self._turn, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end)
-        )
+        early = step <= self._turn
+        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
 
     def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Wide:
         """Return 1 - x**k, by the logarithm of x or of 1 - (1 - x), whichever has lost nothing."""

@@ -42,6 +42,5 @@ class Polynomial(Schedule):
         span = ops.sub(self.start, self.end)
         drop = ops.power_drop(ops.ratio(done.clamp(max=self._turn), self.steps), self.power)
         rest = ops.power(ops.ratio(left, period), self.power)
-        return ops.where(
-            step <= self._turn, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end)
-        )
+        early = step <= self._turn
+        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
