@@ -15,9 +15,8 @@ from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Words
-from tracelr.lowering.formula import check, place
-from tracelr.lowering.mistakes import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, instead_of, made_in
-from tracelr.lowering.origin import kind_of, plain, where_of
+from tracelr.lowering.diagnostics import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, check, instead_of, made_in, place
+from tracelr.lowering.provenance import kind_of, plain, where_of
 from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
 
@@ -177,7 +176,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
             raise _refusal(node, _looked_at(node))
     if shape_of(graph.result) != shape_of(step):
         given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
-        fix = "make constants with A.full(step, c)"
+        fix = "make constants with ops.full(step, c)"
         raise TraceError(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix)
 
 

@@ -15,10 +15,10 @@ from torch import Tensor, fx
 from torch._ops import OpOverload
 
 from tracelr.errors import LoweringError, Words
-from tracelr.lowering.mistakes import INSTEAD, MASKS, SUMS
-from tracelr.lowering.origin import line_of as line_of
-from tracelr.lowering.origin import owner_of as owner_of
-from tracelr.lowering.origin import where_of as where_of
+from tracelr.lowering.diagnostics import INSTEAD, MASKS, SUMS
+from tracelr.lowering.provenance import line_of as line_of
+from tracelr.lowering.provenance import owner_of as owner_of
+from tracelr.lowering.provenance import where_of as where_of
 
 aten = torch.ops.aten
 Shape: TypeAlias = "tuple[int | str, ...]"
@@ -187,7 +187,7 @@ def verify(graph: fx.Graph, typed: bool) -> None:
         if node.op == "output":
             (result,) = node.args
             if not isinstance(result, fx.Node) or dtype_of(result) != torch.float32:
-                raise LoweringError("graph output", result, "one float32 value", "return A.round(...) of one value")
+                raise LoweringError("graph output", result, "one float32 value", "return ops.round(...) of one value")
             continue
         row, op = OPS.get(op_of(node)), op_of(node)
         if op is not None and row is None and (typed or op not in TRACED):
@@ -197,7 +197,7 @@ def verify(graph: fx.Graph, typed: bool) -> None:
         if op in ASSERTS or op == aten.sym_size.int:
             continue
         if dtype_of(node) not in DTYPES:
-            fix = "compute with A, or in int64, float64 and bool"
+            fix = "compute with ops, or in int64, float64 and bool"
             raise _refusal(node, type_of(node), f"the dtypes {', '.join(DTYPES.values())}", fix)
         if typed and row is not None:
             _verify_operands(node, row)

@@ -86,9 +86,9 @@ class AttacksTheComment(Schedule):
 
     factor: Scalar
 
-    def evaluate(self, step, A):
+    def forward(self, step, ops):
         return (
-            A.full(step, len("*/ int evil(void) { return 1; } /* ??/ \\") * 1.0) * (step + 1).double()
+            ops.full(step, len("*/ int evil(void) { return 1; } /* ??/ \\") * 1.0) * (step + 1).double()
         )  # */ #error é /* //*/ \
 
 

@@ -19,8 +19,8 @@ from tracelr.lowering import verify
 class Clock(Schedule):
     """Its own step: shows what an outer schedule asks for."""
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.integer(step)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.integer(step)
 
 
 @settings(max_examples=200, deadline=None)

@@ -38,8 +38,8 @@ class HalfOf(Schedule):
     def prepare(self) -> None:
         self._half = math.sqrt(self.start) / 2  # type: ignore[arg-type]
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.full(step, self._half)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.full(step, self._half)
 
 
 LINE = Linear(1.0, 0.0, 10)
@@ -178,7 +178,7 @@ CASES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: HalfOf(4.0).drive(start=RISE),
         "HalfOf: given start as a schedule; allowed: a number where prepare() computes a constant from it; "
-        "to fix it: compute it in evaluate(), or pass a number.",
+        "to fix it: compute it in forward(), or pass a number.",
     ),
     (
         lambda: RISE.drive(end=0.5),  # type: ignore[arg-type]

@@ -187,23 +187,29 @@ def test_numpy_scalars_are_numbers() -> None:
     assert repr(Linear(np.float32(0.5), np.float64(1), np.int64(3))) == "Linear(start=0.5, end=1.0, steps=3)"
 
 
-def test_a_class_must_define_evaluate_and_typed_fields() -> None:
-    with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines evaluate"):
+def test_a_class_must_define_forward_and_typed_fields() -> None:
+    with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines forward"):
         type("Nothing", (Schedule,), {})
-    with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines evaluate"):
+    with pytest.raises(ScheduleTypeError, match="allowed: a direct subclass of Schedule that defines forward"):
         type("Steeper", (Linear,), {})
+    with pytest.raises(ScheduleTypeError) as caught:
+        type("Former", (Schedule,), {"__annotations__": {}, "evaluate": lambda self, step, A: A.full(step, 0.0)})
+    assert str(caught.value) == (
+        "schedule class: given Former; allowed: a direct subclass of Schedule that defines forward(step, ops); to fix it: "
+        "write forward(self, step, ops) in place of evaluate(self, step, A)."
+    )
     with pytest.raises(ScheduleTypeError, match=r"Loop.schedule: given .*; allowed: .*, and a name other than schedule"):
         type(
             "Loop",
             (Schedule,),
-            {"__annotations__": {"schedule": Scalar}, "evaluate": lambda self, step, A: A.full(step, 0.0)},
+            {"__annotations__": {"schedule": Scalar}, "forward": lambda self, step, ops: ops.full(step, 0.0)},
         )
     with pytest.raises(ScheduleTypeError, match=r"Loose.x: given <class 'int'>; allowed: a type of tracelr.fields"):
-        type("Loose", (Schedule,), {"__annotations__": {"x": int}, "evaluate": lambda self, step, A: A.full(step, 0.0)})
+        type("Loose", (Schedule,), {"__annotations__": {"x": int}, "forward": lambda self, step, ops: ops.full(step, 0.0)})
 
 
 def test_a_name_is_taken_once() -> None:
-    body = {"evaluate": lambda self, step, A: A.full(step, 0.0)}
+    body = {"forward": lambda self, step, ops: ops.full(step, 0.0)}
     with pytest.raises(ScheduleError, match=r"given 'Linear'; allowed: a name not taken yet; .* tracelr.schedules.linear"):
         type("Linear", (Schedule,), body)
     assert tracelr.schedule.REGISTRY["Linear"] is Linear

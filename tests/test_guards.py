@@ -87,8 +87,8 @@ class Mutable(Schedule):
     def prepare(self) -> None:
         self._held = [1.0]
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.mul(A.mul(A.integer(step), self.factor), self._held[0])
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.mul(ops.mul(ops.integer(step), self.factor), self._held[0])
 
 
 def test_a_schedule_of_a_users_own_stays_guarded() -> None:

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 from hostile import complete
+from tracelr.lowering.provenance import plain
 
 from tracelr import Linear, lowering
 from tracelr.errors import TracelrError
 from tracelr.lowering import Graph, passes
-from tracelr.lowering.origin import plain
 from tracelr.lowering.printing.formats import FORMATS
 
 EVIL = [

@@ -13,10 +13,9 @@ ROOT = Path(__file__).parent.parent
 # A module may import modules of a smaller number, and those of its own number with which it shares a folder.
 LAYERS = {
     "errors": 0,
-    "lowering.origin": 0,
-    "lowering.mistakes": 0,
-    "lowering.spec": 1,
-    "lowering.formula": 2,
+    "lowering.provenance": 1.25,
+    "lowering.diagnostics": 1.5,
+    "lowering.spec": 1.75,
     "lowering.graph": 2,
     "lowering.passes": 2,
     "lowering.printing": 3,

@@ -108,7 +108,7 @@ def test_signature_shapes_and_constants() -> None:
             if t.data_type == TensorProto.INT64
             for x in numpy_helper.to_array(t).flat
         }
-        assert any(node.doc_string.startswith("schedules.0: return A.ramp(") for node in model.graph.node)
+        assert any(node.doc_string.startswith("schedules.0: return ops.ramp(") for node in model.graph.node)
         assert model.graph.doc_string.endswith("Made from Sequential, schedules.0 Linear, schedules.1 PiecewiseConstant.")
 
 

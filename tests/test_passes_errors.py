@@ -34,8 +34,8 @@ class TakesATangent(Schedule):
 
     factor: Scalar
 
-    def evaluate(self, step, A):
-        return torch.tan(A.integer(step))
+    def forward(self, step, ops):
+        return torch.tan(ops.integer(step))
 
 
 def test_an_unknown_op_is_named_with_its_node_and_line() -> None:
@@ -44,7 +44,7 @@ def test_an_unknown_op_is_named_with_its_node_and_line() -> None:
     text = str(caught.value)
     line = inspect.getsourcelines(TakesATangent)[1] + 6
     assert text.startswith(
-        f"aten.tan.default at node 'tan', from `return torch.tan(A.integer(step))` (test_passes_errors.py:{line}): given "
+        f"aten.tan.default at node 'tan', from `return torch.tan(ops.integer(step))` (test_passes_errors.py:{line}): given "
         "aten.tan.default; allowed: _to_copy, abs, add.Tensor, "
     )
     assert text.endswith("to fix it: write it with these ops, or add a row to tracelr.lowering.spec.OPS.")

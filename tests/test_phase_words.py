@@ -81,8 +81,8 @@ def test_a_class_of_a_user_is_a_phase_by_its_name() -> None:
         start: Scalar
         steps: Steps
 
-        def evaluate(self, step: torch.Tensor, A: Arithmetic) -> Wide:
-            return A.ramp(step, self.steps, self.start, 0.0)
+        def forward(self, step: torch.Tensor, ops: Arithmetic) -> Wide:
+            return ops.ramp(step, self.steps, self.start, 0.0)
 
     try:
         assert words(Fourth(1.0, 8)) == ["decay, 0 to 7: falls from 1 to 0 as Fourth", "flat, 8 on: holds 0"]

@@ -31,8 +31,8 @@ class Mine(Schedule):
 
     rate: Scalar
 
-    def evaluate(self, step, A):
-        return A.mul(A.integer(step), self.rate)
+    def forward(self, step, ops):
+        return ops.mul(ops.integer(step), self.rate)
 
 
 schedule = Mine(1e-3).then(Exponential(1.0, 0.9, 10), at=100).then(PiecewiseConstant([0.1, 0.2], [5]), at=200)

@@ -176,11 +176,11 @@ def test_no_text_of_a_user_breaks_out(tmp_path: Path) -> None:
 
 
 def test_a_class_of_ones_own_may_be_called_anything() -> None:
-    def evaluate(self: Schedule, step: Tensor, A: object) -> Tensor:
+    def forward(self: Schedule, step: Tensor, ops: object) -> Tensor:
         return F64.full(step, 0.5)
 
     name = '</script><b onclick="x">'
-    kind = type(name, (Schedule,), {"evaluate": evaluate, "__annotations__": {}, "__module__": "elsewhere"})
+    kind = type(name, (Schedule,), {"forward": forward, "__annotations__": {}, "__module__": "elsewhere"})
     page = Page(report.page(kind(), name="own", targets=["c"], verify=False))
     assert not any(tag == "b" for tag, _ in page.tags)
     assert f"{name} is no class of tracelr: nothing is promised for its formula." in page.text

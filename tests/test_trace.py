@@ -9,7 +9,8 @@ from table import ROWS, Row
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from tracelr import Linear, Schedule
+from tracelr import Constant, Linear, Schedule
+from tracelr.lowering.provenance import line_of, owner_of
 
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
@@ -75,6 +76,30 @@ def test_compile(row: Row) -> None:
 @EVERY
 def test_compile_with_inductor(row: Row) -> None:
     same(torch.compile(row.schedule, fullgraph=True), row.schedule, row)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_schedule_at_two_places_is_exported(strict: bool) -> None:
+    line = Linear(0.0, 1.0, 8)
+    for schedule in (line + line, (line * line).then(line, at=5), Linear(0.0, line, 8) + line):  # type: ignore[arg-type]
+        exported = torch.export.export(schedule, (torch.tensor(5),), strict=strict).module()
+        for step in torch.arange(12):
+            assert torch.equal(exported(step), schedule(step))
+
+
+def test_the_parts_of_a_schedule_are_the_owners_of_their_lines() -> None:
+    peak = Linear(0.0, 1.0, 8)
+    model = Holder(Linear(0.0, peak, 8) * Constant(2.0))  # type: ignore[arg-type]
+    graph = torch.export.export(model, (torch.tensor(5),), strict=False).graph
+    found = {}
+    for node in graph.nodes:
+        if node.op == "call_function":
+            found.setdefault(owner_of(node), set()).add(line_of(node))
+    ramp, product = "return ops.ramp(step, self.steps, self.start, self.end)", "return reduce(ops.mul, "
+    assert found["schedule.schedules.0"] == found["schedule.schedules.0.end"] == {ramp}
+    assert found["schedule.schedules.1"] == {"return ops.full(step, self.value)"}
+    assert any(line.startswith(product) for line in found["schedule"])
+    assert found["."] == {"return self.weight.sum() * self.schedule(step)"}
 
 
 def test_a_python_int_works_inside_a_compiled_region() -> None:

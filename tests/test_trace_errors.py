@@ -28,19 +28,19 @@ TABLE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 TENSORS = "operations on tensors, which never look at a value"
 PURE = "a function of the step alone"
 TRUTH = (
-    f"given the truth of a tensor; allowed: {TENSORS}; to fix it: write A.where(step < n, x, y) in place of `if`, `while`, "
+    f"given the truth of a tensor; allowed: {TENSORS}; to fix it: write ops.where(step < n, x, y) in place of `if`, `while`, "
     "`assert` and x[mask] = y, and &, | and ~ in place of `and`, `or` and `not`."
 )
 NUMBER = (
-    f"given a Python number made of a tensor; allowed: {TENSORS}; to fix it: compute with A.integer(step), and look up with "
-    "A.lookup(step, milestones, values), in place of int(), float(), .item(), range(), math.cos() and table[step]."
+    f"given a Python number made of a tensor; allowed: {TENSORS}; to fix it: compute with ops.integer(step), and look up with "
+    "ops.lookup(step, milestones, values), in place of int(), float(), .item(), range(), math.cos() and table[step]."
 )
 NUMPY = (
-    f"given an array of NumPy made of a tensor; allowed: {TENSORS}; to fix it: write torch's operations or those of A, not "
+    f"given an array of NumPy made of a tensor; allowed: {TENSORS}; to fix it: write torch's operations or those of ops, not "
     "NumPy's."
 )
 SHAPE = (
-    f"given a shape that depends on a value; allowed: {TENSORS}; to fix it: keep every element and choose: A.where(mask, x, y) "
+    f"given a shape that depends on a value; allowed: {TENSORS}; to fix it: keep every element and choose: ops.where(mask, x, y) "
     "in place of x[mask]."
 )
 RANDOM = (
@@ -49,7 +49,7 @@ RANDOM = (
 )
 WRITE = (
     "given a write into a tensor; allowed: operations that make new values; to fix it: write x = x + 1 in place of x += 1, "
-    "and A.where(mask, y, x) in place of x[mask] = y."
+    "and ops.where(mask, y, x) in place of x[mask] = y."
 )
 UNSTEADY = (
     f"given two different values for one step; allowed: {PURE}; to fix it: leave out clocks, counters and random numbers; "
@@ -57,14 +57,14 @@ UNSTEADY = (
 )
 ALL = f"allowed: {names(OPS)}; to fix it:"
 ANY_OP = f"{ALL} write it with these ops, or add a row to tracelr.lowering.spec.OPS."
-LOOK_UP = f"{ALL} write A.lookup(step, milestones, values), or A.pick(k, table) of a table that prepare() keeps."
-QUOTIENT = f"{ALL} write A.quotient(i, n) in place of i // n, or A.stair(i, n) for a wide number."
-DTYPES = "allowed: the dtypes i64, f64, f32, i32, b8; to fix it: compute with A, or in int64, float64 and bool."
-SUM = "allowed: i64, i32, b8; to fix it: add the terms one by one with A.add: a sum of floats depends on its order."
-MASKS = "allowed: i64, f64, f32, i32; to fix it: write &, | and ~ of masks, or A.where(mask, x, y)."
+LOOK_UP = f"{ALL} write ops.lookup(step, milestones, values), or ops.pick(k, table) of a table that prepare() keeps."
+QUOTIENT = f"{ALL} write ops.quotient(i, n) in place of i // n, or ops.stair(i, n) for a wide number."
+DTYPES = "allowed: the dtypes i64, f64, f32, i32, b8; to fix it: compute with ops, or in int64, float64 and bool."
+SUM = "allowed: i64, i32, b8; to fix it: add the terms one by one with ops.add: a sum of floats depends on its order."
+MASKS = "allowed: i64, f64, f32, i32; to fix it: write &, | and ~ of masks, or ops.where(mask, x, y)."
 VALUE = (
-    "allowed: one float64 number per step, in the step's shape; to fix it: return what the methods of A give, such as "
-    "A.full(step, c) and A.integer(i)."
+    "allowed: one float64 number per step, in the step's shape; to fix it: return what the methods of ops give, such as "
+    "ops.full(step, c) and ops.integer(i)."
 )
 
 
@@ -81,7 +81,7 @@ class Case:
     def message(self) -> str:
         name = type(self.schedule).__name__
         if not self.node:
-            return f"{name}.evaluate, {self.origin}: {self.told}"
+            return f"{name}.forward, {self.origin}: {self.told}"
         return f"{self.node}, {self.origin}{'' if self.kind is LoweringError else f', in {name}'}: {self.told}"
 
     @property
@@ -99,20 +99,21 @@ def wrong(told: str, node: str = "", batch: tuple[str, str] | None = None, line:
     The author's line is the one that begins with `line`, or else the last: its number is looked up here.
     """
 
-    def add(evaluate):
-        name = evaluate.__name__.title().replace("_", "")
-        space = {"evaluate": evaluate, "__annotations__": {"factor": Scalar}, "__module__": __name__}
-        lines, first = inspect.getsourcelines(evaluate)
+    def add(formula):
+        formula.__code__ = formula.__code__.replace(co_name="forward")  # as an author calls it
+        name = formula.__name__.title().replace("_", "")
+        space = {"forward": formula, "__annotations__": {"factor": Scalar}, "__module__": __name__}
+        lines, first = inspect.getsourcelines(formula)
         stripped = [" ".join(text.split()) for text in lines]
         at = max(k for k, text in enumerate(stripped) if text.startswith(line))
         if told.endswith((VALUE, UNSTEADY)):
             at = 0
         origin = f"from `{stripped[at]}` (test_trace_errors.py:{first + at})"
         schedule = type(name, (Schedule,), space)(factor=1.0)
-        ONE[evaluate.__name__] = Case(schedule, origin, node, told)
+        ONE[formula.__name__] = Case(schedule, origin, node, told)
         if batch is not None:
-            MANY[evaluate.__name__] = Case(schedule, origin, *batch)
-        return evaluate
+            MANY[formula.__name__] = Case(schedule, origin, *batch)
+        return formula
 
     return add
 
@@ -129,60 +130,60 @@ INDEX = ("aten.index.Tensor at node 'index'", f"given aten.index.Tensor; {LOOK_U
 
 
 @wrong(f"given aten.erf.default; {ANY_OP}", "aten.erf.default at node 'erf'")
-def no_row(self, step, A):
-    return torch.erf(A.full(step, 0.5))
+def no_row(self, step, ops):
+    return torch.erf(ops.full(step, 0.5))
 
 
 @wrong(f"given aten.div.Tensor_mode; {QUOTIENT}", "aten.div.Tensor_mode at node 'div'")
-def divides_integers(self, step, A):
+def divides_integers(self, step, ops):
     return (step // 7).double()
 
 
-@wrong(f"given aten.bucketize.Tensor; {ALL} write A.count(step, milestones).", "aten.bucketize.Tensor at node 'bucketize'")
-def bucketizes(self, step, A):
+@wrong(f"given aten.bucketize.Tensor; {ALL} write ops.count(step, milestones).", "aten.bucketize.Tensor at node 'bucketize'")
+def bucketizes(self, step, ops):
     return torch.bucketize(step, torch.tensor([1, 2, 3])).double()
 
 
 @wrong(f"given aten.fmod.Scalar; {ALL} write i.remainder(n).", "aten.fmod.Scalar at node 'fmod'")
-def truncates(self, step, A):
+def truncates(self, step, ops):
     return torch.fmod(step, 3).double()
 
 
 @wrong(f"given aten.gather.default; {LOOK_UP}", "aten.gather.default at node 'gather'")
-def gathers(self, step, A):
+def gathers(self, step, ops):
     return torch.gather(TABLE, 0, step.clamp(0, 2).reshape(-1)).reshape(step.shape)
 
 
 @wrong(f"given aten.complex.default; {ANY_OP}", "aten.complex.default at node 'complex_1'")
-def is_complex(self, step, A):
-    return torch.complex(A.integer(step), A.integer(step)).abs()
+def is_complex(self, step, ops):
+    return torch.complex(ops.integer(step), ops.integer(step)).abs()
 
 
 # (b) a dtype that no graph has
 
 
 @wrong(f"given float16[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
-def computes_in_halves(self, step, A):
+def computes_in_halves(self, step, ops):
     return (step.half() * 2).double()
 
 
 @wrong(f"given uint8[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
-def computes_in_bytes(self, step, A):
+def computes_in_bytes(self, step, ops):
     return step.to(torch.uint8).double()
 
 
 @wrong(f"given int16[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
-def computes_in_int16(self, step, A):
+def computes_in_int16(self, step, ops):
     return step.to(torch.int16).double()
 
 
 @wrong(f"given complex128[]; {DTYPES}", "aten._to_copy.default at node '_to_copy'")
-def computes_in_complex(self, step, A):
-    return step.to(torch.complex128).real + A.full(step, 0.0)
+def computes_in_complex(self, step, ops):
+    return step.to(torch.complex128).real + ops.full(step, 0.0)
 
 
 @wrong(f"given b8[] as operand 0; {MASKS}", "aten.mul.Tensor at node 'mul'")
-def multiplies_masks(self, step, A):
+def multiplies_masks(self, step, ops):
     return ((step > 3) * (step < 8)).double()
 
 
@@ -190,117 +191,117 @@ def multiplies_masks(self, step, A):
 
 
 @wrong(TRUTH, line="if step", batch=("", TRUTH))
-def branches(self, step, A):
+def branches(self, step, ops):
     if step > 3:
-        return A.full(step, 1.0)
-    return A.full(step, 2.0)
+        return ops.full(step, 1.0)
+    return ops.full(step, 2.0)
 
 
 @wrong(TRUTH, line="while")
-def loops(self, step, A):
+def loops(self, step, ops):
     while step > 3:
         step = step - 3
-    return A.integer(step)
+    return ops.integer(step)
 
 
 @wrong(TRUTH, line="assert")
-def asserts(self, step, A):
+def asserts(self, step, ops):
     assert step >= 0
-    return A.integer(step)
+    return ops.integer(step)
 
 
 @wrong(TRUTH)
-def says_and(self, step, A):
-    return torch.where(step > 3 and step < 5, A.full(step, 1.0), A.full(step, 2.0))
+def says_and(self, step, ops):
+    return torch.where(step > 3 and step < 5, ops.full(step, 1.0), ops.full(step, 2.0))
 
 
 @wrong(TRUTH)
-def chains(self, step, A):
-    return torch.where(3 < step < 5, A.full(step, 1.0), A.full(step, 2.0))
+def chains(self, step, ops):
+    return torch.where(3 < step < 5, ops.full(step, 1.0), ops.full(step, 2.0))
 
 
 @wrong(TRUTH)
-def takes_bool(self, step, A):
-    return A.full(step, 1.0) * bool(step)
+def takes_bool(self, step, ops):
+    return ops.full(step, 1.0) * bool(step)
 
 
 @wrong(TRUTH)
-def branches_on_the_largest(self, step, A):
-    return A.full(step, 1.0 if step.max() > 3 else 2.0)
+def branches_on_the_largest(self, step, ops):
+    return ops.full(step, 1.0 if step.max() > 3 else 2.0)
 
 
 @wrong(TRUTH, line="if step", node=ITEM)
-def hides_it(self, step, A):
+def hides_it(self, step, ops):
     try:
         if step > 3:
-            return A.full(step, 1.0)
+            return ops.full(step, 1.0)
     except Exception:
         pass
-    return A.full(step, 2.0)
+    return ops.full(step, 2.0)
 
 
 # (d) a Python number made of the step
 
 
 @wrong(NUMBER, ITEM, ("", NUMBER))
-def takes_item(self, step, A):
-    return A.full(step, 1.0) * step.item()
+def takes_item(self, step, ops):
+    return ops.full(step, 1.0) * step.item()
 
 
 @wrong(NUMBER, batch=("", NUMBER))
-def takes_int(self, step, A):
-    return A.full(step, 1.0) * int(step)
+def takes_int(self, step, ops):
+    return ops.full(step, 1.0) * int(step)
 
 
 @wrong(NUMBER)
-def takes_float(self, step, A):
-    return A.full(step, 1.0) * float(step)
+def takes_float(self, step, ops):
+    return ops.full(step, 1.0) * float(step)
 
 
 @wrong(NUMBER, line="for")
-def counts_with_range(self, step, A):
-    x = A.full(step, 1.0)
+def counts_with_range(self, step, ops):
+    x = ops.full(step, 1.0)
     for _ in range(step):
-        x = A.mul(x, 2.0)
+        x = ops.mul(x, 2.0)
     return x
 
 
 @wrong(NUMBER, batch=("", NUMBER))
-def indexes_a_list(self, step, A):
-    return A.full(step, [1.0, 2.0, 3.0][step.clamp(0, 2)])
+def indexes_a_list(self, step, ops):
+    return ops.full(step, [1.0, 2.0, 3.0][step.clamp(0, 2)])
 
 
 @wrong(NUMBER)
-def formats(self, step, A):
-    return A.full(step, float(f"{step:d}"))
+def formats(self, step, ops):
+    return ops.full(step, float(f"{step:d}"))
 
 
 # (e) a shape that depends on a value
 
 
 @wrong(SHAPE, "aten.nonzero.default at node 'nonzero'")
-def takes_nonzero(self, step, A):
+def takes_nonzero(self, step, ops):
     return step.reshape(-1).nonzero().sum().double()
 
 
 @wrong(SHAPE, "aten.masked_select.default at node 'masked_select'")
-def selects(self, step, A):
+def selects(self, step, ops):
     return torch.masked_select(step, step > 3).sum().double()
 
 
 @wrong(SHAPE, "aten.index.Tensor at node 'index'", line="return")
-def indexes_by_a_mask(self, step, A):
+def indexes_by_a_mask(self, step, ops):
     some = step.reshape(-1)
     return some[some > 3].sum().double()
 
 
 @wrong(SHAPE, "aten._unique2.default at node '_unique2'")
-def takes_unique(self, step, A):
+def takes_unique(self, step, ops):
     return torch.unique(step).sum().double()
 
 
 @wrong(NUMBER, ITEM, ("", NUMBER))
-def makes_as_many(self, step, A):
+def makes_as_many(self, step, ops):
     return torch.ones(step).sum().double()
 
 
@@ -308,117 +309,117 @@ def makes_as_many(self, step, A):
 
 
 @wrong(NUMBER, ITEM, INDEX)
-def indexes_a_table(self, step, A):
+def indexes_a_table(self, step, ops):
     return TABLE[step.clamp(0, 2)]
 
 
 @wrong(NUMBER, "aten.take.default at node 'take'")
-def takes(self, step, A):
+def takes(self, step, ops):
     return torch.take(TABLE, step.clamp(0, 2))
 
 
 @wrong(NUMPY)
-def calls_numpy(self, step, A):
+def calls_numpy(self, step, ops):
     return torch.from_numpy(np.asarray(step.numpy() * 1.0))
 
 
 @wrong(NUMBER)
-def calls_math(self, step, A):
-    return A.full(step, math.cos(step))
+def calls_math(self, step, ops):
+    return ops.full(step, math.cos(step))
 
 
 # (g) writes, tensors from outside
 
 
 @wrong(WRITE, "aten.add_.Tensor at node 'add_'", line="step +=")
-def writes_to_the_step(self, step, A):
+def writes_to_the_step(self, step, ops):
     step += 1
-    return A.integer(step)
+    return ops.integer(step)
 
 
 @wrong(WRITE, "aten.mul_.Tensor at node 'mul_'", line="x *=")
-def writes_to_a_number(self, step, A):
-    x = A.integer(step)
+def writes_to_a_number(self, step, ops):
+    x = ops.integer(step)
     x *= 2
     return x
 
 
 @wrong(TRUTH, line="x[", batch=("aten.index_put_.default at node 'index_put_'", WRITE))
-def writes_by_a_mask(self, step, A):
-    x = A.integer(step)
+def writes_by_a_mask(self, step, ops):
+    x = ops.integer(step)
     x[step > 3] = 1.0
     return x
 
 
 @wrong(WRITE, "aten.add_.Tensor at node 'add_'", line="TABLE.add_")
-def writes_to_a_constant(self, step, A):
+def writes_to_a_constant(self, step, ops):
     TABLE.add_(1)
-    return A.mul(A.full(step, 1.0), TABLE[0])
+    return ops.mul(ops.full(step, 1.0), TABLE[0])
 
 
 @wrong(f"given aten.select.int; {LOOK_UP}", "aten.select.int at node 'select'")
-def reads_an_entry(self, step, A):
-    return A.mul(A.integer(step), TABLE[1])
+def reads_an_entry(self, step, ops):
+    return ops.mul(ops.integer(step), TABLE[1])
 
 
 @wrong(f"given f64[3] as operand 0; {SUM}", "aten.sum.dim_IntList at node 'sum_1'")
-def sums_floats(self, step, A):
-    return A.mul(A.integer(step), TABLE.sum())
+def sums_floats(self, step, ops):
+    return ops.mul(ops.integer(step), TABLE.sum())
 
 
 # (h) a value that is not the step's
 
 
 @wrong(RANDOM, "aten.rand.default at node 'rand'")
-def is_random(self, step, A):
-    return A.full(step, 1.0) * torch.rand(())
+def is_random(self, step, ops):
+    return ops.full(step, 1.0) * torch.rand(())
 
 
 @wrong(RANDOM, "aten.native_dropout.default at node 'native_dropout'")
-def drops_out(self, step, A):
-    return torch.nn.functional.dropout(A.full(step, 1.0), 0.5)
+def drops_out(self, step, ops):
+    return torch.nn.functional.dropout(ops.full(step, 1.0), 0.5)
 
 
 @wrong(UNSTEADY)
-def is_random_in_python(self, step, A):
-    return A.full(step, random.random())
+def is_random_in_python(self, step, ops):
+    return ops.full(step, random.random())
 
 
 @wrong(UNSTEADY)
-def reads_the_clock(self, step, A):
-    return A.full(step, time.perf_counter())
+def reads_the_clock(self, step, ops):
+    return ops.full(step, time.perf_counter())
 
 
 # (i) a value of the wrong kind
 
 
 @wrong(f"given 1.0; {VALUE}")
-def gives_a_float(self, step, A):
+def gives_a_float(self, step, ops):
     return 1.0
 
 
 @wrong(f"given None; {VALUE}")
-def gives_nothing(self, step, A):
-    A.full(step, 1.0)
+def gives_nothing(self, step, ops):
+    ops.full(step, 1.0)
 
 
 @wrong(f"given (1.0, 2.0); {VALUE}")
-def gives_a_pair(self, step, A):
+def gives_a_pair(self, step, ops):
     return 1.0, 2.0
 
 
 @wrong(f"given float32 of shape [3] on cpu for steps of shape [3]; {VALUE}")
-def gives_float32(self, step, A):
+def gives_float32(self, step, ops):
     return torch.full_like(step, 0.1, dtype=torch.float32)
 
 
 @wrong(f"given int64 of shape [3] on cpu for steps of shape [3]; {VALUE}")
-def gives_integers(self, step, A):
+def gives_integers(self, step, ops):
     return step * 2
 
 
 @wrong(f"given float64 of shape [] on cpu for steps of shape [3]; {VALUE}")
-def gives_one_for_all(self, step, A):
+def gives_one_for_all(self, step, ops):
     return torch.ones((), dtype=torch.float64)
 
 
@@ -459,8 +460,8 @@ class Driven(Schedule):
 
     factor: Scalar
 
-    def evaluate(self, step, A):
-        return A.full(step, self.factor) * (1.0 if step > 3 else 2.0)
+    def forward(self, step, ops):
+        return ops.full(step, self.factor) * (1.0 if step > 3 else 2.0)
 
 
 class CallsAHelper(Schedule):
@@ -468,13 +469,13 @@ class CallsAHelper(Schedule):
 
     factor: Scalar
 
-    def evaluate(self, step, A):
-        return A.full(step, helper(step))
+    def forward(self, step, ops):
+        return ops.full(step, helper(step))
 
 
 @pytest.mark.parametrize(
     ("schedule", "function", "at"),
-    [(Driven(Linear(0.0, 1.0, 9)), Driven.evaluate, 1), (CallsAHelper(1.0), helper, 1)],
+    [(Driven(Linear(0.0, 1.0, 9)), Driven._formula, 1), (CallsAHelper(1.0), helper, 1)],
     ids=["driven", "helper"],
 )
 def test_the_line_is_found_through_views_and_functions(schedule: Schedule, function, at: int) -> None:
@@ -482,13 +483,13 @@ def test_the_line_is_found_through_views_and_functions(schedule: Schedule, funct
     with pytest.raises(TraceError) as caught:
         trace(schedule)
     where = f"from `{lines[at].strip()}` (test_trace_errors.py:{first + at})"
-    assert str(caught.value) == f"{type(schedule).__name__}.evaluate, {where}: {TRUTH}"
+    assert str(caught.value) == f"{type(schedule).__name__}.forward, {where}: {TRUTH}"
 
 
 TYPED = """
 class {name}(Schedule):
     factor: Scalar
-    def evaluate(self, step, A):
+    def forward(self, step, ops):
         return {formula}
 """
 
@@ -496,13 +497,13 @@ class {name}(Schedule):
 @pytest.mark.parametrize(
     ("name", "formula", "message"),
     [
-        ("TypedBranch", "A.full(step, 1.0 if step > 3 else 2.0)", f"TypedBranch.evaluate, from <stdin>:5: {TRUTH}"),
+        ("TypedBranch", "ops.full(step, 1.0 if step > 3 else 2.0)", f"TypedBranch.forward, from <stdin>:5: {TRUTH}"),
         (
             "TypedOp",
-            "torch.erf(A.full(step, 0.5))",
+            "torch.erf(ops.full(step, 0.5))",
             f"aten.erf.default at node 'erf', from <stdin>:5: given aten.erf.default; {ANY_OP}",
         ),
-        ("TypedNone", "None", f"TypedNone.evaluate, from <stdin>:4: given None; {VALUE}"),
+        ("TypedNone", "None", f"TypedNone.forward, from <stdin>:4: given None; {VALUE}"),
     ],
 )
 def test_a_class_without_a_source_file_is_told_by_its_place(name: str, formula: str, message: str) -> None:
@@ -518,8 +519,8 @@ class IsMistaken(Schedule):
 
     factor: Scalar
 
-    def evaluate(self, step, A):
-        return A.full(step, self.absent)
+    def forward(self, step, ops):
+        return ops.full(step, self.absent)
 
 
 def test_a_mistake_that_is_not_about_tracing_shows_as_itself() -> None:
@@ -532,9 +533,9 @@ class Prints(Schedule):
 
     factor: Scalar
 
-    def evaluate(self, step, A):
+    def forward(self, step, ops):
         print("here")
-        return A.full(step, self.factor)
+        return ops.full(step, self.factor)
 
 
 def test_a_print_is_seen_once_and_is_no_part_of_the_graph(capsys: pytest.CaptureFixture[str]) -> None:
@@ -554,7 +555,7 @@ def test_a_module_without_the_steps_shape_is_refused() -> None:
         trace(OneForAll(), batch=True)
     assert str(caught.value) == (
         "OneForAll.forward: given a value of type f32[] for a step of type i64[N]; allowed: one value per step, in the "
-        "step's shape; to fix it: make constants with A.full(step, c)."
+        "step's shape; to fix it: make constants with ops.full(step, c)."
     )
 
 
@@ -587,8 +588,12 @@ def test_what_is_no_schedule_is_told_what_to_pass(given: object, fix: str) -> No
 
 def test_what_is_advised_in_place_of_integer_division_works() -> None:
     """The advice of the messages above, taken."""
-    for make in (lambda A, step: A.integer(A.quotient(step, 7)), lambda A, step: A.stair(step, 7)):
-        space = {"evaluate": lambda self, step, A, make=make: make(A, step), "__annotations__": {}, "__module__": __name__}
+    for make in (lambda ops, step: ops.integer(ops.quotient(step, 7)), lambda ops, step: ops.stair(step, 7)):
+        space = {
+            "forward": lambda self, step, ops, make=make: make(ops, step),
+            "__annotations__": {},
+            "__module__": __name__,
+        }
         schedule = type("Advised", (Schedule,), space)()
         assert passes.run(trace(schedule))(50) == schedule(50) == 7.0
 
@@ -622,7 +627,7 @@ def test_a_target_without_a_row_says_which_target_and_line(target: str, monkeypa
     monkeypatch.delitem(table, torch.ops.aten.sin.default)
     with pytest.raises(LoweringError) as caught:
         lower(Linear(0.0, 1.0, 9).then(Cosine(1.0, 0.0, 9)), target)
-    lines, first = inspect.getsourcelines(Cosine.evaluate)
+    lines, first = inspect.getsourcelines(Cosine._formula)
     assert str(caught.value) == (
         f"aten.sin.default at node 'sin', from `{lines[-1].strip()}` (cosine.py:{first + len(lines) - 1}), in the target "
         f"{target}: given aten.sin.default; allowed: {names(table)}; to fix it: write it so, or add a row to the target's OPS."

@@ -117,13 +117,13 @@ class Wide(Schedule):
 
     start: Scalar
 
-    def evaluate(self, step, A):
-        return A.mul(A.full(step, self.start), (step.double() / 3).float())
+    def forward(self, step, ops):
+        return ops.mul(ops.full(step, self.start), (step.double() / 3).float())
 
 
 def test_a_formula_of_its_own_in_float64_is_named() -> None:
     with pytest.raises(
-        LoweringError, match=r"from `return A\.mul\(.*; to fix it: write the formula with the methods of the arithmetic"
+        LoweringError, match=r"from `return ops\.mul\(.*; to fix it: write the formula with the methods of the arithmetic"
     ):
         lower(Wide(0.5), "wgsl")
 

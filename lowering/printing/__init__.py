@@ -24,7 +24,7 @@ def dump(graph: Graph | nn.Module, format: str = "text") -> str:
     >>> from tracelr import Constant
     >>> print(dump(Constant(0.5), "text"))
     lr(step: i64[]) -> f32[]: Constant
-      full: f32[] = full(0.5)  # . | return A.full(step, self.value)
+      full: f32[] = full(0.5)  # . | return ops.full(step, self.value)
       return full
     """
     shown = graph if isinstance(graph, Graph | fx.GraphModule) else run(trace(graph))

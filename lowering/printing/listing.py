@@ -11,7 +11,7 @@ from torch import fx
 from torch._ops import OpOverload
 
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.origin import kind_of, line_of, of_schedule, owner_of
+from tracelr.lowering.provenance import kind_of, line_of, of_schedule, owner_of
 from tracelr.lowering.spec import type_of
 
 Spell: TypeAlias = "Callable[[fx.Node], str]"

@@ -23,6 +23,7 @@ from tracelr.two_float import TWO_FLOAT as TWO_FLOAT
 from tracelr.wide import LAST_STEP as LAST_STEP
 from tracelr.wide import WITHOUT_FLOAT64, Table
 from tracelr.wide import Arithmetic as Arithmetic
+from tracelr.wide import Formula as Formula
 from tracelr.wide import Number as Number
 from tracelr.wide import Split as Split
 from tracelr.wide import Wide as Wide
@@ -152,7 +153,7 @@ F64 = Float(torch.float64, reach=512)
 F32 = Float(torch.float32, reach=126)
 """float32 throughout: cheap. No bits are promised; `docs/numerics.md` states its error."""
 
-_NAMES: dict[str, Arithmetic] = {A.name: A for A in (F64, TWO_FLOAT, F32)}
+_NAMES: dict[str, Arithmetic] = {ops.name: ops for ops in (F64, TWO_FLOAT, F32)}
 _forced: Arithmetic | None = None
 
 

@@ -67,16 +67,16 @@ def _check(
     device: torch.device,
     run: Callable[[Sequence[Schedule], Tensor], Tensor],
 ) -> None:
-    A = arithmetic_for(device)
-    if A.name == "float32":  # the cheap mode promises no bits
+    ops = arithmetic_for(device)
+    if ops.name == "float32":  # the cheap mode promises no bits
         return
-    keys = [(backend, A.name, schedule.fingerprint()) for schedule in (*_PROBE, *schedules)]
+    keys = [(backend, ops.name, schedule.fingerprint()) for schedule in (*_PROBE, *schedules)]
     if _passed.issuperset(keys):
         return
     every = [_copy(schedule) for schedule in (*_PROBE, *schedules)]
     steps = torch.tensor(_steps(schedules))
     with torch.no_grad():
-        host = torch.stack([A.round(schedule.to("cpu").wide(steps, A)) for schedule in every])
+        host = torch.stack([ops.round(schedule.to("cpu").wide(steps, ops)) for schedule in every])
         got = run([schedule.to(device) for schedule in every], steps.to(device)).cpu()
     wrong = (got.view(torch.int32) != host.view(torch.int32)).nonzero()
     if len(wrong):

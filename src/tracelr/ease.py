@@ -36,27 +36,27 @@ class Way(NamedTuple):
     turn: int | None = None
 
 
-def way(A: Arithmetic, kind: str, width: int, ratio: float = 0.5, rising: bool = False) -> Way:
+def way(ops: Arithmetic, kind: str, width: int, ratio: float = 0.5, rising: bool = False) -> Way:
     """Return the easing `kind` over `width` steps: of a decay, or with `rising` of a warm-up."""
     if kind == "linear":
         return Way()
     if kind == "cosine":
-        return Way(A.sin2h)
+        return Way(ops.sin2h)
     early: Part
     late: Part
     half: float | None
     if kind == "log":
         whole, share, half = math.log1p(width), width / (1 + width), None
-        early = lambda x: A.div(A.log1p(A.mul(x, -share)), -whole)  # noqa: E731
-        late = lambda x: A.div(A.log1p(A.mul(x, float(width))), whole)  # noqa: E731
+        early = lambda x: ops.div(ops.log1p(ops.mul(x, -share)), -whole)  # noqa: E731
+        late = lambda x: ops.div(ops.log1p(ops.mul(x, float(width))), whole)  # noqa: E731
     elif kind == "exponential":
         k, rest = -math.log(ratio), 1.0 - ratio
-        early = lambda x: A.div(A.expm1(A.mul(x, -k)), -rest)  # noqa: E731
-        late = lambda x: A.mul(A.expm1(A.mul(x, k)), ratio / rest)  # noqa: E731
+        early = lambda x: ops.div(ops.expm1(ops.mul(x, -k)), -rest)  # noqa: E731
+        late = lambda x: ops.mul(ops.expm1(ops.mul(x, k)), ratio / rest)  # noqa: E731
         half = -math.log1p(-rest / 2) / k
     else:
         p = 0.5 if "sqrt" in kind else 2.0
-        early, late, half = lambda x: A.power_drop(x, p), lambda x: A.power(x, p), 1.0 - 0.5 ** (1 / p)
+        early, late, half = lambda x: ops.power_drop(x, p), lambda x: ops.power(x, p), 1.0 - 0.5 ** (1 / p)
         if kind.startswith("1-"):
             early, late, half = late, early, 1.0 - half
     if rising:  # the mirror image: what was gone is still to go

@@ -92,6 +92,6 @@ def scaled(schedule: Schedule, factors: Iterable[float], step: Tensor) -> list[T
     factors = list(factors)
     if factors == [1.0]:
         return [schedule(step)]
-    A = arithmetic_for(step.device)
-    value = schedule.wide(step.clamp(0, LAST_STEP), A)
-    return [A.round(value if factor == 1.0 else A.mul(value, factor)) for factor in factors]
+    ops = arithmetic_for(step.device)
+    value = schedule.wide(step.clamp(0, LAST_STEP), ops)
+    return [ops.round(value if factor == 1.0 else ops.mul(value, factor)) for factor in factors]

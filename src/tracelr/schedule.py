@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, dataclass_transform
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Wide, arithmetic_for
+from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Wide, arithmetic_for
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.pictured import Pictured
@@ -31,19 +31,12 @@ DEEPEST = 64
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
 
-class _Inside(NamedTuple):
-    """A step on its way to a child: clamped already, with the arithmetic the parent computes in."""
-
-    step: Tensor
-    arithmetic: Arithmetic
-
-
 @dataclass_transform(eq_default=False, frozen_default=True)
-class Schedule(Pictured, Value):
+class Schedule(Formula, Pictured, Value):
     """Abstract base of every schedule: an immutable value, called with a step.
 
-    A subclass declares its fields by annotation and writes `evaluate`. It becomes a dataclass, and a module, so that
-    `torch.export` keeps the author's source line and the owner's path on every node.
+    A subclass declares its fields by annotation and writes `forward(step, ops)`. It becomes a dataclass, and a module, so
+    that `torch.export` keeps the author's source line and the owner's path on every node.
 
     Calling it with an int64 or int32 tensor of any shape gives float32 of that shape; a Python int gives a 0-d tensor.
     A negative step counts as 0. The unit is optimizer updates.
@@ -53,21 +46,29 @@ class Schedule(Pictured, Value):
     _driven: tuple[str, ...] = ()
     _depth = 1
 
+    if TYPE_CHECKING:  # nn.Module's says nothing about arguments and result
+
+        def __call__(self, step: int | Tensor) -> Tensor: ...
+
     def __init_subclass__(cls) -> None:
-        if any(base.__name__ == "_AttrProxy" for base in cls.__mro__):
-            return  # what torch.export puts in the place of a module that it meets twice
-        if Schedule not in cls.__bases__ or cls.evaluate is Schedule.evaluate:
-            allowed = "a direct subclass of Schedule that defines evaluate(step, A)"
-            raise ScheduleTypeError("schedule class", Words(cls.__name__), allowed, "derive it from Schedule")
-        # torch.export records source lines of frames called `forward` only; the author's formula is in `evaluate`.
-        cls.evaluate.__code__ = cls.evaluate.__code__.replace(co_name="forward")
+        if cls.__bases__[0].__module__.startswith("torch."):
+            return  # torch.export makes such a class for a schedule that stands at two places
+        if Schedule not in cls.__bases__ or "forward" not in vars(cls):
+            allowed = "a direct subclass of Schedule that defines forward(step, ops)"
+            spelled = "write forward(self, step, ops) in place of evaluate(self, step, A)"
+            fix = spelled if "evaluate" in vars(cls) else "derive it from Schedule, and define forward in it"
+            raise ScheduleTypeError("schedule class", Words(cls.__name__), allowed, fix)
         cls._declare()
         cls._view = view_of(cls)
+        # The tracers of torch start at the `forward` of a module's class, and read the inputs from its signature. They have
+        # to find the one below, from a step to a rate; it calls the author's.
+        cls._formula, cls.forward = cls.forward, forward  # type: ignore[method-assign, assignment]
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             fix = f"rename it; {other.__module__} has this name"
             raise ScheduleError("schedule class", cls.__name__, "a name not taken yet", fix)
         REGISTRY[cls.__name__] = cls
+        super().__init_subclass__()
 
     def __post_init__(self) -> None:
         self._driven = tuple(
@@ -80,7 +81,7 @@ class Schedule(Pictured, Value):
                 raise
             where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
             allowed = "a number where prepare() computes a constant from it"
-            raise ScheduleError(where, given, allowed, "compute it in evaluate(), or pass a number") from error
+            raise ScheduleError(where, given, allowed, "compute it in forward(), or pass a number") from error
         self._depth = 1 + max((one._depth for one in self._children()), default=0)
         if self._depth > DEEPEST:
             given, allowed = Words(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
@@ -95,9 +96,12 @@ class Schedule(Pictured, Value):
             yield from (part for part in parts if isinstance(part, Schedule))
 
     @abstractmethod
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `A`."""
-        raise TypeError(f"{type(self).__name__} is abstract: a schedule defines evaluate(step, A)")
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `ops`.
+
+        The author of a schedule writes it; others call the schedule, or its `wide`.
+        """
+        raise TypeError(f"{type(self).__name__} is abstract: a schedule defines forward(step, ops)")
 
     @property
     def length(self) -> int | None:
@@ -110,45 +114,21 @@ class Schedule(Pictured, Value):
         every = (module for module in self.modules() if isinstance(module, Schedule))
         return any(isinstance(getattr(one, name), Tensor) for one in every for name in one._rules)
 
-    def forward(self, step: int | Tensor) -> Tensor:
-        if isinstance(step, _Inside):
-            return self._value(step.step, step.arithmetic)
-        device = None
-        if isinstance(step, Tensor):
-            if step.dtype not in (torch.int64, torch.int32):
-                where, given = f"{type(self).__name__}(step)", Words(f"a {str(step.dtype).removeprefix('torch.')} tensor")
-                raise ScheduleTypeError(where, given, _STEP, "use step.long(), or count in an int64 tensor")
-            device = step.device
-        elif isinstance(step, int) and not isinstance(step, bool):
-            step = torch.tensor(min(max(step, 0), LAST_STEP))
-        elif not isinstance(step, Proxy):
-            raise ScheduleTypeError(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)")
-        # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
-        if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
-            return torch.cat([self(part) for part in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
-        A = arithmetic_for(device)
-        step = step.to(torch.int64).clamp(0, LAST_STEP)
-        value = A.round(self._value(step, A))
-        if A is TWO_FLOAT and self._carries_gradients():
-            # No gradient flows through bits. That of float32 stands in, on a term that is 0.
-            stand_in = F32.round(self._value(step, F32))
-            value = value + (stand_in - stand_in.detach())
-        return value
-
     def _carries_gradients(self) -> bool:
         return torch.is_grad_enabled() and any(t.requires_grad for t in (*self.parameters(), *self.buffers()))
 
-    def _value(self, step: Tensor, A: Arithmetic) -> Wide:
+    def wide(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return the value before rounding. A schedule made of schedules calls its children so."""
+        return self(step, ops)  # type: ignore[call-arg]  # as a module, so that tracers keep who computes
+
+    def _evaluated(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return what the author's `forward` gives, with the value at this step of each field that is a schedule."""
         if not self._driven:
-            return self.evaluate(step, A)
+            return self._formula(step, ops)
         view = self._view(self)
         for name in self._driven:
-            setattr(view, name, getattr(self, name).wide(step, A))
-        return type(self).evaluate(view, step, A)  # type: ignore[arg-type]  # a View stands in for self
-
-    def wide(self, step: Tensor, A: Arithmetic) -> Wide:
-        """Return the value before rounding. A schedule made of schedules calls its children so."""
-        return self(_Inside(step, A))
+            setattr(view, name, getattr(self, name).wide(step, ops))
+        return view.forward(step, ops)
 
     def then(
         self,
@@ -250,3 +230,30 @@ class Schedule(Pictured, Value):
             if not isinstance(given, Schedule):
                 raise ScheduleTypeError(where, given, "a tracelr schedule", "pass a schedule")
         return replace(self, **schedules)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass
+
+
+def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -> Tensor:
+    """Return the rate at `step`; or, for the parent that gives its arithmetic, the wide number at a step it has clamped."""
+    if ops is not None and not isinstance(ops, Proxy):  # of symbolic_trace, which makes an input of each argument
+        return self._evaluated(step, ops)  # type: ignore[arg-type, no-any-return]  # a parent has a tensor
+    device = None
+    if isinstance(step, Tensor):
+        if step.dtype not in (torch.int64, torch.int32):
+            where, given = f"{type(self).__name__}(step)", Words(f"a {str(step.dtype).removeprefix('torch.')} tensor")
+            raise ScheduleTypeError(where, given, _STEP, "use step.long(), or count in an int64 tensor")
+        device = step.device
+    elif isinstance(step, int) and not isinstance(step, bool):
+        step = torch.tensor(min(max(step, 0), LAST_STEP))
+    elif not isinstance(step, Proxy):
+        raise ScheduleTypeError(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)")
+    # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
+    if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
+        return torch.cat([self(part) for part in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
+    ops = arithmetic_for(device)
+    step = step.to(torch.int64).clamp(0, LAST_STEP)
+    value = ops.round(self._evaluated(step, ops))
+    if ops is TWO_FLOAT and self._carries_gradients():
+        # No gradient flows through bits. That of float32 stands in, on a term that is 0.
+        stand_in = F32.round(self._evaluated(step, F32))
+        value = value + (stand_in - stand_in.detach())
+    return value

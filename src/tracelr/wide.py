@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import Decimal, localcontext
-from typing import Any, NamedTuple, TypeAlias
+from types import FunctionType
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -217,3 +218,22 @@ class Arithmetic(ABC):
     def stair(self, i: Tensor, width: int) -> Wide:
         """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""
         return self.ratio(i - i.remainder(width), width)
+
+
+class Formula:
+    """Abstract base of a module that a formula computes: what lowering knows of a schedule, and all that it knows."""
+
+    kinds: ClassVar[dict[str, type[Formula]]] = {}
+    """Every class of them, by module and qualified name: torch.export keeps the name alone."""
+
+    _formula: ClassVar[FunctionType]
+    """What the author wrote as `forward`. Each call of it is made in the `forward` that the class has in its place."""
+
+    forward: Any
+
+    def __init_subclass__(cls) -> None:
+        Formula.kinds[f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+    @abstractmethod
+    def wide(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return the value at `step`, from 0 to 2**53, before rounding."""

@@ -30,13 +30,13 @@ class _Term(fields.Rule):
 Term: TypeAlias = Annotated[int, _Term()]
 
 
-def stretched(step: Tensor, factor: int, divisor: int, A: Arithmetic) -> Tensor:
+def stretched(step: Tensor, factor: int, divisor: int, ops: Arithmetic) -> Tensor:
     """Return floor(step * divisor / factor), at most 2**53, for factor * divisor up to 2**53."""
     # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
-    whole = step if factor == 1 else A.quotient(step, factor)
+    whole = step if factor == 1 else ops.quotient(step, factor)
     own = whole.clamp(max=LAST_STEP // divisor + 1) * divisor
     if factor > 1 and divisor > 1:
-        own = own + A.quotient(step.remainder(factor) * divisor, factor)
+        own = own + ops.quotient(step.remainder(factor) * divisor, factor)
     return own.clamp(max=LAST_STEP)
 
 
@@ -63,8 +63,8 @@ class Shift(Schedule):
         length = self.inner.length
         return None if length is None else min(max(length + self.by, 0), LAST_STEP)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return self.inner.wide((step - self.by).clamp(0, LAST_STEP), A)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide((step - self.by).clamp(0, LAST_STEP), ops)
 
 
 class Loop(Schedule):
@@ -87,8 +87,8 @@ class Loop(Schedule):
     def length(self) -> None:
         return None
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return self.inner.wide(step.remainder(self.period), A)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide(step.remainder(self.period), ops)
 
 
 class Shorten(Schedule):
@@ -112,8 +112,8 @@ class Shorten(Schedule):
         length = self.inner.length
         return self.steps if length is None else min(length, self.steps)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return self.inner.wide(step.clamp(max=self.steps), A)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide(step.clamp(max=self.steps), ops)
 
 
 class Stretch(Schedule):
@@ -143,5 +143,5 @@ class Stretch(Schedule):
         length = self.inner.length
         return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return self.inner.wide(stretched(step, self.factor, self.divisor, A), A)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide(stretched(step, self.factor, self.divisor, ops), ops)

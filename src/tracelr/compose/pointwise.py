@@ -35,8 +35,8 @@ class Sum(Schedule):
     def length(self) -> int | None:
         return _longest(self.schedules)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return reduce(A.add, [schedule.wide(step, A) for schedule in self.schedules])
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
 
 
 class Product(Schedule):
@@ -57,8 +57,8 @@ class Product(Schedule):
     def length(self) -> int | None:
         return _longest(self.schedules)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return reduce(A.mul, [schedule.wide(step, A) for schedule in self.schedules])
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
 
 
 class Scale(Schedule):
@@ -80,8 +80,8 @@ class Scale(Schedule):
     def length(self) -> int | None:
         return self.inner.length
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.mul(self.inner.wide(step, A), self.factor)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.mul(self.inner.wide(step, ops), self.factor)
 
 
 @final
@@ -124,5 +124,5 @@ class Clamp(Schedule):
     def length(self) -> int | None:
         return self.inner.length
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.clamp(self.inner.wide(step, A), self.low, self.high)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.clamp(self.inner.wide(step, ops), self.low, self.high)

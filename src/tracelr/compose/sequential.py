@@ -120,30 +120,30 @@ class Sequential(Schedule):
             raise ScheduleError(where, given, allowed, "round one of them")
         return pace.numerator, pace.denominator
 
-    def _child(self, k: int, own: Tensor, A: Arithmetic) -> Wide:
+    def _child(self, k: int, own: Tensor, ops: Arithmetic) -> Wide:
         """Return the value of schedule k at its `own` time, at the pace of the sequence."""
         pace = self._paces[k]
-        return self.schedules[k].wide(own if pace == (1, 1) else stretched(own, *pace, A), A)
+        return self.schedules[k].wide(own if pace == (1, 1) else stretched(own, *pace, ops), ops)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         if self.join != "jump":
-            return self._joined(step, A)
-        value = self._child(0, step, A)
+            return self._joined(step, ops)
+        value = self._child(0, step, ops)
         for k, start in enumerate(self.milestones, 1):
             own = (step - start).clamp(min=0) if self._resets[k] else step
-            value = A.where(step < start, value, self._child(k, own, A))
+            value = ops.where(step < start, value, self._child(k, own, ops))
         return value
 
-    def _joined(self, step: Tensor, A: Arithmetic) -> Wide:
+    def _joined(self, step: Tensor, ops: Arithmetic) -> Wide:
         # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
         ends = (*self.milestones, None)
-        value = self._child(0, step.clamp(0, ends[0]), A)
+        value = self._child(0, step.clamp(0, ends[0]), ops)
         for k, start in enumerate(self.milestones, 1):
             child, begin, first = self.schedules[k], self._begins[k], self._firsts[k]
-            piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), A)
-            base = child.wide(step.new_full((), begin), A) if first is None else A.full(step, first)
-            joined = A.mul(piece, A.div(value, base)) if self.join == "scale" else A.add(piece, A.sub(value, base))
-            value = A.where(step < start, value, joined)
+            piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), ops)
+            base = child.wide(step.new_full((), begin), ops) if first is None else ops.full(step, first)
+            joined = ops.mul(piece, ops.div(value, base)) if self.join == "scale" else ops.add(piece, ops.sub(value, base))
+            value = ops.where(step < start, value, joined)
         return value
 
     def then(

@@ -19,5 +19,5 @@ class Constant(Schedule):
 
     value: Scalar
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.full(step, self.value)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.full(step, self.value)

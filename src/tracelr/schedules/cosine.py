@@ -21,5 +21,5 @@ class Cosine(Schedule):
     end: Scalar
     steps: Steps
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.ramp(step, self.steps, self.start, self.end, ease=A.sin2h)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.ramp(step, self.steps, self.start, self.end, ease=ops.sin2h)

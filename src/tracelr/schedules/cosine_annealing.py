@@ -23,6 +23,6 @@ class CosineAnnealing(Schedule):
     end: Scalar
     period: Steps
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         place = step.remainder(2 * self.period)
-        return A.between(torch.minimum(place, 2 * self.period - place), self.period, self.start, self.end, A.sin2h)
+        return ops.between(torch.minimum(place, 2 * self.period - place), self.period, self.start, self.end, ops.sin2h)

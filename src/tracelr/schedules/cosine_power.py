@@ -31,10 +31,10 @@ class CosinePower(Schedule):
         drop = 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
         self._turn = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
-        sine = A.sin2h(A.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
-        rest = A.power(A.where(done <= left, A.sub(1.0, sine), sine), self.power)
-        span = A.sub(self.start, self.end)
-        early = A.sub(self.start, A.mul(A.power_drop(sine, self.power), span))
-        return A.where(step <= self._turn, early, A.add(A.mul(rest, span), self.end))
+        sine = ops.sin2h(ops.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
+        rest = ops.power(ops.where(done <= left, ops.sub(1.0, sine), sine), self.power)
+        span = ops.sub(self.start, self.end)
+        early = ops.sub(self.start, ops.mul(ops.power_drop(sine, self.power), span))
+        return ops.where(step <= self._turn, early, ops.add(ops.mul(rest, span), self.end))

@@ -71,10 +71,10 @@ class CosineWaves(Schedule):
     def prepare(self) -> None:
         self._up, self._width = _wave(self.cycles, self.steps)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         place = (step.remainder(self._width) * self._up).remainder(self._width)  # in parts of a wave, which has _width
         if self.restart:
-            value = A.between(place, self._width, self.start, self.end, A.sin2h)
-            return A.where(step < self.steps, value, A.full(step, self.end))
+            value = ops.between(place, self._width, self.start, self.end, ops.sin2h)
+            return ops.where(step < self.steps, value, ops.full(step, self.end))
         near = torch.minimum(place, self._width - place)
-        return A.between(2 * near, self._width, self.start, self.end, A.sin2h)
+        return ops.between(2 * near, self._width, self.start, self.end, ops.sin2h)

@@ -41,19 +41,19 @@ class Cyclic(Schedule):
         self._down = self.up if self.down is None else self.down
         self._log2_gamma = log2_ratio(self.gamma)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         period = self.up + self._down
         place = step.remainder(period)
         rising = place <= self.up
         risen, width = torch.where(rising, place, period - place), torch.where(rising, self.up, self._down)
-        line = A.between(risen, width, self.low, self.high)
+        line = ops.between(risen, width, self.low, self.high)
         if self.mode == "triangular":
             return line
         if self.mode == "triangular2":
-            scale = A.exp2(A.stair(step, period), _HALF)
+            scale = ops.exp2(ops.stair(step, period), _HALF)
         else:
-            scale = A.exp2(A.integer(step), A.slope(self.gamma, self._log2_gamma))
-        rise = A.div(A.mul(A.integer(risen), A.sub(self.high, self.low)), A.integer(width))
-        faded = A.add(A.mul(rise, scale), self.low)
+            scale = ops.exp2(ops.integer(step), ops.slope(self.gamma, self._log2_gamma))
+        rise = ops.div(ops.mul(ops.integer(risen), ops.sub(self.high, self.low)), ops.integer(width))
+        faded = ops.add(ops.mul(rise, scale), self.low)
         # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.
-        return A.where(step < period, line, faded) if self.mode == "triangular2" else faded
+        return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded

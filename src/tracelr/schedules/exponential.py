@@ -29,6 +29,6 @@ class Exponential(Schedule):
         self._per = 1 if self.staircase else self.steps
         self._log2_rate = log2_ratio(self.rate, self._per)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        count = A.stair(step, self.steps) if self.staircase else A.integer(step)
-        return A.mul(A.exp2(count, A.slope(self.rate, self._log2_rate, self._per)), self.start)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        count = ops.stair(step, self.steps) if self.staircase else ops.integer(step)
+        return ops.mul(ops.exp2(count, ops.slope(self.rate, self._log2_rate, self._per)), self.start)

@@ -49,13 +49,13 @@ class Interpolate(Schedule):
         self.keep("bases", [*bases, self.values[-1]], torch.float64)
         self.keep("spans", [*spans, 0.0], torch.float64)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         step = step.clamp(self.milestones[0], self.milestones[-1])
-        half = A.count(step, self.table("breaks"))
-        away = (step - A.pick(half, self.table("knots"))).abs()
-        width, span = A.pick(half, self.table("widths")), A.entry(half, self.table("spans"))
+        half = ops.count(step, self.table("breaks"))
+        away = (step - ops.pick(half, self.table("knots"))).abs()
+        width, span = ops.pick(half, self.table("widths")), ops.entry(half, self.table("spans"))
         if self.kind == "linear":
-            change = A.div(A.mul(A.integer(away), span), A.integer(width))
+            change = ops.div(ops.mul(ops.integer(away), span), ops.integer(width))
         else:
-            change = A.mul(A.sin2h(A.ratio(away, width)), span)
-        return A.add(change, A.entry(half, self.table("bases")))
+            change = ops.mul(ops.sin2h(ops.ratio(away, width)), span)
+        return ops.add(change, ops.entry(half, self.table("bases")))

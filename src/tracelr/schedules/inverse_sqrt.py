@@ -25,6 +25,6 @@ class InverseSqrt(Schedule):
     def length(self) -> None:
         return None
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         late = step.clamp(min=self.steps)
-        return A.mul(A.sqrt(A.div(float(self.steps), A.integer(late))), self.start)
+        return ops.mul(ops.sqrt(ops.div(float(self.steps), ops.integer(late))), self.start)

@@ -26,10 +26,10 @@ class InverseTime(Schedule):
     exponent: Exponent = 1.0
     staircase: Flag = False
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         if self.exponent == 1:
-            time = A.stair(step, self.steps) if self.staircase else A.ratio(step, self.steps)
+            time = ops.stair(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
         else:
-            time = A.div(A.power(A.integer(step), self.exponent), float(self.steps))
-            time = A.floor(time) if self.staircase else time
-        return A.div(self.start, A.add(A.mul(time, self.rate), 1.0))
+            time = ops.div(ops.power(ops.integer(step), self.exponent), float(self.steps))
+            time = ops.floor(time) if self.staircase else time
+        return ops.div(self.start, ops.add(ops.mul(time, self.rate), 1.0))

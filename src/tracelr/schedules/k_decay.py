@@ -48,19 +48,20 @@ class KDecay(Schedule):
         part = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
         self._turn = int(self.steps * part ** (1.0 / self.k))
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
-        gone = A.power(A.ratio(done.clamp(max=self._turn), self.steps), self.k)
-        rest = self._rest(done, left, A)
+        gone = ops.power(ops.ratio(done.clamp(max=self._turn), self.steps), self.k)
+        rest = self._rest(done, left, ops)
         if self.power is None:
-            drop, rest = A.sin2h(gone), A.sin2h(rest)
+            drop, rest = ops.sin2h(gone), ops.sin2h(rest)
         else:
-            drop, rest = A.power_drop(gone, self.power), A.power(rest, self.power)
-        span = A.sub(self.start, self.end)
-        return A.where(step <= self._turn, A.sub(self.start, A.mul(drop, span)), A.add(A.mul(rest, span), self.end))
+            drop, rest = ops.power_drop(gone, self.power), ops.power(rest, self.power)
+        span = ops.sub(self.start, self.end)
+        early = step <= self._turn
+        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
 
-    def _rest(self, done: Tensor, left: Tensor, A: Arithmetic) -> Wide:
+    def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Wide:
         """Return 1 - x**k, by the logarithm of x or of 1 - (1 - x), whichever has lost nothing."""
-        early = A.mul(A.log(A.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
-        late = A.power_drop(A.ratio(torch.minimum(done, left), self.steps), self.k)
-        return A.where(done <= left, A.sub(0.0, A.expm1(early)), late)
+        early = ops.mul(ops.log(ops.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
+        late = ops.power_drop(ops.ratio(torch.minimum(done, left), self.steps), self.k)
+        return ops.where(done <= left, ops.sub(0.0, ops.expm1(early)), late)

@@ -99,5 +99,5 @@ class Lambda(Schedule):
 
     function: Callback
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.full(step, self.function(step))
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.full(step, self.function(step))

@@ -40,8 +40,8 @@ class MultiStep(Schedule):
                 values.append(values[-1] * Decimal(self.gamma))
             self.keep("values", [float(value) for value in values], torch.float64)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        drops = A.count(step, self.table("milestones"))
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        drops = ops.count(step, self.table("milestones"))
         if isinstance(self.start, float) and isinstance(self.gamma, float):
-            return A.entry(drops, self.table("values"))
-        return A.mul(A.exp2(A.integer(drops), A.slope(self.gamma, self._log2_gamma)), self.start)
+            return ops.entry(drops, self.table("values"))
+        return ops.mul(ops.exp2(ops.integer(drops), ops.slope(self.gamma, self._log2_gamma)), self.start)

@@ -96,11 +96,11 @@ class Noise(Schedule):
         self._inside, self._outside = math.erf(self.limit / math.sqrt(2)), math.erfc(self.limit / math.sqrt(2))
         self._near = _PRIME if self._inside < _CENTRE else int(_CENTRE / self._inside * _PRIME)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         mixed = self._mixed(step, self._keys[:_ROUNDS])
         place = self._mixed(mixed + step.remainder(_OTHER), self._keys[_ROUNDS:]) - _HALF  # from -_HALF to _HALF
-        z = A.ratio(place, _HALF) if self.kind == "uniform" else self._normal(place, A)
-        return A.add(A.mul(z, self.spread), 1.0)
+        z = ops.ratio(place, _HALF) if self.kind == "uniform" else self._normal(place, ops)
+        return ops.add(ops.mul(z, self.spread), 1.0)
 
     def _mixed(self, x: Tensor, keys: Sequence[int]) -> Tensor:
         for key in keys:  # at most 2**54 goes in, and no product reaches 2**62
@@ -109,19 +109,19 @@ class Noise(Schedule):
             x = ((square * square).remainder(_PRIME) * x).remainder(_PRIME)
         return x
 
-    def _normal(self, place: Tensor, A: Arithmetic) -> Wide:
+    def _normal(self, place: Tensor, ops: Arithmetic) -> Wide:
         away = place.abs()
-        q = A.mul(A.ratio(away, _PRIME), self._inside)  # the probability between the median and z
-        r = A.sub(0.180625, A.mul(q, q))
-        near = A.mul(A.div(_polynomial(r, _NEAR[0], A), _polynomial(r, _NEAR[1], A)), q)
+        q = ops.mul(ops.ratio(away, _PRIME), self._inside)  # the probability between the median and z
+        r = ops.sub(0.180625, ops.mul(q, q))
+        near = ops.mul(ops.div(_polynomial(r, _NEAR[0], ops), _polynomial(r, _NEAR[1], ops)), q)
         # 1/2 - q without a difference: what is left of the draws, in whole numbers, and what lies past the limit.
-        tail = A.add(A.ratio(2 * (_HALF - away) + 1, 2 * _PRIME), A.mul(A.ratio(away, _PRIME), self._outside))
-        r = A.sub(A.sqrt(A.mul(A.log(tail), -1.0)), 1.6)
-        far = A.div(_polynomial(r, _FAR[0], A), _polynomial(r, _FAR[1], A))
-        size = A.clamp(A.where(away <= self._near, near, far), None, self.limit)
-        return A.where(place < 0, A.mul(size, -1.0), size)
+        tail = ops.add(ops.ratio(2 * (_HALF - away) + 1, 2 * _PRIME), ops.mul(ops.ratio(away, _PRIME), self._outside))
+        r = ops.sub(ops.sqrt(ops.mul(ops.log(tail), -1.0)), 1.6)
+        far = ops.div(_polynomial(r, _FAR[0], ops), _polynomial(r, _FAR[1], ops))
+        size = ops.clamp(ops.where(away <= self._near, near, far), None, self.limit)
+        return ops.where(place < 0, ops.mul(size, -1.0), size)
 
 
-def _polynomial(x: Wide, coefficients: Sequence[float], A: Arithmetic) -> Wide:
+def _polynomial(x: Wide, coefficients: Sequence[float], ops: Arithmetic) -> Wide:
     first, second, *rest = coefficients
-    return reduce(lambda total, c: A.add(A.mul(total, x), c), rest, A.add(A.mul(x, first), second))
+    return reduce(lambda total, c: ops.add(ops.mul(total, x), c), rest, ops.add(ops.mul(x, first), second))

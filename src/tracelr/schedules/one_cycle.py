@@ -60,22 +60,22 @@ class OneCycle(Schedule):
         self._widths = [float(b - a) for a, b in pairwise(knots)]
         self._middles = [math.floor((a + b) / 2) for a, b in pairwise(knots)]
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         step = step.clamp(max=self.steps)
         values = [self.start, self.peak, *[self.start] * self.three_phase, self.end]
-        value = self._piece(step, A, 0, *values[:2])
+        value = self._piece(step, ops, 0, *values[:2])
         for k in range(1, len(self._widths)):
-            value = A.where(step <= self._parts[k][0], value, self._piece(step, A, k, *values[k : k + 2]))
+            value = ops.where(step <= self._parts[k][0], value, self._piece(step, ops, k, *values[k : k + 2]))
         return value
 
-    def _piece(self, step: Tensor, A: Arithmetic, k: int, first: Wide, last: Wide) -> Wide:
+    def _piece(self, step: Tensor, ops: Arithmetic, k: int, first: Wide, last: Wide) -> Wide:
         """Return the value between the knots k and k + 1, measured from the nearer one."""
         (whole, part), (next_whole, next_part) = self._parts[k : k + 2]
         early = step <= self._middles[k]
-        done, left = A.add(A.integer(step - whole), -part), A.add(A.integer(next_whole - step), next_part)
-        near, span = A.where(early, done, left), A.sub(last, first)
+        done, left = ops.add(ops.integer(step - whole), -part), ops.add(ops.integer(next_whole - step), next_part)
+        near, span = ops.where(early, done, left), ops.sub(last, first)
         if self.ease == "linear":
-            rise = A.div(A.mul(near, span), self._widths[k])
+            rise = ops.div(ops.mul(near, span), self._widths[k])
         else:
-            rise = A.mul(A.sin2h(A.div(near, self._widths[k])), span)
-        return A.where(early, A.add(rise, first), A.sub(last, rise))
+            rise = ops.mul(ops.sin2h(ops.div(near, self._widths[k])), span)
+        return ops.where(early, ops.add(rise, first), ops.sub(last, rise))

@@ -25,7 +25,7 @@ class PiecewiseConstant(Schedule):
     def length(self) -> int | None:
         return self.milestones[-1] if self.milestones and self.milestones[-1] else None
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         if not self.milestones:
-            return A.full(step, self.values[0])
-        return A.lookup(step, self.table("milestones"), self.table("values"))
+            return ops.full(step, self.values[0])
+        return ops.lookup(step, self.table("milestones"), self.table("values"))

@@ -32,14 +32,15 @@ class Polynomial(Schedule):
         # Up to here (1 - t/n)**p is measured by how far it has dropped from 1, after it by its own size: nothing cancels.
         self._turn = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         period: int | Tensor = self.steps
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         if self.cycle:
             over = step.remainder(self.steps)
             left = torch.where((over == 0) & (step > 0), 0, self.steps - over)
             period = step + left
-        span = A.sub(self.start, self.end)
-        drop = A.power_drop(A.ratio(done.clamp(max=self._turn), self.steps), self.power)
-        rest = A.power(A.ratio(left, period), self.power)
-        return A.where(step <= self._turn, A.sub(self.start, A.mul(drop, span)), A.add(A.mul(rest, span), self.end))
+        span = ops.sub(self.start, self.end)
+        drop = ops.power_drop(ops.ratio(done.clamp(max=self._turn), self.steps), self.power)
+        rest = ops.power(ops.ratio(left, period), self.power)
+        early = step <= self._turn
+        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))

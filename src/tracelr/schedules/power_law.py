@@ -30,6 +30,6 @@ class PowerLaw(Schedule):
     def length(self) -> None:
         return None
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         late = (step + self.shift).clamp(min=self.steps)
-        return A.mul(A.power(A.div(float(self.steps), A.integer(late)), self.exponent), self.start)
+        return ops.mul(ops.power(ops.div(float(self.steps), ops.integer(late)), self.exponent), self.start)

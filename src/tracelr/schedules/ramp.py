@@ -44,5 +44,5 @@ class Ramp(Schedule):
     ratio: Ratio = 0.5
     rising: Flag = False
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.ramp(step, self.steps, self.start, self.end, *way(A, self.kind, self.steps, self.ratio, self.rising))
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.ramp(step, self.steps, self.start, self.end, *way(ops, self.kind, self.steps, self.ratio, self.rising))

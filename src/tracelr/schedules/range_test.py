@@ -30,6 +30,6 @@ class RangeTest(Schedule):
     def length(self) -> None:
         return None
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        count = A.stair(step + 1, self.steps) if self.staircase else A.ratio(step + 1, self.steps)
-        return A.mul(A.add(A.mul(count, self.rate), 1.0), self.start)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        count = ops.stair(step + 1, self.steps) if self.staircase else ops.ratio(step + 1, self.steps)
+        return ops.mul(ops.add(ops.mul(count, self.rate), 1.0), self.start)

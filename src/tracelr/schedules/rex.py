@@ -21,12 +21,12 @@ class Rex(Schedule):
     end: Scalar
     steps: Steps
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.ramp(
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.ramp(
             step,
             self.steps,
             self.start,
             self.end,
-            ease=lambda x: A.div(x, A.sub(2.0, x)),
-            late=lambda x: A.div(A.mul(x, 2.0), A.add(x, 1.0)),
+            ease=lambda x: ops.div(x, ops.sub(2.0, x)),
+            late=lambda x: ops.div(ops.mul(x, 2.0), ops.add(x, 1.0)),
         )

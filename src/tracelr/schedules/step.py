@@ -25,5 +25,5 @@ class Step(Schedule):
     def prepare(self) -> None:
         self._log2_gamma = log2_ratio(self.gamma)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.mul(A.exp2(A.stair(step, self.every), A.slope(self.gamma, self._log2_gamma)), self.start)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.mul(ops.exp2(ops.stair(step, self.every), ops.slope(self.gamma, self._log2_gamma)), self.start)

@@ -60,10 +60,10 @@ class Tanh(Schedule):
         self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
         self._first, self._last = math.exp(2 * self.low), math.exp(-2 * self.high)
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         step = step.clamp(max=self.steps)
         early = step <= self._turn
-        q = A.exp2(A.integer(torch.where(early, step, self.steps - step)), self._log2_rate)
-        q = A.mul(q, A.where(early, A.full(step, self._first), A.full(step, self._last)))
-        part = A.mul(A.div(q, A.add(q, 1.0)), A.sub(self.start, self.end))
-        return A.where(early, A.sub(self.start, part), A.add(part, self.end))
+        q = ops.exp2(ops.integer(torch.where(early, step, self.steps - step)), self._log2_rate)
+        q = ops.mul(q, ops.where(early, ops.full(step, self._first), ops.full(step, self._last)))
+        part = ops.mul(ops.div(q, ops.add(q, 1.0)), ops.sub(self.start, self.end))
+        return ops.where(early, ops.sub(self.start, part), ops.add(part, self.end))

@@ -65,15 +65,15 @@ class WarmRestarts(Schedule):
             starts.append(-(-time // scale))
         return starts
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
         width: Tensor | int = self.period
         if self.multiplier == 1:
-            cycle, place = A.stair(step, self.period), step.remainder(self.period)
+            cycle, place = ops.stair(step, self.period), step.remainder(self.period)
         else:
-            index = A.count(step, self.table("restarts"))
-            cycle, place = A.integer(index), step - A.pick(index, self.table("starts"))
-            width = A.pick(index, self.table("widths"))
+            index = ops.count(step, self.table("restarts"))
+            cycle, place = ops.integer(index), step - ops.pick(index, self.table("starts"))
+            width = ops.pick(index, self.table("widths"))
             place = torch.minimum(place, width)
-        peak = A.mul(A.exp2(cycle, A.slope(self.decay, self._log2_decay)), self.start)
-        value = A.between(place, width, peak, self.end, A.sin2h)
-        return value if self._stop is None else A.where(step < self._stop, value, A.full(step, self.end))
+        peak = ops.mul(ops.exp2(cycle, ops.slope(self.decay, self._log2_decay)), self.start)
+        value = ops.between(place, width, peak, self.end, ops.sin2h)
+        return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))

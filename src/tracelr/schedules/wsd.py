@@ -54,10 +54,10 @@ class WSD(Schedule):
     def length(self) -> int:
         return self.warm + self.stable + self.decay
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        falling = way(A, self.decay_kind, self.decay, self.ratio)
-        value = A.ramp(step - self.warm - self.stable, self.decay, self.peak, self.end, *falling)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        falling = way(ops, self.decay_kind, self.decay, self.ratio)
+        value = ops.ramp(step - self.warm - self.stable, self.decay, self.peak, self.end, *falling)
         if self.warm == 0:
             return value
-        rising = way(A, self.warm_kind, self.warm, self.ratio, rising=True)
-        return A.where(step < self.warm, A.ramp(step, self.warm, self.start, self.peak, *rising), value)
+        rising = way(ops, self.warm_kind, self.warm, self.ratio, rising=True)
+        return ops.where(step < self.warm, ops.ramp(step, self.warm, self.start, self.peak, *rising), value)

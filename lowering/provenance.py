@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from torch import fx
 
+from tracelr.arithmetic import Formula
+
 _FRAME = re.compile(r'\s*File "(.*)", line (\d+), in (.+)')
 _LOCAL = re.compile(r"^L\['(\w+)'\]")  # how Dynamo spells a local variable
 _HOOK = "_empty_nn_module_stack_from_metadata_hook"  # torch's own nodes, such as the length of a batch
-_FORMULAS = ("forward", "evaluate")  # a schedule's `evaluate` is called `forward` in a traceback
+_FORWARD = "forward"  # torch.export keeps the lines of no other function
 
 
 def plain(text: str) -> str:
@@ -27,7 +29,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
-class Origin(NamedTuple):
+class Provenance(NamedTuple):
     """Where the author wrote something: the line, on one line, and `file:number`; "" for what is not known."""
 
     line: str
@@ -36,7 +38,7 @@ class Origin(NamedTuple):
     def of(self, subject: str) -> str:
         """Return `subject` and where it comes from, as an error says it; a path is cut to the name of its file.
 
-        >>> Origin("return x", "mine.py:3").of("aten.erf.default at node 'erf'")
+        >>> Provenance("return x", "mine.py:3").of("aten.erf.default at node 'erf'")
         "aten.erf.default at node 'erf', from `return x` (mine.py:3)"
         """
         if not self.line:
@@ -44,36 +46,36 @@ class Origin(NamedTuple):
         return f"{subject}, from `{self.line}`" + (f" ({self.place})" if self.place else "")
 
 
-def origin(path: str, number: int | str, line: str) -> Origin:
-    """Return the origin that is the line `line`, of the number `number`, of the file `path`; "" if that is not known."""
+def provenance(path: str, number: int | str, line: str) -> Provenance:
+    """Return the provenance that is the line `line`, of the number `number`, of the file `path`; "" if that is not known."""
     name = PureWindowsPath(path).name  # which knows both kinds of slash
-    return Origin(plain(line), plain(f"{name}:{number}") if name else "")
+    return Provenance(plain(line), plain(f"{name}:{number}") if name else "")
 
 
-def origin_of(node: fx.Node) -> Origin:
+def provenance_of(node: fx.Node) -> Provenance:
     """Return where the author wrote what a node does.
 
     That is the innermost line of a `forward`: Dynamo also records what that calls. Elsewhere it is the innermost.
     """
-    found: dict[bool, Origin] = {}
+    found: dict[bool, Provenance] = {}
     path, number, formula = "", "", False
     for line in (node.meta.get("stack_trace") or "").splitlines():
         if (frame := _FRAME.match(line)) is not None:
-            path, number, formula = frame[1], frame[2], frame[3] in _FORMULAS
-            found[formula] = origin(path, number, "")
+            path, number, formula = frame[1], frame[2], frame[3] == _FORWARD
+            found[formula] = provenance(path, number, "")
         elif line.strip(" ~^\t"):
-            found[formula] = origin(path, number, line)
-    return found.get(True) or found.get(False) or Origin("", "")
+            found[formula] = provenance(path, number, line)
+    return found.get(True) or found.get(False) or Provenance("", "")
 
 
 def line_of(node: fx.Node) -> str:
     """Return the author's source line that a node comes from, on one line, without its path; "" if that is not known."""
-    return origin_of(node).line
+    return provenance_of(node).line
 
 
 def where_of(node: fx.Node) -> str:
     """Return a node as an error names it: its op, its name, the author's line and the place of that."""
-    return origin_of(node).of(f"{node.target} at node {node.name!r}")
+    return provenance_of(node).of(f"{node.target} at node {node.name!r}")
 
 
 def owner_of(node: fx.Node) -> str:
@@ -94,14 +96,12 @@ def of_schedule(node: fx.Node) -> bool:
     """Return whether a node of any graph is a schedule's: an op of its formula, or an input or field that only those use."""
     if node.op in ("placeholder", "get_attr"):
         return bool(node.users) and all(of_schedule(user) for user in node.users)
-    kinds = [kind for _, kind in _modules(node) if isinstance(kind, type)]
-    return any(_is_schedule(kind) for kind in kinds) or any(
-        path.replace("\\", "/").endswith("tracelr/schedule.py") and function in _FORMULAS for path, function in _frames(node)
-    )
+    entered = {(kind.forward.__code__.co_filename, _FORWARD) for kind in Formula.kinds.values()}
+    return any(_is_formula(kind) for _, kind in _modules(node)) or any(frame in entered for frame in _frames(node))
 
 
-def _is_schedule(kind: type) -> bool:
-    return any((base.__module__, base.__name__) == ("tracelr.schedule", "Schedule") for base in kind.__mro__)
+def _is_formula(kind: Any) -> bool:
+    return issubclass(kind, Formula) if isinstance(kind, type) else str(kind) in Formula.kinds
 
 
 def _modules(node: fx.Node) -> list[tuple[str, Any]]:

@@ -1,0 +1,173 @@
+"""What an author can write that is no graph: where in a formula it is, what is allowed, and what to write instead."""
+
+from __future__ import annotations
+
+import io
+import linecache
+import traceback
+from collections.abc import Mapping
+from contextlib import redirect_stdout, suppress
+from os import PathLike
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tracelr import errors
+from tracelr.arithmetic import Formula, arithmetic_for
+from tracelr.errors import TraceError, Words
+from tracelr.lowering.provenance import plain, provenance
+
+_TORCH, _OURS = str(Path(torch.__file__).parent), str(Path(errors.__file__).parent)
+_CHECKED = ("float64", "float32")  # the arithmetics whose wide number is a tensor
+
+
+class Mistake(NamedTuple):
+    """The three parts of an error's sentence, after the place where the mistake was made."""
+
+    given: str
+    allowed: str
+    fix: str
+
+
+TENSORS: Final = "operations on tensors, which never look at a value"
+PURE: Final = "a function of the step alone"
+
+TRUTH = Mistake(
+    "the truth of a tensor",
+    TENSORS,
+    "write ops.where(step < n, x, y) in place of `if`, `while`, `assert` and x[mask] = y, and &, | and ~ in place of `and`, "
+    "`or` and `not`",
+)
+NUMBER = Mistake(
+    "a Python number made of a tensor",
+    TENSORS,
+    "compute with ops.integer(step), and look up with ops.lookup(step, milestones, values), in place of int(), float(), "
+    ".item(), range(), math.cos() and table[step]",
+)
+NUMPY = Mistake("an array of NumPy made of a tensor", TENSORS, "write torch's operations or those of ops, not NumPy's")
+SHAPE = Mistake(
+    "a shape that depends on a value", TENSORS, "keep every element and choose: ops.where(mask, x, y) in place of x[mask]"
+)
+RANDOM = Mistake("a random number", PURE, "multiply by a tracelr.Noise, whose factor depends on its seed and the step")
+WRITE = Mistake(
+    "a write into a tensor",
+    "operations that make new values",
+    "write x = x + 1 in place of x += 1, and ops.where(mask, y, x) in place of x[mask] = y",
+)
+UNSTEADY = Mistake(
+    "two different values for one step", PURE, "leave out clocks, counters and random numbers; tracelr.Noise has a seed"
+)
+
+SIGNS: Final = (
+    ("Could not guard on data-dependent", TRUTH),
+    ("Boolean value of Tensor", TRUTH),
+    ("Could not extract specialized", NUMBER),
+    ("cannot be converted to", NUMBER),
+    ("can be converted to", NUMBER),
+    ("not FakeTensor", NUMBER),
+    ("passed to FakeTensor", NUMBER),
+    (".numpy() is not supported", NUMPY),
+    ("mutated in the forward", WRITE),
+)
+"""What torch says while it exports, and what the author did. The first that its message contains counts."""
+
+
+def made_in(error: BaseException) -> Mistake:
+    """Return what the author of a formula did, told by torch's error."""
+    said = str(error)
+    unknown = Mistake(
+        f"a formula that torch.export refuses ({type(error).__name__})", TENSORS, "write it with the methods of ops"
+    )
+    return next((mistake for sign, mistake in SIGNS if sign in said), unknown)
+
+
+_LOOK_UP = "write ops.lookup(step, milestones, values), or ops.pick(k, table) of a table that prepare() keeps"
+INSTEAD: Final = {
+    "div": "write ops.quotient(i, n) in place of i // n, or ops.stair(i, n) for a wide number",
+    "floor_divide": "write ops.quotient(i, n) in place of i // n, or ops.stair(i, n) for a wide number",
+    "fmod": "write i.remainder(n)",
+    **dict.fromkeys(("index", "select", "gather", "take", "embedding"), _LOOK_UP),
+    **dict.fromkeys(("bucketize", "searchsorted"), "write ops.count(step, milestones)"),
+}
+"""What to write in place of an op that no graph may hold, by its name."""
+
+MASKS: Final = "write &, | and ~ of masks, or ops.where(mask, x, y)"
+SUMS: Final = "add the terms one by one with ops.add: a sum of floats depends on its order"
+
+
+def instead_of(given: Any) -> str:
+    """Return what to pass to `trace` in place of what is no module."""
+    if isinstance(given, type):
+        return f"build one first: {given.__name__}(...)"
+    if hasattr(given, "get_last_lr"):
+        return "pass the schedule that it was given, or tracelr.from_torch(scheduler)"
+    if callable(given):
+        return "make it one: tracelr.Lambda(function)"
+    if isinstance(given, str | PathLike | Mapping):
+        return "read it first: tracelr.load(path), or tracelr.from_dict(mapping)"
+    return "pass the schedule itself"
+
+
+def place(error: BaseException, module: nn.Module) -> str:
+    """Return whose formula `error` came out of, and the author's innermost line on the way to it."""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    own = [k for k, (frame, _) in enumerate(frames) if _module(frame) is not None]
+    if not own:
+        return _named(type(module))
+    at = own[-1]
+    whose = _module(frames[at][0])
+    while at + 1 < len(frames) and not frames[at + 1][0].f_code.co_filename.startswith((_TORCH, _OURS)):
+        at += 1  # the author's formula where its fields are schedules, or a function that it calls
+    frame, number = frames[at]
+    path = frame.f_code.co_filename
+    return provenance(path, number, linecache.getline(path, number)).of(_named(type(whose)))
+
+
+def _module(frame: FrameType) -> Any:
+    """Return the module whose method runs in `frame`."""
+    owner = frame.f_locals.get("self")
+    return owner if isinstance(owner, nn.Module) and not frame.f_code.co_filename.startswith(_TORCH) else None
+
+
+def _named(kind: type) -> str:
+    return f"{plain(kind.__name__)}.forward"
+
+
+def check(module: nn.Module) -> None:
+    """Raise `TraceError` if a formula in `module` gives no wide number of the step's shape, or not always the same.
+
+    Each is evaluated twice. A formula that raises is left to those who called it.
+    """
+    ops, step = arithmetic_for(None), torch.arange(5, 8)
+    if ops.name not in _CHECKED:
+        return
+    kind = (getattr(torch, ops.name), step.device, step.shape)
+    for formula in reversed([one for one in module.modules() if isinstance(one, Formula)]):  # the inner ones first
+        values: list[Any] = []
+        with torch.no_grad(), suppress(Exception), redirect_stdout(io.StringIO()):
+            values = [formula.wide(step, ops), formula.wide(step, ops)]
+        if not values:
+            return
+        value, again = values
+        if not isinstance(value, Tensor) or (value.dtype, value.device, value.shape) != kind:
+            allowed = f"one {ops.name} number per step, in the step's shape"
+            fix = "return what the methods of ops give, such as ops.full(step, c) and ops.integer(i)"
+            raise TraceError(_defined(type(formula)), _shown(value, step), allowed, fix)
+        if not torch.isclose(value, again, rtol=0.0, atol=0.0, equal_nan=True).all():
+            raise TraceError(_defined(type(formula)), Words(UNSTEADY.given), UNSTEADY.allowed, UNSTEADY.fix)
+
+
+def _defined(kind: type[Formula]) -> str:
+    code = kind._formula.__code__
+    line = linecache.getline(code.co_filename, code.co_firstlineno)
+    return provenance(code.co_filename, code.co_firstlineno, line).of(_named(kind))
+
+
+def _shown(value: Any, step: Tensor) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    dtype = str(value.dtype).removeprefix("torch.")
+    return Words(f"{dtype} of shape {list(value.shape)} on {value.device} for steps of shape {list(step.shape)}")
