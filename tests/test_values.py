@@ -180,8 +180,8 @@ class Kept(Schedule):
 
     held: Annotated[Any, Held()]
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.full(step, 1.0)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.full(step, 1.0)
 
 
 def test_whatever_an_author_keeps_is_compared_and_hashed() -> None:

@@ -23,8 +23,8 @@ class Halves(Schedule):
     start: Scalar = 1.0
     steps: Steps = 10
 
-    def evaluate(self, step: Tensor, A: Arithmetic) -> Wide:
-        return A.mul(A.add(A.full(step, self.start), self.start), A.ratio(step, self.steps))
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.mul(ops.add(ops.full(step, self.start), self.start), ops.ratio(step, self.steps))
 
 
 def right() -> None:
