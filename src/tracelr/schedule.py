@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Wide, arithmetic_for
+from tracelr.describe_.display import Display
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
-from tracelr.pictured import Pictured
 from tracelr.value import Value
 from tracelr.view import View, view_of
 
@@ -39,7 +39,7 @@ class _Inside(NamedTuple):
 
 
 @dataclass_transform(eq_default=False)
-class Schedule(Pictured, Value):
+class Schedule(Display, Value):
     """Abstract base of every schedule: an immutable value, called with a step.
 
     A subclass declares its fields by annotation and writes `evaluate`. It becomes a dataclass, and a module, so that

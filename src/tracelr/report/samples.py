@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracelr.phases import steps_between
+from tracelr.describe_.sampling import steps_between
 from tracelr.schedule import Schedule
 
 

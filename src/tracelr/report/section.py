@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
-from tracelr import phases
-from tracelr.curve import curve
+from tracelr.describe_ import phases
+from tracelr.describe_.sampling import curve, horizon
+from tracelr.drawing.svg import svg
 from tracelr.errors import Words, show
 from tracelr.lowering import dump
 from tracelr.lowering.forms import svg as drawing
@@ -19,7 +20,6 @@ from tracelr.report.html import code, facts, h, table, tabs
 from tracelr.report.samples import Samples, number, samples
 from tracelr.report.source import config, python
 from tracelr.schedule import Schedule
-from tracelr.svg import svg
 
 _ROWS, _SENT = 24, 500  # phases in the table, and at most for the cursor
 _MEASURED = 4096  # steps at most, for the figures of exactness
@@ -48,7 +48,7 @@ class Section(NamedTuple):
 def section(schedule: Schedule, ident: str, heading: str, order: Order, most: int) -> Section:
     """Return the part of a page with the id `ident`; `heading` is HTML. Its curve holds `most` steps."""
     found = phases.phases(schedule)
-    last = phases.horizon(schedule) if order.steps is None else order.steps
+    last = horizon(schedule) if order.steps is None else order.steps
     held = samples(schedule, last, [phase.first for phase in found], most)
     graph = run(trace(schedule))
     made = checks(schedule, graph, order.targets, order.verify)
