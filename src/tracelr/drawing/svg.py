@@ -22,7 +22,7 @@ def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool
     """Return `curves` as an SVG with axes; the same curves give the same bytes.
 
     Text and lines have the colour of the text around the picture. With `alone`, for a file of its own, the picture brings
-    its own colours, for light and for dark screens. Without `axes` it is a small picture of the lines only.
+    its own colours, for light and for dark screens.
 
     Raises `ScheduleError` if no value can be drawn.
 
@@ -42,7 +42,7 @@ def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool
         colour = COLOURS[k % len(COLOURS)]
         drawn.append(f'<path d="{_path(curve, x, y)}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
     if len(curves) > 1:
-        drawn += [_entry(curve.name, k) for k, curve in enumerate(curves)]
+        drawn += [_entry(curve.name, k) for k, curve in enumerate(curves) if curve.name]
     return "\n".join(line for line in [*drawn, "</svg>"] if line) + "\n"
 
 
@@ -77,7 +77,7 @@ def _y(axis: Axis, value: float) -> str:
 
 
 def _path(curve: Curve, x: Axis, y: Axis) -> str:
-    """Return the line through the points; one in the middle of a straight run of equal values is left out."""
+    """Return the line through the points, without those between two neighbours of the same height."""
     points = [(_x(x, step), _y(y, value)) for step, value in zip(curve.steps, curve.values, strict=True)]
     kept = [
         p for k, p in enumerate(points) if not (0 < k < len(points) - 1 and points[k - 1][1] == p[1] == points[k + 1][1])
