@@ -74,8 +74,9 @@ def build(expression: str) -> Schedule:
 
 
 def picture(name: str) -> str:
-    """Return the picture of a schedule class: one line for each of its examples."""
+    """Return the picture of a schedule class, on one line: a curve for each of its examples."""
     schedules = [build(expression) for expression in examples(name)]
     last = max(math.ceil(1.2 * (schedule.length or 100)) for schedule in schedules)
     last = max(last, 120) if name in EXAMPLES else last
-    return svg([curve(schedule, last=last) for schedule in schedules], name, alone=False)
+    curves = [curve(schedule, last=last) for schedule in schedules]
+    return svg(curves, f"The curve of {name}", alone=False).replace("\n", "")

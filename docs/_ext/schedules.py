@@ -51,7 +51,7 @@ def _signature(cls: type[Schedule]) -> str:
 def _figure(name: str) -> str:
     shown = examples(name)
     keys = "".join(f'<li style="--line:{COLOURS[k]}"><code>{escape(one)}</code></li>' for k, one in enumerate(shown))
-    return f'<figure class="curve">{_indented(picture(name), 3).strip()}<figcaption><ul>{keys}</ul></figcaption></figure>'
+    return f'<figure class="curve">{picture(name)}<figcaption><ul>{keys}</ul></figcaption></figure>'
 
 
 def _section(name: str) -> str:
@@ -63,9 +63,7 @@ def _section(name: str) -> str:
 
 
 def _gallery(names: list[str]) -> str:
-    cards = "".join(
-        f'<a class="card" href="#{anchor(name)}">{_indented(picture(name), 3).strip()}<span>{name}</span></a>' for name in names
-    )
+    cards = "".join(f'<a class="card" href="#{anchor(name)}">{picture(name)}<span>{name}</span></a>' for name in names)
     return f'<div class="gallery">{cards}</div>'
 
 

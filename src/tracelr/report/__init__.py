@@ -34,10 +34,10 @@ def page(
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
-    `name` is its title. `targets` are the names of the targets whose code it shows, by default all; with `verify` those that
-    can run here are run and compared with eager. `steps` is the last step of the curves, by default as far as
-    `horizon` says. `source` is what the command line is given for this schedule, where the page names a
-    command. The same schedule gives the same bytes with the same versions on the same machine.
+    `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
+    that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
+    end of the schedule. `source` is the FILE argument in the commands that the page shows. The same schedule gives the same
+    bytes with the same versions on the same machine.
 
     Raises `NotLowered` for an unknown target, and `NotTraceable` for a schedule that cannot become a graph.
 
@@ -84,7 +84,7 @@ def write(
     steps: int | None = None,
     source: str = "FILE",
 ) -> None:
-    """Write the page that `page` returns to the file `path`, whole or not at all."""
+    """Write the page that `page` returns to the file `path`, completely or not at all."""
     text = page(loaded, name=name, targets=targets, verify=verify, steps=steps, source=source)
     write_whole(Path(path), text.encode())
 
