@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hostile import HOSTILE
+from pages import HOSTILE
 from terminal import RUN as WARM
 from torch import Tensor, nn
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hostile import HOSTILE
+from pages import HOSTILE
 from terminal import RUN as WARM
 
 from tracelr import Assignment, Constant, Linear, OneCycle, Schedule, report
