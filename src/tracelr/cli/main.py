@@ -28,7 +28,7 @@ def every() -> list[Verb]:
 
 
 def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Return the parser of the command line."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="tracelr", description=_ABOUT, formatter_class=form)
     parser.add_argument("--version", action="version", version=f"tracelr {version('tracelr')}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
 
 from tracelr.assignment import Assignment, Loaded
@@ -24,8 +25,6 @@ def config(loaded: Loaded) -> str:
     end: 1.0
     steps: 2
     """
-    import yaml
-
     class Dumper(yaml.SafeDumper):
         """Writes a list of numbers on as few lines as possible, and every other item on a line of its own."""
 
