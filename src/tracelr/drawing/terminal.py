@@ -13,10 +13,10 @@ def terminal(curves: Sequence[Curve], width: int = 72, height: int = 12, log: bo
     """Return `curves` as lines of text at most `width` wide, with `height` lines between the axes.
 
     >>> print(terminal([Curve("rate", (0, 100, 110), (0.0, 1.0, 1.0))], width=40, height=4))
-      1 ┤                        ⣀⣀⡠⠤⠔⠒⠊⠉⠉⠉⠉
-        │                ⣀⣀⠤⠤⠖⠒⠊⠉⠁
-        │       ⢀⣀⡠⠤⠴⠒⠒⠉⠉
-      0 ┤⣀⡠⠤⠖⠒⠊⠉⠁
+      1 ┤                        ⢀⣀⡠⠤⠔⠒⠊⠉⠉⠉⠉
+        │                ⣀⣀⠤⠤⠒⠒⠊⠉⠁
+        │       ⢀⣀⡠⠤⠤⠒⠒⠉⠉
+      0 ┤⣀⡠⠤⠔⠒⠊⠉⠁
         └┬──────────────────────────────┬───
          0                             100
     """

@@ -25,6 +25,7 @@ def config(loaded: Loaded) -> str:
     end: 1.0
     steps: 2
     """
+
     class Dumper(yaml.SafeDumper):
         """Writes a list of numbers on as few lines as possible, and every other item on a line of its own."""
 
