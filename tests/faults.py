@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.optim import SGD
 
-from tracelr import Linear, Scheduler, checkpoint
+from tracelr import Linear, Scheduler
+from tracelr.cli.demo import checkpoint
 
 STATE = {"step": 1, "weights": torch.arange(50_000.0), "name": "before"}
 AFTER = {"step": 2, "weights": -torch.arange(50_000.0), "name": "after"}
@@ -19,7 +20,7 @@ LARGEST = 2**63 - 1
 
 # A plain fork would copy the threads' locks of whatever else this process has imported (JAX warns of it).
 CLEAN = multiprocessing.get_context("forkserver")
-CLEAN.set_forkserver_preload(["tracelr.checkpoint"])
+CLEAN.set_forkserver_preload(["tracelr.cli.demo.checkpoint"])
 
 
 def ended(work: Callable[..., object], *given: object) -> int | None:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("only_ours", "command_line")
 
 
 def test_the_verbs_and_the_targets_are_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    names = ["at", "bench", "convert", "diff", "dump", "list", "lower", "plot", "report", "show", "train", "verify"]
+    names = ["at", "convert", "diff", "dump", "list", "lower", "plot", "report", "show", "train", "verify"]
     assert [verb.name for verb in every()] == names
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
@@ -132,27 +132,26 @@ def test_plot_writes_each_format_and_zooms(tracelr_: Terminal) -> None:
 
 
 def test_a_wrong_output_is_one_error(tracelr_: Terminal) -> None:
-    said = "given a path that cannot be written (No such file or directory); allowed: one that can; what was there is as it was; to fix it: free it, or choose another folder."
+    said = "given a path that cannot be written (No such file or directory); allowed: a path that can be written; what was there is unchanged; to fix it: free it, or choose another folder."
     for verb in (["dump"], ["lower"], ["convert", "--to", "ours"], ["plot"]):
         assert tracelr_(*verb, SPEC, "-o", "no/such/a.svg", code=2) == f"tracelr: error: no/such/a.svg: {said}\n"
     assert tracelr_("plot", SPEC, "-o", "a.gif", code=2) == (
         "tracelr: error: plot -o: given 'a.gif'; allowed: a path that ends in .svg, .png, .pdf or .html; to fix it: name it so.\n"
     )
     assert tracelr_("plot", "cosine(1, 0, 9)", "--zoom", "warmup", code=2) == (
-        "tracelr: error: plot --zoom: given schedules that begin with no rise; allowed: one that does; "
+        "tracelr: error: plot --zoom: given schedules that do not begin with a rise; allowed: one that does; "
         "to fix it: leave out --zoom, or pass --from and --to.\n"
     )
 
 
 def test_a_reader_that_stops_is_no_error() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "tracelr", "list"]
+    command = [sys.executable, "-m", "tracelr", "at", SPEC, "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        said = process.stderr.read().decode().splitlines()
-        assert [line for line in said if "XDG_RUNTIME_DIR" not in line] == []  # of wgpu, where there is no desktop
+        assert process.stderr.read() == b""
     assert process.returncode == 0
 
 

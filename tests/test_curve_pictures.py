@@ -10,10 +10,11 @@ import torch
 from table import ROWS
 
 from tracelr import Constant, Cosine, CosineAnnealing, Linear, PiecewiseConstant, Schedule
-from tracelr.curve import Curve, curve, step_axis, value_axis
+from tracelr.describe_.sampling import curve
+from tracelr.drawing.axes import Curve, step_axis, value_axis
+from tracelr.drawing.svg import svg
+from tracelr.drawing.terminal import terminal
 from tracelr.errors import ScheduleError
-from tracelr.svg import svg
-from tracelr.terminal import terminal
 
 RUN = Linear(0.0, 3e-4, 2000).then(Cosine(3e-4, 3e-5, 98_000))
 SVG = "{http://www.w3.org/2000/svg}"

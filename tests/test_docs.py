@@ -72,13 +72,18 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.anchors: set[str] = set()
         self.pictures: list[str] = []
+        self.titled = False
         self.feed(path.read_text())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.links += [str(given[key]) for key in ("href", "src") if given.get(key)]
         self.anchors |= {str(given[key]) for key in ("id", "name") if given.get(key)}
-        self.pictures += [str(given["aria-label"])] if tag == "svg" and given.get("aria-label") else []
+        self.titled = tag == "title"
+
+    def handle_data(self, data: str) -> None:
+        self.pictures += [data] if self.titled else []
+        self.titled = False
 
 
 @pytest.fixture(scope="module")

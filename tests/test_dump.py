@@ -174,14 +174,14 @@ def test_the_command_line_dumps_every_format_and_stage(tmp_path: Path, capsys: p
         return capsys.readouterr().out
 
     for format in FORMATS:
-        assert run("--form", format) == dump(schedule, format).rstrip("\n") + "\n"
+        assert run("--format", format) == dump(schedule, format).rstrip("\n") + "\n"
     graph = trace(schedule)
     assert run("--after", "fold_constants") == dump(passes.run(graph, "fold_constants")) + "\n"
     assert run("--batch").startswith("lr(step: i64[N]) -> f32[N]: Linear\n")
     shown = run("--stages")
     assert [line.split()[1] for line in shown.splitlines() if line.startswith("==== ")] == [n for n, _ in stages(graph)]
     assert shown.endswith(f"==== rename\n{dump(schedule)}\n")
-    assert run("--form", "svg", "-o", str(tmp_path / "lr.svg")) == ""
+    assert run("--format", "svg", "-o", str(tmp_path / "lr.svg")) == ""
     assert (tmp_path / "lr.svg").read_text() == dump(schedule, "svg")
     assert main(["dump", str(file), "--after", "fuse"]) == 2
     assert "allowed: trace, drop_noops, " in capsys.readouterr().err

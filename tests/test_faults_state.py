@@ -14,7 +14,8 @@ from faults import LARGEST, STATE, held, kept, optimizer, saved, stepped
 from torch import nn
 from torch.optim import SGD
 
-from tracelr import Constant, Linear, Scheduler, checkpoint, fuse
+from tracelr import Constant, Linear, Scheduler, fuse
+from tracelr.cli.demo import checkpoint
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleTypeError
 
 # -- damaged bytes --------------------------------------------------------------------------------------------------------

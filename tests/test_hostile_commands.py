@@ -27,7 +27,7 @@ WORDS = [
     "",
     "\0",
     "\ud800",
-    "--form",
+    "--format",
     "text",
     "../x",
     "svg",

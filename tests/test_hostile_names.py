@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 from hostile import complete
-from tracelr.lowering.provenance import plain
 
 from tracelr import Linear, lowering
 from tracelr.errors import TracelrError
 from tracelr.lowering import Graph, passes
 from tracelr.lowering.printing.formats import FORMATS
+from tracelr.lowering.provenance import plain
 
 EVIL = [
     "*/ EVIL();", "// EVIL\nEVIL();", "\\\nEVIL();", '"""\nEVIL()\n"""', "'''\nEVIL()", '"];\nEVIL [label="', "</title><script>EVIL</script>",

@@ -92,7 +92,7 @@ def test_the_metadata_is_what_an_index_takes(wheel: Path, sdist: Path) -> None:
     assert read["License-Expression"] == "Apache-2.0"
     assert set(read.get_all("Provides-Extra", [])) == set(project["optional-dependencies"])
     plain = [need for need in read.get_all("Requires-Dist", []) if "extra ==" not in need]
-    assert sorted(re.split(r"[<>=]", need)[0] for need in plain) == ["numpy", "pyyaml", "torch"]
+    assert sorted(re.split(r"[<>=]", need)[0] for need in plain) == ["filelock", "numpy", "pyyaml", "torch"]
 
 
 def test_the_version_is_semantic_and_the_same_everywhere() -> None:

@@ -8,8 +8,9 @@ from table import ROWS
 
 from tracelr import Constant, Cosine, Linear, MultiStep, Noise, Schedule, WarmRestarts
 from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.describe_.phases import phases, table
+from tracelr.describe_.sampling import horizon
 from tracelr.fields import Scalar, Steps
-from tracelr.phases import horizon, phases, table
 from tracelr.pieces import pieces
 from tracelr.schedule import REGISTRY
 from tracelr.wide import LAST_STEP

@@ -1,17 +1,13 @@
-"""Small pictures of curves: SVG in the colours of the page, one line for each schedule."""
+"""The examples of every schedule, and the picture of them."""
 
 from __future__ import annotations
 
 import math
-from html import escape
-
-import torch
 
 import tracelr
 from tracelr import Schedule
-
-WIDTH, HEIGHT = 460, 190
-LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 24
+from tracelr.describe_.sampling import curve
+from tracelr.drawing.svg import svg
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "Clamp": ("Clamp(Cosine(1.0, 0.0, 100), low=0.2, high=0.8)",),
@@ -53,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "WSD": ("WSD(1.0, 15, 45, 40)", "WSD(1.0, 15, 45, 40, decay_kind='1-sqrt')"),
     "WarmRestarts": ("WarmRestarts(1.0, 0.0, 20, 2.0)", "WarmRestarts(1.0, 0.0, 20, 1.0, decay=0.7)"),
 }
-"""What the page of schedules draws. A class that is not here is drawn as its docstring's first call of it."""
+"""What the page of schedules draws. A class that is not listed is drawn from the first call in its docstring."""
 
 
 def examples(name: str) -> tuple[str, ...]:
@@ -77,38 +73,10 @@ def build(expression: str) -> Schedule:
     return schedule
 
 
-def svg(name: str, small: bool = False) -> str:
-    """Return the picture of a schedule class; a small one is its curves alone."""
-    curves = [build(expression) for expression in examples(name)]
-    last = max(math.ceil(1.2 * (curve.length or 100)) for curve in curves)
+def picture(name: str) -> str:
+    """Return the picture of a schedule class, on one line: a curve for each of its examples."""
+    schedules = [build(expression) for expression in examples(name)]
+    last = max(math.ceil(1.2 * (schedule.length or 100)) for schedule in schedules)
     last = max(last, 120) if name in EXAMPLES else last
-    steps = torch.arange(last + 1)
-    drawn = [curve(steps).double() for curve in curves]
-    low, high = min(0.0, *(float(c.min()) for c in drawn)), max(float(c.max()) for c in drawn)
-    high = high if high > low else low + 1.0
-    left, right, top, bottom = (3, 3, 4, 4) if small else (LEFT, RIGHT, TOP, BOTTOM)
-    width, height = (120, 60) if small else (WIDTH, HEIGHT)
-
-    def x(step: float) -> float:
-        return left + (width - left - right) * step / last
-
-    def y(value: float) -> float:
-        return top + (height - top - bottom) * (high - value) / (high - low)
-
-    label = escape(f"The curve of {name}", quote=True)
-    parts = [f'<svg class="curve" viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{label}">']
-    if not small:
-        parts += [f'<path class="grid" d="M{LEFT} {y(v):.1f}H{width - RIGHT}"/>' for v in ticks(low, high)]
-        parts += [f'<text x="{LEFT - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{v:g}</text>' for v in ticks(low, high)]
-        parts += [f'<text x="{x(s):.1f}" y="{height - 6}" text-anchor="middle">{s:g}</text>' for s in ticks(0, last)]
-    for k, values in reversed(list(enumerate(drawn))):
-        points = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in enumerate(values.tolist()))
-        parts.append(f'<polyline class="line{k}" points="{points}"/>')
-    return "".join(parts) + "</svg>"
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Return three to six round numbers from `low` to `high`."""
-    size = 10.0 ** math.floor(math.log10((high - low) / 3))
-    size = next(size * k for k in (1, 2, 5, 10) if (high - low) / (size * k) < 6)
-    return [round(k * size, 12) for k in range(math.ceil(low / size - 1e-9), math.floor(high / size + 1e-9) + 1)]
+    curves = [curve(schedule, last=last) for schedule in schedules]
+    return svg(curves, f"The curve of {name}", alone=False).replace("\n", "")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from html import escape
 
-from curves import examples, svg
+from curves import examples, picture
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import tracelr
 from tracelr import Schedule
+from tracelr.drawing.svg import COLOURS
 from tracelr.schedule import REGISTRY
 
 
@@ -49,8 +50,8 @@ def _signature(cls: type[Schedule]) -> str:
 
 def _figure(name: str) -> str:
     shown = examples(name)
-    keys = "".join(f'<li class="line{k}"><code>{escape(one)}</code></li>' for k, one in enumerate(shown))
-    return f'<figure class="curve">{svg(name)}<figcaption><ul>{keys}</ul></figcaption></figure>'
+    keys = "".join(f'<li style="--line:{COLOURS[k]}"><code>{escape(one)}</code></li>' for k, one in enumerate(shown))
+    return f'<figure class="curve">{picture(name)}<figcaption><ul>{keys}</ul></figcaption></figure>'
 
 
 def _section(name: str) -> str:
@@ -62,14 +63,12 @@ def _section(name: str) -> str:
 
 
 def _gallery(names: list[str]) -> str:
-    cards = "".join(
-        f'<a class="card" href="#{anchor(name)}">{svg(name, small=True)}<span>{name}</span></a>' for name in names
-    )
+    cards = "".join(f'<a class="card" href="#{anchor(name)}">{picture(name)}<span>{name}</span></a>' for name in names)
     return f'<div class="gallery">{cards}</div>'
 
 
 class Schedules(SphinxDirective):
-    """Every schedule; it takes nothing."""
+    """Every schedule. The directive takes no arguments."""
 
     def run(self) -> list[nodes.Node]:
         text = "".join(f".. raw:: html\n\n   {_gallery(names)}\n\n" for names in groups().values())

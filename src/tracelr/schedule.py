@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 
 from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Wide, arithmetic_for
+from tracelr.describe_.display import Display
 from tracelr.ease import Easing, Origin, Warmup
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
-from tracelr.pictured import Pictured
 from tracelr.value import Value
 from tracelr.view import View, view_of
 
@@ -32,7 +32,7 @@ _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
 
 @dataclass_transform(eq_default=False, frozen_default=True)
-class Schedule(Formula, Pictured, Value):
+class Schedule(Formula, Display, Value):
     """Abstract base of every schedule: an immutable value, called with a step.
 
     A subclass declares its fields by annotation and writes `forward(step, ops)`. It becomes a dataclass, and a module, so

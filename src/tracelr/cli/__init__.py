@@ -1,3 +1,3 @@
-"""The command line: `tracelr VERB ...`. One verb a file of `verbs`; adding one needs no other edit."""
+"""The command line: `tracelr VERB ...`. Each file of `verbs` is one verb; a new verb needs no other edit."""
 
 from tracelr.cli.main import main as main

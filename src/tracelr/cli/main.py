@@ -1,4 +1,4 @@
-"""main: the verb is found by its file, run, and its errors become one line and an exit code."""
+"""The entry point: find the verbs, run one, and turn its errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pkgutil import iter_modules
 
-from tracelr import __version__
 from tracelr.cli import verbs
 from tracelr.cli.verb import Verb
 from tracelr.errors import ConfigError, TracelrError, Words
@@ -22,16 +22,16 @@ exit codes: 0 done; 1 a difference was found, or a verification failed; 2 bad in
 
 
 def every() -> list[Verb]:
-    """Return the verbs, in the order of their names."""
+    """Return the verbs, sorted by name."""
     names = sorted(module.name for module in iter_modules(verbs.__path__))
     return [import_module(f"{verbs.__name__}.{name}").VERB for name in names]
 
 
 def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Return the parser of the command line."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="tracelr", description=_ABOUT, formatter_class=form)
-    parser.add_argument("--version", action="version", version=f"tracelr {__version__}")
+    parser.add_argument("--version", action="version", version=f"tracelr {version('tracelr')}")
     listed = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in found:
         epilog = f"example:\n  {verb.example}"

@@ -1,4 +1,4 @@
-"""Where a schedule comes from: a file, standard input, a Python object, a line of text, a checkpoint."""
+"""Read a schedule from a file, standard input, a Python object, a line of text or a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from typing import Any, NamedTuple, final
 
 from tracelr import config
 from tracelr.assignment import Assignment, Loaded
+from tracelr.cli.demo import checkpoint
 from tracelr.cli.places import pointed
+from tracelr.dialects._values import Place
+from tracelr.dialects._yaml import mapping
 from tracelr.errors import CheckpointError, ConfigError, Words, show
 from tracelr.schedule import Schedule
 from tracelr.spec_text import parse
+from tracelr.state import read_state
 
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _CHECKPOINTS = (".pt", ".pth", ".ckpt")
@@ -25,7 +29,7 @@ _CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 @final
 class Chosen(NamedTuple):
-    """A schedule, and what to call it."""
+    """A schedule and its name."""
 
     name: str
     schedule: Schedule
@@ -33,9 +37,9 @@ class Chosen(NamedTuple):
 
 
 def load(given: str) -> Loaded:
-    """Return what FILE of the command line stands for: a path comes before everything else that it could be.
+    """Return what FILE of the command line stands for. If it is a path to a file, that file is read.
 
-    Raises `ConfigError` or `CheckpointError`, in one line; for a text, with the place and a caret under it.
+    Raises `ConfigError` or `CheckpointError`, in one line; for a text, with a caret under the place.
     """
     path = Path(given)
     if given == "-":
@@ -52,14 +56,11 @@ def load(given: str) -> Loaded:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a long line is no path
+    except (OSError, ValueError):  # a long line is not a path
         return False
 
 
 def _text(name: str, raw: bytes) -> Loaded:
-    from tracelr.dialects._values import Place
-    from tracelr.dialects._yaml import mapping
-
     try:
         return config.from_dict(mapping(raw, Place(name)), name)
     except ConfigError as error:
@@ -67,7 +68,7 @@ def _text(name: str, raw: bytes) -> Loaded:
 
 
 def _python(given: str) -> Loaded:
-    """Return the object that `module:object` names; modules of the current folder are found too."""
+    """Return the object that `module:object` names. Modules in the current folder are found too."""
     name, _, attribute = given.partition(":")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -85,7 +86,7 @@ def _python(given: str) -> Loaded:
 def _said(given: str, what: str, act: Callable[[], Any]) -> Any:
     try:
         return act()
-    except Exception as error:  # whatever a user's module does, it is one line here
+    except Exception as error:  # a user's module may raise anything; it becomes one line
         said = " ".join(str(error).split())[:200]
         reason = Words(f"a name that Python cannot {what} ({type(error).__name__}: {said})")
         raise ConfigError(given, reason, "module:object", "correct the name, or the module", 300) from None
@@ -93,10 +94,7 @@ def _said(given: str, what: str, act: Callable[[], Any]) -> Any:
 
 def _checkpoint(path: Path) -> Loaded:
     """Return the schedules that a scheduler's state in a checkpoint describes."""
-    from tracelr.checkpoint import load
-    from tracelr.state import read_state
-
-    where, state = f"checkpoint {path}", _state(load(path, ()))
+    where, state = f"checkpoint {path}", _state(checkpoint.load(path, ()))
     if state is None:
         given = Words("a checkpoint without a scheduler's state")
         allowed = 'a checkpoint with the state_dict() of a tracelr Scheduler, at its top or under a key such as "scheduler"'
@@ -117,14 +115,14 @@ def _state(found: Any, depth: int = 3) -> dict[str, Any] | None:
 
 
 def _groups_of(state: dict[str, Any]) -> int:
-    """Return how many groups the state says that there are; what is not readable, `read_state` refuses."""
+    """Return the number of groups in the state, or 0 if it is not readable: `read_state` then refuses it."""
     with suppress(ValueError, TypeError, AttributeError, StopIteration):
         return len(next(iter(json.loads(state["schedules"]).values())))
     return 0
 
 
 def _groups(where: str, key: str, plains: list[Any]) -> list[Assignment]:
-    """Return an assignment for every group, or one for all of them where they have the same schedule."""
+    """Return an assignment for each group, or one for all groups if they have the same schedule."""
 
     def read(plain: dict[str, Any]) -> Schedule:
         schedule = config.single(config.from_dict(plain.get("of", plain), where), where)
@@ -136,12 +134,12 @@ def _groups(where: str, key: str, plains: list[Any]) -> list[Assignment]:
 
 
 def named(given: str) -> str:
-    """Return what to call what FILE stands for."""
+    """Return the name of what FILE stands for."""
     return "standard input" if given == "-" else " ".join(given.split())
 
 
 def picked(given: str, key: str | None, tag: str | None) -> Loaded:
-    """Return what FILE stands for, as it is, or those of its assignments that are for `key` and `tag`."""
+    """Return what FILE stands for, or only its assignments for `key` and `tag`."""
     found = load(given)
     if key is None and tag is None:
         return found
@@ -150,9 +148,9 @@ def picked(given: str, key: str | None, tag: str | None) -> Loaded:
 
 
 def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = None) -> list[Chosen]:
-    """Return the schedules that FILE stands for, those for `key` and `tag` where they are given.
+    """Return the schedules that FILE stands for; with `key` or `tag`, only those for them.
 
-    Raises `ConfigError`, listing the assignments, if none is.
+    Raises `ConfigError`, which lists the assignments, if none matches.
     """
     found = load(given) if found is None else found
     name = named(given)
@@ -170,9 +168,9 @@ def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = 
 
 
 def one(given: str, key: str | None, tag: str | None) -> Schedule:
-    """Return the one schedule that FILE stands for, with `key` and `tag` if it has several.
+    """Return the one schedule that FILE stands for; `key` and `tag` pick it from several.
 
-    Raises `ConfigError` if there are several still.
+    Raises `ConfigError` if more than one is left.
     """
     found = load(given)
     if key is None and tag is None:

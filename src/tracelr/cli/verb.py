@@ -1,4 +1,4 @@
-"""Verb: what a file of `tracelr.cli.verbs` defines."""
+"""The base class of the verbs, and what several verbs share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import ClassVar
 
-import tracelr
 from tracelr.errors import ScheduleError
+from tracelr.files import write_whole
 from tracelr.wide import LAST_STEP
 
-_FOLDER = Path(tracelr.__file__).parent / "lowering" / "targets"
+_FOLDER = Path(__file__).parent.parent / "lowering" / "targets"
 TARGETS = ", ".join(sorted(module.name for module in iter_modules([str(_FOLDER)]) if not module.name.startswith("_")))
-"""Every target, from the names of its files: a word of help imports none."""
+"""Every target, read from the names of the files, so that a help text imports no target."""
 FILE = (
     "a YAML or JSON file, a checkpoint, '-' for standard input, module:object, or a line such as "
     "'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"
@@ -25,7 +25,7 @@ FILE = (
 class Verb(ABC):
     """Abstract base of every verb. `help` is one line, `example` a command line that works where the sources are.
 
-    `steady` says that the example prints the same every time; `writes` names the file that it makes, if it makes one.
+    `steady` says that the example prints the same every time. `writes` names the file that the example makes, if any.
     """
 
     name: ClassVar[str]
@@ -36,22 +36,22 @@ class Verb(ABC):
 
     @abstractmethod
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare what follows the verb."""
+        """Declare the arguments of the verb."""
 
     @abstractmethod
     def run(self, args: argparse.Namespace) -> int:
-        """Do it, and return the exit code."""
+        """Run the verb, and return the exit code."""
 
 
 def file_argument(parser: argparse.ArgumentParser, choose: bool = True) -> None:
-    """Declare FILE, and what picks one of several assignments."""
+    """Declare FILE, and the options that pick one of several assignments."""
     parser.add_argument("file", metavar="FILE", help=FILE)
     if choose:
         choice_arguments(parser)
 
 
 def choice_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what picks one of several assignments."""
+    """Declare the options that pick one of several assignments."""
     parser.add_argument("--key", help="of several assignments, those of this key, such as lr or weight_decay")
     parser.add_argument("--tag", metavar="NAME", help="of several assignments, those for the groups with this tag")
 
@@ -67,7 +67,7 @@ def output_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def step_number(text: str) -> int:
-    """Return a step as the command line spells it: 2000, 2_000, 2k, 1.5M, 2e3.
+    """Return the step that a text such as 2000, 2_000, 2k, 1.5M or 2e3 spells.
 
     >>> step_number("98k")
     98000
@@ -82,17 +82,10 @@ def step_number(text: str) -> int:
     raise ScheduleError("step", text, "a whole number from 0 to 2**53, such as 2000, 98k or 1e6", "write one")
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole; `CheckpointError` says why that is not possible."""
-    from tracelr.checkpoint import write_whole
-
-    write_whole(path, lambda file: file.write(content))
-
-
 def put(text: str, path: Path | None) -> None:
     """Print a text, or write it to the file `path`."""
     text = text.rstrip("\n") + "\n"
     if path is None:
         print(text, end="")
     else:
-        write(path, text.encode())
+        write_whole(path, text.encode())

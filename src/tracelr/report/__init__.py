@@ -1,26 +1,26 @@
-"""Report: one page, in one file, of what a schedule does and what it becomes. It needs no network, and no tracelr."""
+"""One HTML page, in one file, about a schedule: what it does and what code it becomes. The page needs no network."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 import torch
 
-from tracelr import __version__
 from tracelr.assignment import Loaded
-from tracelr.checkpoint import write_whole
 from tracelr.errors import ScheduleError
+from tracelr.files import write_whole
 from tracelr.report.chooser import chooser, driven
 from tracelr.report.html import data, facts, h
 from tracelr.report.section import Order, section
 from tracelr.schedule import Schedule
 
-_HELD, _FEWEST = 16_384, 2_048  # steps that the curves of a page hold together, and each of them at least
+_HELD, _FEWEST = 16_384, 2_048  # steps in all the curves of a page, and the fewest in one curve
 
 
 def page(
@@ -34,10 +34,10 @@ def page(
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
-    `name` is its title. `targets` are the names of the targets whose code it shows, by default all; with `verify` those that
-    can run here are run and compared with eager. `steps` is the last step of the curves, by default as far as
-    `tracelr.phases.horizon` says. `source` is what the command line is given for this schedule, where the page names a
-    command. The same schedule gives the same bytes with the same versions on the same machine.
+    `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
+    that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
+    end of the schedule. `source` is the FILE argument in the commands that the page shows. The same schedule gives the same
+    bytes with the same versions on the same machine.
 
     Raises `LoweringError` for an unknown target, and `TraceError` for a schedule that cannot become a graph.
 
@@ -64,7 +64,7 @@ def page(
         articles="\n".join(one.html for one in sections),
         versions=facts(
             [
-                ("tracelr", h(__version__)),
+                ("tracelr", h(version("tracelr"))),
                 ("torch", h(torch.__version__)),
                 ("Python", h(platform.python_version())),
                 ("Made on", h(f"{platform.system()} {platform.machine()}")),
@@ -84,10 +84,10 @@ def write(
     steps: int | None = None,
     source: str = "FILE",
 ) -> None:
-    """Write the page that `page` returns to the file `path`, whole or not at all."""
+    """Write the page that `page` returns to the file `path`, completely or not at all."""
     text = page(loaded, name=name, targets=targets, verify=verify, steps=steps, source=source)
-    write_whole(Path(path), lambda file: file.write(text.encode()))
+    write_whole(Path(path), text.encode())
 
 
 def _part(name: str) -> str:
-    return files(__name__).joinpath(name).read_text("utf-8").rstrip("\n")
+    return files(__name__).joinpath("assets", name).read_text("utf-8").rstrip("\n")

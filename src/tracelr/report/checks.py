@@ -1,4 +1,4 @@
-"""What each target makes of a schedule, and whether it gives the bits of eager where it can run here."""
+"""The code of each target for a schedule, and whether it gives the bits of eager where it can run here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tracelr.schedule import Schedule
 
 @final
 class Check(NamedTuple):
-    """One target: its text, or "" where it refuses the schedule; and the result, or why it was not run."""
+    """One target: its text ("" if it refuses the schedule), and the result, or the reason why it was not run."""
 
     target: str
     text: str
@@ -31,7 +31,7 @@ class Check(NamedTuple):
 
 
 def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, verify: bool) -> list[Check]:
-    """Lower `schedule`, whose graph is `graph`, to each of `targets`, by default all, and compare what can run with eager.
+    """Lower `schedule`, whose graph is `graph`, to `targets` (None: all), and compare those that can run here with eager.
 
     Raises `LoweringError` for an unknown target.
     """

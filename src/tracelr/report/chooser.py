@@ -1,4 +1,4 @@
-"""A list of assignments, and the schedules in it: one that drives several is shown once."""
+"""The list of assignments on a page, and their schedules. A schedule of several assignments is shown once."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tracelr.schedule import Schedule
 
 @final
 class Group(NamedTuple):
-    """A schedule and the assignments that it drives: none where it stands alone."""
+    """A schedule and its assignments: none for a page of one schedule."""
 
     schedule: Schedule
     assignments: tuple[Assignment, ...]
 
     @property
     def name(self) -> str:
-        """Return what it drives, in words."""
+        """Return the assignments in words, or the class of the schedule."""
         return "; ".join(map(str, self.assignments)) or type(self.schedule).__name__
 
     @property
     def key(self) -> str:
-        """Return the hyper-parameter: curves of one are drawn together."""
+        """Return the hyper-parameter. Curves of the same hyper-parameter are drawn together."""
         return self.assignments[0].key if self.assignments else ""
 
     @property
@@ -37,7 +37,7 @@ class Group(NamedTuple):
 
 
 def driven(loaded: Loaded) -> list[Group]:
-    """Return the schedules of `loaded`, each once, with what they drive."""
+    """Return the schedules of `loaded`, each once, with their assignments."""
     if isinstance(loaded, Schedule):
         return [Group(loaded, ())]
     found: dict[tuple[str, str], list[Assignment]] = {}
@@ -47,7 +47,7 @@ def driven(loaded: Loaded) -> list[Group]:
 
 
 def chooser(loaded: Sequence[Assignment], groups: Sequence[Group], held: Sequence[Samples]) -> str:
-    """Return the list of assignments, each with a link to its schedule, and the configuration of them all."""
+    """Return the list of assignments, each with a link to its schedule, and the configuration of all of them."""
     rows = []
     for one in loaded:
         k = next(k for k, group in enumerate(groups) if one in group.assignments)

@@ -1,4 +1,4 @@
-"""Figures of a schedule's last rounding, measured: how near to a tie it comes, and what float32 throughout would give."""
+"""How near the values of a schedule come to a tie in their last rounding, and how they differ in float32 throughout."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tracelr.report.samples import values
 from tracelr.schedule import Schedule
 
 NEAR = 2.0**-27
-"""How near to the middle of two float32 numbers, in their distance, float64 may end on either side: two of its units."""
+"""Two units of float64, in units of float32: this near to a tie, the rounding may go to either side."""
 
 
 @final
 class Exactness(NamedTuple):
-    """Of so many `steps`, `near` have a wide value within `NEAR` of a tie; `step` comes nearest, at `nearest`.
+    """Of `steps` steps, `near` have an unrounded value within `NEAR` of a tie; `step` comes nearest, at `nearest`.
 
-    `differing` and `ulp` say at how many of them float32 throughout gives another value, and how far off it is at most.
+    At `differing` of the steps, float32 throughout gives another value, which is off by at most `ulp` units.
     """
 
     steps: int
@@ -32,7 +32,7 @@ class Exactness(NamedTuple):
 
 @torch.no_grad()
 def exactness(schedule: Schedule, steps: Tensor) -> Exactness:
-    """Return the figures of `schedule` at int64 `steps`, each between 0 and 2**53 once."""
+    """Return the figures of `schedule` at int64 `steps`, which are clamped to 0 to 2**53; each step counts once."""
     steps = torch.unique(steps.clamp(0, LAST_STEP))
     wide = torch.cat([schedule.wide(block, F64).cpu() for block in torch.split(steps, 4096)])
     rounded = wide.to(torch.float32)
@@ -56,13 +56,13 @@ def exactness(schedule: Schedule, steps: Tensor) -> Exactness:
 
 
 def caveats(schedule: Schedule) -> list[str]:
-    """Return, as sentences, the parts of a schedule for which exactness is not promised."""
+    """Return one sentence for each component of a schedule whose exactness is not promised."""
     kinds = {type(module) for module in schedule.modules() if isinstance(module, Schedule)}
     own = sorted(kind.__name__ for kind in kinds if not kind.__module__.startswith("tracelr."))
     names = {kind.__name__ for kind in kinds}
-    said = [f"{name} is no class of tracelr: nothing is promised for its formula." for name in own]
+    said = [f"{name} is not a class of tracelr: nothing is promised for its formula." for name in own]
     if "Lambda" in names:
-        said.append("Lambda computes what its function says, as exactly as that does.")
+        said.append("A Lambda is as exact as its function.")
     if "Sum" in names:
         said.append("Where the terms of a Sum nearly cancel, it is only as exact as its largest term.")
     return said

@@ -1,4 +1,4 @@
-"""Pieces of HTML. Every text of a user goes through `h`."""
+"""Functions that write HTML. Every text of a user goes through `h`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _CLASSES = {1: "c", 2: "s", 3: "k"}
 
 @final
 class Code(NamedTuple):
-    """A text as a page shows it: `hidden` characters of it were left out."""
+    """A text as a page shows it. `hidden` is the number of characters that were left out."""
 
     shown: str
     hidden: int
 
 
 def printable(text: str) -> str:
-    """Return `text` with what does not print, such as an escape or a sign that turns the direction, made visible.
+    """Return `text` with every unprintable character, such as an escape or a change of direction, made visible.
 
     >>> printable("a\\x1bb")
     'a\N{REPLACEMENT CHARACTER}b'
@@ -49,7 +49,7 @@ def h(text: object) -> str:
 
 
 def data(value: Any) -> str:
-    """Return `value` as JSON that no reader of HTML mistakes for the end of its element.
+    """Return `value` as JSON that cannot end the HTML element around it.
 
     >>> data("</script>")
     '"\\\\u003c/script\\\\u003e"'
@@ -93,7 +93,7 @@ def tabs(ident: str, label: str, panels: Sequence[tuple[str, str]], chosen: int 
 
 
 def code(text: str, about: str, sign: str = "//", whole: str = "") -> str:
-    """Return a text as a block with a button that copies it. One too long is cut, and `whole` says where all of it is."""
+    """Return a text as a block with a button that copies it. A long text is cut, and `whole` says how to get all of it."""
     cut = shorten(text.rstrip("\n"))
     if cut.hidden:
         note = f"{about}. {cut.hidden:,} of its {len(text):,} characters are left out here{whole}."
@@ -106,7 +106,7 @@ def code(text: str, about: str, sign: str = "//", whole: str = "") -> str:
 
 
 def shorten(text: str) -> Code:
-    """Return as much of `text` as a page shows: the ends of each long line, and of the whole."""
+    """Return as much of `text` as a page shows: both ends of each long line, and both ends of a long text."""
     lines = [line if len(line) <= _LONGEST else _middle(line, _LONGEST, " ... ") for line in text.split("\n")]
     shown = "\n".join(lines)
     if len(shown) > _MOST:
@@ -122,7 +122,7 @@ def _middle(text: str, most: int, mark: str) -> str:
 
 
 def coloured(text: str, sign: str) -> str:
-    """Return program text as HTML, its comments, which begin with `sign`, strings and words marked.
+    """Return program text as HTML, with comments (which begin with `sign`), strings and keywords marked.
 
     >>> coloured("return 1  # one", "#")
     '<span class="k">return</span> 1  <span class="c"># one</span>'

@@ -1,4 +1,4 @@
-"""The steps that a page holds of a curve, and the values there: those of the schedule, bit for bit."""
+"""The steps of a curve that a page holds, and the values of the schedule there, bit for bit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracelr.phases import steps_between
+from tracelr.describe_.sampling import steps_between
 from tracelr.schedule import Schedule
 
 
 @final
 class Samples(NamedTuple):
-    """Steps from 0 to `last`, in order, and the float32 values there. `missing` bounds were not held: there are too many."""
+    """Increasing steps from 0 to `last`, and the float32 values there. `missing` bounds were left out for lack of space."""
 
     steps: Tensor
     values: Tensor
@@ -25,16 +25,16 @@ class Samples(NamedTuple):
 
     @property
     def all(self) -> bool:
-        """Whether these are all steps up to the last."""
+        """Whether these are all the steps up to `last`."""
         return len(self.steps) == self.last + 1
 
     def packed(self) -> dict[str, Any]:
-        """Return plain types: how far each step is from the one before (none where all are held), the values' bytes."""
+        """Return plain types: the distances between steps (none if all steps are held), and the bytes of the values."""
         apart = [] if self.all else torch.diff(self.steps, prepend=torch.zeros(1, dtype=torch.int64)).tolist()
         return {"last": self.last, "apart": apart, "values": b64encode(self.values.numpy().astype("<f4").tobytes()).decode()}
 
     def largest(self) -> tuple[int, float]:
-        """Return the first of the steps with the largest value, and the value."""
+        """Return the first step with the largest value, and the value."""
         at = int(self.values.nan_to_num(nan=-torch.inf).argmax())
         return int(self.steps[at]), float(self.values[at])
 
@@ -59,13 +59,13 @@ def samples(schedule: Schedule, last: int, bounds: Sequence[int], most: int) -> 
 
 
 def values(schedule: Schedule, steps: Tensor) -> Tensor:
-    """Return the values at `steps`, on the CPU, a block of them at a time: a look-up compares each with all milestones."""
+    """Return the values at `steps`, on the CPU, in blocks, because a look-up compares each step with all milestones."""
     device = next((tensor.device for tensor in schedule.buffers()), torch.device("cpu"))
     return torch.cat([schedule(block.to(device)).detach().cpu() for block in torch.split(steps, 4096)])
 
 
 def number(value: float) -> str:
-    """Return a float32 in the fewest digits that name it and no other.
+    """Return a float32 in the fewest digits that identify it.
 
     >>> number(float(torch.tensor(3e-4))), number(2 / 3), number(1.0)
     ('0.0003', '0.6666667', '1')

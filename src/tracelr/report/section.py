@@ -1,12 +1,13 @@
-"""The part of a page that shows one schedule."""
+"""The section of a page that shows one schedule."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
-from tracelr import phases
-from tracelr.curve import curve
+from tracelr.describe_ import phases
+from tracelr.describe_.sampling import curve, horizon
+from tracelr.drawing.svg import svg
 from tracelr.errors import Words, show
 from tracelr.lowering import dump
 from tracelr.lowering.graph import trace
@@ -19,9 +20,8 @@ from tracelr.report.html import code, facts, h, table, tabs
 from tracelr.report.samples import Samples, number, samples
 from tracelr.report.source import config, python
 from tracelr.schedule import Schedule
-from tracelr.svg import svg
 
-_ROWS, _SENT = 24, 500  # phases in the table, and at most for the cursor
+_ROWS, _SENT = 24, 500  # phases in the table, and the most that the cursor gets
 _MEASURED = 4096  # steps at most, for the figures of exactness
 _HASHES = frozenset({"inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
 
@@ -38,7 +38,7 @@ class Order(NamedTuple):
 
 @final
 class Section(NamedTuple):
-    """A schedule on a page: its HTML, what the scripts read, and what a list of schedules shows of it."""
+    """A schedule on a page: its HTML, the data for the scripts, and its values for a list of schedules."""
 
     html: str
     data: dict[str, Any]
@@ -46,9 +46,9 @@ class Section(NamedTuple):
 
 
 def section(schedule: Schedule, ident: str, heading: str, order: Order, most: int) -> Section:
-    """Return the part of a page with the id `ident`; `heading` is HTML. Its curve holds `most` steps."""
+    """Return the section with the id `ident`. `heading` is HTML. The curve holds at most `most` steps."""
     found = phases.phases(schedule)
-    last = phases.horizon(schedule) if order.steps is None else order.steps
+    last = horizon(schedule) if order.steps is None else order.steps
     held = samples(schedule, last, [phase.first for phase in found], most)
     graph = run(trace(schedule))
     made = checks(schedule, graph, order.targets, order.verify)
@@ -95,11 +95,11 @@ def _curve(schedule: Schedule, held: Samples, last: int) -> str:
     else:
         about = (
             f"This page holds {len(held.steps):,} of the {held.last + 1:,} steps from 0 to {held.last:,}; the cursor goes "
-            "from one to the next, and nothing is read between them: there the line is only drawn straight."
+            "from one to the next. Between them the line is drawn straight."
         )
     if held.missing:
         about += f" Of the steps where the formula changes, {held.missing:,} are not among them."
-    about += " Each value is the float32 that the schedule gave, in the fewest digits that name it and no other."
+    about += " Each value is the float32 that the schedule gave, in the fewest digits that identify it."
     picture = svg([curve(schedule, last=last, columns=200)], alone=False) if last > 0 else ""
     return f'<div class="curve-box"><noscript>{picture}</noscript></div>\n<p class="about">{h(about)}</p>'
 
@@ -119,8 +119,8 @@ def _phases(found: Sequence[phases.Phase]) -> str:
 
 def _graph(picture: str, count: int) -> str:
     about = (
-        f"{count} nodes, after all passes: what every target is made from. Point at one for its op, type and source line. "
-        "With the keyboard: arrows move, + and - zoom, 0 shows all, Enter goes to the nodes and Escape back."
+        f"{count} nodes, after all passes; every target is made from them. Point at a node for its op, type and source "
+        "line. With the keyboard: arrows move, + and - zoom, 0 shows all, Enter goes to the nodes and Escape back."
     )
     return f'<div class="graph-box">{picture}</div>\n<p class="about">{h(about)}</p>'
 
@@ -145,7 +145,7 @@ def _verification(made: Sequence[Check], verify: bool) -> str:
     ran = [check.result for check in made if check.result is not None]
     wrong = [result.target for result in ran if result.differing]
     if not ran:
-        verdict, kind = "Nothing was run: the targets were written only.", "open"
+        verdict, kind = "Nothing was run: the code was only written.", "open"
     elif wrong:
         verdict, kind = f"Not the bits of eager: {', '.join(wrong)}.", "bad"
     else:
@@ -154,7 +154,7 @@ def _verification(made: Sequence[Check], verify: bool) -> str:
     head = ["target", "ran here", "steps compared", "differing", "largest, in ulp", "first difference"]
     about = (
         "Run and compared with eager bit for bit, at every step where the formula changes, powers of two up to 2^53, "
-        "negative steps and random ones. What did not run here was written only."
+        "negative steps and random steps. The code of the other targets was only written."
     )
     return f'<p class="verdict {kind}">{h(verdict)}</p>\n{table(head, rows, "checks", "Verification")}\n' + (
         f'<p class="about">{h(about)}</p>' if verify else ""
@@ -164,13 +164,13 @@ def _verification(made: Sequence[Check], verify: bool) -> str:
 def _checked(check: Check) -> list[str]:
     result = check.result
     if result is None:
-        state = "written only" if check.text else "not written"
+        state = "only written" if check.text else "not written"
         return [h(check.target), f'{state}<span class="why">{h(_short(check.reason))}</span>', "", "", "", ""]
     first = ""
     if result.first is not None:
         step, eager, other = result.first
         first = f"step {step:,}: eager {number(eager)}, {h(result.target)} {number(other)}"
-    ran = "all of it" if not result.ran else h(result.ran)
+    ran = "all" if not result.ran else h(result.ran)
     mark = ' class="bad"' if result.differing else ""
     return [
         h(check.target), ran, f"{result.steps:,}", f"<span{mark}>{result.differing:,}</span>", f"{result.max_ulp:,}", first
@@ -191,7 +191,7 @@ def _exactness(schedule: Schedule, held: Samples) -> str:
             f"{found.near:,}",
             "where float64, exact to about two of its units, may end on either side when it is rounded to float32"
             if found.near
-            else "nowhere does the last rounding hang on the last digits of float64",
+            else "the last rounding never depends on the last digits of float64",
         ],
         [
             "nearest to a tie",
@@ -205,8 +205,8 @@ def _exactness(schedule: Schedule, held: Samples) -> str:
         ],
     ]
     about = (
-        "Measured on this schedule, in its own arithmetic. It was not compared with a formula in many digits here: "
-        "tracelr's tests do that for each of its classes."
+        "Measured on this schedule, in its own arithmetic, and not against a formula in many digits: "
+        "the tests of tracelr do that for each of its classes."
     )
     said = "".join(f'<p class="caveat">{h(sentence)}</p>' for sentence in caveats(schedule))
     return f'{table(["figure", "value", "meaning"], rows, "exact", "Exactness")}\n{said}<p class="about">{h(about)}</p>'

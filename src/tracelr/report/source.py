@@ -1,10 +1,11 @@
-"""A schedule as text that builds it again: our own form of configuration, and Python."""
+"""A schedule as text that builds it again: YAML for `tracelr.load`, and Python."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
 
 from tracelr.assignment import Assignment, Loaded
@@ -24,10 +25,9 @@ def config(loaded: Loaded) -> str:
     end: 1.0
     steps: 2
     """
-    import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes a list of numbers on as few lines as it needs, and everything else on a line each."""
+        """Writes a list of numbers on as few lines as possible, and every other item on a line of its own."""
 
     def listed(dumper: Any, values: list[Any]) -> Any:
         flow = not any(isinstance(value, dict | list) for value in values)
@@ -64,7 +64,7 @@ def python(loaded: Loaded) -> str:
 
 
 def _written(value: Any, before: int, deep: int = 0) -> str:
-    """Return an expression that builds `value`, over several lines where it does not fit behind `before` characters."""
+    """Return an expression that builds `value`: one line if it fits after `before` characters, otherwise several."""
     opened, parts, closed = _parts(value)
     if not parts:
         return opened
@@ -72,7 +72,7 @@ def _written(value: Any, before: int, deep: int = 0) -> str:
     if deep < 0 or before + len(flat) <= _WIDTH:
         return flat
     pad = "    " * (deep + 1)
-    if all(isinstance(part, int | float | str) for _, part in parts):  # many numbers: as many a line as fit
+    if all(isinstance(part, int | float | str) for _, part in parts):  # many numbers: fill the lines
         lines = _filled([name + repr(part) for name, part in parts], _WIDTH - len(pad))
     else:
         lines = [f"{name}{_written(part, len(pad) + len(name) + 1, deep + 1)}," for name, part in parts]
@@ -80,7 +80,7 @@ def _written(value: Any, before: int, deep: int = 0) -> str:
 
 
 def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    """Return how an expression of several parts begins, its parts with their names, and how it ends; no parts: all of it."""
+    """Return the opening, the items with their names, and the closing of an expression; without items, all of it first."""
     if isinstance(value, Schedule):
         name = type(value).__name__ if type(value) in REGISTRY.values() else type(value).__qualname__
         return f"{name}(", [(f"{field}=", getattr(value, field)) for field in value._rules], ")"

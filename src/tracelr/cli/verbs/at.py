@@ -1,4 +1,4 @@
-"""tracelr at: the value at a step."""
+"""tracelr at: print the value at a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tracelr convert: a schedule in another vocabulary."""
+"""tracelr convert: write a schedule for another library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import final
 
 from tracelr.cli.source import picked
 from tracelr.cli.verb import Verb, file_argument, output_argument, put
+from tracelr.convert import convert
 
 
 @final
@@ -24,8 +25,6 @@ class Convert(Verb):
         output_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        from tracelr.convert import convert
-
         put(convert(picked(args.file, args.key, args.tag), args.to), args.output)
         return 0
 

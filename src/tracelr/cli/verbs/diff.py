@@ -1,4 +1,4 @@
-"""tracelr diff: where two schedules differ."""
+"""tracelr diff: compare two schedules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, final
 from tracelr.changes import changes
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, json_argument, step_number
-from tracelr.difference import At, Difference, difference
+from tracelr.describe_.compare import At, Difference, difference
 
 
 @final
@@ -39,7 +39,7 @@ _Row = tuple[str, str, Difference | None]
 
 
 def _pairs(left: list[Chosen], right: list[Chosen]) -> list[tuple[str, Chosen | None, Chosen | None]]:
-    """Return what is compared with what: assignments of the same key and groups; a schedule is one for every lr."""
+    """Return the pairs to compare: assignments of the same key and groups. A lone schedule is for the lr of every group."""
     if len(left) == len(right) == 1:
         return [("", left[0], right[0])]
     a, b = ({_label(one): one for one in side} for side in (left, right))

@@ -1,4 +1,4 @@
-"""tracelr list: what there is."""
+"""tracelr list: list the schedules, targets and dialects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import json
 from importlib import import_module
 from typing import Any, final
 
+import tracelr.lowering as lowering
 from tracelr.cli.verb import Verb, json_argument
+from tracelr.dialects import DIALECTS
+from tracelr.lowering.targets import find
 from tracelr.schedule import REGISTRY
 from tracelr.spec_names import parameters, snake
 
@@ -55,9 +58,6 @@ def schedules() -> list[dict[str, Any]]:
 
 def targets() -> list[dict[str, Any]]:
     """Return every target: its name, what it needs to run here, if it does not, and what it is."""
-    from tracelr import lowering
-    from tracelr.lowering.targets import find
-
     rows = []
     for name in lowering.targets():
         missing = find(name).missing()
@@ -69,8 +69,6 @@ def targets() -> list[dict[str, Any]]:
 
 def dialects() -> list[dict[str, Any]]:
     """Return every form that a file may have: its name, an example, and what it is."""
-    from tracelr.dialects import DIALECTS
-
     found = [(inspect.getmodulename(str(getattr(d, "__file__", ""))) or "", d) for d in DIALECTS]
     return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in found]
 

@@ -1,17 +1,19 @@
-"""tracelr lower: a schedule as code for a target."""
+"""tracelr lower: print a schedule as code for a target."""
 
 from __future__ import annotations
 
 import argparse
 from typing import final
 
+import tracelr.lowering as lowering
 from tracelr.cli.source import one
-from tracelr.cli.verb import TARGETS, Verb, file_argument, output_argument, put, write
+from tracelr.cli.verb import TARGETS, Verb, file_argument, output_argument, put
+from tracelr.files import write_whole
 
 
 @final
 class Lower(Verb):
-    """Prints what a target makes of a schedule."""
+    """Prints the code of a target."""
 
     name = "lower"
     help = "print a schedule as code for a target"
@@ -23,11 +25,9 @@ class Lower(Verb):
         output_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        from tracelr import lowering
-
         artifact = lowering.lower(one(args.file, args.key, args.tag), args.target)
         if args.output:
-            write(args.output, artifact.bytes)
+            write_whole(args.output, artifact.bytes)
         else:
             put(artifact.text, None)
         return 0

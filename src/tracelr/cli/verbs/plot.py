@@ -1,19 +1,23 @@
-"""tracelr plot: one schedule or several as a picture."""
+"""tracelr plot: draw one or more schedules."""
 
 from __future__ import annotations
 
 import argparse
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import final
 
 from tracelr.cli.source import Chosen, choose
-from tracelr.cli.verb import FILE, Verb, choice_arguments, step_number, write
-from tracelr.curve import Curve, curve
+from tracelr.cli.verb import FILE, Verb, choice_arguments, step_number
+from tracelr.describe_.phases import phases
+from tracelr.describe_.sampling import curve, horizon
+from tracelr.drawing.axes import Curve
+from tracelr.drawing.matplotlib import figure_of
+from tracelr.drawing.svg import svg
+from tracelr.drawing.terminal import terminal
 from tracelr.errors import ScheduleError, Words
-from tracelr.phases import horizon, phases
-from tracelr.svg import svg
-from tracelr.terminal import terminal
+from tracelr.files import write_whole
 
 _PAGE = """\
 <!doctype html>
@@ -38,8 +42,8 @@ class Plot(Verb):
         parser.add_argument("files", metavar="FILE", nargs="+", help=FILE)
         choice_arguments(parser)
         parser.add_argument("-o", "--output", type=Path, help="the picture; its suffix chooses the format")
-        parser.add_argument("--log", action="store_true", help="a logarithmic axis for the values")
-        parser.add_argument("--zoom", choices=["warmup"], help="only the warm-up, and as much again")
+        parser.add_argument("--log", action="store_true", help="use a logarithmic axis for the values")
+        parser.add_argument("--zoom", choices=["warmup"], help="show the warm-up, and as many steps after it")
         parser.add_argument("--from", dest="first", metavar="STEP", help="the first step shown (default: 0)")
         parser.add_argument("--to", dest="last", metavar="STEP", help="the last step shown (default: all of them)")
 
@@ -55,10 +59,10 @@ class Plot(Verb):
             return 0
         suffix = args.output.suffix.lower()
         if suffix == ".svg":
-            write(args.output, svg(curves, title, args.log).encode())
+            write_whole(args.output, svg(curves, title, args.log).encode())
         elif suffix == ".html":
             body = svg(curves, title, args.log, alone=False)
-            write(args.output, _PAGE.format(title=escape(title or "schedules"), body=body).encode())
+            write_whole(args.output, _PAGE.format(title=escape(title or "schedules"), body=body).encode())
         elif suffix in (".png", ".pdf"):
             _save(curves, title, args.log, args.output)
         else:
@@ -76,18 +80,14 @@ def _range(chosen: list[Chosen], args: argparse.Namespace) -> tuple[int, int]:
     rises = [phase.until for one in chosen for phase in phases(one.schedule)[:1] if phase.name == "warm-up"]
     if not rises:
         fix = "leave out --zoom, or pass --from and --to"
-        raise ScheduleError("plot --zoom", Words("schedules that begin with no rise"), "one that does", fix)
+        raise ScheduleError("plot --zoom", Words("schedules that do not begin with a rise"), "one that does", fix)
     return first, 2 * max(until for until in rises if until is not None)
 
 
 def _save(curves: list[Curve], title: str, log: bool, path: Path) -> None:
-    from io import BytesIO
-
-    from tracelr.plot import figure_of
-
     buffer = BytesIO()
     figure_of(curves, title, log).savefig(buffer, format=path.suffix.lower()[1:], dpi=150)
-    write(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue())
 
 
 VERB = Plot()

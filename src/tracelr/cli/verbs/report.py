@@ -1,14 +1,15 @@
-"""tracelr report: everything about a schedule on one page."""
+"""tracelr report: write one page about a schedule."""
 
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 from pathlib import Path
 from typing import final
 
 from tracelr.cli.source import named, picked
-from tracelr.cli.verb import TARGETS, Verb, file_argument, step_number, write
+from tracelr.cli.verb import TARGETS, Verb, file_argument, step_number
+from tracelr.files import write_whole
+from tracelr.report import page
 
 
 @final
@@ -31,10 +32,9 @@ class Report(Verb):
         parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="the page (default: report.html)")
 
     def run(self, args: argparse.Namespace) -> int:
-        page = import_module("tracelr.report").page
         found, last = picked(args.file, args.key, args.tag), None if args.last is None else step_number(args.last)
         name, checks = named(args.file), {"targets": args.target, "verify": not args.no_verify}
-        write(args.output, page(found, name=name, source=args.file, steps=last, **checks).encode())
+        write_whole(args.output, page(found, name=name, source=args.file, steps=last, **checks).encode())
         print(f"wrote {args.output}")
         return 0
 

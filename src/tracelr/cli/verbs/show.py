@@ -1,4 +1,4 @@
-"""tracelr show: what a schedule does, for people."""
+"""tracelr show: describe a schedule for people."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, final
 
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import Verb, file_argument, json_argument
-from tracelr.curve import curve
-from tracelr.phases import phases, table
-from tracelr.terminal import terminal
+from tracelr.describe_.phases import phases, table
+from tracelr.describe_.sampling import curve
+from tracelr.drawing.terminal import terminal
 
 _MOST = 12  # sentences
 
@@ -25,7 +25,7 @@ class Show(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        parser.add_argument("--log", action="store_true", help="a logarithmic axis in the plot")
+        parser.add_argument("--log", action="store_true", help="use a logarithmic axis in the plot")
         json_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:

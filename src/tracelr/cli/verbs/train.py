@@ -1,4 +1,4 @@
-"""tracelr train: the demo job."""
+"""tracelr train: run the demo training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import final
 
+from tracelr.cli.demo.digits import train
+from tracelr.cli.demo.params import Params
 from tracelr.cli.verb import Verb
 
 
@@ -23,22 +25,19 @@ class Train(Verb):
         parser.add_argument("--out", type=Path, help="the run folder (default: runs/<name of the file>)")
         state = parser.add_mutually_exclusive_group()
         state.add_argument(
-            "--resume", action="store_true", help="continue from the checkpoint in the run folder, if there is one"
+            "--resume", action="store_true", help="continue from the checkpoint in the run folder, if it holds one"
         )
         state.add_argument("--restart", action="store_true", help="drop the checkpoint in the run folder and begin again")
 
     def run(self, args: argparse.Namespace) -> int:
-        from tracelr.job import Job
-        from tracelr.train import train
-
-        job = Job.read(args.file)
+        params = Params.read(args.file)
         out = args.out or Path("runs") / args.file.stem
-        result = train(job, out, resume=args.resume, restart=args.restart)
+        result = train(params, out, resume=args.resume, restart=args.restart)
         print(
             f"step {result.step}  loss {result.loss:.4f}  accuracy {result.accuracy:.4f} on held-out digits"
             f"  learning rate {result.learning_rate:.3e}"
         )
-        print(f"wrote {', '.join(sorted(path.name for path in out.iterdir()))} to {out}")
+        print(f"wrote {', '.join(sorted(path.name for path in out.iterdir() if not path.name.startswith('.')))} to {out}")
         return 0
 
 

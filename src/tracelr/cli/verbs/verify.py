@@ -1,4 +1,4 @@
-"""tracelr verify: targets compared with eager, bit for bit."""
+"""tracelr verify: compare targets with eager, bit for bit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import final
 
+import tracelr.lowering as lowering
 from tracelr.cli.source import one
 from tracelr.cli.verb import TARGETS, Verb, file_argument, json_argument
 
@@ -24,8 +25,6 @@ class Verify(Verb):
         json_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        from tracelr import lowering
-
         names = args.target or ["all"]
         report = lowering.verify(one(args.file, args.key, args.tag), "all" if "all" in names else names)
         print(json.dumps(report.to_dict(), indent=2) if args.json else report)

@@ -1,4 +1,4 @@
-"""Curve: the values of a schedule as a picture needs them, and the axes it is drawn on."""
+"""The points of a curve, and the axes that they are drawn on."""
 
 from __future__ import annotations
 
@@ -7,71 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-import torch
-
 from tracelr.errors import ScheduleError, Words
-from tracelr.phases import horizon, steps_between
-from tracelr.pieces import here, pieces
-from tracelr.schedule import Schedule
-from tracelr.wide import LAST_STEP
-
-_DENSE = 16  # values looked at for each one that is drawn
 
 
 @final
 @dataclass(frozen=True)
 class Curve:
-    """Points of a schedule, for a line between them, and what it is called."""
+    """The points that a line joins: increasing steps, the value at each, and the name in a legend."""
 
     name: str
     steps: tuple[int, ...]
     values: tuple[float, ...]
 
 
-@torch.no_grad()
-def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str = "", columns: int = 640) -> Curve:
-    """Return the points that draw `schedule` from step `first` to `last` (None: as far as `horizon` says).
-
-    Of a long schedule each of `columns` columns keeps its first, lowest, highest and last value, so that no wave is lost
-    between two points. Both sides of every step at which the formula changes are there.
-
-    >>> from tracelr import Linear
-    >>> curve(Linear(start=0.0, end=1.0, steps=2), last=3).values
-    (0.0, 0.5, 1.0, 1.0)
-    """
-    schedule = here(schedule)
-    last = horizon(schedule) if last is None else last
-    if not 0 <= first < last <= LAST_STEP:
-        given, allowed = Words(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
-        raise ScheduleError("curve", given, allowed, "pass a longer range")
-    steps = steps_between(first, last, columns * _DENSE)
-    bounds = [piece.first + d for piece in pieces(schedule)[:1000] for d in (-1, 0)]
-    marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
-    steps = torch.unique(torch.cat([steps, marked]))
-    values = schedule(steps)
-    if len(steps) > 2 * columns:
-        kept = torch.unique(torch.cat([_extremes(steps, values, columns), torch.searchsorted(steps, marked)]))
-        steps, values = steps[kept], values[kept]
-    return Curve(name, tuple(steps.tolist()), tuple(values.tolist()))
-
-
-def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.Tensor:
-    """Return which of the points are the first, the lowest, the highest or the last one of a column."""
-    column = ((steps - steps[0]).double() / float(steps[-1] - steps[0]) * columns).long().tolist()
-    rates = values.tolist()
-    groups: dict[int, list[int]] = {}
-    for k, own in enumerate(column):
-        groups.setdefault(own, []).append(k)
-    extremes = (
-        {own[0], own[-1], min(own, key=rates.__getitem__), max(own, key=rates.__getitem__)} for own in groups.values()
-    )
-    return torch.tensor(sorted(k for own in extremes for k in own))
-
-
 @final
 @dataclass(frozen=True)
 class Axis:
-    """The range of an axis, where its ticks are and what they say. A logarithmic one counts in powers of ten."""
+    """The range of an axis, and its ticks with their labels. A logarithmic axis has its ticks at powers of ten."""
 
     low: float
     high: float
@@ -120,7 +72,7 @@ def value_axis(curves: Sequence[Curve], log: bool = False, wanted: int = 5) -> A
 
 def _log_axis(low: float, high: float) -> Axis:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    first, last = max(first, last - 12), max(last, first + 1)  # what falls to 0 would take the whole picture
+    first, last = max(first, last - 12), max(last, first + 1)  # values that fall to 0 would fill the picture
     every = -(-(last - first) // 8)
     return Axis(10.0**first, 10.0**last, tuple((10.0**k, f"1e{k}") for k in range(first, last + 1, every)), True)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
 from torch import Tensor
 
-from tracelr.phases import horizon, steps_between
-from tracelr.pieces import here, pieces
-from tracelr.schedule import Schedule
+from tracelr.describe_.sampling import horizon, on_cpu, segments, steps_between
 from tracelr.wide import LAST_STEP
 
-_EVERY = 200_000  # so many steps are compared one by one
+if TYPE_CHECKING:
+    from tracelr.schedule import Schedule
+
+_EVERY = 200_000  # a range of at most this many steps is compared step by step
 _BLOCK = 1 << 16
 
 
@@ -26,20 +27,21 @@ class At(NamedTuple):
 
     @property
     def absolute(self) -> float:
-        """How far apart they are."""
+        """The distance between the values."""
         return abs(self.a - self.b)
 
     @property
     def relative(self) -> float:
-        """The same as a part of the larger one."""
+        """The distance, divided by the larger magnitude of the two."""
         return self.absolute / max(abs(self.a), abs(self.b)) if self.absolute else 0.0
 
 
 @final
 class Difference(NamedTuple):
-    """What a comparison found: how many steps it looked at, at how many the values differ, and the steps that matter.
+    """What a comparison found.
 
-    `first` is the first step of all that differs, where `exact` says so, and else the first of those looked at.
+    `steps` were compared, and the values differ at `differing` of them. `first` is where they differ first: of all steps if
+    `exact`, otherwise of the steps that were compared. `most` and `most_relative` are where they differ most.
     """
 
     steps: int
@@ -52,17 +54,17 @@ class Difference(NamedTuple):
 
 @torch.no_grad()
 def difference(a: Schedule, b: Schedule, last: int | None = None) -> Difference:
-    """Compare float32 values at steps 0 to `last`; without it, past both of their ends, and at powers of two up to 2**53.
+    """Compare float32 values at steps 0 to `last`; without `last`, beyond both ends, and around powers of two to 2**53.
 
-    Up to 200,000 steps are compared one by one; of a longer range so many, and both sides of every step at which a formula
-    changes.
+    A range of up to 200,000 steps is compared step by step. Of a longer range 200,000 steps are compared, and both sides of
+    every step at which a formula changes.
 
     >>> from tracelr import Linear
     >>> found = difference(Linear(start=0.0, end=1.0, steps=10), Linear(start=0.0, end=1.0, steps=20))
     >>> found.first.step, found.most.step, found.most.absolute
     (1, 10, 0.5)
     """
-    a, b = here(a), here(b)
+    a, b = on_cpu(a), on_cpu(b)
     steps = _steps(a, b, last)
     one, other = a(steps), b(steps)
     where = (one != other).nonzero().flatten()
@@ -88,7 +90,7 @@ def difference(a: Schedule, b: Schedule, last: int | None = None) -> Difference:
 
 def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
     end = max(horizon(a), horizon(b)) if last is None else last
-    bounds = [piece.first + d for one in (a, b) for piece in pieces(one)[:1000] for d in (-1, 0, 1)]
+    bounds = [segment.first + d for one in (a, b) for segment in segments(one)[:1000] for d in (-1, 0, 1)]
     bounds += [] if last is not None else [2**k + d for k in range(54) for d in (-1, 0, 1)]
     kept = torch.tensor([step for step in bounds if 0 <= step <= (LAST_STEP if last is None else last)])
     every: Tensor = torch.unique(torch.cat([steps_between(0, end, _EVERY), kept.long()]))
@@ -96,7 +98,7 @@ def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
 
 
 def _first(a: Schedule, b: Schedule, begin: int, differs: int) -> tuple[int, bool]:
-    """Return the first step from `begin` on, up to `differs`, at which they differ, and whether all were looked at."""
+    """Return the first step of `begin` to `differs` at which they differ, and whether every step before it was compared."""
     for start in range(begin, min(differs, begin + 64 * _BLOCK), _BLOCK):
         steps = torch.arange(start, min(start + _BLOCK, differs))
         found = (a(steps) != b(steps)).nonzero().flatten()

@@ -1,16 +1,16 @@
-"""svg: curves as a small picture that a browser, a notebook or a page shows, without any library."""
+"""Curves as SVG, for browsers, notebooks and pages. No library is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from tracelr.curve import Axis, Curve, step_axis, value_axis
+from tracelr.drawing.axes import Axis, Curve, step_axis, value_axis
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 30, 40
 COLOURS = ("#3b82f6", "#e07b00", "#16a34a", "#db2777", "#8b5cf6", "#0d9488")
-"""A line's colour, in turn: each can be seen on white and on black."""
+"""The colours of the lines, in this order. Each can be seen on white and on black."""
 
 _ALONE = (
     "<style>.tracelr{color:#24292f;background:#fff}"
@@ -21,8 +21,10 @@ _ALONE = (
 def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool = True) -> str:
     """Return `curves` as an SVG with axes; the same curves give the same bytes.
 
-    Text and lines have the colour of what is around the picture. `alone`, in a file of its own, it brings colours along:
-    for a light and for a dark screen.
+    Text and lines have the colour of the text around the picture. With `alone`, for a file of its own, the picture brings
+    its own colours, for light and for dark screens.
+
+    Raises `ScheduleError` if no value can be drawn.
 
     >>> svg([Curve("rate", (0, 10), (0.0, 1.0))]).startswith("<svg")
     True
@@ -40,7 +42,7 @@ def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool
         colour = COLOURS[k % len(COLOURS)]
         drawn.append(f'<path d="{_path(curve, x, y)}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
     if len(curves) > 1:
-        drawn += [_entry(curve.name, k) for k, curve in enumerate(curves)]
+        drawn += [_entry(curve.name, k) for k, curve in enumerate(curves) if curve.name]
     return "\n".join(line for line in [*drawn, "</svg>"] if line) + "\n"
 
 
@@ -75,7 +77,7 @@ def _y(axis: Axis, value: float) -> str:
 
 
 def _path(curve: Curve, x: Axis, y: Axis) -> str:
-    """Return the line through the points; one in the middle of a straight run of equal values is left out."""
+    """Return the line through the points, without those between two neighbours of the same height."""
     points = [(_x(x, step), _y(y, value)) for step, value in zip(curve.steps, curve.values, strict=True)]
     kept = [
         p for k, p in enumerate(points) if not (0 < k < len(points) - 1 and points[k - 1][1] == p[1] == points[k + 1][1])

@@ -1,10 +1,10 @@
-"""terminal: curves as text, in the dots of braille letters: eight to a letter."""
+"""Curves as text for a terminal: each braille letter has eight dots."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracelr.curve import Axis, Curve, step_axis, value_axis
+from tracelr.drawing.axes import Axis, Curve, step_axis, value_axis
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
@@ -12,13 +12,11 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 def terminal(curves: Sequence[Curve], width: int = 72, height: int = 12, log: bool = False) -> str:
     """Return `curves` as lines of text at most `width` wide, with `height` lines between the axes.
 
-    >>> from tracelr import Linear
-    >>> from tracelr.curve import curve
-    >>> print(terminal([curve(Linear(start=0.0, end=1.0, steps=100))], width=40, height=4))
-      1 ┤                        ⣀⣀⡠⠤⠔⠒⠊⠉⠉⠉⠉
-        │                ⣀⣀⠤⠤⠖⠒⠊⠉⠁
-        │       ⢀⣀⡠⠤⠴⠒⠒⠉⠉
-      0 ┤⣀⡠⠤⠖⠒⠊⠉⠁
+    >>> print(terminal([Curve("rate", (0, 100, 110), (0.0, 1.0, 1.0))], width=40, height=4))
+      1 ┤                        ⢀⣀⡠⠤⠔⠒⠊⠉⠉⠉⠉
+        │                ⣀⣀⠤⠤⠒⠒⠊⠉⠁
+        │       ⢀⣀⡠⠤⠤⠒⠒⠉⠉
+      0 ┤⣀⡠⠤⠔⠒⠊⠉⠁
         └┬──────────────────────────────┬───
          0                             100
     """
@@ -53,7 +51,7 @@ def _draw(cells: list[list[int]], curve: Curve, x: Axis, y: Axis) -> None:
 
 
 def _bottom(x: Axis, margin: int, columns: int) -> list[str]:
-    """Return the axis of the steps, with a label under each tick that has the room."""
+    """Return the axis of the steps, with a label under each tick where there is room."""
     rule, text = ["─"] * columns, [" "] * (columns + 8)
     free = 0
     for tick, label in x.ticks:

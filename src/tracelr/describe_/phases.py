@@ -1,27 +1,27 @@
-"""Phases: what a schedule does, in words and as a table, and how far a picture of it has to go."""
+"""What a schedule does, in words and as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
 
-from tracelr.pieces import here, pieces
-from tracelr.schedule import Schedule
-from tracelr.shapes import Piece
+from tracelr.describe_.sampling import NO_END, on_cpu, segments, steps_between
 from tracelr.wide import LAST_STEP
 
-_NO_END = 1000  # the steps that a picture shows of a schedule without a length
+if TYPE_CHECKING:
+    from tracelr.schedule import Schedule
+    from tracelr.shapes import Piece
 
 
 @final
 class Phase(NamedTuple):
-    """What a schedule does from step `first` up to, but without, the step `until` (None: for ever).
+    """What a schedule does from step `first` to the step before `until` (None: without end).
 
-    `start` is the value at `first`, and `stop` the one that it leads to at `until`, also where the next phase jumps
-    elsewhere; None if there is no end. `shape` says how it goes there, and is empty where the value stays. What comes again
-    has a `period`, in steps, and lies between `low` and `high`, as far as 5000 steps of it show.
+    `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
+    with another value; None if there is no end. `shape` says how the value changes, and is empty where it stays. A phase
+    that repeats has a `period`, in steps. `low` and `high` bound the values at up to 5000 steps of the phase.
     """
 
     first: int
@@ -35,7 +35,7 @@ class Phase(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return what it is in a word or two."""
+        """Return the kind of phase: "waves", "flat", "decay", "rise", "curve" or "warm-up"."""
         if self.period is not None:
             return "waves"
         if not self.shape:
@@ -46,12 +46,12 @@ class Phase(NamedTuple):
 
     @property
     def steps(self) -> str:
-        """Return which steps, the last one included."""
+        """Return the steps of the phase, the last one included."""
         return f"{self.first:,} on" if self.until is None else f"{self.first:,} to {self.until - 1:,}"
 
     @property
     def words(self) -> str:
-        """Return what it does, as the rest of a sentence that begins with which steps."""
+        """Return what the phase does, as the end of a sentence that begins with its steps."""
         if not self.shape:
             return f"holds {short(self.start)}"
         if self.period is not None:
@@ -74,7 +74,7 @@ def short(value: float) -> str:
 
 @torch.no_grad()
 def phases(schedule: Schedule) -> list[Phase]:
-    """Return the phases of `schedule`, without gaps from step 0 on; the last one has no end.
+    """Return the phases of `schedule`, without gaps from step 0 on; the last phase has no end.
 
     >>> from tracelr import Cosine, Linear
     >>> for phase in phases(Linear(start=0.0, end=1.0, steps=10).then(Cosine(start=1.0, end=0.1, steps=90))):
@@ -84,8 +84,8 @@ def phases(schedule: Schedule) -> list[Phase]:
     100 on: holds 0.1
     """
     found: list[Phase] = []
-    for piece in pieces(here(schedule)):
-        now = _phase(piece)
+    for segment in segments(on_cpu(schedule)):
+        now = _phase(segment)
         before = found[-1] if found else None
         if before is not None and not before.shape and not now.shape and before.start == now.start:
             found[-1] = before._replace(until=now.until, stop=now.stop)
@@ -94,32 +94,20 @@ def phases(schedule: Schedule) -> list[Phase]:
     return found
 
 
-def _phase(piece: Piece) -> Phase:
-    start = float(piece.curve(piece.first))
-    if piece.flat:
-        return Phase(piece.first, piece.until, start, None if piece.until is None else start, "", None, start, start)
-    stop = None if piece.until is None else float(piece.curve(piece.until))
-    last = piece.until if piece.until is not None else min(piece.first + (piece.period or _NO_END), LAST_STEP)
-    seen = piece.curve(steps_between(piece.first, last, 5000))
-    return Phase(piece.first, piece.until, start, stop, piece.shape, piece.period, float(seen.min()), float(seen.max()))
-
-
-def steps_between(first: int, last: int, most: int) -> torch.Tensor:
-    """Return at most `most` steps from `first` to `last`, both included, at even distances: all, if there are so few.
-
-    >>> steps_between(0, 10, 3)
-    tensor([ 0,  5, 10])
-    """
-    count = min(last - first + 1, most)
-    if count < 2:
-        return torch.tensor([first])
-    k = torch.arange(count)
-    whole, rest = divmod(last - first, count - 1)
-    return first + k * whole + k * rest // (count - 1)
+def _phase(segment: Piece) -> Phase:
+    start = float(segment.curve(segment.first))
+    if segment.flat:
+        return Phase(segment.first, segment.until, start, None if segment.until is None else start, "", None, start, start)
+    stop = None if segment.until is None else float(segment.curve(segment.until))
+    last = segment.until if segment.until is not None else min(segment.first + (segment.period or NO_END), LAST_STEP)
+    seen = segment.curve(steps_between(segment.first, last, 5000))
+    return Phase(
+        segment.first, segment.until, start, stop, segment.shape, segment.period, float(seen.min()), float(seen.max())
+    )
 
 
 def table(found: Sequence[Phase], most: int = 24) -> str:
-    """Return phases as a table, a line each; of more than `most` the middle is left out.
+    """Return phases as a table, one line for each. If there are more than `most`, the middle is left out.
 
     >>> from tracelr import Linear
     >>> print(table(phases(Linear(start=0.0, end=1.0, steps=10))))
@@ -137,30 +125,9 @@ def table(found: Sequence[Phase], most: int = 24) -> str:
 
 
 def row(phase: Phase) -> tuple[str, str, str, str, str]:
-    """Return the cells of a phase: its name, steps, first value, the one it leads to, and how."""
+    """Return the cells of a phase in the table: its name, steps, first value, last value, and how the value changes."""
     if phase.period is not None:
         ends = short(phase.low), short(phase.high)
         return phase.name, phase.steps, *ends, f"{phase.shape}; period {phase.period:,}"
     stop = phase.start if not phase.shape else phase.stop
     return phase.name, phase.steps, short(phase.start), "..." if stop is None else short(stop), phase.shape
-
-
-def horizon(schedule: Schedule) -> int:
-    """Return the last step that a picture of the whole schedule shows: a tenth more than it lasts, or four of its periods.
-
-    >>> from tracelr import CosineAnnealing, Linear
-    >>> horizon(Linear(start=0.0, end=1.0, steps=100)), horizon(CosineAnnealing(start=1.0, end=0.0, period=50))
-    (110, 400)
-    """
-    *_, last = pieces(here(schedule))
-    if last.period is not None:
-        return min(last.first + 4 * last.period, LAST_STEP)
-    if not last.flat:
-        return min(max(4 * last.first, last.first + max(_scale(last.curve), _NO_END)), LAST_STEP)
-    return min(-(-(last.first or _NO_END) * 11 // 10), LAST_STEP)
-
-
-def _scale(schedule: Schedule) -> int:
-    """Return ten of the longest stretch of steps that a field of the schedule, or of one inside it, names."""
-    every = (module for module in schedule.modules() if isinstance(module, Schedule))
-    return 10 * max((getattr(one, name, 0) for one in every for name in ("steps", "every")), default=0)

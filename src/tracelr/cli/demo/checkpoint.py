@@ -1,0 +1,55 @@
+"""Checkpoint files: written completely or not at all, and read without running any code that they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tracelr.errors import CheckpointError, Words
+from tracelr.files import write_whole
+
+_SEAL = b"tracelr sha256 "  # begins a comment at the end of torch's ZIP file: the digest of all bytes before it
+_DIGITS = 64
+
+
+def save(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Save `state` (tensors and plain types) to `path`, sealed with a checksum.
+
+    If the process is killed, or the disk is full, the previous checkpoint stays intact.
+    """
+    made = io.BytesIO()  # torch's own writer ends the process when the disk is full
+    torch.save(dict(state), made)
+    made.seek(-2, io.SEEK_END)  # the length of the ZIP comment, which torch leaves at 0
+    made.write((len(_SEAL) + _DIGITS).to_bytes(2, "little") + _SEAL)
+    digest = hashlib.sha256(made.getbuffer()).hexdigest().encode()
+    write_whole(Path(path), made.getbuffer(), digest)
+
+
+def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return the checkpoint in `path`, which must hold `keys`. Only tensors and plain types are unpickled.
+
+    Raises `CheckpointError` if the file is missing, truncated or damaged, or if another program wrote it.
+    """
+    where, fix = f"checkpoint {path}", "use a checkpoint that tracelr wrote, or start without it"
+    try:
+        raw = Path(path).read_bytes()
+        end = raw.find(_SEAL, max(len(raw) - len(_SEAL) - _DIGITS, 0)) + len(_SEAL)  # a plain torch file has no seal
+        if end >= len(_SEAL) and hashlib.sha256(raw[:end]).hexdigest().encode() != raw[end:]:
+            raise ValueError("its checksum does not match its bytes")
+        state = torch.load(io.BytesIO(raw), weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(where, Words("no such file"), "a checkpoint", "check the path, or start without it") from None
+    except Exception as error:  # torch raises many classes for a file that is not a checkpoint
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        damaged = Words(f"a file that is truncated, or not a checkpoint ({reason})")
+        raise CheckpointError(where, damaged, "a checkpoint", fix, 200) from None
+    missing = [key for key in keys if not isinstance(state, dict) or key not in state]
+    if missing:
+        given = sorted(map(str, state)) if isinstance(state, dict) else state
+        raise CheckpointError(where, given, f"a mapping with the keys {', '.join(keys)}", fix)
+    return state  # type: ignore[no-any-return]  # torch.load is untyped; a dict unless `keys` is empty

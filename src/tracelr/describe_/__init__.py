@@ -1,0 +1,1 @@
+"""Describe: a schedule in points, words, comparisons and pictures."""

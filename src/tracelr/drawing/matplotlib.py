@@ -1,0 +1,56 @@
+"""Curves drawn by matplotlib."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tracelr.drawing.axes import Curve
+from tracelr.errors import ScheduleError, Words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
+    """Draw `curves` on `axes` and return the axes. Names make a legend."""
+    few = all(len(curve.steps) <= 200 for curve in curves)
+    for curve in curves:
+        axes.plot(curve.steps, curve.values, label=curve.name or None, drawstyle="steps-post" if few else "default")
+    axes.set(xlabel="step", ylabel="learning rate")
+    axes.grid(alpha=0.3)
+    if log:
+        axes.set_yscale("log")
+    elif axes.get_yscale() == "linear":
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    if any(curve.name for curve in curves) and len(curves) > 1:
+        axes.legend()
+    return axes
+
+
+def figure_of(curves: Sequence[Curve], title: str = "", log: bool = False) -> Figure:
+    """Return a figure of `curves`.
+
+    Raises `ScheduleError` if matplotlib is not installed.
+    """
+    figure = _figure()
+    draw(curves, figure.add_subplot(), log).set_title(title)
+    return figure
+
+
+def new_axes() -> Axes:
+    """Return empty axes of a new figure. It is a figure of pyplot where that is imported, so that a notebook shows it."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    figure = _figure() if pyplot is None else pyplot.figure(figsize=(7, 3.5), layout="constrained")
+    return figure.add_subplot()
+
+
+def _figure() -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        fix = "pip install 'tracelr[demo]'"
+        raise ScheduleError("plot", Words("no matplotlib"), "matplotlib, installed", fix) from error
+    return Figure(figsize=(7, 3.5), layout="constrained")
