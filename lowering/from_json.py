@@ -10,6 +10,7 @@ from typing import Any, NoReturn, final
 import torch
 from torch import fx
 
+from tracelr._torch import fake_tensors
 from tracelr.errors import NotLowered, TracelrError, Words
 from tracelr.lowering.forms.json import FORMAT, VERSION
 from tracelr.lowering.graph import Graph
@@ -83,16 +84,12 @@ class _Reader:
     """Builds the graph node by node, each with the value that torch derives for it without computing anything."""
 
     def __init__(self, batch: bool) -> None:
-        from torch._subclasses.fake_tensor import FakeTensorMode  # not at the top: with shapes it imports sympy
-        from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
-
         self.batch = batch
         self.graph = fx.Graph()
         self.tensors: dict[str, Any] = {}
         self.nodes: dict[str, fx.Node] = {}
-        self.mode = FakeTensorMode(shape_env=ShapeEnv())
+        self.mode, many = fake_tensors()
         if batch:
-            many: Any = StatelessSymbolicContext([DimDynamic.DYNAMIC])
             self.step = self.mode.from_tensor(torch.arange(7), symbolic_context=many)
         else:
             self.step = self.mode.from_tensor(torch.tensor(5))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import final
 
 import torch
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.lowering.targets import _words
 from tracelr.lowering.targets._helpers import HELPERS, Helper
 from tracelr.lowering.targets._language import Language, Template

@@ -14,6 +14,7 @@ from typing import final
 
 from torch import Tensor
 
+from tracelr._torch import aoti_compile_and_package, aoti_load_package
 from tracelr.errors import NotLowered, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.target import Artifact, Target
@@ -40,18 +41,14 @@ class Compiled(Artifact):
     def bytes(self) -> bytes:
         if (absent := TARGET.missing()) is not None:
             raise NotLowered("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}")
-        from torch._inductor import aoti_compile_and_package
-
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
-            aoti_compile_and_package(_torch.program(self._graph), package_path=file)
+            aoti_compile_and_package(_torch.program(self._graph), file)
         return file.getvalue()
 
     @cached_property
     def _loaded(self) -> Callable[[Tensor], Tensor]:
-        from torch._inductor import aoti_load_package
-
         with TemporaryDirectory(prefix="tracelr-") as folder:
             path = Path(folder, "schedule.pt2")
             path.write_bytes(self.bytes)

@@ -26,6 +26,7 @@ class Board:
         self._given = given
         self._slots: list[Slot] = []
         self._groups = 0
+        self._compiled = False
         self.adopt()
 
     @property
@@ -51,7 +52,7 @@ class Board:
     def _arrange(self, slots: list[Slot]) -> None:
         self._slots = slots
         self._groups = len(self._optimizer.param_groups)
-        self._rates = Rates(slots, self.device or torch.device("cpu"))
+        self._rates = Rates(slots, self.device or torch.device("cpu"), self._compiled)
         lrs = {slot.group: k for k, slot in enumerate(slots) if slot.key == "lr"}
         self._lr_slots = [lrs.get(k) for k in range(self._groups)]
 
@@ -89,9 +90,9 @@ class Board:
             else:
                 slot.put(groups, column[row])
 
-    def write_traced(self, step: Tensor) -> None:
+    def write_traced(self, step: Tensor, opaque: bool = False) -> None:
         """Write the values at `step` with tensor ops alone: in a compiled region, or for a count the host does not know."""
-        self._rates.write(step)
+        self._rates.write(step, opaque)
 
     # -- tensors ----------------------------------------------------------------------------------------------------------
 
@@ -113,6 +114,7 @@ class Board:
                 parameters = groups[slot.group]["params"]
                 slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
                 slot.set(groups, slot.cell)
+        self._compiled = True
         self._arrange(self._slots)
 
     def cells(self) -> list[dict[str, Tensor]]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP
 from tracelr.assignment import Assignment
 from tracelr.board import Board
@@ -125,11 +126,18 @@ class Scheduler(Contract):
             self._settle()
         return self._board.write(self._counter.add(increment))
 
-    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None) -> None:
+    def fused_step(self) -> None:
+        """Call `step()`; where it is compiled, Dynamo sees one call for each schedule in place of its formula."""
+        if torch.compiler.is_compiling():
+            self._traced_step(1, None, opaque=True)
+        else:
+            self.step()
+
+    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None, opaque: bool = False) -> None:
         if found_inf is not None:
             increment = increment * ((found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf))
         with torch.no_grad():
-            self._board.write_traced(self._counter.advance(increment))
+            self._board.write_traced(self._counter.advance(increment), opaque)
 
     def _go(self, count: int) -> None:
         self._settle()
@@ -250,7 +258,7 @@ class Scheduler(Contract):
 
     def _shared(self) -> bool:
         """Say whether one of torch's schedulers has a part in the rates."""
-        return hasattr(self.optimizer.step, "_wrapped_by_lr_sched")
+        return _torch.is_driven_by_torch(self.optimizer)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._board}, last_epoch={self.last_epoch})"
