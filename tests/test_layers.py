@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 # A module may import modules of a smaller number, and those of its own number with which it shares a folder.
 LAYERS = {
     "errors": 0,
+    "_torch": 0,
     "lowering.origin": 0,
     "lowering.mistakes": 0,
     "lowering.spec": 1,
@@ -32,7 +33,6 @@ LAYERS = {
     "kernels": 0.5,
     "two_float": 0.75,
     "arithmetic": 1,
-    "changes": 1,
     "describe": 1,
     "tables": 1,
     "view": 1,
@@ -47,7 +47,6 @@ LAYERS = {
     "checkpoint": 4,
     "run_folder": 5,
     "counter": 4,
-    "contract": 7,
     "slots": 5,
     "rates": 6,
     "scheduled": 4,
@@ -60,7 +59,6 @@ LAYERS = {
     "config": 7,
     "lr_scheduler": 9,
     "weight_decay_scheduler": 10,
-    "metric": 3,
     "plateau": 3.5,
     "ranks": 9,
     "spec_tokens": 1,
@@ -74,9 +72,7 @@ LAYERS = {
     "svg": 5.4,
     "terminal": 5.4,
     "plot": 6,
-    "guards": 5,
-    "canary": 5.1,
-    "rank_watch": 7,
+    "canary": 5,
     "report": 6,
     "pictured": 2,
     "convert": 7,
@@ -147,17 +143,12 @@ def test_arrows_point_down(module: str) -> None:
 @pytest.mark.parametrize("module", [m for m in modules() if m.startswith("lowering")])
 def test_lowering_never_meets_a_schedule(module: str) -> None:
     for name, _ in imports(modules()[module]):  # which arithmetic a target has is no schedule's business
-        assert name in ("errors", "arithmetic") or name.startswith("lowering"), (module, name)
+        assert name in ("errors", "arithmetic", "_torch") or name.startswith("lowering"), (module, name)
 
 
 def test_every_module_has_a_layer() -> None:
     for module in modules():
         assert layer(module) >= 0
-
-
-def test_files_are_short() -> None:
-    long = {str(path): n for path in modules().values() if (n := len(path.read_text().splitlines())) > 260}
-    assert long == {}
 
 
 def test_import_brings_torch_and_nothing_else() -> None:

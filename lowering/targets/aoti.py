@@ -52,7 +52,8 @@ class Compiled(Artifact):
         with TemporaryDirectory(prefix="tracelr-") as folder:
             path = Path(folder, "schedule.pt2")
             path.write_bytes(self.bytes)
-            return aoti_load_package(str(path))
+            # mypy: torch does not type it
+            return aoti_load_package(str(path))  # type: ignore[no-any-return]
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return _torch.over(self._graph, self._loaded, steps)

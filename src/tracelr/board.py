@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tracelr.changes import changes
-from tracelr.errors import CheckpointError, OptimizerError, Words
+from tracelr.errors import CheckpointError, OptimizerError, TracelrWarning, Words
 from tracelr.rates import Rates, scaled
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot, resolve, separate
-from tracelr.state import Given, described, restored
+from tracelr.state import Given, changes, described, restored
 
 
 @final
@@ -144,7 +143,7 @@ class Board:
             self._arrange(restored(written, self._slots, self._optimizer.param_groups))
         elif what:
             text = f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used"
-            warnings.warn(text, stacklevel=3)
+            warnings.warn(text, TracelrWarning, stacklevel=3)
 
     def __str__(self) -> str:
         shown: dict[str, list[Schedule]] = {}

@@ -84,9 +84,8 @@ class Rates:
 
         With `opaque`, Dynamo sees one call for each immutable schedule in place of its formula.
         """
-        if (
-            self._untensored is not None or not self.token or not arithmetic_for(step.device).name
-        ):  # read here, both are guarded
+        guarded = self.token, arithmetic_for(step.device).name  # because they are read and compared here
+        if self._untensored is not None or "" in guarded:
             fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
             given, allowed = Words(f"a float {self._untensored}"), f"a tensor {self._untensored}"
             raise OptimizerError("Scheduler.step() in a compiled region", given, allowed, fix)

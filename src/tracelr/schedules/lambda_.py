@@ -58,9 +58,8 @@ class _Function(fields.Rule):
             said = Words(f"a function that returns a {kind} tensor of shape {shape} for steps of shape {list(step.shape)}")
             raise ScheduleError(where, said, self.allowed, "compute with step.double(), element by element")
         ops = [node.target for node in graph.graph.nodes if node.op == "call_function"]
-        impure = [
-            op for op in ops if op in _torch.READS_ON_HOST or torch.Tag.nondeterministic_seeded in getattr(op, "tags", ())
-        ]
+        random = torch.Tag.nondeterministic_seeded
+        impure = [op for op in ops if op in _torch.READS_ON_HOST or random in getattr(op, "tags", ())]
         if impure:
             said = Words(f"a function that calls {impure[0]}")
             raise NotTraceable(where, said, _ALLOWED, "make the value a function of the step alone")
