@@ -56,7 +56,7 @@ def touched(path: Path) -> Iterator[str]:
     for text in private(tree) - DEFINED:
         parts = text.split(".")
         is_operator = parts[0] == "aten" or text.startswith("torch.ops.")
-        own = parts[0] in ("self", "cls", "_torch") and len(parts) == 2 and parts[1] not in ("_buffers", "_parameters")
+        own = parts[0] in ("self", "cls", "_torch") and len(parts) == 2 and parts[1] != "_buffers"
         if not is_operator and not own and (parts[0] == "torch" or parts[-1] in HELD):
             yield text
 
