@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, fx, nn
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload, is_mutable
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Words
 from tracelr.lowering.diagnostics import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, check, instead_of, made_in, place
 from tracelr.lowering.provenance import kind_of, plain, where_of
@@ -124,7 +124,7 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
     dynamic = ({0: Dim("N", min=1)},) if batch else None
     program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False)
     for node in program.graph.nodes:
-        if isinstance(node.target, OpOverload) and node.target._schema.is_mutable and node.target not in COPIES:
+        if isinstance(node.target, OpOverload) and is_mutable(node.target) and node.target not in COPIES:
             raise _refusal(node, WRITE)  # once decomposed, it looks like any other operation
         if node.target == aten.take.default:
             raise _refusal(node, NUMBER)  # decomposed into one, for a single step

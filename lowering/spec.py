@@ -12,8 +12,8 @@ from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor, fx
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError, Words
 from tracelr.lowering.diagnostics import INSTEAD, MASKS, SUMS
 from tracelr.lowering.provenance import line_of as line_of

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from tracelr import Assignment, Constant, Cosine, Interpolate, Linear, Schedule, Scheduler
-from tracelr.changes import changes
 from tracelr.errors import CheckpointError
+from tracelr.state import changes
 
 COSINE = Cosine(1.0, 0.0, 1000)
 CASES: list[tuple[Schedule, Schedule, str]] = [

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tracelr import Lambda, Linear, Scheduler, from_dict
-from tracelr.errors import ConfigError, TracelrError
+from tracelr.errors import ConfigError, TracelrError, TracelrWarning
 
 FUNCTION = "a function that maps an int64 tensor of steps to a floating point tensor of the same shape"
 RISE = Linear(0.0, 1.0, 10)
@@ -50,7 +50,7 @@ def test_a_scheduler_with_a_function_is_saved_and_loaded() -> None:
         one.step()
     same_one.load_state_dict(one.state_dict())
     assert same_one.get_last_lr() == [0.125]
-    with pytest.warns(UserWarning, match="lr of group 0: Lambda.function"):
+    with pytest.warns(TracelrWarning, match="lr of group 0: Lambda.function"):
         other.load_state_dict(one.state_dict())
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 # A module may import modules of a smaller number, and those of its own number with which it shares a folder.
 LAYERS = {
     "errors": 0,
+    "_torch": 0,
     "lowering.provenance": 1.25,
     "lowering.diagnostics": 1.5,
     "lowering.spec": 1.75,
@@ -25,7 +26,6 @@ LAYERS = {
     "kernels": 0.5,
     "two_float": 0.75,
     "arithmetic": 1,
-    "changes": 1,
     "describe": 1,
     "tables": 1,
     "view": 1,
@@ -38,7 +38,6 @@ LAYERS = {
     "assignment": 4,
     "units": 3,
     "counter": 4,
-    "contract": 7,
     "slots": 5,
     "rates": 6,
     "scheduled": 4,
@@ -51,7 +50,6 @@ LAYERS = {
     "config": 7,
     "lr_scheduler": 9,
     "weight_decay_scheduler": 10,
-    "metric": 3,
     "plateau": 3.5,
     "ranks": 9,
     "spec_tokens": 1,
@@ -62,9 +60,7 @@ LAYERS = {
     "files": 1,
     "shapes": 5,
     "pieces": 5.1,
-    "guards": 5,
-    "canary": 5.1,
-    "rank_watch": 7,
+    "canary": 5,
     "report": 6,
     "convert": 7,
     "cli": 12,
@@ -135,7 +131,7 @@ def test_arrows_point_down(module: str) -> None:
 @pytest.mark.parametrize("module", [m for m in modules() if m.startswith("lowering")])
 def test_lowering_never_meets_a_schedule(module: str) -> None:
     for name, _ in imports(modules()[module]):  # which arithmetic a target has is no schedule's business
-        assert name in ("errors", "arithmetic") or name.startswith("lowering"), (module, name)
+        assert name in ("errors", "arithmetic", "_torch") or name.startswith("lowering"), (module, name)
 
 
 def test_every_module_has_a_layer() -> None:

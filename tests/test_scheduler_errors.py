@@ -43,11 +43,6 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
         "Scheduler(on_change): given 'ask'; allowed: new, checkpoint, strict; to fix it: use one of these.",
     ),
     (
-        lambda: Scheduler(sgd(), lr=RATE, ranks="ask"),  # type: ignore[arg-type]
-        ScheduleError,
-        "Scheduler(ranks): given 'ask'; allowed: warn, strict, off; to fix it: use one of these.",
-    ),
-    (
         lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"epoch": 3}),
         CheckpointError,
         f"{WHERE}: given a mapping with the keys ['epoch']; allowed: the state_dict() of a scheduler, which has the key "

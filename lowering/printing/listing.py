@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias, final
 
 import torch
 from torch import fx
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload, qualified_name
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.provenance import kind_of, line_of, of_schedule, owner_of
 from tracelr.lowering.spec import type_of
@@ -102,7 +102,7 @@ def callee(node: fx.Node) -> str:
         return f"{'Tensor.' if node.op == 'call_method' else ''}{node.target}"
     if isinstance(node.target, OpOverload):
         return str(node.target)
-    name = fx.node._get_qualified_name(node.target)  # type: ignore[arg-type]  # a call's target is its op
+    name = qualified_name(node.target)  # type: ignore[arg-type]  # a call's target is its op
     return name.replace("_operator.", "operator.")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import torch
 from torch import Tensor, fx
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of

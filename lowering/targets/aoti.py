@@ -14,6 +14,7 @@ from typing import final
 
 from torch import Tensor
 
+from tracelr._torch import aoti_compile_and_package, aoti_load_package
 from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _torch
@@ -40,22 +41,19 @@ class Compiled(Artifact):
     def bytes(self) -> bytes:
         if (absent := TARGET.missing()) is not None:
             raise LoweringError("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}")
-        from torch._inductor import aoti_compile_and_package
-
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
-            aoti_compile_and_package(_torch.program(self._graph), package_path=file)
+            aoti_compile_and_package(_torch.program(self._graph), file)
         return file.getvalue()
 
     @cached_property
     def _loaded(self) -> Callable[[Tensor], Tensor]:
-        from torch._inductor import aoti_load_package
-
         with TemporaryDirectory(prefix="tracelr-") as folder:
             path = Path(folder, "schedule.pt2")
             path.write_bytes(self.bytes)
-            return aoti_load_package(str(path))
+            # mypy: torch does not type it
+            return aoti_load_package(str(path))  # type: ignore[no-any-return]
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return _torch.over(self._graph, self._loaded, steps)

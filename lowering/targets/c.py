@@ -9,8 +9,8 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.targets._clike import compiler

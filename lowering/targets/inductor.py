@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import final
-from unittest import mock
 
 import torch
 from torch import Tensor
 
+from tracelr._torch import generated_code
 from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _torch
@@ -28,15 +28,10 @@ class Kernel(Artifact):
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         if (absent := TARGET.missing()) is not None:
             raise LoweringError("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}")
-        from torch._inductor.graph import GraphLowering
-
         # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
         function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
-        # torch's own `run_and_get_code` does the same, but first calls `torch._dynamo.reset()`, which would throw away every
-        # graph that the process has compiled, such as the training step.
-        sources: list[str] = []
-        with mock.patch.object(GraphLowering, "save_output_code", sources.append), torch.no_grad():
-            function(_torch.example(self._graph))
+        with torch.no_grad():
+            sources = generated_code(lambda: function(_torch.example(self._graph)))
         # The first line counts what this process has compiled: without it, the same graph gives the same text.
         return function, "\n".join(dict.fromkeys(re.sub(r"\A# AOT ID: .*\n", "", source) for source in sources))
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError, Words
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten

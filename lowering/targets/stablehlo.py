@@ -14,8 +14,8 @@ from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor, fx
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, final
 
 import torch
 from torch import fx
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of
 from tracelr.lowering.targets import _packages

@@ -51,7 +51,7 @@ class Float(Arithmetic):
         return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
     def full(self, i: Tensor, c: Wide | Number) -> Tensor:
-        if isinstance(c, float | int):  # else a tensor, or what stands for one in a symbolic trace
+        if isinstance(c, (float, int)):  # else a tensor, or what stands for one in a symbolic trace
             return torch.full_like(i, c, dtype=self.dtype)
         return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
 

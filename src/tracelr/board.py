@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tracelr.changes import changes
-from tracelr.errors import CheckpointError, OptimizerError, Words
+from tracelr.errors import CheckpointError, OptimizerError, TracelrWarning, Words
 from tracelr.rates import Rates, scaled
 from tracelr.schedule import Schedule
 from tracelr.slots import Slot, resolve, separate
-from tracelr.state import Given, described, restored
+from tracelr.state import Given, changes, described, restored
 
 
 @final
@@ -26,6 +25,7 @@ class Board:
         self._given = given
         self._slots: list[Slot] = []
         self._groups = 0
+        self._compiled = False
         self.adopt()
 
     @property
@@ -51,7 +51,7 @@ class Board:
     def _arrange(self, slots: list[Slot]) -> None:
         self._slots = slots
         self._groups = len(self._optimizer.param_groups)
-        self._rates = Rates(slots, self.device or torch.device("cpu"))
+        self._rates = Rates(slots, self.device or torch.device("cpu"), self._compiled)
         lrs = {slot.group: k for k, slot in enumerate(slots) if slot.key == "lr"}
         self._lr_slots = [lrs.get(k) for k in range(self._groups)]
 
@@ -89,9 +89,9 @@ class Board:
             else:
                 slot.put(groups, column[row])
 
-    def write_traced(self, step: Tensor) -> None:
+    def write_traced(self, step: Tensor, opaque: bool = False) -> None:
         """Write the values at `step` with tensor ops alone: in a compiled region, or for a count the host does not know."""
-        self._rates.write(step)
+        self._rates.write(step, opaque)
 
     # -- tensors ----------------------------------------------------------------------------------------------------------
 
@@ -113,6 +113,7 @@ class Board:
                 parameters = groups[slot.group]["params"]
                 slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
                 slot.set(groups, slot.cell)
+        self._compiled = True
         self._arrange(self._slots)
 
     def cells(self) -> list[dict[str, Tensor]]:
@@ -142,7 +143,7 @@ class Board:
             self._arrange(restored(written, self._slots, self._optimizer.param_groups))
         elif what:
             text = f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used"
-            warnings.warn(text, stacklevel=3)
+            warnings.warn(text, TracelrWarning, stacklevel=3)
 
     def __str__(self) -> str:
         shown: dict[str, list[Schedule]] = {}

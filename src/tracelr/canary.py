@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, arithmetic_for
 from tracelr.errors import DeviceError, Words, show
-from tracelr.guards import room
 from tracelr.schedule import Schedule
 from tracelr.schedules.cosine import Cosine
 from tracelr.schedules.exponential import Exponential
@@ -29,6 +31,8 @@ _PROBE = (
 )
 _STEPS = 1000
 _BOUNDARIES = 300
+_SHALLOW = 8
+_LEVEL = 100  # Python frames that Dynamo uses for a schedule inside another: 65 were counted
 _passed: set[tuple[str, ...]] = set()
 
 
@@ -50,7 +54,7 @@ def check_compiled(name: str, schedules: Sequence[Schedule], device: torch.devic
 
         graph = torch.compile(values, fullgraph=True, **options)
         step = torch.zeros((), dtype=torch.int64, device=steps.device)
-        torch._dynamo.mark_static_address(step)
+        _torch.mark_static(step)
         with room(every):
             return torch.stack([graph(step.fill_(at)).clone() for at in steps.tolist()], dim=1)
 
@@ -58,6 +62,26 @@ def check_compiled(name: str, schedules: Sequence[Schedule], device: torch.devic
     said = backend if isinstance(backend, str) else getattr(backend, "__name__", type(backend).__name__)
     more = {key: value for key, value in options.items() if key != "backend"}
     _check(name, f"{said} on {device}" + (f" with {show(more)}" if more else ""), schedules, device, run)
+
+
+def is_deep(schedules: Sequence[Schedule]) -> bool:
+    """Say whether `schedules` nest so deep that Dynamo, where it looks into them, needs `room`."""
+    return _depth(schedules) > _SHALLOW
+
+
+@contextmanager
+def room(schedules: Sequence[Schedule]) -> Iterator[None]:
+    """Let Dynamo trace `schedules` as deep as they nest: with Python's own limit of recursion it reaches about 14 levels."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + _LEVEL * _depth(schedules))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _depth(schedules: Sequence[Schedule]) -> int:
+    return max((schedule._depth for schedule in schedules), default=0)
 
 
 def _check(

@@ -7,6 +7,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from tracelr import _torch
+
 LARGEST = 2**63 - 1
 """The largest count: a schedule is long at its end, 2**53 at most, and stays there."""
 
@@ -27,15 +29,15 @@ class Counter:
     def __init__(self, count: int, device: torch.device) -> None:
         self.tensor = torch.tensor(count, dtype=torch.int64, device=device)
         self._memory: Any = self.tensor.numpy() if device.type == "cpu" else None
-        self._count, self._seen = count, self.tensor._version
+        self._count, self._seen = count, _torch.version(self.tensor)
         self.shared = False  # whether a graph may move the tensor: a replayed CUDA graph leaves no trace in its version
 
     def read(self) -> int:
         """Return the count."""
         if self._memory is not None:
             return int(self._memory)
-        if self.shared or self.tensor._version != self._seen:
-            self._count, self._seen = int(self.tensor), self.tensor._version
+        if self.shared or _torch.version(self.tensor) != self._seen:
+            self._count, self._seen = int(self.tensor), _torch.version(self.tensor)
         return self._count
 
     def advance(self, by: int | Tensor) -> Tensor:
@@ -61,7 +63,7 @@ class Counter:
             self._memory[()] = count
             return
         self.tensor.fill_(count)
-        self._count, self._seen = count, self.tensor._version
+        self._count, self._seen = count, _torch.version(self.tensor)
 
     def __reduce__(self) -> tuple[type[Counter], tuple[int, torch.device]]:
         return Counter, (self.read(), self.tensor.device)  # a copy of each part would no longer share the memory

@@ -92,6 +92,11 @@ class TracelrError(Exception):
 
 
 @final
+class TracelrWarning(Warning):
+    """Every warning of this library. It is not a `UserWarning`, because several frameworks drop those."""
+
+
+@final
 class ScheduleError(TracelrError, ValueError):
     """A schedule was built from a value that is not allowed."""
 

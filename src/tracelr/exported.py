@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.func import functional_call
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.optim import Optimizer
 
+from tracelr import _torch
 from tracelr.errors import TraceError, Words
 from tracelr.fuse import FusedStep
 from tracelr.scheduled import Scheduled
@@ -70,8 +70,8 @@ def export(
 
     example = [batch[key].detach().clone() if isinstance(key, int) else state[key].clone() for key in order]
     # An operator of the compiler's own, which a process without it cannot load.
-    plain = {torch.ops.prims.fma.default: _fma} if hasattr(torch.ops.prims, "fma") else {}
-    program = _Program(make_fx(flat, decomposition_table=plain)(*example), state, order)
+    plain = {fma: _fma} if (fma := _torch.fma()) is not None else {}
+    program = _Program(_torch.make_fx(flat, decomposition_table=plain)(*example), state, order)
     return torch.export.export(program, tuple(batch), strict=False)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import wraps
 from itertools import count
 from types import FunctionType
 from typing import Any, final
@@ -11,12 +12,12 @@ from typing import Any, final
 import torch
 from torch import Tensor, fx
 from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
-from torch.optim import optimizer as _torch_optimizer
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from tracelr.canary import check_compiled
+from tracelr import _torch
+from tracelr.canary import check_compiled, is_deep, room
 from tracelr.errors import OptimizerError, Words
-from tracelr.guards import compiled, room
+from tracelr.rates import is_immutable
+from tracelr.schedule import Schedule
 from tracelr.scheduled import Scheduled
 from tracelr.scheduler import Scheduler
 
@@ -44,7 +45,7 @@ class FusedStep:
         self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[..., Any], options: dict[str, Any]
     ) -> None:
         self._eager = _own(region)
-        self._compiled = compiled(self._eager, scheduler.schedules(), options)
+        self._compiled = _compiled(self._eager, scheduler.schedules(), options)
         self._scheduler = scheduler
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
@@ -56,8 +57,7 @@ class FusedStep:
             for key, cell in cells.items()
             if isinstance(held := swap.get(key), Tensor) and held.data_ptr() != cell.data_ptr()
         ]
-        self._watch = scheduler.watch
-        self._lazy, self._steady = True, False
+        self._lazy = True
         self._state: dict[Any, dict[str, Any]] = {}
         optimizer.register_load_state_dict_pre_hook(self._loading)
         optimizer.register_load_state_dict_post_hook(self._loaded)
@@ -74,7 +74,7 @@ class FusedStep:
                 if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _alike(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
-        self._lazy, self._steady = True, False
+        self._lazy = True
 
     def __call__(self, *batch: Any) -> Any:
         groups = len(self._optimizer.param_groups)
@@ -84,14 +84,14 @@ class FusedStep:
         if self._swapping:
             with self._swapped():
                 return self._update(*batch)
-        return self._compiled(*batch) if self._steady else self._update(*batch)
+        return self._update(*batch) if self._lazy else self._compiled(*batch)
 
     def _update(self, *batch: Any) -> Any:
         if self._lazy and _lacks_state(self._optimizer):
             # What makes its state in its first update would need a second graph for the others.
             self._lazy = isinstance(self._optimizer, SGD)
             return self._eager(*batch)
-        self._lazy, self._steady = False, self._watch()
+        self._lazy = False
         return self._compiled(*batch)
 
     def ready(self) -> bool:
@@ -156,9 +156,14 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     """
     update = update_of(optimizer, scheduler, "fuse", check, options)
 
+    opaque = is_opaque(options)
+
     def fused_step() -> None:
         update()
-        scheduler.step()  # here, not in `update`: graphs name what they hold by the way to it
+        if opaque:  # here, not in `update`: graphs name what they hold by the way to it
+            scheduler.fused_step()
+        else:
+            scheduler.step()
 
     return FusedStep(optimizer, scheduler, fused_step, options)
 
@@ -173,7 +178,7 @@ def update_of(
     _check(optimizer, scheduler, name)
     scheduler.as_tensors()
     for tensor in scheduler.tensors():  # CUDA graphs write only to what does not move
-        torch._dynamo.mark_static_address(tensor)
+        _torch.mark_static(tensor)
     device = scheduler.tensors()[0].device
     if device.type != "cpu" if check is None else check:
         check_compiled(name, scheduler.schedules(), device, options)
@@ -189,6 +194,26 @@ def update_of(
             step(optimizer)
 
     return update
+
+
+def is_opaque(options: dict[str, Any]) -> bool:
+    """Say whether Dynamo need not look into the schedules: a backend that is a function may want to read the graph."""
+    return isinstance(options.get("backend", ""), str)
+
+
+def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
+    """Return `torch.compile(region, fullgraph=True, **options)`, with room for the schedules that Dynamo looks into."""
+    step = torch.compile(region, fullgraph=True, **options)
+    seen = [one for one in schedules if not (is_opaque(options) and _torch.nonstrict_trace() and is_immutable(one))]
+    if not is_deep(seen):
+        return step
+
+    @wraps(region)
+    def deep(*batch: Any) -> Any:
+        with room(seen):
+            return step(*batch)
+
+    return deep
 
 
 def _own(region: Callable[..., Any]) -> FunctionType:
@@ -215,7 +240,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
         allowed = "a tracelr.Scheduler that drives this optimizer"
         raise OptimizerError(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)")
-    hooks = sum(map(len, _hooks(optimizer)))
+    hooks = _torch.step_hooks(optimizer)
     if hooks:
         given, fix = Words(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
         raise OptimizerError(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix)
@@ -224,7 +249,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
 def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
     """Return what `group` holds while its update is traced, where that is not what it holds."""
     # Beside a sharded weight AOTAutograd takes no two inputs that share memory: the number is then copied before each call.
-    apart = any(is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
+    apart = any(_torch.is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
     flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
     scheduled = {key: cell for key, cell in cells.items() if key in ("weight_decay", "momentum")}
     return flags | {key: (cell.clone() if apart else cell).as_subclass(Scheduled) for key, cell in scheduled.items()}
@@ -234,20 +259,11 @@ def _alike(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
 
 
-def _hooks(optimizer: Optimizer) -> tuple[dict[int, Any], ...]:
-    return (
-        optimizer._optimizer_step_pre_hooks,
-        optimizer._optimizer_step_post_hooks,
-        _torch_optimizer._global_optimizer_pre_hooks,
-        _torch_optimizer._global_optimizer_post_hooks,
-    )
-
-
 def _lacks_state(optimizer: Optimizer) -> bool:
     """Say whether the next update makes state: SGD's momentum, or anything of an optimizer that is not torch's."""
     if isinstance(optimizer, SGD):
         groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
         made = (optimizer.state[p].get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
         return any(buffer is None for buffer in made)
-    own = not hasattr(optimizer, "_init_group")  # torch's make theirs there, outside of the graph
+    own = not _torch.makes_state_outside(optimizer)
     return own and not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)

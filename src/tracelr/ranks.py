@@ -6,18 +6,17 @@ from collections import Counter
 
 import torch.distributed as dist
 
-from tracelr.changes import changes
 from tracelr.errors import OptimizerError, Words
 from tracelr.scheduler import Scheduler
-from tracelr.state import read_state
+from tracelr.state import changes, read_state
 
 
 def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) -> None:
     """Compare the schedules and the step of `scheduler` with those of every other rank, and name the ranks that differ.
 
-    Call it on every rank of `group`, the whole run if None, once the scheduler is built or its checkpoint is loaded. What
-    most ranks have is taken for right. It is one collective of a few hundred bytes; in a run of one process it does nothing.
-    With pipeline stages of different param groups, pass the process group of one stage.
+    Call it on every rank of `group`, all of the run if None, once the scheduler is built or its checkpoint is loaded, or
+    after any step. What most ranks have is taken for right. It is one collective of a few hundred bytes; in a run of one
+    process it does nothing. With pipeline stages of different param groups, pass the process group of one stage.
 
     Raises `OptimizerError`, on every rank, if one differs.
 

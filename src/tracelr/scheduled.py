@@ -8,6 +8,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from tracelr import _torch
+
 # What torch's optimizers ask of a number, and its answer for 0.
 _AGAINST_0 = {
     Tensor.__ne__: True,
@@ -34,11 +36,11 @@ class Scheduled(Tensor):
         kwargs = dict(kwargs or {})
         if func in _AGAINST_0 and not isinstance(args[1], Tensor) and args[1] == 0:
             return _AGAINST_0[func]
-        with torch._C.DisableTorchFunctionSubclass():
+        with _torch.without_subclass():
             if isinstance(kwargs.get("alpha"), Scheduled):
                 alpha = kwargs.pop("alpha")
-                foreach = func in (torch._foreach_add, torch._foreach_add_)
-                args = (args[0], torch._foreach_mul(args[1], alpha) if foreach else args[1] * alpha)
+                foreach = func in (_torch.foreach_add, _torch.foreach_add_)
+                args = (args[0], _torch.foreach_mul(args[1], alpha) if foreach else args[1] * alpha)
             if func is Tensor.__rsub__:  # Dynamo cannot look through it
                 return torch.rsub(*args)
             return func(*args, **kwargs)

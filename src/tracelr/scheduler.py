@@ -8,20 +8,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
+from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP
 from tracelr.assignment import Assignment
 from tracelr.board import Board
 from tracelr.canary import check_device
-from tracelr.contract import Contract
 from tracelr.counter import Counter
-from tracelr.rank_watch import POLICIES as RANK_POLICIES
-from tracelr.rank_watch import RankWatch
 from tracelr.schedule import Schedule
 from tracelr.state import POLICIES, accepted, calls, demanded, pair, read_state, sealed, step_of, steps_of
 
 
-class Scheduler(Contract):
+class Scheduler(LRScheduler):
     """Drive the learning rate, and any other number, of the param groups of `optimizer` from schedules of the step.
 
     `lr`, `weight_decay` and `momentum` each take one schedule for all groups, or a list with one for each; `betas` a pair of
@@ -37,13 +36,12 @@ class Scheduler(Contract):
 
     `on_change` says what happens when a loaded checkpoint was written with other schedules: "new" warns and keeps the ones
     given here, "checkpoint" takes those of the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from 0.
-    `ranks` says what happens when the ranks of a run start from different steps or with different schedules, which they find
-    at their second update, without waiting for each other: "warn", "strict" to raise, "off" not to compare.
     `check` compares about 1,000 steps as the device computes them with the host, bit for bit, and raises `DeviceError` if
     one differs; None does so where the scheduled tensors are not on the CPU.
 
-    Raises `OptimizerError` if `optimizer` is none, if there is nothing to schedule, if a number gets two schedules, if a
-    group has no number under a key or no group a tag, or if the number of schedules is not the number of groups.
+    Raises `OptimizerError` if `optimizer` is not an optimizer, if there is nothing to schedule, if a number gets two
+    schedules, if a group has no number under a key or no group a tag, or if the number of schedules is not the number of
+    groups.
 
     >>> from tracelr import Linear
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
@@ -54,8 +52,6 @@ class Scheduler(Contract):
     >>> scheduler.get_last_lr(), scheduler.last_epoch
     ([0.25], 3)
     """
-
-    _watch: RankWatch | None = None
 
     def __init__(
         self,
@@ -68,10 +64,10 @@ class Scheduler(Contract):
         betas: Sequence[Schedule | Sequence[Schedule] | None] | None = None,
         last_epoch: int = -1,
         on_change: Literal["new", "checkpoint", "strict"] = "new",
-        ranks: Literal["warn", "strict", "off"] = "warn",
         check: bool | None = None,
     ) -> None:
-        accepted(optimizer, on_change=(on_change, POLICIES), ranks=(ranks, RANK_POLICIES))
+        # LRScheduler.__init__ is not called: it patches optimizer.step, and Dynamo refuses the patched method.
+        accepted(optimizer, on_change=(on_change, POLICIES))
         self.optimizer = optimizer
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
@@ -83,7 +79,6 @@ class Scheduler(Contract):
         device = self._board.device or torch.device("cpu")
         if device.type != "cpu" if check is None else check:
             check_device("Scheduler", self.schedules(), device)
-        self._watch = None if ranks == "off" else RankWatch(ranks)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -121,15 +116,22 @@ class Scheduler(Contract):
         if epoch is not None:
             increment = step_of("Scheduler.step(epoch)", epoch) - self._counter.read()
         self._step_count += 1
-        if self._watch is not None or self._board.outdated():
+        if self._board.outdated():
             self._settle()
         return self._board.write(self._counter.add(increment))
 
-    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None) -> None:
+    def fused_step(self) -> None:
+        """Call `step()`; where it is compiled, Dynamo sees one call for each schedule in place of its formula."""
+        if torch.compiler.is_compiling():
+            self._traced_step(1, None, opaque=True)
+        else:
+            self.step()
+
+    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None, opaque: bool = False) -> None:
         if found_inf is not None:
             increment = increment * ((found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf))
         with torch.no_grad():
-            self._board.write_traced(self._counter.advance(increment))
+            self._board.write_traced(self._counter.advance(increment), opaque)
 
     def _go(self, count: int) -> None:
         self._settle()
@@ -139,14 +141,6 @@ class Scheduler(Contract):
         if self._board.outdated():
             self._board.adopt()
             self._follow()
-        self.watch()
-
-    def watch(self) -> bool:
-        """Compare the ranks of the run, at the start of an update; say whether that is done."""
-        start, described = self._counter.read, self._board.described  # of an unbound one: it says to bind it
-        if self._watch is not None and self._watch.over(start, described):
-            self._watch = None
-        return self._watch is None
 
     def _follow(self) -> None:
         """Count on the device of the scheduled tensors."""
@@ -216,8 +210,8 @@ class Scheduler(Contract):
         """Return the state as plain ints, floats, lists and strings; nothing in it is alive."""
         return {
             "last_epoch": self.last_epoch,
-            "_step_count": self._step_count,
-            "_last_lr": self.get_last_lr(),
+            _torch.STEP_COUNT: self._step_count,
+            _torch.LAST_LR: self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
             **sealed(self._board.described()),
         }
@@ -250,7 +244,27 @@ class Scheduler(Contract):
 
     def _shared(self) -> bool:
         """Say whether one of torch's schedulers has a part in the rates."""
-        return hasattr(self.optimizer.step, "_wrapped_by_lr_sched")
+        return _torch.is_driven_by_torch(self.optimizer)
+
+    # -- what torch's own schedulers and the frameworks call ----------------------------------------------------------------
+
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self.step()
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        self._go(self.last_epoch + 1 if epoch is None else step_of("Scheduler.step(epoch)", epoch))
+
+    def _get_closed_form_lr(self) -> list[float | Tensor]:
+        return self.get_lr()
+
+    @property  # type: ignore[override]  # an attribute of torch's
+    def _last_lr(self) -> list[float]:
+        return self.get_last_lr()
+
+    @_last_lr.setter
+    def _last_lr(self, _: object) -> None:
+        """Torch's own classes write it; here it follows from the step."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._board}, last_epoch={self.last_epoch})"

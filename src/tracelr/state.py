@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from numbers import Integral
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tracelr import _torch
 from tracelr.assignment import Assignment
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words, show
 from tracelr.fields import named, number
 from tracelr.schedule import DEEPEST, Schedule
 from tracelr.slots import Group, Slot
@@ -21,6 +23,7 @@ from tracelr.slots import Group, Slot
 POLICIES = ("new", "checkpoint", "strict")
 _COUNT = "an int from -2**63 to 2**63 - 1"
 _MOST = 10**8
+_LISTED = 8  # of the fields that differ: a table of a thousand knots may differ in each
 Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 
 
@@ -66,9 +69,9 @@ def _checksum(text: str) -> str:
 
 def calls(state: Mapping[str, Any], count: int) -> int:
     """Return how often `step()` was called in all; one more than the count where the state does not say it."""
-    steps = whole(state.get("_step_count", count + 1), 64)  # it goes on where the count stays
+    steps = whole(state.get(_torch.STEP_COUNT, count + 1), 64)  # it goes on where the count stays
     if steps is None:
-        raise _damaged('["_step_count"]', state["_step_count"], _COUNT)
+        raise _damaged(f'["{_torch.STEP_COUNT}"]', state[_torch.STEP_COUNT], _COUNT)
     return steps
 
 
@@ -113,7 +116,7 @@ def _member(state: object) -> Mapping[str, Any]:
     """Return the mapping with the count: torch's ChainedScheduler counts in its members, which agree."""
     given = state
     for _ in range(DEEPEST):
-        members = given.get("_schedulers") if isinstance(given, Mapping) and "last_epoch" not in given else None
+        members = given.get(_torch.MEMBERS) if isinstance(given, Mapping) and "last_epoch" not in given else None
         if not isinstance(members, list | tuple) or not members:
             break
         given = members[0]
@@ -201,3 +204,65 @@ def pair(betas: object) -> dict[str, Any]:
         allowed = "a pair of schedules, of which one may be None"
         raise OptimizerError("Scheduler(betas)", betas, allowed, "pass betas=(<schedule>, None) for the first")
     return {f"betas[{k}]": schedule for k, schedule in enumerate(betas)}
+
+
+def changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> str:
+    """Return every field that differs between what two schedulers describe, with the groups where it does; "" if none.
+
+    >>> then = {"schedule": "Cosine", "start": 1.0, "end": 0.0, "steps": 1000}
+    >>> changes({"lr": [then, None]}, {"lr": [then | {"steps": 2000}, None]})
+    'lr of group 0: Cosine.steps 1000 -> 2000'
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for key in sorted({*before, *after}):
+        pairs = zip(before.get(key, repeat(None)), after.get(key, repeat(None)), strict=False)
+        for k, (then, now) in enumerate(pairs):
+            for difference in _differences(then, now, ""):
+                found.setdefault((key, difference), []).append(k)
+    said = [f"{key} of {_groups(where)}: {difference}" for (key, difference), where in found.items()]
+    rest = [] if len(said) <= _LISTED else [f"and {len(said) - _LISTED} more"]
+    return "; ".join(said[:_LISTED] + rest)
+
+
+def _groups(numbers: list[int]) -> str:
+    runs: list[list[int]] = []
+    for k in numbers:
+        if runs and k == runs[-1][-1] + 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    parts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"group{'s' * (len(numbers) > 1)} {', '.join(parts)}"
+
+
+def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        if "of" in then or "of" in now:  # a group's own factor, which is left out where it is 1
+            yield from _differences(then.get("factor", 1.0), now.get("factor", 1.0), "factor")
+            yield from _differences(then.get("of", then), now.get("of", now), path)
+            return
+        kind = then.get("schedule")
+        if kind == now.get("schedule"):
+            path = path or str(kind)
+            for name in then | now:
+                yield from _differences(then.get(name), now.get(name), f"{path}.{name}")
+            return
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for k, (a, b) in enumerate(zip(then, now, strict=True)):
+            yield from _differences(a, b, f"{path}[{k}]")
+    elif then != now:
+        yield f"{path} {_spelled(then)} -> {_spelled(now)}".lstrip()
+
+
+def _spelled(value: Any) -> str:
+    """Return a schedule's plain form as its `repr` would show it, shortened; None says that nothing was scheduled."""
+    return "nothing" if value is None else show(_call(value), 120)
+
+
+def _call(value: Any) -> Words:
+    if isinstance(value, dict) and "of" in value:
+        return Words(f"{show(value.get('factor'))} * {_call(value['of'])}")
+    if isinstance(value, dict) and "schedule" in value:
+        parts = (f"{name}={_call(part)}" for name, part in value.items() if name != "schedule")
+        return Words(f"{value['schedule']}({', '.join(parts)})")
+    return Words("[" + ", ".join(map(_call, value)) + "]") if isinstance(value, list) else Words(repr(value))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tracelr import _torch
 from tracelr.wide import WITHOUT_FLOAT64, Table
 
 
@@ -26,7 +27,7 @@ class Tables(nn.Module):
         """Return the table `name`, on the module's device: a tensor of integers, or a `Table` of values."""
         if self._tables[name][1] != torch.float64:
             return self.get_buffer(f"{name}_table")
-        wide = self._buffers.get(f"{name}_table")
+        wide = _torch.buffers_of(self).get(f"{name}_table")
         return Table(wide, self.get_buffer(f"{name}_high_table"), self.get_buffer(f"{name}_low_table"))
 
     @property
@@ -63,7 +64,7 @@ class Tables(nn.Module):
 
         for name, (_, dtype) in self._tables.items():
             if dtype == torch.float64:  # it could not be moved to a device without float64
-                self._buffers[f"{name}_table"] = None
+                _torch.buffers_of(self)[f"{name}_table"] = None
         super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]  # torch's is untyped
         place = self.place or torch.device("cpu")
         for name in self._tables:  # made anew: .to_empty() moves no values

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 from torch.optim import Optimizer
 
-from tracelr import fields
+from tracelr import _torch, fields
 from tracelr.errors import OptimizerError, ScheduleTypeError, Words
-from tracelr.fuse import FusedStep, update_of
+from tracelr.fuse import FusedStep, is_opaque, update_of
 from tracelr.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class TrainStep:
         self._parameters = _trained(model, optimizer)
         self._gradients = [torch.zeros_like(parameter) for parameter in self._parameters.values()]
         self._model, self._loss_fn, self._optimizer, self._scheduler = model, loss_fn, optimizer, scheduler
-        gradients = self._gradients
+        gradients, opaque = self._gradients, is_opaque(options)
 
         def train_step(*batch: Any) -> Tensor:
             found, loss = self._differentiate(batch)
@@ -76,7 +76,10 @@ class TrainStep:
                 for kept, new in zip(gradients, found, strict=True):
                     kept.copy_(new)
             update()
-            scheduler.step()
+            if opaque:
+                scheduler.fused_step()
+            else:
+                scheduler.step()
             return loss
 
         self._step = FusedStep(optimizer, scheduler, train_step, options)
@@ -129,24 +132,24 @@ class TrainStep:
             gradients, (value, held) = grad_and_value(loss, has_aux=True)(parameters)
             new = list(gradients.values())
             # mypy: torch's stubs say tuple, where these return lists
-            total = new if not total else torch._foreach_add(total, new)  # type: ignore[assignment]
+            total = new if not total else _torch.foreach_add(total, new)  # type: ignore[assignment]
             losses.append(value)
             with torch.no_grad():
                 for name, buffer in buffers.items():
                     buffer.copy_(held[name])
         if self._parts > 1:
             # mypy: as above
-            total = torch._foreach_div(total, self._parts)  # type: ignore[assignment]
+            total = _torch.foreach_div(total, self._parts)  # type: ignore[assignment]
         if self._clip is not None:
             norm = nn.utils.get_total_norm(total)
             # mypy: as above
-            total = torch._foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[assignment]
+            total = _torch.foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[assignment]
         return total, torch.stack(losses).mean() if self._parts > 1 else losses[0]
 
     def _divisible(self, batch: tuple[Any, ...]) -> None:
         if self._parts == 1:
             return
-        for tensor in torch.utils._pytree.tree_leaves(batch):
+        for tensor in _torch.tree_leaves(batch):
             if isinstance(tensor, Tensor) and (not tensor.ndim or tensor.shape[0] % self._parts):
                 given, fix = Words(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
                 allowed = f"a first dimension that is a multiple of accumulate={self._parts}"
@@ -156,13 +159,13 @@ class TrainStep:
 def _part(tensors: Any, k: int, parts: int) -> Any:
     if parts == 1:
         return tensors
-    return torch.utils._pytree.tree_map(lambda t: t.chunk(parts)[k] if isinstance(t, Tensor) else t, tensors)
+    return _torch.tree_map(lambda t: t.chunk(parts)[k] if isinstance(t, Tensor) else t, tensors)
 
 
 def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(inputs, Mapping):
         return (), dict(inputs)
-    return (tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)), {}
+    return (tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)), {}
 
 
 def _positive(where: str, given: float) -> float:

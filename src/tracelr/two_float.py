@@ -25,7 +25,7 @@ _ONE = Split(1.0, 0.0)
 
 def _known(x: Any) -> Known:
     """Return a wide number, a tensor or a Python number as a pair or as a constant."""
-    if isinstance(x, Pair | Split):
+    if isinstance(x, (Pair, Split)):
         return x
     if not isinstance(x, Tensor):
         high = float(x)

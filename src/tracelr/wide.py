@@ -197,9 +197,9 @@ class Arithmetic(ABC):
         """
         left = width - done
         if ease is None and turn is None:
-            if isinstance(end, float | int) and end == 0:
+            if isinstance(end, (float, int)) and end == 0:
                 return self.line(left, start, width)
-            if isinstance(start, float | int) and start == 0:
+            if isinstance(start, (float, int)) and start == 0:
                 return self.line(done, end, width)
         early = done <= (left if turn is None else turn)
         near = torch.minimum(done, left) if turn is None else torch.where(early, done, left)

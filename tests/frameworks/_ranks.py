@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -97,46 +96,21 @@ def compared(_: Path) -> list[str | None]:
     return [said(RATE, 3), said(Constant(0.2) if last else Constant(0.1), 3), said(RATE, 4 if last else 3)]
 
 
-def started(_: Path) -> dict[str, Any]:
-    """What each rank hears at its second step: of equal ranks, of ranks that differ, and where only some have a scheduler."""
-    rank, last = dist.get_rank(), dist.get_rank() == dist.get_world_size() - 1
+def later(_: Path) -> list[Any]:
+    """What `check_ranks` says after steps of equal ranks, and after one more on the last rank."""
+    scheduler = Scheduler(SGD([nn.Parameter(torch.ones(2))], lr=1.0), lr=RATE)
 
-    def heard(schedule: Any, step: int = -1, groups: int = 1, fused: bool = False, **options: Any) -> list[str]:
-        optimizer = SGD([{"params": [nn.Parameter(torch.ones(2))]} for _ in range(groups)], lr=1.0)
-        for group in optimizer.param_groups:
-            group["params"][0].grad = torch.ones(2)
-        scheduler = Scheduler(optimizer, lr=schedule, **options)
-        if step >= 0:
-            scheduler.load_state_dict({"last_epoch": step})
-        update = fuse(optimizer, scheduler, backend="eager") if fused else scheduler.step
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            try:
-                for _ in range(3):
-                    update()
-                    dist.barrier()  # as the gradients of the next step
-            except OptimizerError as error:
-                return [str(error)]
-        return [str(one.message) for one in seen if str(one.message).startswith("tracelr: ")]
-
-    other = Constant(0.2) if last else Constant(0.1)
-    found = {
-        "equal": heard(RATE, 3),
-        "schedule": heard(other),
-        "fused": heard(other, fused=True),
-        "step": heard(RATE, 4 if last else 3),
-        "off": heard(other, ranks="off"),
-        "groups": heard(other, groups=2 if last else 1),
-        "strict": heard(other, ranks="strict"),
-    }
-    dist.barrier()
-    if rank == 0:
-        begin = time.monotonic()
-        scheduler = Scheduler(SGD([nn.Parameter(torch.ones(2))], lr=1.0), lr=RATE)
-        for _ in range(150):
+    def said(steps: int) -> str | None:
+        for _ in range(steps):
             scheduler.step()
-        found["alone"] = [scheduler.get_last_lr()[0], time.monotonic() - begin]
-    return found
+        try:
+            check_ranks(scheduler)
+        except OptimizerError as error:
+            return str(error)
+        return None
+
+    last = dist.get_rank() == dist.get_world_size() - 1
+    return [said(2), said(1 if last else 0)]
 
 
 def accelerated(_: Path) -> dict[str, Any]:
@@ -195,7 +169,7 @@ PARTS = {
     "ddp": ddp,
     "fsdp": fsdp,
     "compared": compared,
-    "started": started,
+    "later": later,
     "accelerated": accelerated,
     "save": save,
     "load": load,

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.printing.listing import Line, Listing, callee
 from tracelr.lowering.spec import type_of

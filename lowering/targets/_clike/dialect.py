@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import final
 
 import torch
-from torch._ops import OpOverload
 
+from tracelr._torch import OpOverload
 from tracelr.lowering.targets._clike.helpers import HELPERS, Helper
 from tracelr.lowering.targets._clike.language import Language, Template
 

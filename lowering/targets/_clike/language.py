@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import torch
-from torch._ops import OpOverload
+
+from tracelr._torch import OpOverload
 
 Template: TypeAlias = "str | dict[torch.dtype, str]"
 

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import (
 )
 from torch.optim.swa_utils import SWALR
 
+from tracelr import _torch
 from tracelr.arithmetic import F64
 from tracelr.compose import Product, Sequential
 from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Words
@@ -101,11 +102,11 @@ def _refusal(scheduler: LRScheduler) -> TracelrError:
 def _sequence(scheduler: SequentialLR, group: int) -> Schedule:
     # The first one goes on from the group's initial rate, whatever its own base is; the later ones start at their own base,
     # but for those without a closed form, which go on from the last rate before them.
-    begin = bisect_right(scheduler._milestones, 0)
-    milestones = list(scheduler._milestones[begin:])
+    begin = bisect_right(_torch.milestones(scheduler), 0)
+    milestones = _torch.milestones(scheduler)[begin:]
     initial = float(scheduler.optimizer.param_groups[group]["initial_lr"])
     parts: list[Schedule] = []
-    for k, child in enumerate(scheduler._schedulers[begin:]):
+    for k, child in enumerate(_torch.members(scheduler)[begin:]):
         with _inside(f"SequentialLR.schedulers[{begin + k}]"):
             rate = initial if k == 0 else None
             if k > 0 and type(child) in FOLLOWERS:
@@ -124,7 +125,7 @@ def _join(parts: list[Schedule], milestones: list[int]) -> Schedule:
 def _members(scheduler: Any) -> list[Any]:
     if type(scheduler) is not ChainedScheduler:
         return [scheduler]
-    return [member for child in scheduler._schedulers for member in _members(child)]
+    return [member for child in _torch.members(scheduler) for member in _members(child)]
 
 
 def _chain(scheduler: ChainedScheduler, group: int, rate: float | None) -> Schedule:

@@ -8,6 +8,7 @@ from typing import Any
 from torch.optim import lr_scheduler as torchs
 from torch.optim.swa_utils import SWALR
 
+from tracelr import _torch
 from tracelr.errors import ScheduleError, Words
 from tracelr.from_torch.functions import from_lambda, ignores_step
 from tracelr.schedule import Schedule
@@ -64,7 +65,7 @@ def _swa(scheduler: Any, rate: float, group: int) -> Schedule:
     end = float(scheduler.optimizer.param_groups[group]["swa_lr"])
     if scheduler.anneal_epochs == 0:
         return PiecewiseConstant([end], [])
-    return (Cosine if scheduler._anneal_strategy == "cos" else Linear)(rate, end, scheduler.anneal_epochs)
+    return (Cosine if _torch.anneals_by_cosine(scheduler) else Linear)(rate, end, scheduler.anneal_epochs)
 
 
 def _cosine(scheduler: Any, rate: float) -> Schedule:
@@ -95,7 +96,7 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
 
 
 def _triangle(scheduler: Any, low: float, high: float) -> Schedule:
-    if scheduler._scale_fn_custom is not None:
+    if _torch.has_own_scale(scheduler):
         fix = "use one of its modes, or multiply tracelr.Cyclic by a schedule of your own"
         raise ScheduleError("scale_fn", Words("a function"), "None: a mode instead of a function", fix)
     total, up = scheduler.total_size, round(scheduler.total_size * scheduler.step_ratio)
@@ -115,14 +116,14 @@ def _cyclic_momentum(scheduler: Any, group: int) -> Schedule:
 
 
 def _cycle(scheduler: Any, start: float, peak: float, end: float) -> Schedule:
-    last, warm = scheduler.total_steps - 1, scheduler._schedule_phases[0]["end_step"]
-    three = len(scheduler._schedule_phases) == 3
+    last, warm = scheduler.total_steps - 1, _torch.phases(scheduler)[0]["end_step"]
+    three = len(_torch.phases(scheduler)) == 3
     if not 0 < warm < last / (2 if three else 1):
         part = (warm + 1) / scheduler.total_steps
         allowed = f"a part of total_steps that ends after its first step and before {'half of ' if three else ''}its last"
         fix = "use a larger part, or Cosine or Linear where one of its phases is all there is"
         raise ScheduleError("pct_start", round(part, 12), allowed, fix)
-    ease = "cosine" if scheduler._anneal_func_type == "cos" else "linear"
+    ease = "cosine" if _torch.anneals_by_cosine(scheduler) else "linear"
     return OneCycle(start, peak, end, last, warm, ease, three)  # type: ignore[arg-type]  # ease was checked
 
 

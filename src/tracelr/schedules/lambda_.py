@@ -5,14 +5,12 @@ from typing import Annotated, Any, TypeAlias, final
 import torch
 from torch import Tensor, nn
 
-from tracelr import fields
+from tracelr import _torch, fields
 from tracelr.arithmetic import Arithmetic, Wide
 from tracelr.errors import ScheduleError, ScheduleTypeError, TraceError, Words
 from tracelr.schedule import Schedule
 
 _ALLOWED = "tensor operations alone: no `if` on the step, no .item(), int(step), NumPy or random number"
-
-_HOST = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.item.default)
 
 
 @final
@@ -46,10 +44,8 @@ class _Function(fields.Rule):
 
     def _traced(self, where: str, given: Callable[[Tensor], Tensor], step: Tensor) -> str:
         """Return the graph of the function as text, constants included; or raise, with the tracer's reason."""
-        from torch.fx.experimental.proxy_tensor import make_fx  # not at the top: import tracelr stays light
-
         try:
-            graph = make_fx(given, tracing_mode="fake", _allow_non_fake_inputs=True)(step)
+            graph = _torch.make_fx_of_any(given)(step)
         except Exception as error:
             said = Words(f"a function that cannot be traced ({type(error).__name__}: {str(error).strip().splitlines()[0]})")
             raise TraceError(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`") from error
@@ -62,7 +58,8 @@ class _Function(fields.Rule):
             said = Words(f"a function that returns a {kind} tensor of shape {shape} for steps of shape {list(step.shape)}")
             raise ScheduleError(where, said, self.allowed, "compute with step.double(), element by element")
         ops = [node.target for node in graph.graph.nodes if node.op == "call_function"]
-        impure = [op for op in ops if op in _HOST or torch.Tag.nondeterministic_seeded in getattr(op, "tags", ())]
+        random = torch.Tag.nondeterministic_seeded
+        impure = [op for op in ops if op in _torch.READS_ON_HOST or random in getattr(op, "tags", ())]
         if impure:
             said = Words(f"a function that calls {impure[0]}")
             raise TraceError(where, said, _ALLOWED, "make the value a function of the step alone")

@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any, final
 
-from tracelr.changes import changes
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, json_argument, step_number
 from tracelr.describe_.compare import At, Difference, difference
+from tracelr.state import changes
 
 
 @final

@@ -1,0 +1,185 @@
+"""Every private name of torch that tracelr uses, each with its reason. No other file touches one.
+
+All were seen in torch 2.11, 2.13 and 2.15. tests/test_private_torch.py looks all of them up in the torch that is installed.
+What is imported inside a function would make `import tracelr` slow: Dynamo, Inductor and what imports sympy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sized
+from typing import Any, TypeVar
+from unittest import mock
+
+import torch
+from torch import Tensor, fx, nn
+from torch._ops import OpOverload as OpOverload  # what a node of an exported graph calls; no public name
+from torch.optim import Optimizer
+from torch.optim import optimizer as _optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils import _pytree
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass as is_traceable_wrapper_subclass  # is it a DTensor?
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# -- optimizers and schedulers ----------------------------------------------------------------------------------------------
+
+CONTRACT = ("_initial_step", "_update_lr", "_get_closed_form_lr")
+"""The private methods of `LRScheduler` that torch's own schedulers and the frameworks call: `Scheduler` defines them."""
+
+STEP_COUNT, LAST_LR = "_step_count", "_last_lr"
+"""What `LRScheduler` writes on itself, and what a checkpoint of it holds."""
+
+MEMBERS = "_schedulers"
+"""Where SequentialLR and ChainedScheduler keep their members, in the object and in its state."""
+
+
+def step_hooks(optimizer: Optimizer) -> int:
+    """Return how many hooks run around `optimizer.step`, its own and those of all optimizers."""
+    every: tuple[Sized, ...] = (
+        optimizer._optimizer_step_pre_hooks,
+        optimizer._optimizer_step_post_hooks,
+        _optimizer._global_optimizer_pre_hooks,
+        _optimizer._global_optimizer_post_hooks,
+    )
+    return sum(map(len, every))
+
+
+def makes_state_outside(optimizer: Optimizer) -> bool:
+    """Say whether the optimizer makes its state in this method, as torch's do: Dynamo runs it outside of the graph."""
+    return hasattr(optimizer, "_init_group")
+
+
+def is_driven_by_torch(optimizer: Optimizer) -> bool:
+    """Say whether one of torch's schedulers has patched `optimizer.step`, which is how it knows that an update was made."""
+    return hasattr(optimizer.step, "_wrapped_by_lr_sched")
+
+
+def members(scheduler: Any) -> list[LRScheduler]:
+    """Return the schedulers of a SequentialLR or a ChainedScheduler; the state of one holds no constructor argument."""
+    return list(getattr(scheduler, MEMBERS))
+
+
+def milestones(scheduler: Any) -> list[int]:
+    """Return the milestones of a SequentialLR."""
+    return list(scheduler._milestones)
+
+
+def anneals_by_cosine(scheduler: Any) -> bool:
+    """Say whether a SWALR or a OneCycleLR eases by a cosine: the strings that they keep of their argument."""
+    held = scheduler._anneal_strategy if hasattr(scheduler, "_anneal_strategy") else scheduler._anneal_func_type
+    return bool(held == "cos")
+
+
+def has_own_scale(scheduler: Any) -> bool:
+    """Say whether a CyclicLR was given a function as `scale_fn`."""
+    return scheduler._scale_fn_custom is not None
+
+
+def phases(scheduler: Any) -> list[Mapping[str, Any]]:
+    """Return the phases of a OneCycleLR, each with its "end_step"."""
+    return list(scheduler._schedule_phases)
+
+
+# -- tensors and modules ----------------------------------------------------------------------------------------------------
+
+foreach_add, foreach_add_ = torch._foreach_add, torch._foreach_add_  # one kernel for a list of tensors, as in torch.optim
+foreach_mul, foreach_div = torch._foreach_mul, torch._foreach_div
+
+without_subclass = torch._C.DisableTorchFunctionSubclass
+"""The guard under which `__torch_function__` computes; torch's guide to subclasses names it."""
+
+tree_leaves, tree_map = _pytree.tree_leaves, _pytree.tree_map  # torch.utils.pytree does not exist in 2.13
+
+
+def version(tensor: Tensor) -> int:
+    """Return how often a tensor was written to in place."""
+    return tensor._version
+
+
+def tensors_of(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name of every parameter and buffer of a module without its children, each with the dict that holds it."""
+    for held in (module._parameters, module._buffers):
+        yield from ((name, held) for name, tensor in held.items() if tensor is not None)
+
+
+def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
+    """Return the dict of a module's own buffers; `register_buffer` refuses a name that it has."""
+    return module._buffers
+
+
+# -- compiling --------------------------------------------------------------------------------------------------------------
+
+
+def mark_static(tensor: Tensor) -> None:
+    """Tell Dynamo that a tensor keeps its address: a CUDA graph writes to it in place."""
+    torch._dynamo.mark_static_address(tensor)
+
+
+def nonstrict_trace() -> Callable[[_F], _F] | None:
+    """Return the decorator of a function that Dynamo takes for one call, and AOTAutograd traces. Torch 2.6 has none."""
+    return getattr(torch._dynamo, "nonstrict_trace", None)
+
+
+def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:
+    """Return the tracer of a function to aten operations; `torch.export` would refuse writes to what it is given."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    return make_fx(function, **options)
+
+
+def make_fx_of_any(function: Callable[..., Any]) -> Callable[..., fx.GraphModule]:
+    """Return the tracer of a function that may close over tensors."""
+    return make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
+
+
+def fma() -> Any:
+    """Return the operator a b + c rounded once, which Inductor's decompositions use; None where torch has none."""
+    return getattr(torch.ops.prims, "fma", None) and torch.ops.prims.fma.default
+
+
+# -- lowering ---------------------------------------------------------------------------------------------------------------
+
+READS_ON_HOST = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.item.default)
+"""What `float(tensor)` and `tensor.item()` are in a graph."""
+
+
+def is_mutable(op: OpOverload) -> bool:
+    """Say whether an operator writes to what it is given."""
+    return op._schema.is_mutable
+
+
+def qualified_name(function: Callable[..., Any]) -> str:
+    """Return the name by which FX prints a function that is no operator."""
+    return fx.node._get_qualified_name(function)
+
+
+def generated_code(call: Callable[[], object]) -> list[str]:
+    """Return the source texts that Inductor generates while `call` runs."""
+    from torch._inductor.graph import GraphLowering
+
+    sources: list[str] = []  # torch's own run_and_get_code would throw away whatever else this process has compiled
+    with mock.patch.object(GraphLowering, "save_output_code", sources.append):
+        call()
+    return sources
+
+
+def aoti_compile_and_package(program: Any, path: Any) -> None:
+    """Compile an exported program into a package; documented under this name."""
+    from torch._inductor import aoti_compile_and_package
+
+    aoti_compile_and_package(program, package_path=path)
+
+
+def aoti_load_package(path: str) -> Any:
+    """Load such a package."""
+    from torch._inductor import aoti_load_package
+
+    return aoti_load_package(path)
+
+
+def fake_tensors() -> tuple[Any, Any]:
+    """Return a mode of tensors without values, and what makes the length of a tensor symbolic."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
+    return FakeTensorMode(shape_env=ShapeEnv()), StatelessSymbolicContext([DimDynamic.DYNAMIC])
