@@ -11,7 +11,7 @@ from table import ROWS
 
 import tracelr
 from tracelr.config import from_dict, load
-from tracelr.dialects import DIALECTS
+from tracelr.dialects import READERS
 from tracelr.dialects._yaml import read
 from tracelr.errors import ConfigError
 
@@ -172,9 +172,9 @@ def test_importing_tracelr_does_not_import_yaml():
 
 
 def test_every_dialect_reads_its_own_example():
-    for dialect in DIALECTS:
+    for dialect in READERS.values():
         mapping = yaml.safe_load(dialect.EXAMPLE)
-        assert [other for other in DIALECTS if other.recognises(mapping)] == [dialect]
+        assert [other for other in READERS.values() if other.matches(mapping)] == [dialect]
         assert isinstance(from_dict(mapping), tracelr.Schedule)
 
 

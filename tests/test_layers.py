@@ -93,6 +93,7 @@ LAYERS = {
 LAZY = {
     ("schedule", "compose"),
     ("state", "config"),
+    ("compose.parts", "dialects._values"),  # for types only
     *(("pictured", drawn) for drawn in ("", "plot", "curve", "svg", "terminal")),
     *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant", "ramp")),
 }

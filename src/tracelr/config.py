@@ -55,7 +55,7 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
     >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
     Constant(value=0.0006)
     """
-    from tracelr.dialects import DIALECTS  # here: a program that reads no file imports none of them
+    from tracelr.dialects import READERS  # here: a program that reads no file imports none of them
     from tracelr.dialects._values import Place
 
     place = Place(where, units=units)
@@ -67,12 +67,12 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
         if _size(mapping, {}) > LARGEST:
             fix = "keep the training parameters only"
             raise place.refuse(Words("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
-        for dialect in DIALECTS:
-            if dialect.recognises(mapping):
+        for dialect in READERS.values():
+            if dialect.matches(mapping):
                 return dialect.read(mapping, place)
     except RecursionError:
         raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
-    forms = "\n".join(dialect.EXAMPLE for dialect in DIALECTS)
+    forms = "\n".join(dialect.EXAMPLE for dialect in READERS.values())
     given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
     raise ConfigError(str(place), given, "one of the forms below", "write one of them", more=forms)
 

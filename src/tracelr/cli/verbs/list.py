@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 from importlib import import_module
 from typing import Any, final
@@ -69,10 +68,9 @@ def targets() -> list[dict[str, Any]]:
 
 def dialects() -> list[dict[str, Any]]:
     """Return every form that a file may have: its name, an example, and what it is."""
-    from tracelr.dialects import DIALECTS
+    from tracelr.dialects import READERS
 
-    found = [(inspect.getmodulename(str(getattr(d, "__file__", ""))) or "", d) for d in DIALECTS]
-    return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in found]
+    return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in READERS.items()]
 
 
 def _line(text: str | None) -> str:
