@@ -63,8 +63,6 @@ LAYERS = {
     "metric": 3,
     "plateau": 3.5,
     "ranks": 9,
-    "spec_tokens": 1,
-    "spec_names": 4,
     "spec_text": 5,
     "shapes": 5,
     "pieces": 5.1,

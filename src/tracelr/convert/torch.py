@@ -17,7 +17,7 @@ from tracelr.compose import Sequential
 from tracelr.convert import formulas
 from tracelr.convert.simple import alone, plain, refuse, value
 from tracelr.schedule import Schedule
-from tracelr.spec_names import snake
+from tracelr.spec_text import snake
 
 _FILE = '''\
 """A learning-rate schedule for torch, from tracelr: {title}."""

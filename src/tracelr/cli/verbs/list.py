@@ -9,7 +9,7 @@ from typing import Any, final
 
 from tracelr.cli.verb import Verb, json_argument
 from tracelr.schedule import REGISTRY
-from tracelr.spec_names import parameters, snake
+from tracelr.spec_text import parameters, snake
 
 
 @final
