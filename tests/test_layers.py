@@ -154,11 +154,6 @@ def test_every_module_has_a_layer() -> None:
         assert layer(module) >= 0
 
 
-def test_files_are_short() -> None:
-    long = {str(path): n for path in modules().values() if (n := len(path.read_text().splitlines())) > 260}
-    assert long == {}
-
-
 def test_import_brings_torch_and_nothing_else() -> None:
     code = (
         "import sys, torch; before = set(sys.modules); import tracelr; "

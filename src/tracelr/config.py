@@ -22,7 +22,8 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
 
     It is one `Schedule` if the file sets one rate for everything, and else a list of `Assignment`: which schedule drives
-    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `single` refuses it.
+    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `load_schedule` refuses
+    it.
     `units` says what the units of lengths are in steps, for a file that writes "5ep" or "3e4tok".
 
     Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message
@@ -40,6 +41,22 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     from tracelr.dialects._yaml import read
 
     return from_dict(read(path), str(path), units)
+
+
+def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> Schedule:
+    """Return the one schedule that a YAML file describes, for the rate of every group; `units` is that of `load`.
+
+    Raises `ConfigError` as `load` does, and for a file that sets other hyper-parameters, or only some groups: it lists them.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "params.yaml")
+    ...     written = file.write_text("linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)")
+    ...     load_schedule(file).milestones
+    (2000,)
+    """
+    return single(load(path, units), str(path))
 
 
 def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None) -> Loaded:

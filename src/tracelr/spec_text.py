@@ -189,7 +189,7 @@ class _Reader:
         return value
 
     def value(self, node: ast.expr) -> Any:
-        """Return the schedule or number of a node. The left edge of the tree, as long as the text, is no recursion."""
+        """Return the schedule or number of a node. A loop walks the left edge of the tree, which can be long."""
         edge = []
         while isinstance(node, ast.BinOp) or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             edge.append(node)

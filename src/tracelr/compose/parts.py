@@ -1,4 +1,4 @@
-"""A whole of parts that say where they stand and how long they run: what other vocabularies list."""
+"""Schedules in a list that follow one another or multiply, as the files and the classes of the Cerebras family have them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _relative(schedule: Schedule) -> Schedule:
     """Return f(t) / f(0)."""
     first = known_value(schedule, 0)
     if first is None or abs(first) * LARGEST < 1:
-        # Joined at step 0 to a constant 1: the quotient is made in the call, where f(0) hangs on a tensor, or is too small
+        # Joined at step 0 to a constant 1: the quotient is made in the call, where f(0) depends on a tensor, or is too small
         # for its reciprocal to be a field.
         return Sequential((lift(1.0), schedule), (0,), join="scale")
     return Scale(schedule, 1.0 / first)

@@ -9,7 +9,7 @@ these; `[None]` picks the groups without tags, and None, the default, every grou
 takes `disable_lr_steps_reset`: True makes its own time the global step where schedulers follow one another. `decay_steps` is
 understood for `total_iters`, `learning_rate` for `initial_learning_rate`, and `val` for the `learning_rate` of `ConstantLR`.
 
-A value that is not allowed raises `ScheduleError` or `ScheduleTypeError`, an optimizer that is none `OptimizerError`.
+A value that is not allowed raises `ScheduleError` or `ScheduleTypeError`, an optimizer that is not one `OptimizerError`.
 Source: cerebras_pytorch 2.10 and the releases before it; `docs/differences.md` says where they are not followed.
 """
 

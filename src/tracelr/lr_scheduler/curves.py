@@ -48,7 +48,7 @@ class LinearLR(Rate, curve=CURVES["Linear"]):
 
 @final
 class ExponentialLR(Rate, curve=CURVES["Exponential"]):
-    r"""Multiply by a rate every so many steps, smoothly or all at once: `tracelr.Exponential`.
+    r"""Multiply by a rate every n steps, smoothly or all at once: `tracelr.Exponential`.
 
     .. math:: f(t) = s\, r^{t/n} \quad\text{or}\quad f(t) = s\, r^{\lfloor t/n \rfloor}
 
@@ -147,7 +147,7 @@ class MultiStepLR(Rate, curve=CURVES["MultiStep"]):
 
 @final
 class StepLR(Rate, curve=CURVES["Step"]):
-    r"""Multiply by a factor once every so many steps: `tracelr.Step`.
+    r"""Multiply by a factor every n steps: `tracelr.Step`.
 
     .. math:: f(t) = s\, \gamma^{\lfloor t/n \rfloor}
 

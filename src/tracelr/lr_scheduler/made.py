@@ -70,7 +70,7 @@ def scaled(scheduler: Child) -> Timed:
 class Made(Named):
     """Abstract base of the names whose parameters are other schedulers.
 
-    They may be bound, as they have to be in the original: to one optimizer, which is the default of the whole.
+    They may be bound, as they have to be in the original: to one optimizer, which this one then drives too.
     """
 
     def _make(self, values: dict[str, Any]) -> Timed:
