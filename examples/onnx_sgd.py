@@ -33,8 +33,7 @@ def sgd(schedule: tracelr.Schedule) -> onnx.ModelProto:
 
 
 def main(config: str, output: str) -> None:
-    schedule = tracelr.load(config)
-    assert isinstance(schedule, tracelr.Schedule)  # and not a list of assignments
+    schedule = tracelr.load_schedule(config)
     model = sgd(schedule)
     onnx.checker.check_model(model, full_check=True)
     Path(output).write_bytes(model.SerializeToString(deterministic=True))

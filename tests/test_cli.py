@@ -109,7 +109,6 @@ def test_list_as_json_has_every_name(tracelr_: Terminal) -> None:
         "cerebras_trainer",
         "huggingface",
         "keras",
-        "optax",
         "ours",
     ]
     assert all(row["text"] for rows in found.values() for row in rows)

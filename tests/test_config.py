@@ -11,7 +11,7 @@ from table import ROWS
 
 import tracelr
 from tracelr.config import from_dict, load
-from tracelr.dialects import DIALECTS
+from tracelr.dialects import READERS
 from tracelr.dialects._yaml import read
 from tracelr.errors import ConfigError
 
@@ -166,15 +166,31 @@ def test_the_reset_of_each_entry_is_its_own():
 # -- safety ---------------------------------------------------------------------------------------------------------------
 
 
+def test_load_schedule_is_one_schedule_or_a_clear_error(tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text("cosine(1, 0, 10)")
+    schedule: tracelr.Schedule = tracelr.load_schedule(file)
+    assert schedule.to_dict() == tracelr.Cosine(1.0, 0.0, 10).to_dict()
+    file.write_text('assignments: [{key: weight_decay, schedule: {schedule: "cosine(1, 0, 10)"}}]')
+    with pytest.raises(ConfigError) as caught:
+        tracelr.load_schedule(file)
+    assert str(caught.value).startswith(
+        f"{file}: given 1 assignment, listed below; allowed: one schedule for the rate of every"
+    )
+    assert "Cosine(start=1.0, end=0.0, steps=10)" in str(caught.value)
+    file.write_text("schedule: Cosine\nstart: 1\nend: 0\nsteps: 5ep")
+    assert tracelr.load_schedule(file, tracelr.Units(steps_per_epoch=2)).length == 10
+
+
 def test_importing_tracelr_does_not_import_yaml():
     code = "import sys, tracelr, tracelr.config; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_dialect_reads_its_own_example():
-    for dialect in DIALECTS:
+    for dialect in READERS.values():
         mapping = yaml.safe_load(dialect.EXAMPLE)
-        assert [other for other in DIALECTS if other.recognises(mapping)] == [dialect]
+        assert [other for other in READERS.values() if other.matches(mapping)] == [dialect]
         assert isinstance(from_dict(mapping), tracelr.Schedule)
 
 

@@ -16,13 +16,11 @@ from table import ROWS
 
 import tracelr
 from tracelr import Assignment, Cosine, Linear, Noise, Schedule
-from tracelr.convert import FORMS, convert
+from tracelr.convert import WRITERS, convert
 from tracelr.errors import ConfigError
+from tracelr.lowering import dump
 
-REFUSED = {
-    "ours": {"lambda"},
-    "torch": {"lambda", "noise", "noise_normal", "driven"},
-}
+REFUSED = {"ours": {"lambda"}, "torch": set[str]()}
 SAID = {"cerebras": 25, "optax": 23, "keras": 15}  # how many rows each can say
 LARGEST = 2**24  # float32 counts steps no further; optax and Keras compute in it
 
@@ -80,8 +78,7 @@ def test_the_code_for_torch_runs_without_tracelr(name: str) -> None:
     names: dict[str, Any] = {}
     exec(compile(text, "schedule.py", "exec", dont_inherit=True), names)
     steps = steps_of(name, 2**53)
-    # float64, not measured from the nearer end: its last digits go where the values are small beside the largest
-    assert apart(ROWS[name].schedule, steps, [names["rate"](step) for step in steps]) <= 1e-7
+    assert [names["rate"](step) for step in steps] == ROWS[name].schedule(torch.tensor(steps)).tolist()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
     scheduler = names["schedule"](optimizer)
     for step in range(3):
@@ -144,25 +141,19 @@ schedule = optax.join_schedules(
 )
 """
 TORCH = """\
-\"\"\"A learning-rate schedule for torch, from tracelr: Sequential.\"\"\"
+\"\"\"A learning-rate schedule for torch, from tracelr: lr(step) has the bits of the schedule below.\"\"\"
+# {schedule}
 
-import math
-
+import torch
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-
-def linear(t: int, start: float, end: float, steps: int) -> float:
-    return start + (end - start) * min(t, steps) / steps
-
-
-def cosine(t: int, start: float, end: float, steps: int) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(t, steps) / steps)) / 2
-
+{code}
 
 def rate(t: int) -> float:
     \"\"\"Return the learning rate at step t.\"\"\"
-    return (linear(t, 0.0, 0.0003, 2000) if t < 2000 else cosine((t - 2000), 0.0003, 3e-05, 98000))
+    return float(lr(torch.tensor(t, device="cpu")))
 
 
 def schedule(optimizer: Optimizer) -> LambdaLR:
@@ -206,12 +197,13 @@ trainer:
 
 def test_the_whole_text_of_each_form() -> None:
     assert convert(RUN, "optax") == OPTAX
-    assert convert(RUN, "torch") == TORCH
+    code = "aten = " + dump(RUN, "code").partition("aten = ")[2]
+    assert convert(RUN, "torch") == TORCH.format(schedule=repr(RUN), code=code)
     assert convert(RUN, "keras") == KERAS
     assert convert(RUN, "cerebras") == CEREBRAS
 
 
-@pytest.mark.parametrize("to", [to for to in FORMS if to != "ours"])
+@pytest.mark.parametrize("to", [to for to in WRITERS if to != "ours"])
 def test_a_warmup_around_a_schedule_is_one_after_the_other(to: str) -> None:
     warm = Cosine(3e-4, 3e-5, 98000).warmup(2000)
     if to != "torch":
@@ -267,3 +259,14 @@ def test_what_has_no_word_there_is_named(found: Any, to: str, message: str) -> N
     with pytest.raises(ConfigError) as caught:
         convert(found, to)
     assert str(caught.value) == message
+
+
+def test_a_formula_that_cannot_be_traced_is_an_error_of_the_conversion() -> None:
+    class Branches(Schedule):
+        def evaluate(self, step: Any, A: Any) -> Any:
+            return A.full(step, 1.0 if step > 3 else 0.5)
+
+    with pytest.raises(
+        ConfigError, match=r"^convert to torch: Branches.evaluate, .*: given the truth of a tensor; .* in place of `if`"
+    ):
+        convert(Branches(), "torch")

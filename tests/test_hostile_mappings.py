@@ -17,21 +17,18 @@ from table import ROWS
 
 import tracelr
 from tracelr import Assignment, Constant, Linear, Schedule, Units, from_dict
-from tracelr.dialects import DIALECTS, keras, optax
+from tracelr.dialects import READERS, keras
 from tracelr.dialects._cerebras_names import OLDER, SPELLINGS
 from tracelr.dialects._huggingface_types import TYPES
 from tracelr.dialects.cerebras_trainer import KINDS
 from tracelr.errors import ScheduleError
 from tracelr.schedule import DEEPEST
 
-
-def _calls(name: str, functions: dict[str, Any], wrap: Any) -> list[dict[Any, Any]]:
-    return [wrap(one, {key: NEAR[9] for key in signature(build).parameters}) for one, build in functions.items()]
-
-
-SAMPLES: list[Any] = [yaml.safe_load(dialect.EXAMPLE) for dialect in DIALECTS]
-SAMPLES += _calls("optax", optax.FUNCTIONS, lambda name, values: {"optax": name, **values})
-SAMPLES += _calls("keras", keras.CLASSES, lambda name, values: {"class_name": name, "config": values})
+SAMPLES: list[Any] = [yaml.safe_load(dialect.EXAMPLE) for dialect in READERS.values()]
+SAMPLES += [
+    {"class_name": name, "config": dict.fromkeys(signature(build).parameters, NEAR[9])}
+    for name, build in keras.CLASSES.items()
+]
 SAMPLES += [
     {
         "lr_scheduler_type": name,
@@ -128,7 +125,7 @@ def test_every_dialect_at_length(data: Any) -> None:
         HOSTILE,
         st.dictionaries(
             st.sampled_from(
-                ["schedule", "optimizer", "optax", "class_name", "trainer", "schedulers", "lr_scheduler_type", "assignments"]
+                ["schedule", "optimizer", "class_name", "trainer", "schedulers", "lr_scheduler_type", "assignments"]
             ),
             ANY,
         ),
@@ -147,12 +144,11 @@ def test_mappings_of_nothing(mapping: Any) -> None:
     [
         lambda inner: {"schedule": "Scale", "inner": inner, "factor": 1.0},
         lambda inner: {"schedule": "Sum", "schedules": [inner]},
-        lambda inner: {"optax": "join_schedules", "schedules": [inner], "boundaries": []},
         lambda inner: {"trainer": [inner]},
         lambda inner: {"schedulers": [{"ChainedLR": {"schedulers": inner.get("schedulers", [inner])}}]},
         lambda inner: {"optimizer": {"learning_rate": [inner]}},
     ],
-    ids=["Scale", "Sum", "optax", "trainer", "schedulers", "optimizer"],
+    ids=["Scale", "Sum", "trainer", "schedulers", "optimizer"],
 )
 def test_deep_mappings(level: Any, depth: int) -> None:
     mapping: Any = {"schedule": "Constant", "value": 1.0}

@@ -52,8 +52,6 @@ LAYERS = {
     "weight_decay_scheduler": 10,
     "plateau": 3.5,
     "ranks": 9,
-    "spec_tokens": 1,
-    "spec_names": 4,
     "spec_text": 5,
     "drawing": 1,
     "describe_": 2,

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from runpy import run_path
 
+import optax
 import pytest
 import torch
 from peer import Peer
@@ -33,6 +34,12 @@ def test_ours_is_theirs(peer: Peer) -> None:
 def test_theirs_converts_to_ours(peer: Peer) -> None:
     assert peer.convert is not None
     assert peer.convert().to_dict() == peer.schedule().to_dict()
+
+
+def test_every_schedule_of_optax_has_a_row() -> None:
+    theirs = {name for name in dir(optax.schedules) if name.endswith(("schedule", "decay")) or "_schedules" in name}
+    rows = {peer.theirs.partition("(")[0] for peer in PEERS if peer.project == "optax"}
+    assert {name for name in theirs if name[0] != "_"} <= rows
 
 
 def test_rows_are_distinct() -> None:

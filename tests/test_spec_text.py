@@ -11,7 +11,7 @@ from table import ROWS
 import tracelr
 from tracelr import Constant, Cosine, Cyclic, Exponential, Linear, MultiStep, OneCycle, Ramp, Schedule, parse
 from tracelr.errors import ConfigError
-from tracelr.spec_names import kind_of, snake
+from tracelr.spec_text import kind_of, snake
 
 UP, DOWN = Linear(0.0, 3e-4, 2000), Cosine(3e-4, 3e-5, 98_000)
 
@@ -51,7 +51,9 @@ def test_every_schedule_has_a_name_in_snake_case(name: str) -> None:
         ("one_cycle(0.1, 1, 0, 1M, 3e5)", OneCycle(0.1, 1.0, 0.0, 1_000_000, 300_000)),
         ("clamp(linear(1, 0, 10), low=0.5, high=None)", tracelr.Clamp(Linear(1.0, 0.0, 10), low=0.5)),
         ("linear(start=cosine(0, 1, 5), end=0, steps=10)", Linear(Cosine(0.0, 1.0, 5), 0.0, 10)),
+        ("clamp(linear(1, 0, 10), low=null, high=0.5)", tracelr.Clamp(Linear(1.0, 0.0, 10), high=0.5)),
         ("\n linear(0, 1,\n\t2)\n", Linear(0.0, 1.0, 2)),
+        ("linear(0, 1, 2)\n| constant(1)", Linear(0.0, 1.0, 2).then(Constant(1.0))),
     ],
 )  # fmt: skip
 def test_a_spec_is_the_schedule_it_says(text: str, schedule: Schedule) -> None:
@@ -71,10 +73,21 @@ WRONG = {
     "linear(0, 1, 5) | 0.5": (19, f"given 0.5; {A_SCHEDULE}; to fix it: write constant(0.5)."),
     "1e400": (1, f"given 1{'0' * 76}...; {A_SCHEDULE}; to fix it: write constant(1{'0' * 16}...)."),
     "1 + 2": (3, "given 1 + 2; allowed: a schedule on one side at least; to fix it: write the number that it is."),
-    "": (1, "given the end; allowed: a schedule or a number; to fix it: write it there."),
+    "": (1, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
     "linear(0, 1, 5": (15, "given the end; allowed: ')'; to fix it: write it there."),
-    "linear(0 1, 5)": (10, "given 1; allowed: ')'; to fix it: write it there."),
+    "linear(0 1, 5)": (10, "given 1; allowed: an operator or a comma before it; to fix it: write it there."),
     "linear(0, 1, 5))": (16, "given ); allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "linear(0, 1, 5) +": (18, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
+    "linear(0, 1, [5)": (16, "given ); allowed: ']'; to fix it: write it there."),
+    "linear(end=0, 1, 5)": (19, "given ); allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
+    "constant(1), constant(2)": (12, "given ,; allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "constant(1)) + (constant(2)": (12, "given ); allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "constant(1) ** 2": (14, "given *; allowed: a schedule or a number; to fix it: write it there."),
+    "linear(*[0, 1, 5])": (8, "given *; allowed: a schedule or a number; to fix it: write it there."),
+    "linear(**x)": (8, "given *; allowed: start, end, steps; to fix it: remove it."),
+    "constant.__class__": (1, "given constant; allowed: a schedule or a number; to fix it: write it there."),
+    "constant(+1)": (10, "given +; allowed: a schedule or a number; to fix it: write it there."),
+    "f'x'": (2, "given 'x'; allowed: an operator or a comma before it; to fix it: write it there."),
     "linear(0, 1, 5) ^ 2": (17, "given '^'; allowed: a number, a name, a string, or one of | + - * ( ) [ ] , = .; to fix it: correct it there."),
     "linear(0, 1, 5q)": (14, "given '5q'; allowed: a number, a name, a string, or one of | + - * ( ) [ ] , = .; to fix it: correct it there."),
     "linear(0, 1)": (12, "given linear without steps; allowed: start, end, steps; to fix it: add steps."),
@@ -114,7 +127,30 @@ def test_the_place_in_several_lines_and_in_a_long_one() -> None:
     assert shown[mark.index("^")] == "?"
 
 
+PYTHON = (
+    "\0", "\uff4cinear(0, 1, 2)", "constant(0x10)", "constant(1j)", "b'x'", "(x := 1)", "[x for x in y]", "lambda: 0", "{1}", "...",
+    "constant(1)[0]", "constant(1)(2)", "a if b else c", "constant(1) == 2", "constant(not 1)", "constant('a' 'b')", "yield",
+    "constant(@1)", "constant(1) # 2", "constant(1); constant(2)", "constant(1) \\\n + constant(1)", "()", "linear(,)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PYTHON)
+def test_the_rest_of_python_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse(text)
+
+
 def test_nothing_runs_away() -> None:
+    nested = "sum([" * 60 + "constant(1)" + "])" * 60
+    assert parse(nested).to_dict() == parse("(" * 20 + nested + ")" * 20).to_dict()
+    for text in (
+        "(" * 140 + "1 1" + ")" * 140,
+        "f(" * 140 + ",," + ")" * 140,
+        "constant(1)+" * 900 + "constant(1)",
+        "a.b" * 1000,
+    ):
+        with pytest.raises(ConfigError):
+            parse(text)
     for text in ("(" * 60_000, "-" * 60_000 + "1", "[" * 60_000, "constant(" * 7000, "1" * 60_000, "x" * 70_000):
         with pytest.raises(ConfigError):
             parse(text)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -62,20 +61,14 @@ def _hugging_face() -> Names:
     return {name: ", ".join(kind.keys) for name, kind in TYPES.items()}
 
 
-def _called(table: Mapping[str, Callable[..., Any]]) -> Names:
-    return {name: taken(signature(build).parameters.values()) for name, build in sorted(table.items())}
-
-
 def _optax() -> Names:
-    from tracelr.dialects.optax import FUNCTIONS
-
-    return _called(FUNCTIONS)
+    return dict.fromkeys(sorted(pairs("optax")), "")  # nothing reads its calls, so nothing has their parameters
 
 
 def _keras() -> Names:
     from tracelr.dialects.keras import CLASSES
 
-    return _called(CLASSES)
+    return {name: taken(signature(build).parameters.values()) for name, build in sorted(CLASSES.items())}
 
 
 LIBRARIES: dict[str, tuple[str, Callable[[], Names]]] = {

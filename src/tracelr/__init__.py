@@ -20,6 +20,7 @@ from tracelr.compose import Stretch as Stretch
 from tracelr.compose import Sum as Sum
 from tracelr.config import from_dict as from_dict
 from tracelr.config import load as load
+from tracelr.config import load_schedule as load_schedule
 from tracelr.from_torch import from_torch as from_torch
 from tracelr.fuse import fuse as fuse
 from tracelr.plateau import Greedy as Greedy

@@ -22,7 +22,8 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
 
     It is one `Schedule` if the file sets one rate for everything, and else a list of `Assignment`: which schedule drives
-    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `single` refuses it.
+    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `load_schedule` refuses
+    it.
     `units` says what the units of lengths are in steps, for a file that writes "5ep" or "3e4tok".
 
     Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message
@@ -42,6 +43,22 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     return from_dict(read(path), str(path), units)
 
 
+def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> Schedule:
+    """Return the one schedule that a YAML file describes, for the rate of every group; `units` is that of `load`.
+
+    Raises `ConfigError` as `load` does, and for a file that sets other hyper-parameters, or only some groups: it lists them.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "params.yaml")
+    ...     written = file.write_text("linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)")
+    ...     load_schedule(file).milestones
+    (2000,)
+    """
+    return single(load(path, units), str(path))
+
+
 def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None) -> Loaded:
     """Return the schedule that `mapping` describes: what `schedule.to_dict()` wrote, or a params file already read.
 
@@ -55,7 +72,7 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
     >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
     Constant(value=0.0006)
     """
-    from tracelr.dialects import DIALECTS  # here: a program that reads no file imports none of them
+    from tracelr.dialects import READERS  # here: a program that reads no file imports none of them
     from tracelr.dialects._values import Place
 
     place = Place(where, units=units)
@@ -67,12 +84,12 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
         if _size(mapping, {}) > LARGEST:
             fix = "keep the training parameters only"
             raise place.refuse(Words("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
-        for dialect in DIALECTS:
-            if dialect.recognises(mapping):
+        for dialect in READERS.values():
+            if dialect.matches(mapping):
                 return dialect.read(mapping, place)
     except RecursionError:
         raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
-    forms = "\n".join(dialect.EXAMPLE for dialect in DIALECTS)
+    forms = "\n".join(dialect.EXAMPLE for dialect in READERS.values())
     given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
     raise ConfigError(str(place), given, "one of the forms below", "write one of them", more=forms)
 

@@ -146,7 +146,7 @@ class Words(str):
         return str(self)
 
 
-_FIELD = re.compile(r"\w+[.(](\w+)(?:[.(\[].*)?")
+_FIELD = re.compile(r"\w+[.(](\w+)(?:[.()\[].*)?")
 
 
 def printable(text: str) -> str:

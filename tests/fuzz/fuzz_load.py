@@ -19,7 +19,7 @@ import yaml
 with atheris.instrument_imports(include=["tracelr"]):
     import tracelr
     from tracelr import config
-    from tracelr.dialects import DIALECTS, cerebras_trainer, keras, optax
+    from tracelr.dialects import READERS, cerebras_trainer, keras
     from tracelr.dialects import _cerebras_names as cerebras_names
     from tracelr.dialects import _huggingface_types as huggingface_types
     from tracelr.errors import ConfigError
@@ -56,18 +56,17 @@ def names() -> list[str]:
     found = {
         *REGISTRY,
         *keras.CLASSES,
-        *optax.FUNCTIONS,
         *cerebras_trainer.KINDS,
         *cerebras_names.OLDER,
         *huggingface_types.TYPES,
     }
     for kind in REGISTRY.values():
         found |= {"schedule", *kind._rules}
-    for build in (*keras.CLASSES.values(), *optax.FUNCTIONS.values()):
+    for build in keras.CLASSES.values():
         found |= set(build.__annotations__)
     for spelling in cerebras_names.SPELLINGS["older"].items():
         found |= {spelling[0], *spelling[1]}
-    for dialect in DIALECTS:
+    for dialect in READERS.values():
         found |= keys(yaml.safe_load(dialect.EXAMPLE))
     found |= {key for kind in huggingface_types.TYPES.values() for key in kind.keys}
     found |= {"assignments", "key", "tags", "factor", "main_scheduler", "disable_lr_steps_reset", "param_group_tags"}
@@ -83,7 +82,7 @@ def keys(value: Any) -> set[str]:
 
 def corpus(folder: Path) -> None:
     """Write the samples of the dialects, the examples, and a schedule of every class, as `load` reads them."""
-    texts = [dialect.EXAMPLE for dialect in DIALECTS] + [path.read_text() for path in ROOT.glob("examples/*.yaml")]
+    texts = [dialect.EXAMPLE for dialect in READERS.values()] + [path.read_text() for path in ROOT.glob("examples/*.yaml")]
     sys.path.insert(0, str(ROOT / "tests"))
     from table import ROWS
 
@@ -127,7 +126,8 @@ class Builder:
 
     def sample(self) -> Any:
         """Return a dialect's sample in which some values are others."""
-        example = yaml.safe_load(DIALECTS[self.choose.ConsumeIntInRange(0, len(DIALECTS) - 1)].EXAMPLE)
+        readers = [*READERS.values()]
+        example = yaml.safe_load(readers[self.choose.ConsumeIntInRange(0, len(readers) - 1)].EXAMPLE)
         return self.changed(example, 0)
 
     def changed(self, value: Any, depth: int) -> Any:

@@ -1,10 +1,10 @@
-"""A whole of parts that say where they stand and how long they run: what other vocabularies list."""
+"""Schedules in a list that follow one another or multiply, as the files and the classes of the Cerebras family have them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from tracelr.compose.around import lift
 from tracelr.compose.pointwise import Product, Scale
@@ -12,6 +12,9 @@ from tracelr.compose.sequential import Sequential, known_value
 from tracelr.errors import ScheduleError, Words
 from tracelr.fields import LARGEST
 from tracelr.schedule import Schedule
+
+if TYPE_CHECKING:
+    from tracelr.dialects._values import Place
 
 
 @final
@@ -92,7 +95,31 @@ def _relative(schedule: Schedule) -> Schedule:
     """Return f(t) / f(0)."""
     first = known_value(schedule, 0)
     if first is None or abs(first) * LARGEST < 1:
-        # Joined at step 0 to a constant 1: the quotient is made in the call, where f(0) hangs on a tensor, or is too small
+        # Joined at step 0 to a constant 1: the quotient is made in the call, where f(0) depends on a tensor, or is too small
         # for its reciprocal to be a field.
         return Sequential((lift(1.0), schedule), (0,), join="scale")
     return Scale(schedule, 1.0 / first)
+
+
+def follow(where: Place, parts: list[Part], lengths: str, milestones: list[int] | None = None) -> Timed:
+    """Return the parts one after another: at the milestones, or else each where the one before has run.
+
+    `lengths` names the keys that say how long a part runs.
+    """
+    k = endless(parts) if milestones is None else None
+    if k is not None:
+        given, fix = Words("an entry that does not say how long it runs"), f"add {lengths}"
+        raise (where / k).refuse(given, "a length in every entry but the last", fix)
+    try:
+        return in_turn(parts, milestones)
+    except ScheduleError as error:
+        raise where.forward(error) from None
+
+
+def chain(where: Place, parts: list[Part]) -> Timed:
+    """Return the first part times what each other one has become of its first value."""
+    k = zero(parts)
+    if k is not None:
+        fix = "put it first, or start it above 0"
+        raise (where / k).refuse(Words("a scheduler that starts at 0"), "a factor that starts at 1, once divided", fix)
+    return chained(parts)

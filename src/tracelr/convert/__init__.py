@@ -8,7 +8,7 @@ from tracelr.assignment import Loaded
 from tracelr.convert import cerebras, keras, optax, ours, torch
 from tracelr.errors import ConfigError
 
-FORMS: dict[str, Callable[[Loaded], str]] = {
+WRITERS: dict[str, Callable[[Loaded], str]] = {
     "ours": ours.write,
     "cerebras": cerebras.write,
     "optax": optax.write,
@@ -22,7 +22,8 @@ def convert(found: Loaded, to: str) -> str:
     """Return a schedule, or a list of assignments, in the form `to`.
 
     "ours" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
-    Python files that define `schedule`. Values are the same but for the float arithmetic of the other library.
+    Python files that define `schedule`. Values are the same but for the float arithmetic of the other library;
+    torch code has the same bits.
 
     Raises `ConfigError` for what it has no words for, naming it.
 
@@ -33,6 +34,6 @@ def convert(found: Loaded, to: str) -> str:
     end: 0.5
     steps: 10
     """
-    if to not in FORMS:
-        raise ConfigError("convert(to)", to, ", ".join(FORMS), "use one of these names")
-    return FORMS[to](found)
+    if to not in WRITERS:
+        raise ConfigError("convert(to)", to, ", ".join(WRITERS), "use one of these names")
+    return WRITERS[to](found)

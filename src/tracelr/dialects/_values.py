@@ -1,4 +1,4 @@
-"""Plain values out of a configuration, checked, with the key path in every error."""
+"""Plain values, and the tags of param groups, out of a configuration: checked, with the key path in every error."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, DecimalException
-from typing import Any, TypeVar, final
+from typing import Any, Literal, TypeAlias, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
+from tracelr.assignment import Assignment
 from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Words, printable, show
 from tracelr.errors import suggest as suggest
-from tracelr.fields import FINITE, LARGEST
+from tracelr.fields import FINITE, LARGEST, Tags
 from tracelr.units import Units, is_time
 
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _LONGEST_KEY, _LONGEST_PATH = 80, 1000
 T = TypeVar("T")
+_Every: TypeAlias = Literal[0]
+EVERY: _Every = 0
+"""The tag that stands for every group."""
 
 
 @final
@@ -146,3 +150,27 @@ def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> 
         if key not in allowed:
             given = Words(f"the key {show(key)}")
             raise where.refuse(given, ", ".join(sorted(allowed)), suggest(key, allowed, "rename it to", "remove it"))
+
+
+def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
+    """Return the tags, of which None stands for the groups without any; None alone, and nothing, is every group."""
+    if given is None:
+        return None
+    try:
+        return Tags().parse(str(where), given)
+    except (ScheduleError, ScheduleTypeError):
+        allowed, fix = "a tag, a list of different tags, or [null]", "write the tags of the groups it is for"
+        raise where.refuse(given, allowed, fix) from None
+
+
+def distinct(where: Place, found: list[Assignment]) -> None:
+    """Raise if two schedules would set the same key of one group."""
+    taken: dict[str, dict[str | _Every | None, int]] = {}
+    for k, other in enumerate(found):
+        before = taken.setdefault(other.key, {})
+        tags: list[str | _Every | None] = [*before] if other.tags is None else [*other.tags, EVERY]
+        met = [before[tag] for tag in tags if tag in before]
+        if met:
+            given = Words(f"{other}, set at [{min(met)}] too")
+            raise (where / k).refuse(given, "one schedule for each key of a group", "give them different tags")
+        before.update(dict.fromkeys([EVERY] if other.tags is None else other.tags, k))

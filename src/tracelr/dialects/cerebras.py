@@ -18,10 +18,9 @@ from typing import Any
 
 from tracelr.assignment import Assignment, Loaded
 from tracelr.cerebras import FACTORS, parameters, runs
-from tracelr.compose.parts import Part
+from tracelr.compose.parts import Part, chain, follow
 from tracelr.dialects import _values
 from tracelr.dialects._cerebras_names import FUNCTION, OLDER, SPELLINGS, UNUSED
-from tracelr.dialects._parts import chain, follow
 from tracelr.dialects._rows import built, given, once, values
 from tracelr.dialects._values import Place, choose
 from tracelr.errors import Words
@@ -42,7 +41,7 @@ _MAIN = "main_scheduler"
 _CHAINED = {"Sequential": False, "Chained": True, "ChainedScheduler": True}
 
 
-def recognises(mapping: Mapping[Any, Any]) -> bool:
+def matches(mapping: Mapping[Any, Any]) -> bool:
     """Say whether `mapping` is a params file of this form: the newer one has the key `trainer`, or `schedulers`."""
     return "optimizer" in mapping and "trainer" not in mapping and "schedulers" not in mapping
 

@@ -17,13 +17,11 @@ from typing import Any, NamedTuple
 
 from tracelr.assignment import Assignment, Loaded
 from tracelr.cerebras import FACTORS, Curve, runs
-from tracelr.compose.parts import Part, Timed
+from tracelr.compose.parts import Part, Timed, chain, follow
 from tracelr.dialects import _values, cerebras
 from tracelr.dialects._cerebras_names import FUNCTION, NEWER, SPELLINGS
-from tracelr.dialects._parts import chain, follow
 from tracelr.dialects._rows import built, given, values
-from tracelr.dialects._tags import distinct, tags
-from tracelr.dialects._values import Place, choose, only
+from tracelr.dialects._values import Place, choose, distinct, only, tags
 from tracelr.errors import Words
 from tracelr.schedules.constant import Constant
 
@@ -56,7 +54,7 @@ KINDS = {
 """Every class that a file may name."""
 
 
-def recognises(mapping: Mapping[Any, Any]) -> bool:
+def matches(mapping: Mapping[Any, Any]) -> bool:
     """Say whether `mapping` is a params file of this form, or what one has under `trainer: init:`."""
     return "trainer" in mapping or "schedulers" in mapping
 

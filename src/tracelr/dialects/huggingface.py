@@ -35,7 +35,7 @@ _PARAMETERS = list(dict.fromkeys(name for kind in TYPES.values() for name in kin
 _KNOWN = (_TYPE, "learning_rate", *_STEPS, *_WARMUP, _KWARGS, *_PARAMETERS)
 
 
-def recognises(mapping: Mapping[Any, Any]) -> bool:
+def matches(mapping: Mapping[Any, Any]) -> bool:
     """Say whether `mapping` holds the settings of a Hugging Face run."""
     return _TYPE in mapping
 

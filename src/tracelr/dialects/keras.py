@@ -30,7 +30,7 @@ config: {initial_learning_rate: 0.0, warmup_target: 6.0e-4, warmup_steps: 2000, 
 _KEYS = ("class_name", "config", "module", "registered_name", "build_config", "compile_config")
 
 
-def recognises(mapping: Mapping[Any, Any]) -> bool:
+def matches(mapping: Mapping[Any, Any]) -> bool:
     """Say whether `mapping` is a serialized object of Keras."""
     return "class_name" in mapping
 

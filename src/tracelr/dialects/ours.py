@@ -12,8 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from tracelr.assignment import Assignment, Loaded
-from tracelr.dialects._tags import distinct, tags
-from tracelr.dialects._values import Place, choose, in_steps, only, sequence
+from tracelr.dialects._values import Place, choose, distinct, in_steps, only, sequence, tags
 from tracelr.errors import ScheduleError, ScheduleTypeError, Words
 from tracelr.fields import Rule
 from tracelr.schedule import REGISTRY, Schedule
@@ -28,7 +27,7 @@ steps: 100000
 """
 
 
-def recognises(mapping: Mapping[Any, Any]) -> bool:
+def matches(mapping: Mapping[Any, Any]) -> bool:
     """Say whether `mapping` names a schedule of this library, or holds assignments."""
     return "schedule" in mapping or "assignments" in mapping
 

@@ -9,31 +9,31 @@ these; `[None]` picks the groups without tags, and None, the default, every grou
 takes `disable_lr_steps_reset`: True makes its own time the global step where schedulers follow one another. `decay_steps` is
 understood for `total_iters`, `learning_rate` for `initial_learning_rate`, and `val` for the `learning_rate` of `ConstantLR`.
 
-A value that is not allowed raises `ScheduleError` or `ScheduleTypeError`, an optimizer that is none `OptimizerError`.
+A value that is not allowed raises `ScheduleError` or `ScheduleTypeError`, an optimizer that is not one `OptimizerError`.
 Source: cerebras_pytorch 2.10 and the releases before it; `docs/differences.md` says where they are not followed.
 """
 
 from tracelr.lr_scheduler.curves import ConstantLR as ConstantLR
+from tracelr.lr_scheduler.curves import CosineAnnealingLR as CosineAnnealingLR
+from tracelr.lr_scheduler.curves import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from tracelr.lr_scheduler.curves import CosineDecayLR as CosineDecayLR
+from tracelr.lr_scheduler.curves import CyclicLR as CyclicLR
 from tracelr.lr_scheduler.curves import ExponentialLR as ExponentialLR
 from tracelr.lr_scheduler.curves import InverseExponentialTimeDecayLR as InverseExponentialTimeDecayLR
 from tracelr.lr_scheduler.curves import InverseSquareRootDecayLR as InverseSquareRootDecayLR
 from tracelr.lr_scheduler.curves import LinearLR as LinearLR
 from tracelr.lr_scheduler.curves import MultiplicativeLR as MultiplicativeLR
+from tracelr.lr_scheduler.curves import MultiStepLR as MultiStepLR
+from tracelr.lr_scheduler.curves import OneCycleLR as OneCycleLR
+from tracelr.lr_scheduler.curves import PiecewiseConstantLR as PiecewiseConstantLR
 from tracelr.lr_scheduler.curves import PolynomialLR as PolynomialLR
-from tracelr.lr_scheduler.cycles import CosineAnnealingLR as CosineAnnealingLR
-from tracelr.lr_scheduler.cycles import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
-from tracelr.lr_scheduler.cycles import CyclicLR as CyclicLR
-from tracelr.lr_scheduler.cycles import MultiStepLR as MultiStepLR
-from tracelr.lr_scheduler.cycles import OneCycleLR as OneCycleLR
-from tracelr.lr_scheduler.cycles import PiecewiseConstantLR as PiecewiseConstantLR
-from tracelr.lr_scheduler.cycles import StepLR as StepLR
+from tracelr.lr_scheduler.curves import StepLR as StepLR
+from tracelr.lr_scheduler.made import ChainedLR as ChainedLR
+from tracelr.lr_scheduler.made import ChainedScheduler as ChainedScheduler
+from tracelr.lr_scheduler.made import LambdaLR as LambdaLR
+from tracelr.lr_scheduler.made import ScalePerParamLR as ScalePerParamLR
+from tracelr.lr_scheduler.made import SequentialLR as SequentialLR
 from tracelr.lr_scheduler.seed import Constant as Constant
 from tracelr.lr_scheduler.seed import Exponential as Exponential
 from tracelr.lr_scheduler.seed import PiecewiseConstant as PiecewiseConstant
 from tracelr.lr_scheduler.seed import Polynomial as Polynomial
-from tracelr.lr_scheduler.whole import ChainedLR as ChainedLR
-from tracelr.lr_scheduler.whole import ChainedScheduler as ChainedScheduler
-from tracelr.lr_scheduler.whole import LambdaLR as LambdaLR
-from tracelr.lr_scheduler.whole import ScalePerParamLR as ScalePerParamLR
-from tracelr.lr_scheduler.whole import SequentialLR as SequentialLR

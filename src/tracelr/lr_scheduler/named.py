@@ -132,7 +132,7 @@ class Named(Scheduler):
         return kept
 
     def bind(self, optimizer: Optimizer) -> Self:
-        """Return the same schedule, driving `optimizer`. Raises `OptimizerError` if it is none."""
+        """Return the same schedule, driving `optimizer`. Raises `OptimizerError` if it is not one."""
         return type(self)(optimizer=optimizer, **self._arguments)
 
     def __repr__(self) -> str:

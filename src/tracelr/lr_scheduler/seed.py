@@ -1,4 +1,4 @@
-"""The names of the seed, with its parameter names."""
+"""The names of the first release, with its parameter names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracelr.lr_scheduler.named import RESET, Named
 
 
 class _Seed(Named):
-    """Abstract base of the seed's names, with `disable_lr_steps_reset` as their last parameter."""
+    """Abstract base of the names of the first release, with `disable_lr_steps_reset` as their last parameter."""
 
     words = cerebras.SEED
     extras = (RESET,)
@@ -28,7 +28,7 @@ class Constant(_Seed, curve=cerebras.CURVES["Constant"]):
     time the global step there, and changes nothing alone. `optimizer` comes first, or is left out.
 
     Raises `ScheduleError` or `ScheduleTypeError` for a value that is not allowed, `OptimizerError` for an optimizer that
-    is none.
+    is not one.
 
     >>> Constant(0.1).schedule
     Constant(value=0.1)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 from importlib import import_module
 from typing import Any, final
 
 import tracelr.lowering as lowering
 from tracelr.cli.verb import Verb, json_argument
-from tracelr.dialects import DIALECTS
+from tracelr.dialects import READERS
 from tracelr.lowering.targets import find
 from tracelr.schedule import REGISTRY
-from tracelr.spec_names import parameters, snake
+from tracelr.spec_text import parameters, snake
 
 
 @final
@@ -69,8 +68,7 @@ def targets() -> list[dict[str, Any]]:
 
 def dialects() -> list[dict[str, Any]]:
     """Return every form that a file may have: its name, an example, and what it is."""
-    found = [(inspect.getmodulename(str(getattr(d, "__file__", ""))) or "", d) for d in DIALECTS]
-    return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in found]
+    return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in READERS.items()]
 
 
 def _line(text: str | None) -> str:
