@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 import torch
+from graphs import traced
 from oracle import probes
 from table import ROWS
-from test_graph import traced
 from torch import Tensor
 
 from tracelr.lowering import lower, passes

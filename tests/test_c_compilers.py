@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from compilers import NEEDS_CC, WARNINGS
+from graphs import traced
 from operations import formula
 from sweep import artifacts, differing
 from table import ROWS
-from test_graph import traced
 
 from tracelr import Constant, PiecewiseConstant
 from tracelr.errors import NotLowered

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from compilers import NEEDS_CC, WARNINGS
-from test_graph import traced
+from graphs import traced
 
 from tracelr import Linear, Schedule
 from tracelr.errors import NotLowered

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from graphs import bits, traced
 from oracle import probes
 from table import ROWS
-from test_graph import bits, traced
 from torch import Tensor, nn
 
 from tracelr import Constant, Linear, PiecewiseConstant

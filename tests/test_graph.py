@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 import torch
+from graphs import bits, traced
 from oracle import probes
 from table import ROWS
 from torch import Tensor, nn
@@ -16,15 +15,6 @@ from tracelr.lowering import Graph, passes, trace
 from tracelr.lowering.spec import line_of, op_of, owner_of
 
 EVERY = pytest.mark.parametrize("name", ROWS)
-
-
-@cache
-def traced(name: str, batch: bool = False) -> Graph:
-    return trace(ROWS[name].schedule, batch)
-
-
-def bits(rates: Tensor) -> Tensor:
-    return rates.view(torch.int32)
 
 
 @EVERY

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from compilers import NEEDS_CC
+from graphs import bits, traced
 from oracle import probes
 from sweep import SWEPT
 from table import ROWS
-from test_graph import bits, traced
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.__main__ import main

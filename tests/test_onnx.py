@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from graphs import traced
 from operations import OPERATIONS, formula
 from sweep import differing, eager, steps_of
 from table import ROWS
-from test_graph import traced
 from torch import nn
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant

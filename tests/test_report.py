@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from report_samples import HOSTILE, WARM
 from torch import Tensor, nn
 
 import tracelr
@@ -28,8 +29,6 @@ from tracelr.report import html, source
 from tracelr.report.exactness import caveats, exactness
 from tracelr.report.samples import number, samples
 
-WARM = Linear(start=0.0, end=3e-4, steps=2000).then(Cosine(start=3e-4, end=3e-5, steps=98_000))
-HOSTILE = "</script><script>alert(1)</script><!--<script>\"'`$&{x}\u202e\u2028\x00\ud800</title>"
 VOID = {"meta", "link", "input"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_report import HOSTILE, WARM
+from report_samples import HOSTILE, WARM
 
 from tracelr import Assignment, Constant, Linear, OneCycle, Schedule, report
 

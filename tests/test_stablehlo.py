@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from graphs import bits, traced
 from operations import OPERATIONS, formula
-from test_graph import bits, traced
 from torch import nn
 
 from tracelr import Constant, Exponential, Linear
