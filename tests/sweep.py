@@ -15,7 +15,7 @@ from tracelr.lowering import lower, passes
 from tracelr.lowering.target import Artifact
 from tracelr.lowering.verify import default_steps
 
-SWEPT = {"cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
+SWEPT = {"c", "cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
 """The targets that run all rows at once, each in a test file of its own; the others run row by row in test_lowering.py."""
 
 

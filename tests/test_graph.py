@@ -38,6 +38,12 @@ def test_a_batch_graph_gives_the_bits_of_eager(name: str) -> None:
 
 
 @EVERY
+def test_no_node_goes_through_the_host(name: str) -> None:
+    targets = {str(node.target) for node in traced(name).nodes}
+    assert not targets & {"aten.item.default", "aten._local_scalar_dense.default", "aten.lift_fresh_copy.default"}
+
+
+@EVERY
 def test_every_node_has_its_authors_line(name: str) -> None:
     owners = {name for name, _ in ROWS[name].schedule.named_modules()} | {"."}
     for stage, graph in passes.stages(traced(name)):
