@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
 
 test: $(VENV)/ready check
-	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadgroup
 
 # Triton is 640 MB: the tests that need it are a command of their own.
 triton: $(VENV)/triton-ready

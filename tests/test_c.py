@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from compilers import NEEDS_CC, WARNINGS
-from operations import OPERATIONS, formula
+from operations import OPERATIONS, formula, operation
 from torch import Tensor, nn
 
 import tracelr
@@ -59,7 +59,7 @@ def test_a_boundary_beyond_float32_is_exact(big: int) -> None:
 @cache
 def texts() -> dict[str, str]:
     """Return each operation as a function of a name of its own: f0, f1 and so on."""
-    return {f"f{k}": lower(formula(f), "c", name=f"f{k}").text for k, f in enumerate(OPERATIONS.values())}
+    return {f"f{k}": lower(operation(name), "c", name=f"f{k}").text for k, name in enumerate(OPERATIONS)}
 
 
 @cache
