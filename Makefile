@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test triton prove fuzz bench docs check format clean
+.PHONY: demo ready test triton prove prove-part fuzz bench docs check format clean
 
 demo: $(VENV)/ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
 
+ready: $(VENV)/ready
+
 test: $(VENV)/ready check
-	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadgroup
 
 # Triton is 640 MB: the tests that need it are a command of their own.
 triton: $(VENV)/triton-ready
@@ -18,6 +20,12 @@ triton: $(VENV)/triton-ready
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
+
+# What the quick tests do for some rows or optimizers, or for several at once, done for each: the part of `prove` for every push.
+PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks or needs_no_other or no_flag
+
+prove-part: $(VENV)/ready
+	$(BIN)/python -m pytest -q -m slow -k "$(PART)" -n auto --dist worksteal
 
 # Ten minutes of coverage-guided inputs for load and from_dict.
 fuzz: $(VENV)/ready

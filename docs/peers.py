@@ -40,6 +40,6 @@ def page(peers: Sequence[Peer]) -> str:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "tests"))
-    from test_peers import PEERS
+    from peer_table import PEERS
 
     (ROOT / "docs" / "peers.md").write_text(page(PEERS))

@@ -19,6 +19,19 @@ mp.prec = 300
 torch.set_num_threads(1)  # the tensors are small, and several tests may run at once
 
 
+SHARED = {"graphs", "operations", "sweep"}
+"""Modules of helpers that hold what takes minutes to make: the graphs of all rows, and what eager gives for them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let `--dist loadgroup` run each file in one process, and all files that use `SHARED` in the same one."""
+    for item in items:
+        used = vars(getattr(item, "module", None) or object).values()
+        shared = any(str(getattr(value, "__module__", "")).split(".")[-1] in SHARED for value in used)
+        item.add_marker(pytest.mark.xdist_group("shared" if shared else item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def _strict() -> Iterator[None]:
     with warnings.catch_warnings():

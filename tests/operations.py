@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor, nn
+
+from tracelr.lowering import Graph, trace
 
 
 def formula(function):
@@ -83,3 +86,9 @@ OPERATIONS = {
     "the limbs of an integer": lambda s: (s >> 7).double() * 3 + ((s & 1023) | 1).double(),
     "the smallest integer": lambda s: torch.maximum(s, torch.tensor(-(2**63))).double() + torch.where(s == -(2**63), 1, 0),
 }
+
+
+@cache
+def operation(name: str) -> Graph:
+    """Return the graph of an operation, traced once for all targets."""
+    return trace(formula(OPERATIONS[name]))

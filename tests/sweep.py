@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 import torch
+from graphs import traced
 from oracle import probes
 from table import ROWS
-from test_graph import traced
 from torch import Tensor
 
 from tracelr.lowering import lower, passes
 from tracelr.lowering.targets._target import Artifact
 from tracelr.lowering.verification import default_steps
 
-SWEPT = {"cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
+SWEPT = {"c", "cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
 """The targets that run all rows at once, each in a test file of its own; the others run row by row in test_lowering.py."""
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from compilers import NEEDS_CC, WARNINGS
-from operations import OPERATIONS, formula
-from torch import nn
+from operations import OPERATIONS, formula, operation
+from torch import Tensor, nn
 
 import tracelr
 from tracelr import Constant, Linear, PiecewiseConstant
@@ -18,6 +20,7 @@ from tracelr.errors import LoweringError, ScheduleTypeError
 from tracelr.lowering import lower, trace
 from tracelr.lowering.spec import OPS
 from tracelr.lowering.targets import c
+from tracelr.lowering.targets._clike import compiler
 
 
 @NEEDS_CC
@@ -54,25 +57,41 @@ def test_a_boundary_beyond_float32_is_exact(big: int) -> None:
     assert artifact.run(torch.tensor([big - 1, big, big + 1])).tolist() == [1.0, 0.0, 0.0]
 
 
+@cache
+def texts() -> dict[str, str]:
+    """Return each operation as a function of a name of its own: f0, f1 and so on."""
+    return {f"f{k}": lower(operation(name), "c", name=f"f{k}").text for k, name in enumerate(OPERATIONS)}
+
+
+@cache
+def compiled() -> dict[str, Callable[[Tensor], Tensor]]:
+    return dict(zip(OPERATIONS, compiler.CC.load_all(texts()).values(), strict=True))
+
+
 @NEEDS_CC
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_c_means_what_torch_means(name: str, tmp_path: Path) -> None:
+def test_c_means_what_torch_means(name: str) -> None:
     schedule = formula(OPERATIONS[name])
-    artifact = lower(schedule, "c")
     steps = torch.cat([torch.arange(-120, 120), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, -(2**63)])])
     want = torch.stack([schedule(step) for step in steps])
-    got = artifact.run(steps)
+    got = compiled()[name](steps)
     same = (got.view(torch.int32) == want.view(torch.int32)) | (got.isnan() & want.isnan())
     assert same.all(), [(int(s), float(w), float(g)) for s, w, g in zip(steps[~same], want[~same], got[~same], strict=True)][
         :3
     ]
     assert want.unique().numel() > 1
-    artifact.save(tmp_path / "f.h")
-    (tmp_path / "f.c").write_text('#include "f.h"\n')
-    (tmp_path / "f.cpp").write_text('#include "f.h"\n')
-    subprocess.run(["cc", "-std=c99", *WARNINGS, "f.c"], check=True, cwd=tmp_path)
+
+
+@NEEDS_CC
+def test_every_operation_is_clean_c99_and_cpp(tmp_path: Path) -> None:
+    for name, text in texts().items():
+        (tmp_path / f"{name}.h").write_text(text)
+    headers = "".join(f'#include "{name}.h"\n' for name in texts())
+    (tmp_path / "all.c").write_text(headers)
+    (tmp_path / "all.cpp").write_text(headers)
+    subprocess.run(["cc", "-std=c99", *WARNINGS, "all.c"], check=True, cwd=tmp_path)
     if shutil.which("g++"):
-        subprocess.run(["g++", "-std=c++11", *WARNINGS, "f.cpp"], check=True, cwd=tmp_path)
+        subprocess.run(["g++", "-std=c++11", *WARNINGS, "all.cpp"], check=True, cwd=tmp_path)
 
 
 @NEEDS_CC

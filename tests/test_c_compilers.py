@@ -5,39 +5,53 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from compilers import NEEDS_CC, WARNINGS
+from graphs import traced
 from operations import formula
 from sweep import artifacts, differing
 from table import ROWS
-from test_graph import traced
 
 from tracelr import Constant, PiecewiseConstant
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, verify
 from tracelr.lowering.targets._clike import compiler
 
-EVERY = pytest.mark.parametrize("name", ROWS)
+
+def assert_clean(names: Iterable[str], folder: Path) -> None:
+    """Assert that the headers of these rows go into one file of C and of C++, each twice, without a warning."""
+    use = ""
+    for k, name in enumerate(names):
+        header, artifact = folder / f"schedule{k}.h", lower(traced(name), "c", name=f"lr{k}")
+        artifact.save(header)
+        assert header.read_bytes() == artifact.bytes == artifact.text.encode()
+        use += f'#include "{header}"\n' * 2 + f"float use{k}(int64_t s);\n"
+        use += f"float use{k}(int64_t s) {{ float o[1]; lr{k}_array(&s, o, 1); return o[0]; }}\n"
+    (folder / "use.c").write_text(use)
+    (folder / "use.cpp").write_text(use)
+    subprocess.run(["cc", "-std=c99", "-Wfloat-conversion", *WARNINGS, folder / "use.c"], check=True)
+    if shutil.which("g++"):
+        for standard in ("c++11", "c++17"):
+            subprocess.run(["g++", f"-std={standard}", *WARNINGS, folder / "use.cpp"], check=True)
 
 
 @NEEDS_CC
-@EVERY
-def test_the_header_is_clean_c99_and_cpp(name: str, tmp_path: Path) -> None:
-    header = tmp_path / "schedule.h"
-    artifact = lower(traced(name), "c", name="lr_2")
-    artifact.save(header)
-    assert header.read_bytes() == artifact.bytes == artifact.text.encode()
-    use = f'#include "{header}"\n#include "{header}"\nfloat use(int64_t s);\nfloat use(int64_t s) {{ float o[1]; lr_2_array(&s, o, 1); return o[0]; }}\n'
-    (tmp_path / "use.c").write_text(use)
-    (tmp_path / "use.cpp").write_text(use)
-    subprocess.run(["cc", "-std=c99", "-Wfloat-conversion", *WARNINGS, tmp_path / "use.c"], check=True)
-    if shutil.which("g++"):
-        for standard in ("c++11", "c++17"):
-            subprocess.run(["g++", f"-std={standard}", *WARNINGS, tmp_path / "use.cpp"], check=True)
+def test_the_headers_are_clean_c99_and_cpp(tmp_path: Path) -> None:
+    assert_clean(ROWS, tmp_path)
+
+
+ALONE = {"constant", "piecewise_long", "sequential_nested"}
+
+
+@NEEDS_CC
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ALONE else [pytest.mark.slow]) for n in ROWS])
+def test_a_header_needs_no_other(name: str, tmp_path: Path) -> None:
+    assert_clean([name], tmp_path)
 
 
 FAST = ("-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
@@ -47,9 +61,10 @@ COMPILERS = {
     "O3, fused, C++": compiler.Compiler("C++", "C++17", "CXX", "c++", ".cpp", ("-std=c++17", *FAST)),
     "clang": compiler.Compiler("C", "C11", "TRACELR_TEST_CLANG", "clang", ".c", ("-std=gnu11", *FAST)),
 }
+SLOW = {"O0", "O3, fused, C"}  # the same compiler as the other two, with less to go wrong
 
 
-@pytest.mark.parametrize("name", COMPILERS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in COMPILERS])
 def test_no_flag_of_optimisation_changes_a_bit(name: str) -> None:
     if (reason := COMPILERS[name].missing()) is not None:
         pytest.skip(f"needs {reason}")

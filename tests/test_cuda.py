@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from graphs import traced
 from sweep import artifacts, differing
-from test_graph import traced
 from torch import Tensor
 
 from tracelr import Constant, PiecewiseConstant, Polynomial

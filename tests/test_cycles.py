@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from exactness import NEAR_TIE
 from mpmath import mp
 from oracle import probes, to_float32, ulps
 from row import Exact, exponential
 from rows_cycles import cyclic, knots, multi_step, one_cycle, restarts, wave
-from test_exact import NEAR_TIE
 from torch.optim import lr_scheduler as theirs
 
 import tracelr

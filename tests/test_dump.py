@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from graphs import traced
 from oracle import probes
 from table import ROWS
-from test_graph import traced
 from torch import nn
 
 from tracelr import Constant, Linear, PiecewiseConstant, config

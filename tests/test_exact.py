@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 import row
 import torch
 from cases import Case, cases
-from oracle import probes, to_float32, ulps
+from exactness import NEAR_TIE, assert_ends_are_exact, steps_of
+from oracle import to_float32, ulps
 
 import tracelr
 from tracelr.schedule import REGISTRY
 
 # Of the classes below, cases are made; the others only move or frame a schedule, and have rows in the table.
 FRAMES = {"Lambda", "Scale", "Shift", "Loop", "Clamp", "Stretch", "Shorten"}
-
-# float64 puts its result within about 2 of its own units of the exact value, so only an exact value this close to the middle of
-# two float32 numbers (in float32 units) can go to the wrong one: about one in 10**8. docs/numerics.md says more.
-NEAR_TIE = 2.0**-27
-
-
-def steps_of(case: Case, seed: int, random_steps: int) -> list[int]:
-    ends = tuple({*case.ends, case.last, max(case.last // 100, 1)})
-    return [step for step in probes(ends, seed, random_steps) if step <= 2 * case.last]
 
 
 def misrounded(seed: int, random_steps: int) -> tuple[int, list[tuple[Case, int, float, float]]]:
@@ -76,18 +66,6 @@ def test_two_million_values_are_correctly_rounded_but_for_near_ties() -> None:
         total, ties = total + count, ties + len(wrong)
     assert total > 2_000_000
     assert ties <= 8
-
-
-def assert_ends_are_exact(steps: int, count: int) -> None:
-    draw = random.Random(steps)
-    for _ in range(count):
-        start, end = 10 ** draw.uniform(-9, 1), 10 ** draw.uniform(-9, 1)
-        want = [torch.tensor(start).item(), torch.tensor(end).item()]
-        at = torch.tensor([0, steps])
-        assert tracelr.Linear(start, end, steps)(at).tolist() == want
-        assert tracelr.Cosine(start, end, steps)(at).tolist() == want
-        assert tracelr.Polynomial(start, end, steps, draw.choice([1.0, 2.0, 0.5, 3.7]))(at).tolist() == want
-        assert tracelr.Exponential(start, 0.5, steps)(at).tolist() == [want[0], torch.tensor(start * 0.5).item()]
 
 
 @pytest.mark.parametrize("steps", [1, 7, 2**24 + 3, 2**31 + 11, 2**53])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from optimizers import Lion
 from torch import Tensor, nn, optim
 from torch._dynamo.utils import counters
 from training import STEPS, train
@@ -18,26 +19,6 @@ from tracelr.errors import OptimizerError
 # Both ends at 0: there a formula that divides by the rate gives NaN where a gradient has always been 0.
 RATE = Linear(0.0, 1e-2, 3).then(Cosine(1e-2, 0.0, 170))
 DECAY, MOMENTUM, BETA = Linear(0.0, 0.2, 150), Linear(0.9, 0.7, 150), Linear(0.8, 0.95, 150)
-
-
-class Lion(optim.Optimizer):
-    """A user's own: Chen et al. 2023, written as anyone would."""
-
-    def __init__(self, params: Any, lr: float | Tensor = 1e-3, beta: float = 0.9, weight_decay: float = 0.0) -> None:
-        super().__init__(params, {"lr": lr, "beta": beta, "weight_decay": weight_decay})
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
-        for group in self.param_groups:
-            for p in group["params"]:
-                state = self.state[p]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(p)
-                update = torch.sign(group["beta"] * state["momentum"] + (1 - group["beta"]) * p.grad)
-                if group["weight_decay"] != 0:
-                    p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(-group["lr"] * update)
-                state["momentum"].lerp_(p.grad, 1 - group["beta"])
 
 
 CASES: list[tuple[type[optim.Optimizer], dict[str, Any], dict[str, Any]]] = [

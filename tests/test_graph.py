@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 import torch
+from graphs import bits, traced
 from oracle import probes
 from table import ROWS
 from torch import Tensor, nn
@@ -16,15 +15,6 @@ from tracelr.lowering import Graph, passes, trace
 from tracelr.lowering.spec import line_of, op_of, owner_of
 
 EVERY = pytest.mark.parametrize("name", ROWS)
-
-
-@cache
-def traced(name: str, batch: bool = False) -> Graph:
-    return trace(ROWS[name].schedule, batch)
-
-
-def bits(rates: Tensor) -> Tensor:
-    return rates.view(torch.int32)
 
 
 @EVERY
@@ -45,6 +35,12 @@ def test_a_batch_graph_gives_the_bits_of_eager(name: str) -> None:
     for stage in (graph, passes.run(graph)):
         for some in (steps, steps[:1], steps[:0]):
             assert torch.equal(bits(stage(some)), bits(row.schedule(some)))
+
+
+@EVERY
+def test_no_node_goes_through_the_host(name: str) -> None:
+    targets = {str(node.target) for node in traced(name).nodes}
+    assert not targets & {"aten.item.default", "aten._local_scalar_dense.default", "aten.lift_fresh_copy.default"}
 
 
 @EVERY

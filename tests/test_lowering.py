@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from compilers import NEEDS_CC
+from graphs import bits, traced
 from oracle import probes
 from sweep import SWEPT
 from table import ROWS
-from test_graph import bits, traced
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.__main__ import main
@@ -24,10 +24,16 @@ from tracelr.lowering import lower, passes, targets, trace, verify
 from tracelr.lowering.targets import c, find
 from tracelr.lowering.verification import default_steps
 
-EVERY = pytest.mark.parametrize("name", ROWS)
 OWN_FILE = {"aoti", "triton"}  # to compile takes seconds; a row is to share a process with the others
 VERIFY = import_module("tracelr.lowering.verification")  # the package has a function of this name
 ONE_BY_ONE = sorted({*targets()} - {*SWEPT} - OWN_FILE)
+OF_EACH_KIND = {"linear_down", "exponential_stairs", "piecewise_constant", "sequential_nested"}
+"""The rows that the quick tests give to Inductor here: it takes seconds for each. test_trace.py gives it every row."""
+RUNS = [
+    pytest.param(target, name, marks=[pytest.mark.slow] if target == "inductor" and name not in OF_EACH_KIND else [])
+    for target in ONE_BY_ONE
+    for name in ROWS
+]
 
 
 def test_targets_are_found_by_file_without_importing_them() -> None:
@@ -43,9 +49,8 @@ def test_targets_are_found_by_file_without_importing_them() -> None:
     assert done.stdout.strip() == f"{[False] * len(targets())} False False"
 
 
-@EVERY
-@pytest.mark.parametrize("target", ONE_BY_ONE)
-def test_every_row_on_every_target_has_the_bits_of_eager(name: str, target: str) -> None:
+@pytest.mark.parametrize(("target", "name"), RUNS)
+def test_every_row_on_every_target_has_the_bits_of_eager(target: str, name: str) -> None:
     if (reason := find(target).missing()) is not None:
         pytest.skip(f"needs {reason}")
     row = ROWS[name]

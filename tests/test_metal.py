@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from graphs import traced
 from narrow import FEW, WHOLE, artifact, differing, graph_of, steps_of
 from table import ROWS
-from test_graph import traced
 
 import tracelr
 from tracelr import Constant, Linear, Polynomial

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from graphs import traced
 from sweep import artifacts, differing
-from test_graph import traced
 
 from tracelr import Constant, Cosine, Linear, PiecewiseConstant, precision
 from tracelr.errors import LoweringError

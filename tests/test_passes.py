@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from graphs import traced
 from operations import formula
 from rows_basic import WARMUP_COSINE
 from table import ROWS
-from test_graph import traced
 from torch import fx
 
 from tracelr import Constant, Cosine, Exponential, Linear, PiecewiseConstant

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from runpy import run_path
 
@@ -10,10 +9,8 @@ import optax
 import pytest
 import torch
 from peer import Peer
+from peer_table import PEERS
 
-PEERS: list[Peer] = [
-    row for file in sorted(Path(__file__).parent.glob("peers_*.py")) for row in import_module(file.stem).PEERS
-]
 DOCS = Path(__file__).parent.parent / "docs"
 EVERY = pytest.mark.parametrize("peer", PEERS, ids=map(str, PEERS))
 

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from graphs import traced
 from table import ROWS
-from test_graph import traced
 from torch import Tensor, nn
 
 from tracelr import Cosine, Exponential, Linear

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from graphs import bits, traced
 from table import ROWS
-from test_graph import bits, traced
 from torch import nn
 
 from tracelr import Constant

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_fuse_optimizers import Lion
+from optimizers import Lion
 from torch import Tensor, nn, optim
 from torch._dynamo.utils import counters
 

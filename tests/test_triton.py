@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from graphs import bits, traced
 from operations import OPERATIONS, formula
 from oracle import probes
 from table import ROWS
-from test_graph import bits, traced
 from torch import nn
 
 import tracelr

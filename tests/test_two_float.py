@@ -9,9 +9,9 @@ import pytest
 import row
 import torch
 from cases import cases
+from exactness import assert_ends_are_exact, steps_of
 from oracle import probes, to_float32, ulps
 from table import ROWS, Row
-from test_exact import assert_ends_are_exact, steps_of
 
 import tracelr
 from tracelr import Schedule

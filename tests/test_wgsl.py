@@ -8,8 +8,8 @@ import struct
 
 import pytest
 import torch
+from graphs import traced
 from narrow import FEW, WHOLE, artifact, differing, graph_of, steps_of
-from test_graph import traced
 from webgpu import MISSING, NEEDS_WEBGPU
 
 import tracelr

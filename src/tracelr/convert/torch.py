@@ -8,10 +8,10 @@ from __future__ import annotations
 from tracelr.assignment import Loaded
 from tracelr.convert.simple import alone, refuse
 from tracelr.errors import ConfigError, TracelrError, printable
-from tracelr.lowering.forms.code import function
 from tracelr.lowering.graph import trace
 from tracelr.lowering.passes import run
-from tracelr.lowering.view import view
+from tracelr.lowering.printing.formats.code import function
+from tracelr.lowering.printing.listing import listing_of
 
 _FILE = '''\
 """A learning-rate schedule for torch, from tracelr: lr(step) has the bits of the schedule below."""
@@ -46,4 +46,4 @@ def write(found: Loaded) -> str:
         raise error.of(ConfigError, "convert to torch") from error
     if any(node.op == "get_attr" and not graph.constant(node) for node in graph.nodes):
         raise refuse("torch", given, "which has a tensor for a number")
-    return _FILE.format(schedule=printable(repr(given)), code=function(view(graph), graph))
+    return _FILE.format(schedule=printable(repr(given)), code=function(listing_of(graph), graph))
