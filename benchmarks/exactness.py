@@ -18,7 +18,7 @@ from mpmath import mp
 from tqdm import tqdm
 
 from tracelr import precision
-from tracelr.two_float import SMALLEST
+from tracelr.arithmetic.two_float import SMALLEST
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from cases import cases

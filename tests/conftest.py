@@ -13,7 +13,7 @@ from mpmath import mp
 from terminal import Terminal
 
 from tracelr import arithmetic, precision
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 mp.prec = 300
 torch.set_num_threads(1)  # the tensors are small, and several tests may run at once

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tracelr.cerebras import LR
+from tracelr.interop.cerebras.curves import LR
 
 Formula = Callable[[int], float]
 

@@ -11,7 +11,7 @@ from peer import Peer
 from transformers import get_scheduler
 
 from tracelr import Schedule
-from tracelr.config import from_dict, single
+from tracelr.interop.load import from_dict, single
 
 PEAK = 0.1
 HOLDS = "theirs rises again after its last step, ours holds"

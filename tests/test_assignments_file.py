@@ -5,9 +5,9 @@ import yaml
 from trainer_files import TAGS, TWICE, UP, plain
 
 from tracelr import Constant, Sequential
-from tracelr.assignment import Assignment
-from tracelr.config import from_dict, load
 from tracelr.errors import ConfigError
+from tracelr.interop.load import from_dict, load
+from tracelr.schedules.assignment import Assignment
 
 OURS = [
     Assignment("lr", ("a", None), Sequential([UP, Constant(1.0)], [4]), "adjust_learning_rate"),

@@ -15,11 +15,11 @@ from table import ROWS
 from test_graph import traced
 
 from tracelr import Linear, Schedule
-from tracelr.fields import Scalar
 from tracelr.lowering import lower
 from tracelr.lowering.targets import is_allowed
 from tracelr.lowering.targets._clike.dialect import literal
 from tracelr.lowering.targets._clike.emitter import comment
+from tracelr.schedules.fields import Scalar
 
 
 @NEEDS_CC

@@ -10,17 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from tracelr import Cosine, Lambda, Linear, Schedule, Scheduler, TrainStep, canary, fuse, precision
+from tracelr import Cosine, Lambda, Linear, Schedule, Scheduler, TrainStep, fuse, precision
 from tracelr.errors import DeviceError
+from tracelr.optim import self_check
 
 RATE = Linear(1e-4, 1e-2, 5000).then(Cosine(1e-2, 0.0, 2_000_000))
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    canary._passed.clear()
+    self_check._passed.clear()
     yield
-    canary._passed.clear()
+    self_check._passed.clear()
 
 
 def pair(rate: Schedule = RATE, **options: Any) -> tuple[SGD, Scheduler]:
@@ -64,20 +65,20 @@ def test_the_schedules_own_boundaries_are_looked_at() -> None:
 @pytest.mark.parametrize("backend", ["eager", "inductor"])
 def test_a_backend_that_rounds_as_the_host_does_passes_once(backend: str) -> None:
     fuse(*pair(), check=True, backend=backend)
-    passed = set(canary._passed)
+    passed = set(self_check._passed)
     assert {(key[0], key[1]) for key in passed} == {(f"{backend} on cpu", "float64")}
     assert RATE.fingerprint() in {key[2] for key in passed}
     torch._dynamo.reset()
     with torch._dynamo.config.patch(error_on_recompile=True, disable=False):
         fuse(*pair(), check=True, backend=backend)  # known to be right: nothing is compiled
-    assert canary._passed == passed
+    assert self_check._passed == passed
 
 
 def test_cheap_mathematics_of_a_compiler_are_found() -> None:
     def cheap(graph: torch.fx.GraphModule, inputs: Any) -> Callable[..., Any]:
         def run(step: Tensor) -> Any:  # float32 inside, as a backend without float64 would
             with precision("float32"):
-                return (torch.stack([schedule(step) for schedule in canary._PROBE] + [RATE(step)]),)
+                return (torch.stack([schedule(step) for schedule in self_check._PROBE] + [RATE(step)]),)
 
         return run
 
@@ -97,8 +98,8 @@ def test_an_unsafe_flag_of_inductor_is_found() -> None:
 def test_a_device_is_compared_in_eager_code_too(monkeypatch: pytest.MonkeyPatch) -> None:
     optimizer, _ = pair()
     Scheduler(optimizer, lr=RATE, check=True)
-    assert {key[0] for key in canary._passed} == {"eager kernels on cpu"}
-    canary._passed.clear()
+    assert {key[0] for key in self_check._passed} == {"eager kernels on cpu"}
+    self_check._passed.clear()
     forward = Schedule.forward
 
     def off(self: Schedule, step: Any) -> Tensor:
@@ -113,7 +114,7 @@ def test_a_device_is_compared_in_eager_code_too(monkeypatch: pytest.MonkeyPatch)
 def test_off_on_the_cpu_unless_asked_for() -> None:
     fuse(*pair(), backend=off_by_one)
     fuse(*pair(), check=False, backend=off_by_one)
-    assert canary._passed == set()
+    assert self_check._passed == set()
 
 
 def test_the_cheap_mode_promises_no_bits() -> None:
@@ -137,4 +138,4 @@ def test_a_tensor_field_is_taken_as_it_is_now() -> None:
     peak = torch.tensor(0.25, requires_grad=True) * 2
     optimizer = SGD([nn.Parameter(torch.ones(2))], lr=torch.tensor(0.1))
     Scheduler(optimizer, lr=Linear(0.0, peak, 10), check=True)
-    assert canary._passed
+    assert self_check._passed

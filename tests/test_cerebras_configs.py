@@ -12,8 +12,8 @@ from mpmath import mp, mpf
 from row import Exact, cosine, linear, piecewise, sequence
 
 from tracelr import Schedule, Sequential, lowering
-from tracelr.assignment import Assignment
-from tracelr.config import from_dict, load
+from tracelr.interop.load import from_dict, load
+from tracelr.schedules.assignment import Assignment
 
 ROWS, NEWER = (
     json.loads((Path(__file__).parent / "data" / f"cerebras_{name}.json").read_text())["rows"]

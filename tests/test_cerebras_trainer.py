@@ -6,8 +6,8 @@ from trainer_files import LINE, TWIN, UP, WAVE, plain, read
 
 import tracelr
 from tracelr import Constant, Cosine, Exponential, InverseSqrt, PiecewiseConstant, Polynomial
-from tracelr.assignment import Assignment
-from tracelr.config import from_dict
+from tracelr.interop.load import from_dict
+from tracelr.schedules.assignment import Assignment
 
 CLASSES = [
     ("Constant", {"learning_rate": 0.1, "total_iters": 3}, Constant(0.1)),

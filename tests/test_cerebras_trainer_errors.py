@@ -5,9 +5,9 @@ import yaml
 from trainer_files import LINE, TAGS, TWICE, TWIN, UP, WAVE, read, told
 
 from tracelr.__main__ import main
-from tracelr.config import from_dict, load, single
-from tracelr.dialects.cerebras_trainer import KINDS
 from tracelr.errors import ConfigError
+from tracelr.interop.cerebras.read_trainer import KINDS
+from tracelr.interop.load import from_dict, load, single
 
 LISTED = """\
 given 2 assignments, listed below; allowed: one schedule for the rate of every group; to fix it: use one of them, or pass \

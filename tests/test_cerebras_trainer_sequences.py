@@ -5,9 +5,9 @@ from trainer_files import LINE, TWIN, UP, WAVE, plain, read
 
 import tracelr
 from tracelr import Constant, InverseSqrt, Linear, Product, Scale, Sequential
-from tracelr.assignment import Assignment
-from tracelr.config import from_dict
 from tracelr.errors import ConfigError
+from tracelr.interop.load import from_dict
+from tracelr.schedules.assignment import Assignment
 
 # -- sequences, chains, scaling --------------------------------------------------------------------------------------------
 

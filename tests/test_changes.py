@@ -13,7 +13,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from tracelr import Assignment, Constant, Cosine, Interpolate, Linear, Schedule, Scheduler
 from tracelr.errors import CheckpointError
-from tracelr.state import changes
+from tracelr.optim.state import changes
 
 COSINE = Cosine(1.0, 0.0, 1000)
 CASES: list[tuple[Schedule, Schedule, str]] = [

@@ -102,7 +102,7 @@ def test_show_as_json_has_the_phases(tracelr_: Terminal) -> None:
 
 def test_list_as_json_has_every_name(tracelr_: Terminal) -> None:
     found = tracelr_.json("list")
-    assert {row["name"] for row in found["schedules"]} == set(tracelr.schedule.REGISTRY)
+    assert {row["name"] for row in found["schedules"]} == set(tracelr.schedules.base.REGISTRY)
     assert [row["name"] for row in found["targets"]] == targets()
     assert [row["name"] for row in found["dialects"]] == [
         "cerebras",

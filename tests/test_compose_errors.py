@@ -27,7 +27,7 @@ from tracelr import (
 )
 from tracelr.arithmetic import Arithmetic, Wide
 from tracelr.errors import TracelrError
-from tracelr.fields import Scalar
+from tracelr.schedules.fields import Scalar
 
 
 class HalfOf(Schedule):

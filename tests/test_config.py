@@ -10,10 +10,10 @@ import yaml
 from table import ROWS
 
 import tracelr
-from tracelr.config import from_dict, load
-from tracelr.dialects import READERS
-from tracelr.dialects._yaml import read
 from tracelr.errors import ConfigError
+from tracelr.interop._tools.yaml import read
+from tracelr.interop.load import from_dict, load
+from tracelr.interop.readers import READERS
 
 LINEAR = {"scheduler": "Linear", "initial_learning_rate": 0.0, "end_learning_rate": 1.0, "steps": 4}
 
@@ -40,7 +40,7 @@ def test_what_to_dict_writes_reads_back(name, tmp_path):
 
 
 def test_a_newly_registered_schedule_needs_no_edit(monkeypatch):
-    monkeypatch.setitem(tracelr.schedule.REGISTRY, "Other", tracelr.Linear)
+    monkeypatch.setitem(tracelr.schedules.base.REGISTRY, "Other", tracelr.Linear)
     assert from_dict({"schedule": "Other", "start": 0.0, "end": 1.0, "steps": 4})(1).item() == 0.25
 
 
@@ -183,7 +183,7 @@ def test_load_schedule_is_one_schedule_or_a_clear_error(tmp_path):
 
 
 def test_importing_tracelr_does_not_import_yaml():
-    code = "import sys, tracelr, tracelr.config; sys.exit('yaml' in sys.modules)"
+    code = "import sys, tracelr, tracelr.interop.load; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

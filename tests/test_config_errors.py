@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tracelr.config import load
 from tracelr.errors import ConfigError
+from tracelr.interop.load import load
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 LINE = "scheduler: Linear, initial_learning_rate: 0, end_learning_rate: 1"
@@ -241,7 +241,7 @@ def test_a_learning_rate_that_is_none(text, message):
     ],
 )  # fmt: skip
 def test_a_mapping_that_is_no_schedule(content, message):
-    from tracelr.schedule import REGISTRY
+    from tracelr.schedules.base import REGISTRY
 
     assert told(content) == message.replace("REGISTRY", ", ".join(sorted(REGISTRY)))
 

@@ -16,8 +16,8 @@ from table import ROWS
 
 import tracelr
 from tracelr import Assignment, Cosine, Linear, Noise, Schedule
-from tracelr.convert import WRITERS, convert
 from tracelr.errors import ConfigError
+from tracelr.interop.convert import WRITERS, convert
 from tracelr.lowering import dump
 
 REFUSED = {"ours": {"lambda"}, "torch": set[str]()}

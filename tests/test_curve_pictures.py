@@ -10,11 +10,11 @@ import torch
 from table import ROWS
 
 from tracelr import Constant, Cosine, CosineAnnealing, Linear, PiecewiseConstant, Schedule
-from tracelr.describe_.sampling import curve
 from tracelr.drawing.axes import Curve, step_axis, value_axis
 from tracelr.drawing.svg import svg
 from tracelr.drawing.terminal import terminal
 from tracelr.errors import ScheduleError
+from tracelr.schedules.describe.sampling import curve
 
 RUN = Linear(0.0, 3e-4, 2000).then(Cosine(3e-4, 3e-5, 98_000))
 SVG = "{http://www.w3.org/2000/svg}"

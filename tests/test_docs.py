@@ -17,7 +17,7 @@ import torch
 
 import tracelr
 from tracelr import errors, lowering, lr_scheduler, weight_decay_scheduler
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -16,9 +16,10 @@ from oracle import probes
 from table import ROWS
 from torch import nn
 
-from tracelr import Constant, Linear, PiecewiseConstant, config
+from tracelr import Constant, Linear, PiecewiseConstant
 from tracelr.__main__ import main
 from tracelr.errors import LoweringError
+from tracelr.interop import load as config
 from tracelr.lowering import dump, passes, stages, trace
 from tracelr.lowering.printing import FORMATS
 

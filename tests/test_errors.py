@@ -11,8 +11,8 @@ import torch
 import tracelr
 from tracelr import Constant, Exponential, InverseTime, Linear, PiecewiseConstant, Polynomial, Product, Scale, Sequential
 from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError
-from tracelr.fields import Scalar
-from tracelr.schedule import Schedule
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Scalar
 
 NUMBER = "a finite number within the float32 range, or a 0-d floating point tensor"
 STEPS = "an int from 1 to 2**53"
@@ -204,15 +204,19 @@ def test_a_class_must_define_forward_and_typed_fields() -> None:
             (Schedule,),
             {"__annotations__": {"schedule": Scalar}, "forward": lambda self, step, ops: ops.full(step, 0.0)},
         )
-    with pytest.raises(ScheduleTypeError, match=r"Loose.x: given <class 'int'>; allowed: a type of tracelr.fields"):
+    with pytest.raises(
+        ScheduleTypeError, match=r"Loose.x: given <class 'int'>; allowed: a type of tracelr.schedules.fields"
+    ):
         type("Loose", (Schedule,), {"__annotations__": {"x": int}, "forward": lambda self, step, ops: ops.full(step, 0.0)})
 
 
 def test_a_name_is_taken_once() -> None:
     body = {"forward": lambda self, step, ops: ops.full(step, 0.0)}
-    with pytest.raises(ScheduleError, match=r"given 'Linear'; allowed: a name not taken yet; .* tracelr.schedules.linear"):
+    with pytest.raises(
+        ScheduleError, match=r"given 'Linear'; allowed: a name not taken yet; .* tracelr.schedules.curves.linear"
+    ):
         type("Linear", (Schedule,), body)
-    assert tracelr.schedule.REGISTRY["Linear"] is Linear
+    assert tracelr.schedules.base.REGISTRY["Linear"] is Linear
 
 
 def test_no_field_survives_a_failed_construction() -> None:

@@ -10,7 +10,7 @@ from exactness import NEAR_TIE, assert_ends_are_exact, steps_of
 from oracle import to_float32, ulps
 
 import tracelr
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 # Of the classes below, cases are made; the others only move or frame a schedule, and have rows in the table.
 FRAMES = {"Lambda", "Scale", "Shift", "Loop", "Clamp", "Stretch", "Shorten"}

@@ -15,7 +15,7 @@ from training import STEPS, train
 
 from tracelr import Cosine, Linear, Scale, Schedule, Scheduler, fuse
 from tracelr.errors import OptimizerError
-from tracelr.schedule import DEEPEST
+from tracelr.schedules.base import DEEPEST
 
 RATE = Linear(0.0, 1e-2, 20).then(Cosine(1e-2, 1e-4, 150))
 Make = Callable[[list[nn.Parameter]], Optimizer]

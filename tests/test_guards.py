@@ -27,7 +27,7 @@ from tracelr import (
     precision,
 )
 from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.fields import Scalar
+from tracelr.schedules.fields import Scalar
 
 RATE = Linear(1.0, 0.0, 7).then(Cosine(1.0, 0.0, 9))
 

@@ -16,7 +16,7 @@ from torch.optim import SGD
 
 import tracelr
 from tracelr import Greedy, Linear, Plateau, Schedule, Scheduler, Units
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 KINDS_OF_SCHEDULES = [
     kind for name, kind in sorted(REGISTRY.items()) if name != "Lambda" and kind.__module__.startswith("tracelr.")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelr import Schedule, load
-from tracelr.dialects import READERS
+from tracelr.interop.readers import READERS
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60.0  # of a machine that is busy with something else: what these took before was minutes, or for ever

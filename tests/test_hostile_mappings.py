@@ -17,12 +17,13 @@ from table import ROWS
 
 import tracelr
 from tracelr import Assignment, Constant, Linear, Schedule, Units, from_dict
-from tracelr.dialects import READERS, keras
-from tracelr.dialects._cerebras_names import OLDER, SPELLINGS
-from tracelr.dialects._huggingface_types import TYPES
-from tracelr.dialects.cerebras_trainer import KINDS
 from tracelr.errors import ScheduleError
-from tracelr.schedule import DEEPEST
+from tracelr.interop.cerebras.read_trainer import KINDS
+from tracelr.interop.cerebras.spellings import OLDER, SPELLINGS
+from tracelr.interop.huggingface.types import TYPES
+from tracelr.interop.keras import read as keras
+from tracelr.interop.readers import READERS
+from tracelr.schedules.base import DEEPEST
 
 SAMPLES: list[Any] = [yaml.safe_load(dialect.EXAMPLE) for dialect in READERS.values()]
 SAMPLES += [

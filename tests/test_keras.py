@@ -10,8 +10,8 @@ import peers_keras
 import pytest
 
 import tracelr
-from tracelr.dialects.keras import CLASSES
 from tracelr.errors import ConfigError
+from tracelr.interop.keras.read import CLASSES
 
 NAMES = ", ".join(sorted(CLASSES))
 CONFIG: dict[str, Any] = {"initial_learning_rate": 0.1, "decay_steps": 100}

@@ -19,10 +19,10 @@ from table import ROWS
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.__main__ import main
 from tracelr.errors import LoweringError
-from tracelr.fields import Scalar
 from tracelr.lowering import lower, passes, targets, trace, verify
 from tracelr.lowering.targets import c, find
 from tracelr.lowering.verification import default_steps
+from tracelr.schedules.fields import Scalar
 
 OWN_FILE = {"aoti", "triton"}  # to compile takes seconds; a row is to share a process with the others
 VERIFY = import_module("tracelr.lowering.verification")  # the package has a function of this name

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 import tracelr
 from tracelr import lr_scheduler
 from tracelr.errors import OptimizerError
-from tracelr.scheduler import Scheduler
+from tracelr.optim.scheduler import Scheduler
 
 CASES = {
     "Constant": ({"val": 0.1}, tracelr.Constant(0.1)),

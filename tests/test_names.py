@@ -13,9 +13,9 @@ from torch import nn
 
 import tracelr
 from tracelr import lr_scheduler, weight_decay_scheduler
-from tracelr.cerebras import CURVES
-from tracelr.lr_scheduler.named import Named
-from tracelr.scheduler import Scheduler
+from tracelr.interop.cerebras.curves import CURVES
+from tracelr.lr_scheduler.base import Named
+from tracelr.optim.scheduler import Scheduler
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=[f"{case.stem}{k}" for k, case in enumerate(CASES)])
 

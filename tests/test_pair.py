@@ -12,9 +12,8 @@ import pytest
 import torch
 from mpmath import mp, mpf
 
-from tracelr import kernels, pair
-from tracelr.pair import Pair
-from tracelr.wide import Split
+from tracelr.arithmetic import Split, double_float, polynomials
+from tracelr.arithmetic.double_float import Pair
 
 MANY = 1000
 
@@ -58,37 +57,37 @@ def real(x: Pair) -> list[Any]:
 def test_products_quotients_and_roots(low: float, high: float) -> None:
     x, y = drawn(1, low, high, sign=True), drawn(2, low / 2, high / 2, sign=True)
     a, b = real(x), real(y)
-    assert worst(pair.mul(x, y), [u * v for u, v in zip(a, b, strict=True)]) < -44
-    assert worst(pair.square(y), [v * v for v in b]) < -44
-    assert worst(pair.div(x, y), [u / v for u, v in zip(a, b, strict=True)]) < -43
+    assert worst(double_float.mul(x, y), [u * v for u, v in zip(a, b, strict=True)]) < -44
+    assert worst(double_float.square(y), [v * v for v in b]) < -44
+    assert worst(double_float.div(x, y), [u / v for u, v in zip(a, b, strict=True)]) < -43
     size = Pair(x.high.abs(), x.low * x.high.sign())
-    assert worst(pair.sqrt(size), [mp.sqrt(abs(u)) for u in a]) < -43
-    assert pair.sqrt(Pair(torch.zeros(1), torch.zeros(1))) == Pair(torch.zeros(1), torch.zeros(1))
+    assert worst(double_float.sqrt(size), [mp.sqrt(abs(u)) for u in a]) < -43
+    assert double_float.sqrt(Pair(torch.zeros(1), torch.zeros(1))) == Pair(torch.zeros(1), torch.zeros(1))
 
 
 def test_sums() -> None:
     x, y = drawn(3, -20, 20), drawn(4, -20, 20)
     a, b = real(x), real(y)
-    assert worst(pair.add(x, y), [u + v for u, v in zip(a, b, strict=True)]) < -45
-    total = pair.two_sum(x.high, -y.high)
+    assert worst(double_float.add(x, y), [u + v for u, v in zip(a, b, strict=True)]) < -45
+    total = double_float.two_sum(x.high, -y.high)
     assert exact(total) == [Fraction(u) - Fraction(v) for u, v in zip(x.high.tolist(), y.high.tolist(), strict=True)]
-    assert worst(pair.add_constant(x, Split(0.1, 0.0)), [u + mpf(0.1) for u in a]) < -45
+    assert worst(double_float.add_constant(x, Split(0.1, 0.0)), [u + mpf(0.1) for u in a]) < -45
 
 
 @pytest.mark.parametrize("c", [0.1, 1 / 3, 6e-4, -0.7, 4097.0, 3.0, 0.5, -8.0, 2.0**-40, 1.0, 1e-9])
 def test_products_with_constants(c: float) -> None:
     x = drawn(5, -40, 20, sign=True)
-    error = worst(pair.mul_constant(x, Split(c, 0.0)), [u * mpf(c) for u in real(x)])
+    error = worst(double_float.mul_constant(x, Split(c, 0.0)), [u * mpf(c) for u in real(x)])
     assert error < -44
     assert math.frexp(c)[0] not in (0.5, -0.5) or error == -200
-    zero = pair.mul_constant(Pair(torch.zeros(1), torch.zeros(1)), Split(c, 0.0))
+    zero = double_float.mul_constant(Pair(torch.zeros(1), torch.zeros(1)), Split(c, 0.0))
     assert (zero.high, zero.low) == (0, 0)
 
 
 def test_partial_products_are_exact() -> None:
     x, y = drawn(6, -10, 10, sign=True), drawn(7, -10, 10, sign=True)
-    for a in pair.halves(x.high):
-        for b in pair.halves(y.high):
+    for a in double_float.halves(x.high):
+        for b in double_float.halves(y.high):
             assert [Fraction(p) for p in (a * b).tolist()] == [
                 Fraction(u) * Fraction(v) for u, v in zip(a.tolist(), b.tolist(), strict=True)
             ]
@@ -100,9 +99,13 @@ def test_constants_in_python_floats() -> None:
         a, b = (Fraction(draw.uniform(-1, 1)) * Fraction(10) ** draw.randint(-12, 12) for _ in range(2))
         x, y = (Split(float(f), float(f - Fraction(float(f)))) for f in (a, b))
         a, b = sum(map(Fraction, x)), sum(map(Fraction, y))
-        for got, want in ((pair.product(x, y), a * b), (pair.total(x, y), a + b), (pair.reciprocal(x), 1 / a)):
+        for got, want in (
+            (double_float.product(x, y), a * b),
+            (double_float.total(x, y), a + b),
+            (double_float.reciprocal(x), 1 / a),
+        ):
             assert abs(sum(map(Fraction, got)) - want) <= max(abs(want), abs(a) if want == a + b else 0) * Fraction(2) ** -98
-        own = pair.parts(x)
+        own = double_float.parts(x)
         assert abs(Fraction(own.high) + Fraction(own.low) - a) <= abs(a) * Fraction(2) ** -48
         assert Fraction(own.head) + Fraction(own.tail) == Fraction(own.high)
         assert torch.tensor(own.high, dtype=torch.float32).item() == own.high == torch.tensor(x.high).item()
@@ -114,20 +117,20 @@ def test_integers() -> None:
     steps = torch.tensor(
         [draw.randrange(-(2**53), 2**53) >> draw.randrange(53) for _ in range(MANY)] + [0, 2**53, 2**24 + 1]
     )
-    got = pair.integer(steps)
+    got = double_float.integer(steps)
     assert worst(got, [mpf(step) for step in steps.tolist()]) < -47
     small = steps[steps.abs() < 2**47]
-    assert exact(pair.integer(small)) == [Fraction(step) for step in small.tolist()]
+    assert exact(double_float.integer(small)) == [Fraction(step) for step in small.tolist()]
 
 
 KERNELS: dict[str, tuple[Callable[[Pair], Pair], Callable[[Any], Any], tuple[float, float], bool, float]] = {
     # name: ours, exact, from 2**a to 2**b, also negative, at most 2**... off
-    "sin2h": (kernels.sin2h, lambda x: mp.sin(mp.pi * x / 2) ** 2, (-48, -1), False, -37),
-    "exp2": (kernels.exp2, lambda x: mpf(2) ** x, (-40, 6), True, -37),
-    "exp2m1": (kernels.exp2m1, lambda x: mp.expm1(x * mp.log(2)), (-40, 5), True, -35),
-    "log2p1": (kernels.log2p1, lambda x: mp.log1p(x) / mp.log(2), (-40, 20), False, -35),
+    "sin2h": (polynomials.sin2h, lambda x: mp.sin(mp.pi * x / 2) ** 2, (-48, -1), False, -37),
+    "exp2": (polynomials.exp2, lambda x: mpf(2) ** x, (-40, 6), True, -37),
+    "exp2m1": (polynomials.exp2m1, lambda x: mp.expm1(x * mp.log(2)), (-40, 5), True, -35),
+    "log2p1": (polynomials.log2p1, lambda x: mp.log1p(x) / mp.log(2), (-40, 20), False, -35),
     "log2p1 below": (
-        lambda x: kernels.log2p1(Pair(-x.high, -x.low)),
+        lambda x: polynomials.log2p1(Pair(-x.high, -x.low)),
         lambda x: mp.log1p(-x) / mp.log(2),
         (-40, -1),
         False,
@@ -146,22 +149,22 @@ def test_kernels(name: str) -> None:
 
 def test_the_logarithm_is_off_by_2_to_the_minus_38_at_most() -> None:
     near, far = drawn(11, -1, 1), drawn(12, -50, 60)
-    assert worst(kernels.log2(near), [mp.log(u, 2) for u in real(near)], absolute=True) < -38
-    assert worst(kernels.log2(far), [mp.log(u, 2) for u in real(far)]) < -38
+    assert worst(polynomials.log2(near), [mp.log(u, 2) for u in real(near)], absolute=True) < -38
+    assert worst(polynomials.log2(far), [mp.log(u, 2) for u in real(far)]) < -38
 
 
 def test_special_values() -> None:
     zero = Pair(torch.zeros(3), torch.zeros(3))
     one = Pair(torch.ones(3), torch.zeros(3))
     for got, want in (
-        (kernels.exp2(zero), 1.0),
-        (kernels.exp2m1(zero), 0.0),
-        (kernels.log2(one), 0.0),
-        (kernels.log2p1(zero), 0.0),
-        (kernels.sin2h(zero), 0.0),
-        (kernels.exp2(pair.scaled(one, -200.0)), 0.0),
-        (kernels.exp2(pair.scaled(one, -10.0)), 2.0**-10),
-        (kernels.sin2h(pair.scaled(one, 0.5)), 0.5),
+        (polynomials.exp2(zero), 1.0),
+        (polynomials.exp2m1(zero), 0.0),
+        (polynomials.log2(one), 0.0),
+        (polynomials.log2p1(zero), 0.0),
+        (polynomials.sin2h(zero), 0.0),
+        (polynomials.exp2(double_float.scaled(one, -200.0)), 0.0),
+        (polynomials.exp2(double_float.scaled(one, -10.0)), 2.0**-10),
+        (polynomials.sin2h(double_float.scaled(one, 0.5)), 0.5),
     ):
         assert got.high.tolist() == [want] * 3
         assert got.low.abs().max() <= 2.0**-37

@@ -11,9 +11,9 @@ from torch import fx
 
 from tracelr import Cosine, Linear, Schedule
 from tracelr.errors import LoweringError
-from tracelr.fields import Scalar
 from tracelr.lowering import Graph, passes, trace
 from tracelr.lowering.spec import aten, op_of
+from tracelr.schedules.fields import Scalar
 
 
 def test_a_pass_that_breaks_the_graph_is_caught_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,12 @@ import torch
 from table import ROWS
 
 from tracelr import Constant, Cosine, Linear, MultiStep, Noise, Schedule, WarmRestarts
-from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.describe_.phases import phases, table
-from tracelr.describe_.sampling import horizon
-from tracelr.fields import Scalar, Steps
-from tracelr.pieces import pieces
-from tracelr.schedule import REGISTRY
-from tracelr.wide import LAST_STEP
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.schedules.base import REGISTRY
+from tracelr.schedules.describe.phases import phases, table
+from tracelr.schedules.describe.sampling import horizon
+from tracelr.schedules.describe.segments import pieces
+from tracelr.schedules.fields import Scalar, Steps
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -11,7 +11,7 @@ from oracle import probes, to_float32
 from rows_phases import ramp
 
 from tracelr import WSD, Cosine, Linear, Polynomial, Ramp
-from tracelr.ease import EASINGS
+from tracelr.schedules.easing import EASINGS
 
 # -- easings --------------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tracelr.__main__ import main
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

@@ -184,7 +184,7 @@ def test_a_class_of_ones_own_may_be_called_anything() -> None:
     page = Page(report.page(kind(), name="own", targets=["c"], verify=False))
     assert not any(tag == "b" for tag, _ in page.tags)
     assert f"{name} is not a class of tracelr: nothing is promised for its formula." in page.text
-    del tracelr.schedule.REGISTRY[name]
+    del tracelr.schedules.base.REGISTRY[name]
 
 
 @pytest.mark.parametrize("text", ["a < b && 'c' /* d */ // e\nreturn \"f\"", "</script>", "'unclosed", '"\\"', "a'b'c\n'"])

@@ -13,7 +13,7 @@ from table import ROWS, Row
 
 import tracelr
 from tracelr.arithmetic import F32, F64
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 

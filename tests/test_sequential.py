@@ -12,9 +12,9 @@ from torch import nn
 import tracelr
 from tracelr import Constant, Cosine, Exponential, InverseSqrt, Linear, PiecewiseConstant, Sequential, Stretch
 from tracelr.arithmetic import F64
-from tracelr.compose.sequential import Join
 from tracelr.lowering import passes, trace
 from tracelr.lowering.spec import aten, op_of
+from tracelr.schedules.compose.sequential import Join
 
 PARTS = [Linear(0.2, 1.0, 30), Cosine(6e-4, 6e-5, 50), Exponential(0.3, 0.5, 9), InverseSqrt(2.0, 10), Constant(0.7)]
 

@@ -11,7 +11,7 @@ from table import ROWS
 import tracelr
 from tracelr import Constant, Cosine, Cyclic, Exponential, Linear, MultiStep, OneCycle, Ramp, Schedule, parse
 from tracelr.errors import ConfigError
-from tracelr.spec_text import kind_of, snake
+from tracelr.interop.native.expression import kind_of, snake
 
 UP, DOWN = Linear(0.0, 3e-4, 2000), Cosine(3e-4, 3e-5, 98_000)
 
@@ -24,12 +24,12 @@ def test_a_repr_is_a_spec(name: str) -> None:
 
 
 pytestmark = pytest.mark.usefixtures("only_ours")
-OURS = [name for name, kind in tracelr.schedule.REGISTRY.items() if kind.__module__.startswith("tracelr.")]
+OURS = [name for name, kind in tracelr.schedules.base.REGISTRY.items() if kind.__module__.startswith("tracelr.")]
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_schedule_has_a_name_in_snake_case(name: str) -> None:
-    kind = tracelr.schedule.REGISTRY[name]
+    kind = tracelr.schedules.base.REGISTRY[name]
     assert kind_of(snake(name)) is kind_of(name) is kind_of(name.upper()) is kind
 
 

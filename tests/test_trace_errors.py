@@ -18,10 +18,10 @@ from torch import Tensor, nn
 import tracelr
 from tracelr import Constant, Cosine, Linear, Schedule, Scheduler
 from tracelr.errors import LoweringError, TraceError
-from tracelr.fields import Scalar
 from tracelr.lowering import lower, passes, trace
 from tracelr.lowering.spec import OPS, names
 from tracelr.lowering.targets import targets
+from tracelr.schedules.fields import Scalar
 
 TABLE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 

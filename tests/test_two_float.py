@@ -16,8 +16,8 @@ from table import ROWS, Row
 import tracelr
 from tracelr import Schedule
 from tracelr.arithmetic import TWO_FLOAT
+from tracelr.arithmetic.two_float import SMALLEST
 from tracelr.errors import ScheduleError
-from tracelr.two_float import SMALLEST
 
 pytestmark = pytest.mark.usefixtures("two_float")
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

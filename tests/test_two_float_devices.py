@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import tracelr
-from tracelr import wide
 from tracelr.arithmetic import F64, TWO_FLOAT, arithmetic_for
+from tracelr.arithmetic import base as wide
 from tracelr.lowering import trace
 
 pytestmark = pytest.mark.usefixtures("two_float")
@@ -28,7 +28,7 @@ def test_no_table_is_float64_where_no_tensor_may_be(monkeypatch: pytest.MonkeyPa
     names = {name for name, _ in schedule.named_buffers()}
     assert {"schedules.0.values_table", "schedules.0.values_high_table", "schedules.0.values_low_table"} <= names
     want = schedule(torch.arange(20))
-    monkeypatch.setattr(tracelr.tables, "WITHOUT_FLOAT64", wide.WITHOUT_FLOAT64 | {"meta"})
+    monkeypatch.setattr(tracelr.schedules.tables, "WITHOUT_FLOAT64", wide.WITHOUT_FLOAT64 | {"meta"})
     made: list[torch.dtype] = []
     real = torch.Tensor.to
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import tracelr
 from tracelr import Units
-from tracelr.config import from_dict, load
 from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError
+from tracelr.interop.load import from_dict, load
 
 UNITS = Units(steps_per_epoch=500, batch_size=64, tokens_per_step=4096, duration=10_000)
 TIMES = {

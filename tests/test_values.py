@@ -33,11 +33,11 @@ from tracelr import (
     Schedule,
     Sequential,
     Sum,
-    fields,
     from_dict,
 )
 from tracelr.arithmetic import Arithmetic, Wide
 from tracelr.errors import ScheduleError, ScheduleTypeError
+from tracelr.schedules import fields
 
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
 STEPS = torch.tensor([0, 1, 2, 3, 5, 8, 1000, 2**40])

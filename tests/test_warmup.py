@@ -14,9 +14,9 @@ from rows_phases import ramp
 
 from tracelr import Constant, Cosine, Linear, Shift
 from tracelr.arithmetic import F64
-from tracelr.ease import EASINGS, Easing, Origin, Warmup
 from tracelr.lowering import passes, trace
 from tracelr.lowering.spec import aten, op_of
+from tracelr.schedules.easing import EASINGS, Easing, Origin, Warmup
 
 
 def test_a_prefix_delays_the_schedule_and_the_other_covers_it() -> None:

@@ -15,11 +15,11 @@ from webgpu import MISSING, NEEDS_WEBGPU
 import tracelr
 from tracelr import Constant, Cosine, Interpolate, Linear, PiecewiseConstant, Schedule
 from tracelr.errors import LoweringError
-from tracelr.fields import Scalar
 from tracelr.lowering import lower, trace, verify
 from tracelr.lowering.spec import OPS
 from tracelr.lowering.targets import find, wgsl
 from tracelr.lowering.targets._wgsl import run as shaders
+from tracelr.schedules.fields import Scalar
 
 
 @NEEDS_WEBGPU

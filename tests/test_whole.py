@@ -177,5 +177,5 @@ def test_what_the_modules_say() -> None:
     stack = {"1": ("L['self'].model", Mine), "2": ("L['self'].model.rate@2", Linear)}
     assert (owner_of(node("", stack)), of_schedule(node("", stack))) == ("self.model.rate", True)
     assert not of_schedule(node("", {"1": ("L['self'].model", Mine)}))
-    for kind, marked in (("tracelr.schedules.linear.Linear", True), ("torch.nn.modules.linear.Linear", False)):
+    for kind, marked in (("tracelr.schedules.curves.linear.Linear", True), ("torch.nn.modules.linear.Linear", False)):
         assert of_schedule(node("", {"1": ("", "elsewhere.Model"), "2": ("rate", kind)})) == marked  # as torch.export has it

@@ -3,8 +3,8 @@
 import pytest
 
 from tracelr import Linear
-from tracelr.config import from_dict
 from tracelr.errors import ConfigError
+from tracelr.interop.load import from_dict
 
 LINE = {"initial_learning_rate": 0.0, "end_learning_rate": 1.0, "total_iters": 4}
 TWIN = {"initial_val": 0.0, "end_val": 1.0, "total_iters": 4}

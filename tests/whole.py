@@ -12,7 +12,7 @@ from torch._dynamo.backends.common import aot_autograd
 from torch.optim import SGD, AdamW, Optimizer
 
 from tracelr import Scheduler, fuse
-from tracelr.schedule import Schedule
+from tracelr.schedules.base import Schedule
 
 OPTIMIZERS: dict[str, Callable[[list[nn.Parameter]], Optimizer]] = {"sgd": lambda p: SGD(p, lr=0.1), "adamw": AdamW}
 TRACERS = ("dynamo", "aot")

@@ -6,8 +6,8 @@ import math
 
 import tracelr
 from tracelr import Schedule
-from tracelr.describe_.sampling import curve
 from tracelr.drawing.svg import svg
+from tracelr.schedules.describe.sampling import curve
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "Clamp": ("Clamp(Cosine(1.0, 0.0, 100), low=0.2, high=0.8)",),

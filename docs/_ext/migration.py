@@ -18,7 +18,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import tracelr
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 PEERS = Path(__file__).parent.parent / "peers.md"
 Names = Mapping[str, str]
@@ -42,7 +42,7 @@ def taken(parameters: Iterable[Parameter]) -> str:
 def _torch() -> Names:
     from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
-    from tracelr.from_torch.curves import FACTORS, FOLLOWERS, WRITERS
+    from tracelr.interop.torch.curves import FACTORS, FOLLOWERS, WRITERS
 
     kinds = sorted((*FACTORS, *FOLLOWERS, *WRITERS, SequentialLR, ChainedScheduler), key=lambda kind: kind.__name__)
     return {kind.__name__: taken(signature(kind).parameters.values()) for kind in kinds}
@@ -56,7 +56,7 @@ def _cerebras() -> Names:
 
 
 def _hugging_face() -> Names:
-    from tracelr.dialects._huggingface_types import TYPES
+    from tracelr.interop.huggingface.types import TYPES
 
     return {name: ", ".join(kind.keys) for name, kind in TYPES.items()}
 
@@ -66,7 +66,7 @@ def _optax() -> Names:
 
 
 def _keras() -> Names:
-    from tracelr.dialects.keras import CLASSES
+    from tracelr.interop.keras.read import CLASSES
 
     return {name: taken(signature(build).parameters.values()) for name, build in sorted(CLASSES.items())}
 

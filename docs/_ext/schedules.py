@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 import tracelr
 from tracelr import Schedule
 from tracelr.drawing.svg import COLOURS
-from tracelr.schedule import REGISTRY
+from tracelr.schedules.base import REGISTRY
 
 
 def groups() -> dict[str, list[str]]:

@@ -15,9 +15,9 @@ Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` 
 
 from typing import final
 
-from tracelr.cerebras import CURVES, FACTORS
-from tracelr.lr_scheduler.made import Lambda, Made, chained, in_turn, scaled
-from tracelr.lr_scheduler.named import Named
+from tracelr.interop.cerebras.curves import CURVES, FACTORS
+from tracelr.lr_scheduler.base import Named
+from tracelr.lr_scheduler.combined import Lambda, Made, chained, in_turn, scaled
 
 
 class _Decay(Named):

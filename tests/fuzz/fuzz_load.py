@@ -18,12 +18,14 @@ import yaml
 
 with atheris.instrument_imports(include=["tracelr"]):
     import tracelr
-    from tracelr import config
-    from tracelr.dialects import READERS, cerebras_trainer, keras
-    from tracelr.dialects import _cerebras_names as cerebras_names
-    from tracelr.dialects import _huggingface_types as huggingface_types
     from tracelr.errors import ConfigError
-    from tracelr.schedule import REGISTRY, Schedule
+    from tracelr.interop import load as config
+    from tracelr.interop.cerebras import read_trainer
+    from tracelr.interop.cerebras import spellings as cerebras_names
+    from tracelr.interop.huggingface import types as huggingface_types
+    from tracelr.interop.keras import read as keras
+    from tracelr.interop.readers import READERS
+    from tracelr.schedules.base import REGISTRY, Schedule
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS = torch.tensor([0, 1, 7, 1000, 2**31, 2**53])
@@ -56,7 +58,7 @@ def names() -> list[str]:
     found = {
         *REGISTRY,
         *keras.CLASSES,
-        *cerebras_trainer.KINDS,
+        *read_trainer.KINDS,
         *cerebras_names.OLDER,
         *huggingface_types.TYPES,
     }

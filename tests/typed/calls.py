@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tracelr import WSD, Clamp, Constant, Cosine, Linear, PiecewiseConstant, Schedule, Sequential, Sum
 from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.fields import Scalar, Steps
+from tracelr.schedules.fields import Scalar, Steps
 
 
 class Halves(Schedule):

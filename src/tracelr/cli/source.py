@@ -12,16 +12,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from tracelr import config
-from tracelr.assignment import Assignment, Loaded
 from tracelr.cli.demo import checkpoint
-from tracelr.cli.places import pointed
-from tracelr.dialects._values import Place
-from tracelr.dialects._yaml import mapping
+from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, Words, show
-from tracelr.schedule import Schedule
-from tracelr.spec_text import parse
-from tracelr.state import read_state
+from tracelr.interop import load as config
+from tracelr.interop._tools.checks import Place
+from tracelr.interop._tools.yaml import mapping
+from tracelr.interop.native.expression import parse
+from tracelr.optim.state import read_state
+from tracelr.schedules.assignment import Assignment, Loaded
+from tracelr.schedules.base import Schedule
 
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _CHECKPOINTS = (".pt", ".pth", ".ckpt")

@@ -9,9 +9,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import ClassVar
 
+from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
-from tracelr.wide import LAST_STEP
 
 _FOLDER = Path(__file__).parent.parent / "lowering" / "targets"
 TARGETS = ", ".join(sorted(module.name for module in iter_modules([str(_FOLDER)]) if not module.name.startswith("_")))

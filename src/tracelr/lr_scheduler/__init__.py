@@ -13,6 +13,11 @@ A value that is not allowed raises `ScheduleError` or `ScheduleTypeError`, an op
 Source: cerebras_pytorch 2.10 and the releases before it; `docs/differences.md` says where they are not followed.
 """
 
+from tracelr.lr_scheduler.combined import ChainedLR as ChainedLR
+from tracelr.lr_scheduler.combined import ChainedScheduler as ChainedScheduler
+from tracelr.lr_scheduler.combined import LambdaLR as LambdaLR
+from tracelr.lr_scheduler.combined import ScalePerParamLR as ScalePerParamLR
+from tracelr.lr_scheduler.combined import SequentialLR as SequentialLR
 from tracelr.lr_scheduler.curves import ConstantLR as ConstantLR
 from tracelr.lr_scheduler.curves import CosineAnnealingLR as CosineAnnealingLR
 from tracelr.lr_scheduler.curves import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
@@ -28,12 +33,7 @@ from tracelr.lr_scheduler.curves import OneCycleLR as OneCycleLR
 from tracelr.lr_scheduler.curves import PiecewiseConstantLR as PiecewiseConstantLR
 from tracelr.lr_scheduler.curves import PolynomialLR as PolynomialLR
 from tracelr.lr_scheduler.curves import StepLR as StepLR
-from tracelr.lr_scheduler.made import ChainedLR as ChainedLR
-from tracelr.lr_scheduler.made import ChainedScheduler as ChainedScheduler
-from tracelr.lr_scheduler.made import LambdaLR as LambdaLR
-from tracelr.lr_scheduler.made import ScalePerParamLR as ScalePerParamLR
-from tracelr.lr_scheduler.made import SequentialLR as SequentialLR
-from tracelr.lr_scheduler.seed import Constant as Constant
-from tracelr.lr_scheduler.seed import Exponential as Exponential
-from tracelr.lr_scheduler.seed import PiecewiseConstant as PiecewiseConstant
-from tracelr.lr_scheduler.seed import Polynomial as Polynomial
+from tracelr.lr_scheduler.first_release import Constant as Constant
+from tracelr.lr_scheduler.first_release import Exponential as Exponential
+from tracelr.lr_scheduler.first_release import PiecewiseConstant as PiecewiseConstant
+from tracelr.lr_scheduler.first_release import Polynomial as Polynomial

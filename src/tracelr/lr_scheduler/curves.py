@@ -2,8 +2,8 @@
 
 from typing import final
 
-from tracelr.cerebras import CURVES
-from tracelr.lr_scheduler.named import Rate
+from tracelr.interop.cerebras.curves import CURVES
+from tracelr.lr_scheduler.base import Rate
 
 
 @final

@@ -12,13 +12,13 @@ from string import Template
 
 import torch
 
-from tracelr.assignment import Loaded
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
 from tracelr.report.chooser import chooser, driven
 from tracelr.report.html import data, facts, h
 from tracelr.report.section import Order, section
-from tracelr.schedule import Schedule
+from tracelr.schedules.assignment import Loaded
+from tracelr.schedules.base import Schedule
 
 _HELD, _FEWEST = 16_384, 2_048  # steps in all the curves of a page, and the fewest in one curve
 

@@ -17,7 +17,7 @@ from tracelr.lowering.targets import targets as all_targets
 from tracelr.lowering.targets._precision import arithmetic_of
 from tracelr.lowering.verification import Result, compare, default_steps, lowered, what_ran
 from tracelr.report.samples import values
-from tracelr.schedule import Schedule
+from tracelr.schedules.base import Schedule
 
 
 @final

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
-from tracelr.assignment import Assignment, Loaded
 from tracelr.report.html import code, h, table, tabs
 from tracelr.report.samples import Samples, number
 from tracelr.report.source import config, python
-from tracelr.schedule import Schedule
+from tracelr.schedules.assignment import Assignment, Loaded
+from tracelr.schedules.base import Schedule
 
 
 @final

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import F64, LAST_STEP, precision
 from tracelr.report.samples import values
-from tracelr.schedule import Schedule
+from tracelr.schedules.base import Schedule
 
 NEAR = 2.0**-27
 """Two units of float64, in units of float32: this near to a tie, the rounding may go to either side."""

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracelr.describe_.sampling import steps_between
-from tracelr.schedule import Schedule
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.sampling import steps_between
 
 
 @final

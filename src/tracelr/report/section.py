@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
-from tracelr.describe_ import phases
-from tracelr.describe_.sampling import curve, horizon
 from tracelr.drawing.svg import svg
 from tracelr.errors import Words, show
 from tracelr.lowering import dump
@@ -19,7 +17,9 @@ from tracelr.report.exactness import NEAR, caveats, exactness
 from tracelr.report.html import code, facts, h, table, tabs
 from tracelr.report.samples import Samples, number, samples
 from tracelr.report.source import config, python
-from tracelr.schedule import Schedule
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe import phases
+from tracelr.schedules.describe.sampling import curve, horizon
 
 _ROWS, _SENT = 24, 500  # phases in the table, and the most that the cursor gets
 _MEASURED = 4096  # steps at most, for the figures of exactness

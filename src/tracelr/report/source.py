@@ -8,9 +8,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from tracelr.assignment import Assignment, Loaded
-from tracelr.describe import shown
-from tracelr.schedule import REGISTRY, Schedule
+from tracelr.schedules.assignment import Assignment, Loaded
+from tracelr.schedules.base import REGISTRY, Schedule, shown
 
 _WIDTH = 100
 

@@ -15,13 +15,13 @@ import tracelr.lowering as lowering
 from tracelr.cli.demo import checkpoint
 from tracelr.cli.demo.params import Params
 from tracelr.cli.demo.run_folder import alone
-from tracelr.describe_.sampling import curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import svg
 from tracelr.errors import CheckpointError, ConfigError, LoweringError, TracelrError, Words
 from tracelr.files import write_whole, writing
-from tracelr.fuse import fuse
-from tracelr.scheduler import Scheduler
+from tracelr.fused.fuse import fuse
+from tracelr.optim.scheduler import Scheduler
+from tracelr.schedules.describe.sampling import curve
 
 _KEYS = ("step", "model", "optimizer", "scheduler", "params", "history")
 

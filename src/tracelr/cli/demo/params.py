@@ -9,11 +9,11 @@ from typing import Any, final
 
 import torch
 
-from tracelr import config
-from tracelr.dialects._values import Place, count, number
-from tracelr.dialects._yaml import read
-from tracelr.fields import named
-from tracelr.schedule import Schedule
+from tracelr.interop import load as config
+from tracelr.interop._tools.checks import Place, count, number
+from tracelr.interop._tools.yaml import read
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import named
 
 _OPTIMIZERS = ("AdamW", "SGD")
 _Reader = Callable[[Place, Any], Any]

@@ -7,7 +7,7 @@ from typing import final
 
 from tracelr.cli.source import picked
 from tracelr.cli.verb import Verb, file_argument, output_argument, put
-from tracelr.convert import convert
+from tracelr.interop.convert import convert
 
 
 @final

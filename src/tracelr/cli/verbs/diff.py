@@ -8,8 +8,8 @@ from typing import Any, final
 
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, json_argument, step_number
-from tracelr.describe_.compare import At, Difference, difference
-from tracelr.state import changes
+from tracelr.optim.state import changes
+from tracelr.schedules.describe.compare import At, Difference, difference
 
 
 @final

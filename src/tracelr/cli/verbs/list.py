@@ -9,10 +9,10 @@ from typing import Any, final
 
 import tracelr.lowering as lowering
 from tracelr.cli.verb import Verb, json_argument
-from tracelr.dialects import READERS
+from tracelr.interop.native.expression import parameters, snake
+from tracelr.interop.readers import READERS
 from tracelr.lowering.targets import find
-from tracelr.schedule import REGISTRY
-from tracelr.spec_text import parameters, snake
+from tracelr.schedules.base import REGISTRY
 
 
 @final

@@ -10,14 +10,14 @@ from typing import final
 
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, step_number
-from tracelr.describe_.phases import phases
-from tracelr.describe_.sampling import curve, horizon
 from tracelr.drawing.axes import Curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import svg
 from tracelr.drawing.terminal import terminal
 from tracelr.errors import ScheduleError, Words
 from tracelr.files import write_whole
+from tracelr.schedules.describe.phases import phases
+from tracelr.schedules.describe.sampling import curve, horizon
 
 _PAGE = """\
 <!doctype html>

@@ -8,9 +8,9 @@ from typing import Any, final
 
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import Verb, file_argument, json_argument
-from tracelr.describe_.phases import phases, table
-from tracelr.describe_.sampling import curve
 from tracelr.drawing.terminal import terminal
+from tracelr.schedules.describe.phases import phases, table
+from tracelr.schedules.describe.sampling import curve
 
 _MOST = 12  # sentences
 

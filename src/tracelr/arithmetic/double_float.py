@@ -1,0 +1,199 @@
+"""Pairs: a number as an unevaluated sum of two float32 tensors, about 47 bits, for devices without float64.
+
+Nothing here depends on how a backend rounds a fused product. A product that meets a sum is either exact, of factors of 12
+bits, or behind `fence`, which no compiler can look through. Nothing is divided, and no function of the device is called.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic.base import Split
+
+_HALF_BITS = -4096  # keeps 12 of the 24 bits of a float32
+_SEED = 0x7EF311C7  # minus the bits of y: about those of 1 / y
+_ROOT_SEED = 0x5F3759DF  # minus half the bits of x: about those of 1 / sqrt(x)
+
+
+class Pair(NamedTuple):
+    """The number high + low, where high is the float32 nearest to it."""
+
+    high: Tensor
+    low: Tensor
+
+
+class Parts(NamedTuple):
+    """A constant as float32 numbers: high + low, and high as head + tail of 12 bits each."""
+
+    high: float
+    low: float
+    head: float
+    tail: float
+
+
+def parts(c: Split) -> Parts:
+    """Return the parts of a constant, in Python floats: a tracer folds it."""
+    high = _rounded(c.high, 29)
+    low = _rounded((c.high - high) + c.low, 29)
+    head = _rounded(high, 41)
+    return Parts(high, low, head, high - head)
+
+
+def _rounded(x: float, bits: int) -> float:
+    # As Veltkamp writes it: x without its last `bits` of 53.
+    t = x * (2.0**bits + 1)
+    return t - (t - x)
+
+
+def bits_of(x: Tensor) -> Tensor:
+    """Return the bits of a float32, as an int32."""
+    return x.view(torch.int32)
+
+
+def float_of(bits: Tensor) -> Tensor:
+    """Return the float32 of these bits."""
+    return bits.view(torch.float32)
+
+
+def fence(x: Tensor) -> Tensor:
+    """Return x without its last bit, where a compiler cannot fuse the product that x is into a sum."""
+    return float_of(bits_of(x) & -2)
+
+
+def halves(x: Tensor) -> Pair:
+    """Return x as two numbers of 12 bits."""
+    head = float_of(bits_of(x) & _HALF_BITS)
+    return Pair(head, x - head)
+
+
+def two_sum(a: Tensor, b: Tensor | float) -> Pair:
+    """Return a + b, exactly."""
+    total = a + b
+    other = total - a
+    return Pair(total, (a - (total - other)) + (b - other))
+
+
+def fast_sum(a: Tensor, b: Tensor) -> Pair:
+    """Return a + b, exactly, where a is not the smaller one."""
+    total = a + b
+    return Pair(total, b - (total - a))
+
+
+def integer(i: Tensor) -> Pair:
+    """Return an int64 as a pair."""
+    high = i.to(torch.float32)
+    return Pair(high, (i - high.to(torch.int64)).to(torch.float32))
+
+
+def scaled(x: Pair, factor: Tensor | float) -> Pair:
+    """Return x times a power of two."""
+    return Pair(x.high * factor, x.low * factor)
+
+
+def add(x: Pair, y: Pair) -> Pair:
+    """Return x + y."""
+    total, error = two_sum(x.high, y.high)
+    return fast_sum(total, error + (x.low + y.low))
+
+
+def add_constant(x: Pair, c: Split) -> Pair:
+    """Return x + c."""
+    own = parts(c)
+    total, error = two_sum(x.high, own.high)
+    return fast_sum(total, error + (x.low + own.low if own.low else x.low))
+
+
+def mul(x: Pair, y: Pair) -> Pair:
+    """Return x * y, to about 2**-44 of it."""
+    (a, b), (c, d) = halves(x.high), halves(y.high)
+    whole = fence(x.high * y.high)
+    rest = (((a * c - whole) + a * d) + b * c) + b * d
+    return fast_sum(whole, rest + (fence(x.high * y.low) + fence(x.low * y.high)))
+
+
+def square(x: Pair) -> Pair:
+    """Return x * x, to about 2**-44 of it."""
+    a, b = halves(x.high)
+    whole = fence(x.high * x.high)
+    cross = a * (b + b)
+    return fast_sum(whole, (((a * a - whole) + cross) + b * b) + fence(x.high * (x.low + x.low)))
+
+
+def mul_constant(x: Pair, c: Split) -> Pair:
+    """Return x * c, to about 2**-44 of it; exactly, where c is a power of two."""
+    own = parts(c)
+    if own.low == 0 and math.frexp(own.high)[0] in (0.5, -0.5, 0.0):
+        return scaled(x, own.high)
+    a, b = halves(x.high)
+    whole = fence(x.high * own.high)
+    rest = a * own.head - whole
+    if own.tail:
+        rest = rest + a * own.tail
+    rest = rest + b * own.head
+    if own.tail:
+        rest = rest + b * own.tail
+    cross = fence(x.low * own.high)
+    if own.low:
+        cross = cross + fence(x.high * own.low)
+    return fast_sum(whole, rest + cross)
+
+
+def div(x: Pair, y: Pair) -> Pair:
+    """Return x / y, to about 2**-44 of it."""
+    # 1 / y by Newton from the bits of y, then long division of two digits, the first with its exact remainder.
+    bits = bits_of(y.high)
+    near = float_of((_SEED - (bits & 0x7FFFFFFF)) | (bits & -(2**31)))
+    for _ in range(3):
+        near = near * (2.0 - fence(y.high * near))
+    first = fence(x.high * near)
+    (a, b), (c, d) = halves(first), halves(y.high)
+    rest = (((x.high - a * c) - a * d) - b * c) - b * d
+    rest = rest + (x.low - fence(first * y.low))
+    return fast_sum(first, fence(rest * near))
+
+
+def sqrt(x: Pair) -> Pair:
+    """Return the square root of x >= 0, to about 2**-44 of it."""
+    near = float_of(_ROOT_SEED - (bits_of(x.high) >> 1))
+    half = x.high * 0.5
+    for _ in range(3):
+        near = near * (1.5 - fence((half * near) * near))
+    first = fence(x.high * near)
+    a, b = halves(first)
+    rest = (((x.high - a * a) - a * (b + b)) - b * b) + x.low
+    return fast_sum(first, fence(rest * (near * 0.5)))
+
+
+def reciprocal(c: Split) -> Split:
+    """Return 1 / c, in Python floats."""
+    q = 1.0 / c.high
+    return Split(q, (_exact_rest(q, c.high) - q * c.low) / c.high)
+
+
+def product(a: Split, b: Split) -> Split:
+    """Return a * b, in Python floats."""
+    high = a.high * b.high
+    return Split(high, _error(a.high, b.high, high) + (a.high * b.low + a.low * b.high))
+
+
+def total(a: Split, b: Split) -> Split:
+    """Return a + b, in Python floats."""
+    high = a.high + b.high
+    other = high - a.high
+    return Split(high, ((a.high - (high - other)) + (b.high - other)) + (a.low + b.low))
+
+
+def _exact_rest(q: float, c: float) -> float:
+    whole = q * c
+    return (1.0 - whole) - _error(q, c, whole)
+
+
+def _error(a: float, b: float, product: float) -> float:
+    """Return a * b - product, exactly."""
+    c, e = _rounded(a, 27), _rounded(b, 27)
+    d, f = a - c, b - e
+    return ((c * e - product) + c * f + d * e) + d * f

@@ -1,0 +1,181 @@
+"""The number types in which a schedule is evaluated.
+
+A schedule is written once, against `Arithmetic`. `F64` evaluates it in float64 and rounds once to float32; `TWO_FLOAT` does
+so in pairs of float32, for devices without float64; `F32` stays in float32 and is the cheap mode. A *wide number* is what
+an arithmetic computes with; only its own methods may touch one.
+
+The formulas are the careful ones: the phase is an integer until the last moment, sums are taken on the side where nothing
+cancels, and a constant that is not representable is carried in two parts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic.base import WITHOUT_FLOAT64, Arithmetic, Number, Split, Table, Wide
+from tracelr.arithmetic.two_float import TWO_FLOAT
+from tracelr.errors import ScheduleError
+
+
+@final
+class Float(Arithmetic):
+    """Arithmetic in one of the machine's own float types.
+
+    `reach` bounds the exponents: a float32 times two to anything beyond ±reach is 0 or infinite whatever it was.
+    """
+
+    def __init__(self, dtype: torch.dtype, reach: int) -> None:
+        self.dtype = dtype
+        self.name = str(dtype).removeprefix("torch.")
+        self._reach = float(reach)
+        precision = 1 - round(math.log2(torch.finfo(dtype).eps))
+        self._grid = 2.0 ** (precision - math.ceil(math.log2(reach)))
+
+    def __repr__(self) -> str:
+        return f"<arithmetic {self.name}>"
+
+    def _cast(self, c: Any) -> Any:
+        return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
+
+    def full(self, i: Tensor, c: Wide | Number) -> Tensor:
+        if isinstance(c, (float, int)):  # else a tensor, or what stands for one in a symbolic trace
+            return torch.full_like(i, c, dtype=self.dtype)
+        return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
+
+    def integer(self, i: Tensor) -> Tensor:
+        return i.to(self.dtype)
+
+    def ratio(self, i: Tensor, n: Tensor | int) -> Tensor:
+        return i.to(self.dtype) / (float(n) if isinstance(n, int) else n.to(self.dtype))
+
+    def add(self, x: Wide, y: Wide) -> Wide:
+        return x + self._cast(y)
+
+    def sub(self, x: Wide, y: Wide) -> Wide:
+        return self._cast(x) - self._cast(y)
+
+    def mul(self, x: Wide, y: Wide) -> Wide:
+        return x * self._cast(y)
+
+    def div(self, x: Wide, y: Wide) -> Wide:
+        return self._cast(x) / self._cast(y)
+
+    def where(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return torch.where(mask, x, y)
+
+    def clamp(self, x: Tensor, low: float | None, high: float | None) -> Tensor:
+        return x.clamp(low, high)
+
+    def floor(self, x: Tensor) -> Tensor:
+        return torch.floor(x)
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        return torch.sqrt(x)
+
+    def exp(self, x: Tensor) -> Tensor:
+        return torch.exp(x)
+
+    def expm1(self, x: Tensor) -> Tensor:
+        # As Kahan writes it: where e has lost digits, its logarithm has lost the same ones. (Inductor's own expm1 is
+        # exp(x) - 1, which keeps none.) The 2 keeps the branch not taken, and its gradient, finite.
+        x = x.clamp(min=-40.0)
+        e = torch.exp(x)
+        return torch.where(e == 1.0, x, (e - 1.0) * x / torch.log(torch.where(e == 1.0, 2.0, e)))
+
+    def log(self, x: Tensor) -> Tensor:
+        return torch.log(x)
+
+    def log1p(self, x: Tensor) -> Tensor:
+        return torch.log1p(x)
+
+    def power(self, x: Tensor, p: float) -> Tensor:
+        if p == 0.5:
+            return torch.sqrt(x)
+        if p in (1, 2, 3, 4):
+            return math.prod([x] * int(p - 1), start=x)
+        return torch.pow(x, p)
+
+    def power_drop(self, x: Tensor, p: float) -> Tensor:
+        if p == 0.5:
+            return x / (1.0 + torch.sqrt(1.0 - x))
+        if p == 1:
+            return x
+        if p == 2:
+            return x * (2.0 - x)
+        return -self.expm1(p * self.log1p(-x))
+
+    def sin2h(self, x: Tensor) -> Tensor:
+        half = torch.sin(x * (math.pi / 2))
+        return half * half
+
+    def log2(self, rate: Tensor, steps: int) -> Tensor:
+        wide = torch.float64 if rate.device.type not in WITHOUT_FLOAT64 else self.dtype
+        return torch.log2(rate.to(wide)) / steps
+
+    def exp2(self, x: Tensor, c: Split | Tensor) -> Tensor:
+        if isinstance(c, Tensor):
+            return torch.exp2((x * self._cast(c)).clamp(-self._reach, self._reach))
+        if c.high == 0:
+            return torch.ones_like(x)
+        # x * high is exact: `high` sits on a grid so coarse that the product, at most `reach`, has no digit to lose.
+        x = x.clamp(max=self._reach / abs(c.high))
+        high = round(c.high * self._grid) / self._grid
+        low = (c.high - high) + c.low
+        return torch.exp2(x * high) * torch.exp2(x * low)
+
+    def entry(self, k: Tensor, values: Table) -> Tensor:
+        return self.pick(k, self._cast(values.high if values.wide is None else values.wide))
+
+    def quotient(self, i: Tensor, n: int) -> Tensor:
+        # Rounded, not cut off: where float32 cannot hold the dividend, the quotient is still the nearest integer.
+        return torch.round(self.ratio(i - i.remainder(n), n)).to(torch.int64)
+
+    def round(self, x: Tensor) -> Tensor:
+        return x.to(torch.float32)
+
+
+F64 = Float(torch.float64, reach=512)
+"""float64 inside, rounded once: correctly rounded float32 results at every step up to 2**53."""
+
+F32 = Float(torch.float32, reach=126)
+"""float32 throughout: cheap. No bits are promised; `docs/numerics.md` states its error."""
+
+_NAMES: dict[str, Arithmetic] = {ops.name: ops for ops in (F64, TWO_FLOAT, F32)}
+_forced: Arithmetic | None = None
+
+
+def forced() -> Arithmetic | None:
+    """Return the arithmetic that `precision` forces, or None."""
+    return _forced
+
+
+def arithmetic_for(device: torch.device | None) -> Arithmetic:
+    """Return the arithmetic of `device`, or the one forced by `precision`. None (a symbolic tracer) counts as the CPU."""
+    if _forced is not None:
+        return _forced
+    return TWO_FLOAT if device is not None and device.type in WITHOUT_FLOAT64 else F64
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Evaluate, trace and lower in the arithmetic called `name` inside a `with` block: "float64", "two_float" or "float32".
+
+    >>> from tracelr import Linear
+    >>> with precision("float32"):
+    ...     Linear(start=1.0, end=0.0, steps=3)(1)
+    tensor(0.6667)
+    """
+    global _forced
+    if name not in _NAMES:
+        raise ScheduleError("precision", name, " or ".join(map(repr, _NAMES)), "use one of these names")
+    before, _forced = _forced, _NAMES[name]
+    try:
+        yield
+    finally:
+        _forced = before

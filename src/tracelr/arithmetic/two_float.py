@@ -1,0 +1,179 @@
+"""TWO_FLOAT: the arithmetic of devices without float64. A wide number is a pair of float32 tensors.
+
+A constant is folded in Python floats, as a `Split`, and becomes float32 numbers where it meets a pair. What a bounded
+function is, `kernels` computes in int64; everything else is float32 sums and products of `pair`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import double_float, polynomials
+from tracelr.arithmetic.base import Arithmetic, Number, Split, Table, Wide
+from tracelr.arithmetic.double_float import Pair
+
+Known: TypeAlias = "Pair | Split"
+
+SMALLEST = 2.0**-78
+"""What is below this is 0: its low part has bits below 2**-126, which some devices flush to zero and others do not."""
+
+_ONE = Split(1.0, 0.0)
+
+
+def _known(x: Any) -> Known:
+    """Return a wide number, a tensor or a Python number as a pair or as a constant."""
+    if isinstance(x, (Pair, Split)):
+        return x
+    if not isinstance(x, Tensor):
+        high = float(x)
+        return Split(high, float(x - int(high)) if isinstance(x, int) else 0.0)
+    x = x.detach()  # gradients are those of float32: `Schedule.forward` says how
+    high = x.to(torch.float32)
+    return Pair(high, (x - high).to(torch.float32) if x.dtype == torch.float64 else torch.zeros_like(high))
+
+
+@final
+class TwoFloat(Arithmetic):
+    """Arithmetic in pairs of float32, with the same bits on every backend that keeps float32 sums as they are written."""
+
+    name = "two_float"
+
+    def __repr__(self) -> str:
+        return f"<arithmetic {self.name}>"
+
+    def full(self, i: Tensor, c: Wide | Number) -> Pair:
+        known = _known(c)
+        if isinstance(known, Split):
+            own = double_float.parts(known)
+            return Pair(*(torch.full_like(i, part, dtype=torch.float32) for part in own[:2]))
+        zero = torch.zeros_like(i, dtype=torch.float32)
+        return Pair(zero + known.high, zero + known.low)
+
+    def integer(self, i: Tensor) -> Pair:
+        return double_float.integer(i)
+
+    def ratio(self, i: Tensor, n: Tensor | int) -> Wide:
+        return self.div(self.integer(i), self.integer(n) if isinstance(n, Tensor) else n)
+
+    def add(self, x: Wide, y: Wide | Number) -> Wide:
+        a, b = _known(x), _known(y)
+        if isinstance(a, Split):
+            return double_float.total(a, b) if isinstance(b, Split) else double_float.add_constant(b, a)
+        return double_float.add_constant(a, b) if isinstance(b, Split) else double_float.add(a, b)
+
+    def sub(self, x: Wide | Number, y: Wide) -> Wide:
+        b = _known(y)
+        return self.add(x, Split(-b.high, -b.low) if isinstance(b, Split) else Pair(-b.high, -b.low))
+
+    def mul(self, x: Wide, y: Wide | Number) -> Wide:
+        a, b = _known(x), _known(y)
+        if isinstance(a, Split):
+            return double_float.product(a, b) if isinstance(b, Split) else double_float.mul_constant(b, a)
+        return double_float.mul_constant(a, b) if isinstance(b, Split) else double_float.mul(a, b)
+
+    def div(self, x: Wide | Number, y: Wide) -> Wide:
+        a, b = _known(x), _known(y)
+        if isinstance(b, Split):
+            return self.mul(a, double_float.reciprocal(b))
+        return double_float.div(self.full(b.high, a) if isinstance(a, Split) else a, b)
+
+    def where(self, mask: Tensor, x: Wide, y: Wide) -> Pair:
+        a, b = ((*double_float.parts(z)[:2],) if isinstance(z, Split) else z for z in (x, y))
+        return Pair(torch.where(mask, a[0], b[0]), torch.where(mask, a[1], b[1]))
+
+    def clamp(self, x: Wide, low: float | None, high: float | None) -> Pair:
+        kept: Pair = x
+        for bound, sign in ((low, 1.0), (high, -1.0)):
+            if bound is not None:
+                own = double_float.parts(Split(bound, 0.0))
+                away = (kept.high - own.high) + (kept.low - own.low)
+                kept = self.where(away < 0 if sign > 0 else away > 0, Split(bound, 0.0), kept)
+        return kept
+
+    def floor(self, x: Wide) -> Pair:
+        high = torch.floor(x.high)
+        return double_float.fast_sum(high, torch.where(high == x.high, torch.floor(x.low), 0.0))
+
+    def sqrt(self, x: Wide) -> Pair:
+        return double_float.sqrt(x)
+
+    def exp(self, x: Wide) -> Pair:
+        return polynomials.exp2(double_float.mul_constant(x, polynomials.LOG2_E))
+
+    def expm1(self, x: Wide) -> Pair:
+        return polynomials.exp2m1(double_float.mul_constant(x, polynomials.LOG2_E))
+
+    def log(self, x: Wide) -> Pair:
+        return double_float.mul_constant(polynomials.log2(x), polynomials.LN_2)
+
+    def log1p(self, x: Wide) -> Pair:
+        return double_float.mul_constant(polynomials.log2p1(x), polynomials.LN_2)
+
+    def power(self, x: Wide, p: float) -> Pair:
+        if p == 0.5:
+            return double_float.sqrt(x)
+        if p in (1, 2, 3, 4):
+            if p > 2:  # what is larger would be infinite, and infinity minus itself is no number
+                x = self.clamp(x, None, 2.0 ** (126 / p))
+            squared = x if p == 1 else double_float.square(x)
+            return double_float.mul(squared, x) if p == 3 else double_float.square(squared) if p == 4 else squared
+        raised = polynomials.exp2(double_float.mul_constant(polynomials.log2(x), Split(p, 0.0)))
+        return self.where(x.high == 0, Split(0.0, 0.0), raised)
+
+    def power_drop(self, x: Wide, p: float) -> Pair:
+        if p == 0.5:
+            return double_float.div(x, self.add(double_float.sqrt(self.sub(_ONE, x)), _ONE))
+        if p in (1, 2, 4):
+            drop: Pair = x
+            for _ in range(int(p) // 2):
+                drop = double_float.mul(drop, self.sub(Split(2.0, 0.0), drop))
+            return drop
+        if p == 3:
+            return double_float.mul(x, self.sub(Split(3.0, 0.0), double_float.mul(x, self.sub(Split(3.0, 0.0), x))))
+        minus = polynomials.log2p1(Pair(-x.high, -x.low))
+        drop = polynomials.exp2m1(double_float.mul_constant(minus, Split(p, 0.0)))
+        return Pair(-drop.high, -drop.low)
+
+    def sin2h(self, x: Wide) -> Pair:
+        return polynomials.sin2h(x)
+
+    def exp2(self, x: Wide, c: Split | Tensor) -> Pair:
+        known = _known(c)
+        if isinstance(known, Split) and known.high == 0:
+            return self.full(x.high, 1.0)
+        return polynomials.exp2(self.mul(x, known))
+
+    def log2(self, rate: Tensor, steps: int) -> Pair:
+        known = _known(rate)
+        assert isinstance(known, Pair)
+        logarithm: Pair = self.div(polynomials.log2(known), steps)
+        return logarithm
+
+    def entry(self, k: Tensor, values: Table) -> Pair:
+        return Pair(self.pick(k, values.high), self.pick(k, values.low))
+
+    def quotient(self, i: Tensor, n: int) -> Tensor:
+        # What is left is a multiple of n. Its odd part has an inverse modulo 2**64: exact, where a float is not.
+        zeros = (n & -n).bit_length() - 1
+        inverse = pow(n >> zeros, -1, 2**64)
+        return ((i - i.remainder(n)) >> zeros) * (inverse - 2**64 if inverse >= 2**63 else inverse)
+
+    def round(self, x: Wide) -> Tensor:
+        rounded: Tensor = x.high + x.low
+        return torch.where(rounded.abs() < SMALLEST, 0.0, rounded)
+
+    def stair(self, i: Tensor, width: int) -> Pair:
+        return self.integer(self.quotient(i, width))
+
+    def line(self, i: Tensor, span: Wide | Number, width: Tensor | int) -> Wide:
+        factor = _known(span)
+        if isinstance(width, Tensor) or not isinstance(factor, Split):
+            return super().line(i, span, width)
+        return self.mul(self.integer(i), self.div(factor, width))
+
+
+TWO_FLOAT = TwoFloat()
+"""Pairs of float32, for devices without float64: within 0.6 units of a float32, 0 below 2**-78, the same bits everywhere."""

@@ -1,0 +1,1 @@
+"""The schedule inside the compiled training step."""

@@ -1,0 +1,176 @@
+"""Plain values, and the tags of param groups, out of a configuration: checked, with the key path in every error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, DecimalException
+from typing import Any, Literal, TypeAlias, TypeVar, final
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Words, printable, show
+from tracelr.errors import suggest as suggest
+from tracelr.interop._tools.units import Units, is_time
+from tracelr.schedules.assignment import Assignment
+from tracelr.schedules.fields import FINITE, LARGEST, Tags
+
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_LONGEST_KEY, _LONGEST_PATH = 80, 1000
+T = TypeVar("T")
+_Every: TypeAlias = Literal[0]
+EVERY: _Every = 0
+"""The tag that stands for every group."""
+
+
+@final
+@dataclass(frozen=True)
+class Place:
+    """A key path inside a source, as an error shows it, and what a unit of time is there.
+
+    >>> str(Place("params.yaml") / "optimizer" / "learning_rate" / 1 / "scheduler")
+    'params.yaml: optimizer.learning_rate[1].scheduler'
+    """
+
+    source: str
+    path: str = ""
+    units: Units | None = None
+    at: Location | None = None
+
+    def __truediv__(self, key: str | int) -> Place:
+        if isinstance(key, int):
+            return replace(self, path=f"{self.path}[{key}]")
+        key = key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 3]}..."
+        return replace(self, path=f"{self.path}.{key}" if self.path else key)
+
+    def __str__(self) -> str:
+        both = f"{self.source}: {self.path}" if self.path else self.source
+        return printable(both if len(both) <= _LONGEST_PATH else f"{both[:_LONGEST_KEY]} ... {both[-_LONGEST_KEY:]}")
+
+    def refuse(self, given: object, allowed: str, fix: str) -> ConfigError:
+        """Return the error of this place; the caller raises it."""
+        return ConfigError(str(self), given, allowed, fix, at=self._at())
+
+    def line(self, line: int, column: int) -> Place:
+        """Return the place by line and column, from 1: of what has no key."""
+        return replace(self / f"line {line}, column {column}", at=Location("", line, column))
+
+    def _at(self) -> Location | None:
+        return self.at or (Location(self.path) if self.path else None)
+
+    def forward(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
+        """Return a schedule's own error as an error of this place, with its sentence whole."""
+        return error.of(ConfigError, str(self), self._at())
+
+
+def number(where: Place, given: object) -> float:
+    """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is one."""
+    value = _decimal(given)
+    if value is None or not value.copy_abs() <= Decimal(LARGEST):
+        raise where.refuse(given, FINITE, "write a number such as 0.001 or 1e-3")
+    return float(value)
+
+
+def count(where: Place, given: object, low: int = 1) -> int:
+    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are whole numbers too, and "5ep" is a time."""
+    given = in_steps(where, given)
+    value = _decimal(given)
+    if value is None or not low <= value <= LAST_STEP or value != value.to_integral_value():
+        raise where.refuse(given, f"a whole number of steps from {low} to 2**53", "write a number such as 2000 or 1e5")
+    return int(value)
+
+
+def in_steps(where: Place, given: object) -> object:
+    """Return `given`, in steps if it is a time with a unit."""
+    if not isinstance(given, str) or not is_time(given):
+        return given
+    if where.units is None:
+        fix = "pass units=Units(...), which says what a unit is in steps"
+        raise where.refuse(given, "a number of steps, or a time whose unit is known", fix)
+    try:
+        return where.units.steps(given)
+    except ScheduleError as error:
+        raise where.forward(error) from None
+
+
+def _decimal(given: object) -> Decimal | None:
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        return None
+    if isinstance(given, str) and not _NUMBER.fullmatch(given):
+        return None
+    if isinstance(given, int) and given.bit_length() > 2048:  # no number of ours, and slow to write in decimals
+        return None
+    try:
+        value = Decimal(given)
+    except DecimalException:  # an exponent of twenty digits
+        return None
+    return value if value.is_finite() else None
+
+
+def there(given: object) -> bool:
+    """Say whether something is given: null, false, 0 and what is empty are not."""
+    return bool(given) if given is None or isinstance(given, bool | int | float | str | list | tuple | Mapping) else True
+
+
+def flag(where: Place, given: object) -> bool:
+    """Return a bool."""
+    if not isinstance(given, bool):
+        raise where.refuse(given, "true or false", "write one of them, without quotes")
+    return given
+
+
+def numbers(where: Place, given: object) -> list[float]:
+    """Return a list of finite numbers."""
+    return [number(where / k, item) for k, item in enumerate(sequence(where, given, "a list of numbers"))]
+
+
+def counts(where: Place, given: object) -> list[int]:
+    """Return a list of steps, of which the first may be 0."""
+    return [count(where / k, item, low=0) for k, item in enumerate(sequence(where, given, "a list of steps", low=0))]
+
+
+def sequence(where: Place, given: object, allowed: str, low: int = 1) -> list[Any]:
+    """Return a list of `low` entries or more."""
+    if not isinstance(given, list | tuple) or len(given) < low:
+        raise where.refuse(given, allowed + (", with at least one entry" if low else ""), "write such a list")
+    return list(given)
+
+
+def choose(where: Place, given: object, table: Mapping[str, T], fold: Callable[[str], str] = str) -> T:
+    """Return the row of `table` whose name is `given`, both folded, or raise with the names there are."""
+    rows = {fold(name): row for name, row in table.items()}
+    if not isinstance(given, str) or fold(given) not in rows:
+        raise where.refuse(given, ", ".join(sorted(table)), suggest(given, table))
+    return rows[fold(given)]
+
+
+def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> None:
+    """Raise if `mapping` has a key that is not `allowed`."""
+    for key in mapping:
+        if key not in allowed:
+            given = Words(f"the key {show(key)}")
+            raise where.refuse(given, ", ".join(sorted(allowed)), suggest(key, allowed, "rename it to", "remove it"))
+
+
+def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
+    """Return the tags, of which None stands for the groups without any; None alone, and nothing, is every group."""
+    if given is None:
+        return None
+    try:
+        return Tags().parse(str(where), given)
+    except (ScheduleError, ScheduleTypeError):
+        allowed, fix = "a tag, a list of different tags, or [null]", "write the tags of the groups it is for"
+        raise where.refuse(given, allowed, fix) from None
+
+
+def distinct(where: Place, found: list[Assignment]) -> None:
+    """Raise if two schedules would set the same key of one group."""
+    taken: dict[str, dict[str | _Every | None, int]] = {}
+    for k, other in enumerate(found):
+        before = taken.setdefault(other.key, {})
+        tags: list[str | _Every | None] = [*before] if other.tags is None else [*other.tags, EVERY]
+        met = [before[tag] for tag in tags if tag in before]
+        if met:
+            given = Words(f"{other}, set at [{min(met)}] too")
+            raise (where / k).refuse(given, "one schedule for each key of a group", "give them different tags")
+        before.update(dict.fromkeys([EVERY] if other.tags is None else other.tags, k))

@@ -1,0 +1,169 @@
+"""A schedule made of fewer kinds, before it is written in another vocabulary; and the errors of what has no word there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from tracelr.arithmetic import F64
+from tracelr.errors import ConfigError, Words, show
+from tracelr.schedules.assignment import Loaded
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.compose import Product, Scale, Sequential, Shift
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.ramp import Ramp
+
+_HEIGHTS = {
+    "Constant": ("value",),
+    "CosineAnnealing": ("start", "end"),
+    **{
+        name: ("start", "end") for name in ("Linear", "Cosine", "Polynomial", "CosinePower", "KDecay", "Rex", "Tanh", "Ramp")
+    },
+    **{name: ("start",) for name in ("Exponential", "InverseTime", "InverseSqrt", "PowerLaw", "Step", "MultiStep")},
+}
+"""The fields that a factor of the whole multiplies."""
+
+
+def refuse(to: str, what: object, why: str = "") -> ConfigError:
+    """Return the error that a vocabulary has no word for a part; the caller raises it."""
+    words = show(what, 100) + (f", {why}" if why else "")
+    allowed = f"what {to} can say at every step"
+    fix = "leave that part out, or use another form"
+    return ConfigError(f"convert to {to}", Words(words), allowed, fix, 300)
+
+
+def alone(found: Loaded, to: str) -> Schedule:
+    """Return the one schedule that is converted; raises `ConfigError` if there are several."""
+    if isinstance(found, Schedule):
+        return found
+    if len(found) == 1:
+        return found[0].schedule
+    listed = "; ".join(map(str, found))
+    given, fix = Words(f"{len(found)} assignments"), "pass --key and --tag of one of these"
+    raise ConfigError(f"convert to {to}", given, f"one of: {listed}", fix)
+
+
+def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:
+    """Raise if a field of `schedule` is a tensor, or a schedule that drives it, or a number of steps above `largest`."""
+    if schedule._driven:
+        raise refuse(to, schedule, f"whose {' and '.join(schedule._driven)} follow a schedule")
+    if schedule.has_tensor_fields:
+        raise refuse(to, schedule, "which has a tensor for a number")
+    fields = (getattr(schedule, name) for name in schedule._rules)
+    numbers = (number for field in fields for number in (field if isinstance(field, tuple) else (field,)))
+    if largest is not None and any(isinstance(number, int) and abs(number) > largest for number in numbers):
+        raise refuse(to, schedule, f"whose steps are past {largest}, the largest integer there")
+
+
+def value(schedule: Schedule, step: int) -> float:
+    """Return the value at a step, not rounded to float32."""
+    import torch
+
+    return float(schedule.wide(torch.tensor(step), F64))
+
+
+def scaled(schedule: Schedule, factor: float) -> Schedule | None:
+    """Return `schedule` times a number, as a schedule of the same class; None where that is not one."""
+    names = _HEIGHTS.get(type(schedule).__name__)
+    if names is not None and not schedule._driven:
+        # mypy does not see that `__init_subclass__` makes a dataclass
+        return replace(schedule, **{name: getattr(schedule, name) * factor for name in names})  # type: ignore[type-var]
+    if isinstance(schedule, Sequential) and schedule.join == "jump":
+        children = [child for each in schedule.schedules if (child := scaled(each, factor)) is not None]
+        if len(children) == len(schedule.schedules):
+            return replace(schedule, schedules=children)
+    return None
+
+
+def simple(schedule: Schedule) -> Schedule:
+    """Return an equal schedule in which warm-ups, factors, trapezoids and knots are one schedule after another.
+
+    >>> simple(0.5 * Linear(start=0.0, end=1.0, steps=4))
+    Linear(start=0.0, end=0.5, steps=4)
+    """
+    rule = _RULES.get(type(schedule).__name__)
+    return schedule if rule is None or schedule._driven or schedule.has_tensor_fields else rule(schedule)
+
+
+def _scale(schedule: Scale) -> Schedule:
+    inner, factor = simple(schedule.inner), schedule.factor
+    return (scaled(inner, factor) if isinstance(factor, float) else None) or replace(schedule, inner=inner)
+
+
+def _product(schedule: Product) -> Schedule:
+    """Return a warm-up and what follows: what `schedule.warmup` builds."""
+    children = [simple(child) for child in schedule.schedules]
+    if len(children) == 2 and isinstance(children[1], Shift):
+        rise, rest = children[0], children[1]
+        if isinstance(rise, Linear | Cosine | Ramp) and rise.end == 1.0 and rise.steps == rest.by:
+            inner = simple(rest.inner)
+            first = scaled(rise, value(inner, 0))
+            assert first is not None
+            return _joined([(rise.steps, first), (None, inner)])
+    return replace(schedule, schedules=children)
+
+
+def _sequential(schedule: Sequential) -> Schedule:
+    return replace(schedule, schedules=[simple(child) for child in schedule.schedules])
+
+
+def _joined(parts: Iterable[tuple[int | None, Schedule]]) -> Schedule:
+    """Return schedules one after another, each with the step at which it ends; one of no steps is left out."""
+    first, kept, bounds = 0, [], []
+    for until, part in parts:
+        if until is None or until > first:
+            kept.append(part)
+            bounds.append(until)
+            first = until or 0
+    # only the last bound can be None
+    return kept[0] if len(kept) == 1 else Sequential(kept, bounds[:-1])  # type: ignore[arg-type]
+
+
+def _eased(kind: str, start: float, end: float, steps: int, **more: Any) -> Schedule:
+    if kind == "linear":
+        return Linear(start, end, steps)
+    # mypy: `kind` is one of Ramp's names
+    return Cosine(start, end, steps) if kind == "cosine" else Ramp(start, end, steps, kind, **more)  # type: ignore[arg-type]
+
+
+def _wsd(schedule: Any) -> Schedule:
+    s, flat = schedule, schedule.warm + schedule.stable
+    rise = _eased(s.warm_kind, s.start, s.peak, max(s.warm, 1), ratio=s.ratio, rising=True)
+    fall = _eased(s.decay_kind, s.peak, s.end, s.decay, ratio=s.ratio)
+    return _joined([(s.warm, rise), (flat, Constant(s.peak)), (None, fall)])
+
+
+def _one_cycle(schedule: Any) -> Schedule:
+    s = schedule
+    knots = [0, s.warm, *[2 * s.warm] * s.three_phase, s.steps]
+    values = [s.start, s.peak, *[s.start] * s.three_phase, s.end]
+    if any(math.floor(knot) != knot for knot in knots):
+        return schedule  # type: ignore[no-any-return]  # a OneCycle, given as Any
+    return _knots([int(knot) for knot in knots], values, s.ease)
+
+
+def _knots(knots: list[int], values: list[float], kind: str) -> Schedule:
+    pieces = zip(pairwise(knots), pairwise(values), strict=True)
+    parts: list[tuple[int | None, Schedule]] = [(b, _eased(kind, v, w, b - a)) for (a, b), (v, w) in pieces]
+    return _joined([(knots[0], Constant(values[0])), *parts[:-1], (None, parts[-1][1])])
+
+
+def _interpolate(schedule: Any) -> Schedule:
+    if len(schedule.values) == 1:
+        return Constant(schedule.values[0])
+    return _knots(list(schedule.milestones), list(schedule.values), schedule.kind)
+
+
+_RULES: dict[str, Callable[[Any], Schedule]] = {
+    "Scale": _scale,
+    "Product": _product,
+    "Sequential": _sequential,
+    "WSD": _wsd,
+    "OneCycle": _one_cycle,
+    "Interpolate": _interpolate,
+}

@@ -1,0 +1,80 @@
+"""Units: lengths that are written in epochs, batches, samples, tokens or parts of the run, in steps."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import final
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.schedules.fields import integer
+
+_TIME = re.compile(r"([0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][-+]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)")
+_COUNT = "an int from 1 to 2**53"
+_ALLOWED = f'{_COUNT}, or a time such as "5ep", "10ba", "128sp", "3e4tok" or "0.1dur"'
+
+
+def is_time(given: object) -> bool:
+    """Say whether `given` is a string of a number and a unit.
+
+    >>> is_time("3e4tok"), is_time("3e4")
+    (True, False)
+    """
+    return isinstance(given, str) and _TIME.fullmatch(given) is not None
+
+
+@final
+@dataclass(frozen=True)
+class Units:
+    r"""What a unit of time is in steps, for lengths that are written with one: `tracelr.load(path, units=Units(...))`.
+
+    .. math:: n = \lceil q\, u \rceil
+
+    with q = the number written and u = the steps of its unit: "ep" is `steps_per_epoch`, "ba" (a batch) one step, "sp" (a
+    sample) 1 / `batch_size`, "tok" (a token) 1 / `tokens_per_step`, "dur" (the whole run) `duration`. `batch_size` and
+    `tokens_per_step` count what one optimizer update sees, on all devices and in all accumulated batches. The product is
+    exact and goes **up** to a whole step: n steps cover what was written, and are never none. Raises `ScheduleError` for a
+    unit that is not given here, by its name. Source: Composer's time strings; Composer cuts off.
+
+    >>> Units(steps_per_epoch=500, tokens_per_step=4096).steps("3e4tok")
+    8
+    """
+
+    steps_per_epoch: int | None = None
+    batch_size: int | None = None
+    tokens_per_step: int | None = None
+    duration: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                object.__setattr__(self, field.name, integer(f"Units.{field.name}", value, 1, f"{_COUNT}, or None"))
+
+    def steps(self, given: int | str) -> int:
+        """Return a time in steps; a number of steps is one already."""
+        where = "Units.steps(given)"
+        if not isinstance(given, str):
+            return integer(where, given, 1, _ALLOWED)
+        time = _TIME.fullmatch(given)
+        if time is None:
+            raise ScheduleTypeError(where, given, _ALLOWED, "write a number and its unit, without a space")
+        value = math.ceil(Fraction(time[1]) * self._unit(given, time[2]))
+        if not 1 <= value <= LAST_STEP:
+            words = Words(f"{given!r}, which is {value if value < 10**20 else 'far too many'} steps")
+            raise ScheduleError(where, words, "a time of 1 to 2**53 steps", "write one")
+        return value
+
+    def _unit(self, given: str, unit: str) -> Fraction:
+        """Return how many steps `unit` is."""
+        name = {"ep": "steps_per_epoch", "sp": "batch_size", "tok": "tokens_per_step", "dur": "duration"}.get(unit)
+        if name is None:
+            return Fraction(1)
+        size: int | None = getattr(self, name)
+        if size is None:
+            allowed = f"a time in a unit that the Units say: {name} is None"
+            raise ScheduleError("Units.steps(given)", given, allowed, f"pass Units({name}=...)")
+        return Fraction(size) if unit in ("ep", "dur") else Fraction(1, size)

@@ -1,0 +1,1 @@
+"""The Cerebras schedulers: their configuration files, read and written."""

@@ -1,0 +1,43 @@
+"""A schedule in the words of another library: a configuration that it loads, or code that runs where tracelr is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracelr.errors import ConfigError
+from tracelr.interop.cerebras import write as cerebras
+from tracelr.interop.keras import write as keras
+from tracelr.interop.native import write as native
+from tracelr.interop.optax import write as optax
+from tracelr.interop.torch import write as torch
+from tracelr.schedules.assignment import Loaded
+
+WRITERS: dict[str, Callable[[Loaded], str]] = {
+    "native": native.write,
+    "cerebras": cerebras.write,
+    "optax": optax.write,
+    "keras": keras.write,
+    "torch": torch.write,
+}
+"""Every form, and what writes it."""
+
+
+def convert(found: Loaded, to: str) -> str:
+    """Return a schedule, or a list of assignments, in the form `to`.
+
+    "ours" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
+    Python files that define `schedule`. Values are the same but for the float arithmetic of the other library;
+    torch code has the same bits.
+
+    Raises `ConfigError` for what it has no words for, naming it.
+
+    >>> from tracelr import Linear
+    >>> print(convert(Linear(start=0.0, end=0.5, steps=10), "ours"), end="")
+    schedule: Linear
+    start: 0.0
+    end: 0.5
+    steps: 10
+    """
+    if to not in WRITERS:
+        raise ConfigError("convert(to)", to, ", ".join(WRITERS), "use one of these names")
+    return WRITERS[to](found)

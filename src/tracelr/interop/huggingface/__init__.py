@@ -1,0 +1,1 @@
+"""The schedulers of transformers, read from training arguments."""

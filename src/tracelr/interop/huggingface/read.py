@@ -1,0 +1,128 @@
+"""The settings of a Hugging Face training run: `lr_scheduler_type` and what belongs to it.
+
+They are the names of `TrainingArguments` (`learning_rate`, `max_steps`, `warmup_steps`, `warmup_ratio`) or of
+`get_scheduler` (`num_training_steps`, `num_warmup_steps`); a type's own parameters are under `lr_scheduler_kwargs`, or
+beside the others. A warm-up of 0, and `max_steps: -1`, are ones not given; a `warmup_steps` below 1 is a ratio, as there.
+Every other key is somebody else's, unless it is nearly one of these.
+
+`constant` ignores a warm-up, as there. Past the last step the rate holds; there, a cosine rises again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words, show
+from tracelr.interop._tools import checks
+from tracelr.interop._tools.checks import Place, choose, suggest
+from tracelr.interop.huggingface.types import TYPES, Run, Type
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import named
+
+EXAMPLE = """\
+lr_scheduler_type: cosine
+learning_rate: 6.0e-4
+warmup_steps: 2000
+max_steps: 100000
+"""
+_TYPE, _KWARGS = "lr_scheduler_type", "lr_scheduler_kwargs"
+_STEPS, _WARMUP = ("num_training_steps", "max_steps"), ("num_warmup_steps", "warmup_steps", "warmup_ratio")
+_MEASURED = ("reduce_lr_on_plateau", "greedy")
+_PARAMETERS = list(dict.fromkeys(name for kind in TYPES.values() for name in kind.keys))
+_KNOWN = (_TYPE, "learning_rate", *_STEPS, *_WARMUP, _KWARGS, *_PARAMETERS)
+
+
+def matches(mapping: Mapping[Any, Any]) -> bool:
+    """Say whether `mapping` holds the settings of a Hugging Face run."""
+    return _TYPE in mapping
+
+
+def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
+    """Return the schedule that the settings describe."""
+    for key in mapping:
+        near = get_close_matches(key, _KNOWN, n=1, cutoff=0.9) if isinstance(key, str) and key not in _KNOWN else []
+        if near:
+            raise where.refuse(Words(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
+    name = mapping[_TYPE]
+    if named(name, _MEASURED):
+        raise (where / _TYPE).refuse(name, ", ".join(TYPES), "use one of these: this one follows a metric, not the step")
+    kind = choose(where / _TYPE, name, TYPES)
+    if "learning_rate" not in mapping:
+        raise where.refuse(Words("settings without learning_rate"), "the peak rate", "add learning_rate")
+    peak = checks.number(where / "learning_rate", mapping["learning_rate"])
+    steps = _steps(where, mapping)
+    warmup = _warmup(where, mapping, steps)
+    values = _parameters(where, mapping, str(name), kind)
+    if steps is None and kind.ends and "num_stable_steps" not in values:
+        fix = f"add {_STEPS[1]}: what {name} does, and where it ends, hangs on it"
+        raise where.refuse(Words(f"{name} without {' or '.join(_STEPS)}"), "the number of steps", fix)
+    if steps is not None and warmup >= steps and kind.ends:
+        raise where.refuse(Words(f"a warm-up of {warmup} in {steps} steps"), "a shorter one", "shorten it")
+    try:
+        return kind.build(Run(peak, warmup, steps or 0), **values)
+    except (ScheduleError, ScheduleTypeError) as error:
+        raise where.forward(error) from None
+
+
+def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothing: tuple[object, ...]) -> str | None:
+    """Return the one of `names` that is given, if one is."""
+    given = [name for name in names if not _is_one(mapping.get(name), nothing)]
+    if len(given) > 1:
+        raise where.refuse(Words(" and ".join(given)), "one of them", "remove one")
+    return given[0] if given else None
+
+
+def _is_one(given: object, nothing: tuple[object, ...]) -> bool:
+    return given is None or (isinstance(given, int | float) and given in nothing)
+
+
+def _steps(where: Place, mapping: Mapping[Any, Any]) -> int | None:
+    name = _one(where, mapping, _STEPS, (None, -1))
+    return None if name is None else checks.count(where / name, mapping[name])
+
+
+def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
+    name = _one(where, mapping, _WARMUP, (None, 0))
+    if name is None:
+        return 0
+    where, given = where / name, mapping[name]
+    if name == "num_warmup_steps" or (name == "warmup_steps" and not _below_1(given)):
+        return checks.count(where, given)
+    ratio = checks.number(where, given)
+    if not 0 <= ratio <= 1:
+        raise where.refuse(given, "a number from 0 to 1", "write the warm-up's part of all steps")
+    if steps is None:
+        raise where.refuse(given, f"a ratio only beside {' or '.join(_STEPS)}", "add one, or write warmup_steps")
+    return math.ceil(steps * ratio)  # in floats, as there: 0.1 of 30 is 4
+
+
+def _below_1(given: object) -> bool:
+    try:
+        return isinstance(given, int | float | str) and float(given) < 1
+    except (ValueError, OverflowError):
+        return False
+
+
+def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: Type) -> dict[str, Any]:
+    """Return the parameters of the type itself, from under `lr_scheduler_kwargs` and from beside it."""
+    inner = {} if mapping.get(_KWARGS) is None else mapping[_KWARGS]
+    if not isinstance(inner, Mapping):
+        raise (where / _KWARGS).refuse(inner, "a mapping", "write {name: value, ...}")
+    beside = {key: mapping[key] for key in _PARAMETERS if key in mapping}
+    found = {}
+    for place, entries in ((where / _KWARGS, inner), (where, beside)):
+        for key in entries:
+            if key not in kind.keys:
+                fix = suggest(key, kind.keys, "rename it to", "remove it")
+                raise place.refuse(Words(f"the key {show(key)}"), f"those of {name}: {', '.join(kind.keys) or 'none'}", fix)
+            if key in found:
+                raise place.refuse(Words(f"the key {show(key)} twice"), "each key once", f"keep the one under {_KWARGS}")
+            if entries[key] is not None:
+                found[key] = kind.keys[key](place / key, entries[key])
+    for key in kind.needs:
+        if key not in found:
+            raise where.refuse(Words(f"{name} without {key}"), f"the key {key}", f"add {key}")
+    return found

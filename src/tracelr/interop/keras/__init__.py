@@ -1,0 +1,1 @@
+"""keras.optimizers.schedules, read and written."""

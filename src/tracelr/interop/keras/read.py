@@ -1,0 +1,120 @@
+"""The schedules of Keras, as `keras.optimizers.schedules.serialize(schedule)` writes them: `class_name` and `config`.
+
+`module` and `registered_name` may be left out, and `name` is only a label. The configurations of older releases, and of
+tf.keras, have the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracelr.errors import ScheduleError, Words
+from tracelr.interop._tools.calls import Builder, Count, Number, Numbers, OptionalNumber, Steps, Switch, Whole, call
+from tracelr.interop._tools.checks import Place, choose, only
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.compose import Sequential
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.exponential import Exponential
+from tracelr.schedules.curves.inverse_time import InverseTime
+from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+from tracelr.schedules.curves.polynomial import Polynomial
+from tracelr.schedules.curves.warm_restarts import WarmRestarts
+
+EXAMPLE = """\
+class_name: CosineDecay
+config: {initial_learning_rate: 0.0, warmup_target: 6.0e-4, warmup_steps: 2000, decay_steps: 98000, alpha: 0.1}
+"""
+_KEYS = ("class_name", "config", "module", "registered_name", "build_config", "compile_config")
+
+
+def matches(mapping: Mapping[Any, Any]) -> bool:
+    """Say whether `mapping` is a serialized object of Keras."""
+    return "class_name" in mapping
+
+
+def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
+    """Return the schedule that a serialized object of Keras describes."""
+    only(where, mapping, _KEYS)
+    module = mapping.get("module")
+    if module is not None and not (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")):
+        raise (where / "module").refuse(module, "keras.optimizers.schedules", "convert a class of your own by its formula")
+    name, config = mapping["class_name"], mapping.get("config")
+    build = choose(where / "class_name", name, CLASSES)
+    if not isinstance(config, Mapping):
+        given = Words("a mapping without the key config") if "config" not in mapping else config
+        raise (where / "config").refuse(
+            given, "a mapping of the arguments", "write config: {initial_learning_rate: ..., ...}"
+        )
+    return call(where / "config", name, build, config, beside=("name",))
+
+
+def _exponential(
+    initial_learning_rate: Number, decay_steps: Count, decay_rate: Number, staircase: Switch = False
+) -> Schedule:
+    return Exponential(initial_learning_rate, decay_rate, decay_steps, staircase)
+
+
+def _inverse_time(
+    initial_learning_rate: Number, decay_steps: Count, decay_rate: Number, staircase: Switch = False
+) -> Schedule:
+    return InverseTime(initial_learning_rate, decay_rate, decay_steps, staircase=staircase)
+
+
+def _piecewise_constant(boundaries: Steps, values: Numbers) -> Schedule:
+    # Keras keeps the old value at a boundary itself; here a value starts at its milestone.
+    return PiecewiseConstant(values, [boundary + 1 for boundary in boundaries])
+
+
+def _polynomial(
+    initial_learning_rate: Number,
+    decay_steps: Count,
+    end_learning_rate: Number = 1e-4,
+    power: Number = 1.0,
+    cycle: Switch = False,
+) -> Schedule:
+    return Polynomial(initial_learning_rate, end_learning_rate, decay_steps, power, cycle)
+
+
+def _cosine(
+    initial_learning_rate: Number,
+    decay_steps: Count,
+    alpha: Number = 0.0,
+    warmup_target: OptionalNumber = None,
+    warmup_steps: Whole = 0,
+) -> Schedule:
+    if warmup_target is None:  # Keras has no warm-up then, whatever warmup_steps says
+        return Cosine(initial_learning_rate, alpha * initial_learning_rate, decay_steps)
+    if warmup_steps < 0:
+        raise ScheduleError("warmup_steps", warmup_steps, "a number of steps, 0 or more", "write one")
+    decay = Cosine(warmup_target, alpha * warmup_target, decay_steps)
+    if warmup_steps == 0:
+        return decay
+    return Sequential([Linear(initial_learning_rate, warmup_target, warmup_steps), decay], [warmup_steps])
+
+
+def _restarts(
+    initial_learning_rate: Number,
+    first_decay_steps: Count,
+    t_mul: Number = 2.0,
+    m_mul: Number = 1.0,
+    alpha: Number = 0.0,
+) -> Schedule:
+    floor = alpha * initial_learning_rate
+    if m_mul == 1 or alpha == 0:
+        return WarmRestarts(initial_learning_rate, floor, first_decay_steps, t_mul, m_mul)
+    # What decays is the height above the floor, not the peak.
+    return WarmRestarts(initial_learning_rate - floor, 0.0, first_decay_steps, t_mul, m_mul) + Constant(floor)
+
+
+CLASSES: dict[str, Builder] = {
+    "ExponentialDecay": _exponential,
+    "PiecewiseConstantDecay": _piecewise_constant,
+    "PolynomialDecay": _polynomial,
+    "InverseTimeDecay": _inverse_time,
+    "CosineDecay": _cosine,
+    "CosineDecayRestarts": _restarts,
+}
+"""The classes of `keras.optimizers.schedules`, each with the builder of its own signature."""

@@ -1,0 +1,105 @@
+"""Keras: what `keras.optimizers.schedules.serialize` writes, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tracelr.interop._tools.simplify import alone, plain, refuse, simple, value
+from tracelr.schedules.assignment import Loaded
+from tracelr.schedules.compose import Sequential
+from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.linear import Linear
+
+_MODULE = "keras.optimizers.schedules"
+_Call = tuple[str, dict[str, Any]]
+
+
+def write(found: Loaded) -> str:
+    """Return the JSON of one class of Keras."""
+    schedule = simple(alone(found, "keras"))
+    rule = _RULES.get(type(schedule).__name__)
+    plain("keras", schedule, 2**31 - 1)
+    if rule is None:
+        raise refuse("keras", schedule)
+    name, config = rule(schedule)
+    return json.dumps({"module": _MODULE, "class_name": name, "config": config, "registered_name": None}, indent=2) + "\n"
+
+
+def _initial(schedule: Any, **more: Any) -> dict[str, Any]:
+    return {"initial_learning_rate": schedule.start} | more
+
+
+def _polynomial(s: Any) -> _Call:
+    more = {"end_learning_rate": s.end, "power": getattr(s, "power", 1.0), "cycle": getattr(s, "cycle", False)}
+    return "PolynomialDecay", _initial(s, decay_steps=s.steps, **more)
+
+
+def _exponential(s: Any) -> _Call:
+    return "ExponentialDecay", _initial(s, decay_steps=s.steps, decay_rate=s.rate, staircase=s.staircase)
+
+
+def _inverse_time(s: Any) -> _Call:
+    if s.exponent != 1:
+        raise refuse("keras", s, "whose exponent is not 1")
+    return "InverseTimeDecay", _initial(s, decay_steps=s.steps, decay_rate=s.rate, staircase=s.staircase)
+
+
+def _part(schedule: Any) -> float:
+    """Return the end as a part of the start."""
+    if schedule.start == 0:
+        raise refuse("keras", schedule, "whose end is no multiple of its start")
+    return float(schedule.end / schedule.start)
+
+
+def _cosine(s: Any) -> _Call:
+    return "CosineDecay", _initial(s, decay_steps=s.steps, alpha=_part(s))
+
+
+def _warmed(s: Sequential) -> _Call:
+    """Return a line and a cosine after it, which one class of Keras is."""
+    pair = list(s.schedules)
+    if len(pair) != 2 or s.join != "jump" or not s._resets[1] or s._paces != ((1, 1), (1, 1)):
+        raise refuse("keras", s)
+    rise, fall = pair
+    if not (isinstance(rise, Linear) and isinstance(fall, Cosine) and s.milestones[0] == rise.steps):
+        raise refuse("keras", s, "which is not a line and the cosine that begins where the line ends")
+    if rise.end != fall.start:
+        raise refuse("keras", s, "whose cosine does not begin where the line ends")
+    more = {"warmup_target": fall.start, "warmup_steps": rise.steps}
+    return "CosineDecay", _initial(rise, decay_steps=fall.steps, alpha=_part(fall), **more)
+
+
+def _piecewise(s: Any) -> _Call:
+    steps = sorted(set(s.milestones))
+    if not steps or steps[0] == 0:
+        raise refuse("keras", s, "which has no step before its first milestone" if steps else "which has one value")
+    # Keras keeps the old value at a boundary itself.
+    values = [value(s, step) for step in (0, *steps)]
+    return "PiecewiseConstantDecay", {"boundaries": [step - 1 for step in steps], "values": values}
+
+
+def _step(s: Any) -> _Call:
+    return "ExponentialDecay", _initial(s, decay_steps=s.every, decay_rate=s.gamma, staircase=True)
+
+
+def _restarts(s: Any) -> _Call:
+    if s.limit is not None or (s.decay != 1 and s.end != 0) or not float(s.multiplier).is_integer():
+        raise refuse("keras", s, "which has a limit, a floor under falling peaks, or cycles that are not whole")
+    more = {"first_decay_steps": s.period, "t_mul": s.multiplier, "m_mul": s.decay, "alpha": _part(s)}
+    return "CosineDecayRestarts", _initial(s, **more)
+
+
+_RULES: dict[str, Callable[[Any], _Call]] = {
+    "Linear": _polynomial,
+    "Polynomial": _polynomial,
+    "Exponential": _exponential,
+    "InverseTime": _inverse_time,
+    "Cosine": _cosine,
+    "Sequential": _warmed,
+    "PiecewiseConstant": _piecewise,
+    "MultiStep": _piecewise,
+    "Step": _step,
+    "WarmRestarts": _restarts,
+}

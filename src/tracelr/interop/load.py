@@ -1,0 +1,127 @@
+"""Schedules out of files and mappings: the form is recognised by its keys, one dialect per form.
+
+Nothing in a file is looked up, imported or called except the names of registered schedules.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tracelr.errors import ConfigError, Words, show
+from tracelr.interop._tools.units import Units
+from tracelr.schedules.assignment import Loaded
+from tracelr.schedules.base import Schedule
+
+LARGEST = 1_000_000
+"""The most values a mapping may hold, one that is shared counting wherever it stands: a copy of it costs nothing to keep."""
+
+
+def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
+    """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
+
+    It is one `Schedule` if the file sets one rate for everything, and else a list of `Assignment`: which schedule drives
+    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `load_schedule` refuses
+    it.
+    `units` says what the units of lengths are in steps, for a file that writes "5ep" or "3e4tok".
+
+    Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message
+    names the file and the key.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "params.yaml")
+    ...     written = file.write_text("optimizer: {learning_rate: {scheduler: Linear, steps: 1e4,"
+    ...                               " initial_learning_rate: 1e-3, end_learning_rate: 0}}")
+    ...     load(file)
+    Linear(start=0.001, end=0.0, steps=10000)
+    """
+    from tracelr.interop._tools.yaml import read
+
+    return from_dict(read(path), str(path), units)
+
+
+def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> Schedule:
+    """Return the one schedule that a YAML file describes, for the rate of every group; `units` is that of `load`.
+
+    Raises `ConfigError` as `load` does, and for a file that sets other hyper-parameters, or only some groups: it lists them.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "params.yaml")
+    ...     written = file.write_text("linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)")
+    ...     load_schedule(file).milestones
+    (2000,)
+    """
+    return single(load(path, units), str(path))
+
+
+def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None) -> Loaded:
+    """Return the schedule that `mapping` describes: what `schedule.to_dict()` wrote, or a params file already read.
+
+    As `load`, it returns a list of `Assignment` where the mapping does not set one rate for everything, and needs `units`
+    for a length with a unit.
+
+    Raises `ConfigError` if it is in none of the forms or does not describe a schedule; `where` names it in the message.
+
+    >>> from_dict({"schedule": "Linear", "start": 0.0, "end": 1.0, "steps": 10})
+    Linear(start=0.0, end=1.0, steps=10)
+    >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
+    Constant(value=0.0006)
+    """
+    from tracelr.interop._tools.checks import Place
+    from tracelr.interop.readers import READERS  # here: a program that reads no file imports none of them
+
+    place = Place(where, units=units)
+    if units is not None and not isinstance(units, Units):
+        raise place.refuse(units, "units=Units(...), or None", "pass tracelr.Units(steps_per_epoch=...)")
+    if not isinstance(mapping, Mapping):
+        raise place.refuse(mapping, "a mapping", "pass a dict, or write keys and values")
+    try:
+        if _size(mapping, {}) > LARGEST:
+            fix = "keep the training parameters only"
+            raise place.refuse(Words("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
+        for dialect in READERS.values():
+            if dialect.matches(mapping):
+                return dialect.read(mapping, place)
+    except RecursionError:
+        raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
+    forms = "\n".join(dialect.EXAMPLE for dialect in READERS.values())
+    given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
+    raise ConfigError(str(place), given, "one of the forms below", "write one of them", more=forms)
+
+
+def _size(value: Any, sizes: dict[int, int]) -> int:
+    """Return how many values `value` stands for, up to about `LARGEST`; each object is looked at once."""
+    if not isinstance(value, Mapping | list | tuple):
+        return 1
+    if id(value) not in sizes:
+        sizes[id(value)] = 1  # one that holds itself is left to what reads it
+        total = 1
+        for part in value.values() if isinstance(value, Mapping) else value:
+            total += _size(part, sizes)
+            if total > LARGEST:
+                break
+        sizes[id(value)] = total
+    return sizes[id(value)]
+
+
+def single(found: Loaded, where: str = "mapping") -> Schedule:
+    """Return `found`, what `load` or `from_dict` gave, if it is one schedule for the rate of every group.
+
+    Raises `ConfigError`, which names the assignments, if it is a list of them; `where` names the source in the message.
+
+    >>> single(from_dict({"optimizer": {"learning_rate": 6e-4}}))
+    Constant(value=0.0006)
+    """
+    if isinstance(found, Schedule):
+        return found
+    from tracelr.interop._tools.checks import Place
+
+    many = "1 assignment" if len(found) == 1 else f"{len(found)} assignments"
+    given, fix = Words(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
+    listed = "\n".join(f"{one}: {show(one.schedule)}" for one in found)
+    raise ConfigError(str(Place(where)), given, "one schedule for the rate of every group", fix, more=listed)

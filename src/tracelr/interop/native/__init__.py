@@ -1,0 +1,1 @@
+"""tracelr's own mappings and spec lines, read and written."""

@@ -1,0 +1,99 @@
+"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does.
+
+In place of its name and fields, a schedule may be a line of text that `tracelr.parse` reads:
+`schedule: linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.interop._tools.checks import Place, choose, distinct, in_steps, only, sequence, tags
+from tracelr.interop._tools.units import is_time
+from tracelr.interop.native.expression import parse
+from tracelr.schedules.assignment import Assignment, Loaded
+from tracelr.schedules.base import REGISTRY, Schedule
+from tracelr.schedules.fields import Rule
+
+EXAMPLE = """\
+schedule: Cosine
+start: 6.0e-4
+end: 6.0e-5
+steps: 100000
+"""
+
+
+def matches(mapping: Mapping[Any, Any]) -> bool:
+    """Say whether `mapping` names a schedule of this library, or holds assignments."""
+    return "schedule" in mapping or "assignments" in mapping
+
+
+def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
+    """Return the schedule, or the assignments, that `mapping` describes."""
+    if "assignments" not in mapping:
+        return _schedule(mapping, where)
+    only(where, mapping, ["assignments"])
+    where /= "assignments"
+    listed = sequence(where, mapping["assignments"], "a list of assignments")
+    found = [_assignment(entry, where / k) for k, entry in enumerate(listed)]
+    distinct(where, found)
+    return found
+
+
+def _assignment(entry: object, where: Place) -> Assignment:
+    if not isinstance(entry, Mapping):
+        raise where.refuse(entry, "a mapping with the keys key and schedule", "write {key: lr, schedule: {...}}")
+    only(where, entry, Assignment._fields)
+    key, factor = entry.get("key"), entry.get("factor")
+    if not isinstance(key, str) or not key:
+        raise (where / "key").refuse(key, "the key of a param group, such as lr", "add key: lr")
+    if factor is not None and (not isinstance(factor, str) or not factor):
+        raise (where / "factor").refuse(factor, "the key of a param group, or null", "leave it out, or name the key")
+    if not isinstance(entry.get("schedule"), Mapping):
+        raise (where / "schedule").refuse(entry.get("schedule"), "a schedule", "write {schedule: <name>, ...}")
+    return Assignment(key, tags(where / "tags", entry.get("tags")), _schedule(entry["schedule"], where / "schedule"), factor)
+
+
+def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
+    """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
+    if "schedule" not in mapping:
+        raise where.refuse(Words("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
+    if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
+        only(where, mapping, ["schedule"])
+        return parse(mapping["schedule"], str(where / "schedule"))
+    kind = choose(where / "schedule", mapping["schedule"], REGISTRY)
+    # mypy does not see that `__init_subclass__` makes a dataclass
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    only(where, mapping, ["schedule", *fields])
+    for field in fields.values():
+        if field.default is dataclasses.MISSING and field.name not in mapping:
+            raise where.refuse(Words(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
+    values = {key: _value(where / key, mapping[key], kind._rules[key]) for key in fields if key in mapping}
+    try:
+        return kind(**values)
+    except (ScheduleError, ScheduleTypeError) as error:
+        raise (where / error.field if error.field else where).forward(error) from None
+
+
+def _value(where: Place, given: Any, rule: Rule) -> Any:
+    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping.
+
+    A time with a unit becomes a number of steps where the rule of the field keeps whole numbers.
+    """
+    if isinstance(given, Mapping):
+        return _schedule(given, where)
+    if isinstance(given, list | tuple):  # no field holds a list of lists
+        return [item if isinstance(item, list | tuple) else _value(where / k, item, rule) for k, item in enumerate(given)]
+    return in_steps(where, given) if is_time(given) and _whole(rule) else given
+
+
+def _whole(rule: Rule) -> bool:
+    for probe in (1, [1]):
+        with suppress(ScheduleError, ScheduleTypeError):
+            kept = rule.parse("", probe)
+            return all(isinstance(one, int) for one in (kept if isinstance(kept, tuple) else [kept]))
+    return False

@@ -1,0 +1,1 @@
+"""optax code, written."""

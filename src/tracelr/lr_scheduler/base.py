@@ -1,0 +1,156 @@
+"""What the names of the Cerebras family have in common: how they are called, and how they are bound to an optimizer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from tracelr import cerebras
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words
+from tracelr.interop.cerebras.parts import Timed
+from tracelr.optim.scheduler import Scheduler
+from tracelr.schedules.assignment import Assignment
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Flag, Tags
+
+_OPTIMIZER = "a torch.optim.Optimizer"
+_NONE = object()
+_KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def _beside(param_group_tags: Annotated[Any, Tags()] | None = None, disable_lr_steps_reset: Flag = False) -> None:
+    """What a name takes beside the curve's own parameters."""
+
+
+_EXTRAS = {word: parameter._replace(own="") for word, parameter in cerebras.parameters(_beside, {}).items()}
+TAGS, RESET = (inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in _EXTRAS.items())
+
+
+class Named(Scheduler):
+    """Abstract base of the names. A name is a curve of `tracelr.cerebras`, in the words of the key that it drives.
+
+    Its parameters are made from the curve's, with the optimizer before them and `extras` behind. With an optimizer, the
+    object is a `Scheduler` that drives it; without, it holds `schedule`, and `bind(optimizer)` returns the bound one.
+    `runs` says how many steps it runs where schedulers follow one another: what it was given, or else the curve's length.
+    """
+
+    key: ClassVar[str] = "lr"
+    words: ClassVar[Mapping[str, str]] = {}
+    older: ClassVar[Mapping[str, str]] = {}
+    factor: ClassVar[str | None] = None
+    extras: ClassVar[tuple[inspect.Parameter, ...]] = (TAGS,)
+
+    schedule: Schedule
+    param_group_tags: tuple[str | None, ...] | None = None
+    disable_lr_steps_reset: bool = False
+    runs: int | None
+    _curve: ClassVar[Callable[..., Schedule | Timed]]
+    _signature: ClassVar[inspect.Signature]
+    _parameters: ClassVar[dict[str, cerebras.Parameter]]
+
+    def __init_subclass__(cls, curve: Callable[..., Schedule | Timed] | None = None) -> None:
+        if curve is None:  # a base of names, or the class that somebody derived from LambdaLR
+            return
+        taken = cerebras.parameters(curve, cls.words)
+        cls._parameters = taken | {extra.name: _EXTRAS[extra.name] for extra in cls.extras}
+        own = [inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in taken.items()]
+        cls._curve = staticmethod(curve)
+        cls._signature = inspect.Signature([*own, *cls.extras])
+        # mypy: `inspect` reads this attribute, no class declares it
+        cls.__signature__ = inspect.Signature([inspect.Parameter("optimizer", _KIND), *own, *cls.extras])  # type: ignore[attr-defined]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        name = type(self).__name__
+        if args and "optimizer" not in kwargs:
+            if isinstance(args[0], Optimizer):
+                args, kwargs = args[1:], {"optimizer": args[0], **kwargs}
+            elif not isinstance(args[0], Real | Tensor | Sequence | Schedule | Named) or isinstance(
+                args[0], bool | str | bytes
+            ):
+                first, parameter = next(iter(self._parameters.items()))
+                fix = f"pass the optimizer first, or leave it out and pass {first}"
+                allowed = f"{_OPTIMIZER}, or {first}: {parameter.rule.allowed}"
+                raise OptimizerError(name, args[0], allowed, fix)
+        optimizer = kwargs.pop("optimizer", _NONE)
+        if optimizer is not _NONE and not isinstance(optimizer, Optimizer):
+            raise OptimizerError(f"{name}.optimizer", optimizer, _OPTIMIZER, "pass one, or leave it out")
+        self._arguments = self._checked(args, kwargs)
+        for extra in self.extras:
+            setattr(self, extra.name, self._arguments[extra.name])
+        values = {self._parameters[word].own: value for word, value in self._arguments.items()}
+        self._values = {own: value for own, value in values.items() if own}
+        self.schedule, self.runs = self._make(self._values)
+        owner = self._owner(optimizer if isinstance(optimizer, Optimizer) else None)
+        if owner is not None:
+            assignment = Assignment(self.key, self.param_group_tags, self.schedule, self.factor)
+            super().__init__(owner, [assignment], last_epoch=self._values.get("last_epoch", -1))
+
+    def _make(self, values: dict[str, Any]) -> Timed:
+        """Return the schedule that the curve's parameters describe, which are checked already, and how long it runs."""
+        name = type(self).__name__
+        try:
+            made = type(self)._curve(**values)
+        except (ScheduleError, ScheduleTypeError) as error:  # of the schedule, in its own words
+            raise error if error.where.startswith(name) else error.inside(name) from None
+        if isinstance(made, Timed):
+            return made
+        said = cerebras.runs(values)
+        return Timed(made, made.length if said is None else said)
+
+    def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
+        """Return the optimizer to drive, given the one that was passed."""
+        return optimizer
+
+    def _checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return every parameter by name, as its rule keeps it; a default needs no rule."""
+        name, signature = type(self).__name__, self._signature
+        for older, newer in self.older.items():
+            if older in kwargs and newer in signature.parameters and older not in signature.parameters:
+                if newer in kwargs:
+                    given, fix = Words(f"{older} and {newer}"), "remove one: they are names of the same thing"
+                    raise ScheduleTypeError(name, given, "one of them", fix)
+                kwargs[newer] = kwargs.pop(older)
+        try:
+            call = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            given = Words(f"other arguments ({error})")
+            allowed = f"{name}([optimizer], {str(signature)[1:-1]})"
+            raise ScheduleTypeError(name, given, allowed, "pass these") from None
+        call.apply_defaults()
+        kept = call.arguments
+        for word, parameter in self._parameters.items():
+            if kept[word] is not parameter.default:
+                kept[word] = parameter.rule.parse(f"{name}.{word}", kept[word])
+        for word, parameter in self._parameters.items():
+            if kept[word] is not None:
+                parameter.rule.relate(f"{name}.{word}", kept[word], kept)
+        return kept
+
+    def bind(self, optimizer: Optimizer) -> Self:
+        """Return the same schedule, driving `optimizer`. Raises `OptimizerError` if it is not one."""
+        return type(self)(optimizer=optimizer, **self._arguments)
+
+    def __repr__(self) -> str:
+        return super().__repr__() if "optimizer" in vars(self) else f"{type(self).__name__}({self.schedule}, not bound)"
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            # What the methods of a scheduler need is missing until it is bound: whichever one is called ends here.
+            if "optimizer" in vars(self) or name.startswith("__"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            given = Words("a schedule that is not bound to an optimizer")
+            raise OptimizerError(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")
+
+
+class Rate(Named):
+    """Abstract base of the names that drive the learning rate."""
+
+    words = cerebras.LR
+    older = cerebras.OLDER
+    extras: ClassVar[tuple[inspect.Parameter, ...]] = (TAGS, RESET.replace(kind=inspect.Parameter.KEYWORD_ONLY))

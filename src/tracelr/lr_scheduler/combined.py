@@ -1,0 +1,189 @@
+"""Names made of other schedulers, of schedules or of functions: for any key of a param group, and the learning rate's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeAlias, final
+
+from torch.optim import Optimizer
+
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words
+from tracelr.interop.cerebras import parts
+from tracelr.interop.cerebras.curves import CURVES, FACTORS
+from tracelr.interop.cerebras.parts import Part, Timed
+from tracelr.lr_scheduler.base import TAGS, Named, Rate
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Increasing, Rule
+
+
+@final
+class _Child(Rule):
+    allowed = "a scheduler of this family, or a tracelr schedule"
+
+    def parse(self, where: str, given: Any) -> Named | Schedule:
+        if not isinstance(given, Named | Schedule):
+            raise ScheduleTypeError(where, given, self.allowed, "pass one, such as LinearLR(...)")
+        return given
+
+
+@final
+class _Children(Rule):
+    allowed = "a list of at least one scheduler of this family, or tracelr schedule"
+
+    def parse(self, where: str, given: Any) -> tuple[Named | Schedule, ...]:
+        children = fields.sequence(where, given, self.allowed)
+        if not children:
+            raise ScheduleError(where, given, self.allowed, "pass a scheduler")
+        return tuple(_Child().parse(f"{where}[{k}]", child) for k, child in enumerate(children))
+
+
+@final
+class _Start(Rule):
+    allowed = "an int, -1 or more"
+
+    def parse(self, where: str, given: Any) -> int:
+        return fields.integer(where, given, -1, self.allowed)
+
+
+Child: TypeAlias = Annotated[Any, _Child()]  # a `Part` when it comes to the curve
+Children: TypeAlias = Annotated[Any, _Children()]
+Switches: TypeAlias = Annotated[Sequence[int], Increasing(between="schedulers")]
+Start: TypeAlias = Annotated[int, _Start()]
+
+
+def in_turn(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Timed:
+    """Return what `SequentialLR` is."""
+    return parts.in_turn(schedulers, milestones)
+
+
+def chained(schedulers: Children) -> Timed:
+    """Return what `ChainedLR` is."""
+    return parts.chained(schedulers)
+
+
+def scaled(scheduler: Child) -> Timed:
+    """Return what `ScalePerParamLR` is, without the factors of the groups."""
+    return Timed(scheduler.schedule, scheduler.runs)
+
+
+class Made(Named):
+    """Abstract base of the names whose parameters are other schedulers.
+
+    They may be bound, as they have to be in the original: to one optimizer, which this one then drives too.
+    """
+
+    def _make(self, values: dict[str, Any]) -> Timed:
+        where = f"{type(self).__name__}.scheduler"
+        if "scheduler" in values:
+            return super()._make(values | {"scheduler": self._part(where, values["scheduler"])})
+        children = [self._part(f"{where}s[{k}]", child) for k, child in enumerate(values["schedulers"])]
+        return super()._make(values | {"schedulers": children})
+
+    def _part(self, where: str, child: Named | Schedule) -> Part:
+        if isinstance(child, Schedule):
+            return Part(where, child, child.length)
+        if child.key != self.key:
+            raise ScheduleTypeError(where, child, f"a scheduler of {self.key}", "use its twin")
+        if child.factor is not None:
+            fix = f"put {type(child).__name__} around the whole"
+            raise ScheduleTypeError(where, child, "a scheduler that is the same for every group", fix)
+        bound, tags = "optimizer" in vars(child), child.param_group_tags
+        if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
+            given = Words(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
+            allowed = "those of the whole" + ("" if bound else ", or none")
+            fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
+            raise ScheduleError(where, given, allowed, fix)
+        return Part(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
+
+    def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
+        children = self._values["schedulers"] if "schedulers" in self._values else [self._values["scheduler"]]
+        owners = [vars(child)["optimizer"] for child in children if isinstance(child, Named) and "optimizer" in vars(child)]
+        found = [optimizer] if optimizer is not None else owners[:1]
+        if any(owner is not found[0] for owner in owners):
+            given, fix = Words("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
+            raise OptimizerError(type(self).__name__, given, "one optimizer for the whole", fix)
+        return found[0] if found else None
+
+
+class Lambda(Named):
+    """Base of `LambdaLR`: a function is passed, or a class of one's own overrides `set_value_lambda`."""
+
+    def set_value_lambda(self) -> Sequence[Callable[..., Any]]:
+        """Return the functions that the initial value is multiplied by."""
+        return self._values["val_lambda"] or ()
+
+    def _make(self, values: dict[str, Any]) -> Timed:
+        own = type(self).set_value_lambda is not Lambda.set_value_lambda
+        if own == (values["val_lambda"] is not None):
+            word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")
+            given = Words(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
+            fix = f"pass {word}, or derive a class that overrides set_value_lambda"
+            raise ScheduleTypeError(type(self).__name__, given, "one of them", fix)
+        return super()._make(values | {"val_lambda": self.set_value_lambda()})
+
+
+@final
+class SequentialLR(Made, Rate, curve=in_turn):
+    r"""One scheduler after another: `tracelr.Sequential`.
+
+    .. math:: f(t) = f_k(t - m_{k-1}), \quad m_{k-1} \le t < m_k, \quad m_{-1} = 0
+
+    with f = `schedulers`, each one of this module or a tracelr schedule, and m = `milestones`, the steps **at** which the
+    next one starts: exactly one fewer, strictly increasing. Without them, each but the last runs for its own length
+    (`total_iters`). The own time of one with `disable_lr_steps_reset` is t. `last_epoch` is torch's: -1 starts from 0.
+
+    >>> import torch
+    >>> from tracelr.lr_scheduler import ConstantLR, LinearLR
+    >>> SequentialLR([LinearLR(0.0, 1.0, total_iters=2), ConstantLR(0.5)]).schedule(torch.arange(4))
+    tensor([0.0000, 0.5000, 0.5000, 0.5000])
+    """
+
+    extras = (TAGS,)
+
+
+@final
+class ChainedLR(Made, Rate, curve=chained):
+    r"""The first scheduler times what each other one has become of its first value: a `tracelr.Product`.
+
+    .. math:: f(t) = f_0(t) \prod_{k > 0} \frac{f_k(t)}{f_k(0)}
+
+    with f = `schedulers`, each one of this module or a tracelr schedule; none but the first may start at 0. All of them
+    have the same time. The original divides by the parameter `initial_learning_rate`, which not every scheduler has, and
+    which is not the first value of `InverseSquareRootDecayLR`. `ChainedScheduler` is another name of this.
+
+    >>> from tracelr.lr_scheduler import LinearLR, StepLR
+    >>> ChainedLR([LinearLR(1.0, 0.0, total_iters=4), StepLR(0.1, step_size=2, gamma=0.5)]).schedule(2)
+    tensor(0.2500)
+    """
+
+    extras = (TAGS,)
+
+
+ChainedScheduler = ChainedLR
+
+
+@final
+class ScalePerParamLR(Made, Rate, curve=scaled):
+    """A scheduler times the `adjust_learning_rate` of each param group, 1 for a group without: layer-wise decay, muP.
+
+    `scheduler` is one of this module or a tracelr schedule. This one goes around a whole, never into one.
+
+    >>> from tracelr.lr_scheduler import ConstantLR
+    >>> ScalePerParamLR(ConstantLR(0.1)).factor
+    'adjust_learning_rate'
+    """
+
+    extras = (TAGS,)
+    factor = FACTORS["lr"]
+
+
+class LambdaLR(Lambda, Rate, curve=CURVES["Lambda"]):  # not final: the original is there to be derived from
+    r"""A rate times functions of the step: `tracelr.Lambda`.
+
+    .. math:: f(t) = s \prod_k g_k(t)
+
+    with s = `initial_learning_rate`, and g = `lr_lambda`, a function or a list of them, or what `set_value_lambda` of a
+    derived class returns. A function takes the step as an int64 tensor and returns a floating tensor. The original
+    multiplies by s once for every function; torch's list has one function for each param group.
+    """

@@ -1,0 +1,1 @@
+"""Binding a schedule to the numbers of an optimizer's param groups."""

@@ -1,0 +1,48 @@
+"""Assignment: which schedule drives which hyper-parameter of which param groups."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias, final
+
+from tracelr.schedules.base import Schedule
+
+
+@final
+class Assignment(NamedTuple):
+    """One schedule for one hyper-parameter of some param groups; `Scheduler(optimizer, assignments)` takes a list of them.
+
+    `key` is the key of the param group that is set: "lr", "weight_decay", or any other that holds a number; "betas[0]" is
+    the first of the numbers under "betas". `tags` picks the groups whose own "tags" (a name, or a list of names) has one of
+    them; None among them picks the groups without tags, and None in their place picks every group. `factor` names a key of
+    the group whose number the value is multiplied by, as layer-wise decay and muP need; a group without it has 1, and so has
+    every group where it is None.
+
+    >>> from tracelr import Cosine
+    >>> Assignment("weight_decay", ("decayed",), Cosine(start=0.04, end=0.4, steps=125_000))
+    Assignment(key='weight_decay', tags=('decayed',), schedule=Cosine(start=0.04, end=0.4, steps=125000), factor=None)
+    """
+
+    key: str
+    tags: tuple[str | None, ...] | None
+    schedule: Schedule
+    factor: str | None = None
+
+    def __str__(self) -> str:
+        groups = "every group"
+        if self.tags is not None:
+            groups = " or ".join("groups without tags" if tag is None else f"groups with {tag!r}" for tag in self.tags)
+        return f"{self.key} of {groups}" + (f", times its {self.factor}" if self.factor else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types; `tracelr.from_dict({"assignments": [...]})` reads a list of them back.
+
+        >>> from tracelr import Constant
+        >>> Assignment("lr", ("a", None), Constant(0.1)).to_dict()
+        {'key': 'lr', 'tags': ['a', None], 'schedule': {'schedule': 'Constant', 'value': 0.1}, 'factor': None}
+        """
+        tags = None if self.tags is None else list(self.tags)
+        return {"key": self.key, "tags": tags, "schedule": self.schedule.to_dict(), "factor": self.factor}
+
+
+Loaded: TypeAlias = Schedule | list[Assignment]
+"""What a file describes: a schedule where there is one rate for everything, or who is driven by what."""

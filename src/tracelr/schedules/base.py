@@ -1,0 +1,444 @@
+"""Schedule: a learning rate as a pure tensor function of the step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from inspect import get_annotations
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Proxy
+
+from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Wide, arithmetic_for
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.schedules import fields
+from tracelr.schedules.describe.display import Display
+from tracelr.schedules.easing import Easing, Origin, Warmup
+from tracelr.schedules.tables import Tables
+
+if TYPE_CHECKING:
+    from tracelr.schedules.compose import Product, Scale, Sequential, Sum
+
+
+_LISTS = (tuple, list, nn.ModuleList)
+
+
+def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
+    """Return a field, or a whole schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
+    if isinstance(value, tuple | nn.ModuleList):
+        return [plain(part, tensor) for part in value]
+    if isinstance(value, nn.Module):
+        fields: Any = value._rules  # a schedule: no other module is a field
+        return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in fields}
+    return tensor(value) if isinstance(value, Tensor) else getattr(value, "identity", value)  # of a function
+
+
+def shown(value: Any) -> str:
+    """Return a field as `repr` shows it: Python that builds it again."""
+    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two fields are the same: a number bit by bit, a tensor by its identity, a function by its own `identity`."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, _LISTS):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, Tensor) or not isinstance(one, Hashable):
+        return one is other
+    if isinstance(one, float):
+        return bool(one.hex() == other.hex())
+    return bool(getattr(one, "identity", one) == getattr(other, "identity", other))
+
+
+def hashed(value: Any) -> Any:
+    """Return what a field adds to a hash: the same for fields that are the same, also after a tensor has moved."""
+    if isinstance(value, _LISTS):
+        return tuple(map(hashed, value))
+    return type(value) if isinstance(value, Tensor) or not isinstance(value, Hashable) else getattr(value, "identity", value)
+
+
+class View:
+    """Abstract base of the view of one class: what is set on it hides the owner's, and its methods see that.
+
+    A formula reads `self.start`, so a field that is a schedule must read as its value at this step. Nothing is copied or
+    changed: a view lives for one evaluation, also inside a trace.
+    """
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.owner, name)
+
+
+def view_of(cls: type) -> type[View]:
+    """Return the view of a schedule class, with the methods and properties that it defines."""
+    own = {n: member for n, member in vars(cls).items() if isinstance(member, FunctionType | property) and n[:2] != "__"}
+    return type(cls.__name__, (View,), own)
+
+
+_Self = TypeVar("_Self", bound="Value")
+
+
+class Value(Tables):
+    """Abstract base of `Schedule`: what its fields are, and that they stay."""
+
+    _rules: ClassVar[dict[str, fields.Rule]] = {}
+    _sealed: bool = False
+    _hash: int | None = None
+
+    @classmethod
+    def _declare(cls) -> None:
+        """Make a dataclass of the annotated fields, each with the rule in its type."""
+        dataclass(eq=False, repr=False)(cls)
+        hints = get_annotations(cls, eval_str=True)  # its own: those of nn.Module would be evaluated for every class
+        signature: dict[str, Any] = {"return": None}  # for help(): the rules are left out
+        cls._rules = {}
+        for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]  # dataclass() has just made them
+            rule = fields.rule_of(hints[name])
+            if rule is None or name == "schedule":  # the key under which to_dict writes the class
+                allowed = "a type of tracelr.schedules.fields, such as Scalar or Steps, and a name other than schedule"
+                raise ScheduleTypeError(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
+            cls._rules[name] = rule
+            signature[name] = float | Tensor | cls.__base__ if rule.drivable else hints[name].__origin__
+            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
+                delattr(cls, name)
+        cls.__init__.__annotations__ = signature
+
+    def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
+        self = super().__new__(cls)
+        Tables.__init__(self)
+        return self
+
+    def __post_init__(self) -> None:
+        kept = {name: getattr(self, name) for name in self._rules}
+        for name, rule in self._rules.items():
+            rule.relate(f"{type(self).__name__}.{name}", kept[name], kept)
+        self.prepare()
+        self._sealed = True
+
+    def prepare(self) -> None:
+        """Compute constants of the fields once, outside traced code, and keep them as private attributes."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same class and fields, and tables on the same device: either can stand for the other.
+
+        A number counts by its bits, a tensor field by its identity, a function by its `identity`.
+
+        >>> from tracelr import Constant
+        >>> Constant(0.5) == Constant(0.5), Constant(0.0) == Constant(-0.0)
+        (True, False)
+        """
+        if self is other:
+            return True
+        if type(self) is not type(other) or hash(self) != hash(other):
+            return NotImplemented
+        return self.place == other.place and all(same(getattr(self, n), getattr(other, n)) for n in self._rules)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            fields = (hashed(getattr(self, name)) for name in self._rules)
+            object.__setattr__(self, "_hash", hash((type(self).__name__, *fields)))
+        return self._hash  # type: ignore[return-value]  # set in the line above
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_hash"}  # it holds in this process only
+
+    def named_modules(
+        self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """Yield this module and those in it. torch's own would leave out one that equals another, and its tensors."""
+        memo = set() if memo is None else memo
+        if id(self) in memo or (self in memo and any(one is self for one in memo)):
+            return
+        if remove_duplicate:
+            memo.add(id(self))
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def __repr__(self) -> str:
+        parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        rule = self._rules.get(name)
+        if rule is None:
+            super().__setattr__(name, value)
+            return
+        where = f"{type(self).__name__}.{name}"
+        if self._sealed:
+            fix = f"build a new one: dataclasses.replace(schedule, {name}=...)"
+            raise ScheduleTypeError(where, value, "nothing, a schedule is immutable", fix)
+        value = rule.parse(where, value)
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            self.register_buffer(name, value, persistent=False)
+            return
+        super().__setattr__(name, value)
+        if rule.table is not None:
+            self.keep(name, value, rule.table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
+        {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
+        """
+        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]  # plain() is untyped
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.
+
+        >>> from tracelr import Constant
+        >>> Constant(0.1).fingerprint() == Constant(0.2).fingerprint()
+        False
+        """
+        described = plain(self, lambda _: "tensor")
+        return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
+
+
+_BLOCK = 2**16
+REGISTRY: dict[str, type[Schedule]] = {}
+"""Every schedule class by its name. Config, command line, docs and tests read it."""
+
+DEEPEST = 64
+"""How deep schedules nest: Python evaluates, copies and traces this many with its own limit of recursion."""
+
+_STEP = "a Python int, or an int64 or int32 tensor of any shape"
+
+
+@dataclass_transform(eq_default=False, frozen_default=True)
+class Schedule(Formula, Display, Value):
+    """Abstract base of every schedule: an immutable value, called with a step.
+
+    A subclass declares its fields by annotation and writes `forward(step, ops)`. It becomes a dataclass, and a module, so
+    that `torch.export` keeps the author's source line and the owner's path on every node.
+
+    Calling it with an int64 or int32 tensor of any shape gives float32 of that shape; a Python int gives a 0-d tensor.
+    A negative step counts as 0. The unit is optimizer updates.
+    """
+
+    _view: ClassVar[type[View]]
+    _driven: tuple[str, ...] = ()
+    _depth = 1
+
+    if TYPE_CHECKING:  # nn.Module's says nothing about arguments and result
+
+        def __call__(self, step: int | Tensor) -> Tensor: ...
+
+    def __init_subclass__(cls) -> None:
+        if cls.__bases__[0].__module__.startswith("torch."):
+            return  # torch.export makes such a class for a schedule that stands at two places
+        if Schedule not in cls.__bases__ or "forward" not in vars(cls):
+            allowed = "a direct subclass of Schedule that defines forward(step, ops)"
+            spelled = "write forward(self, step, ops) in place of evaluate(self, step, A)"
+            fix = spelled if "evaluate" in vars(cls) else "derive it from Schedule, and define forward in it"
+            raise ScheduleTypeError("schedule class", Words(cls.__name__), allowed, fix)
+        cls._declare()
+        cls._view = view_of(cls)
+        # The tracers of torch start at the `forward` of a module's class, and read the inputs from its signature. They have
+        # to find the one below, from a step to a rate; it calls the author's.
+        cls._formula, cls.forward = cls.forward, forward  # type: ignore[method-assign, assignment]
+        other = REGISTRY.setdefault(cls.__name__, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            fix = f"rename it; {other.__module__} has this name"
+            raise ScheduleError("schedule class", cls.__name__, "a name not taken yet", fix)
+        REGISTRY[cls.__name__] = cls
+        super().__init_subclass__()
+
+    def __post_init__(self) -> None:
+        self._driven = tuple(
+            n for n, rule in self._rules.items() if rule.drivable and isinstance(getattr(self, n), Schedule)
+        )
+        try:
+            super().__post_init__()
+        except (TypeError, AttributeError) as error:
+            if not self._driven or isinstance(error, ScheduleTypeError):
+                raise
+            where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
+            allowed = "a number where prepare() computes a constant from it"
+            raise ScheduleError(where, given, allowed, "compute it in forward(), or pass a number") from error
+        self._depth = 1 + max((one._depth for one in self._children()), default=0)
+        if self._depth > DEEPEST:
+            given, allowed = Words(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
+            fix = "put all of them into one Sum, Product or Sequential"
+            raise ScheduleError(type(self).__name__, given, allowed, fix)
+
+    def _children(self) -> Iterator[Schedule]:
+        """Yield the schedules that this one is made of."""
+        for name in self._rules:
+            value = getattr(self, name)
+            parts = value if isinstance(value, nn.ModuleList) else [value]
+            yield from (part for part in parts if isinstance(part, Schedule))
+
+    @abstractmethod
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `ops`.
+
+        The author of a schedule writes it; others call the schedule, or its `wide`.
+        """
+        raise TypeError(f"{type(self).__name__} is abstract: a schedule defines forward(step, ops)")
+
+    @property
+    def length(self) -> int | None:
+        """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that."""
+        return getattr(self, "steps", None)
+
+    @property
+    def has_tensor_fields(self) -> bool:
+        """Whether a field, here or in a child, is a tensor: its value may change between two calls."""
+        every = (module for module in self.modules() if isinstance(module, Schedule))
+        return any(isinstance(getattr(one, name), Tensor) for one in every for name in one._rules)
+
+    def _carries_gradients(self) -> bool:
+        return torch.is_grad_enabled() and any(t.requires_grad for t in (*self.parameters(), *self.buffers()))
+
+    def wide(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return the value before rounding. A schedule made of schedules calls its children so."""
+        return self(step, ops)  # type: ignore[call-arg]  # as a module, so that tracers keep who computes
+
+    def _evaluated(self, step: Tensor, ops: Arithmetic) -> Wide:
+        """Return what the author's `forward` gives, with the value at this step of each field that is a schedule."""
+        if not self._driven:
+            return self._formula(step, ops)
+        view = self._view(self)
+        for name in self._driven:
+            setattr(view, name, getattr(self, name).wide(step, ops))
+        return view.forward(step, ops)
+
+    def then(
+        self,
+        other: Schedule,
+        at: int | None = None,
+        join: Literal["jump", "scale", "shift"] = "jump",
+        reset: bool | Literal["rescale"] = True,
+    ) -> Sequential:
+        """Run this schedule, and from step `at` on `other`, which starts at its own step 0.
+
+        `at` defaults to this schedule's own length. `join` and `reset` are those of `Sequential`; "rescale" fits this
+        schedule to the `at` steps it has.
+
+        >>> from tracelr import Constant, Linear
+        >>> Linear(start=0.0, end=1.0, steps=2).then(Constant(1.0))(torch.arange(4))
+        tensor([0.0000, 0.5000, 1.0000, 1.0000])
+        """
+        from tracelr.schedules.compose import Sequential
+
+        at = self.length if at is None else at
+        if at is None:
+            allowed = "a step; this schedule has no length of its own"
+            raise ScheduleError(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>")
+        return Sequential((self, other), (at,), reset, join)
+
+    def __mul__(self, other: Schedule | float | Tensor) -> Product | Scale:
+        from tracelr.schedules.compose import Product, Scale
+
+        return Product((self, other)) if isinstance(other, Schedule) else Scale(self, other)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Schedule | float | Tensor) -> Sum:
+        from tracelr.schedules.compose import Sum, lift
+
+        return Sum((self, lift(other)))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Schedule | float | Tensor) -> Sum:
+        from tracelr.schedules.compose import lift
+
+        return self + lift(other) * -1.0
+
+    def __rsub__(self, other: float | Tensor) -> Sum:
+        return self * -1.0 + other
+
+    def warmup(
+        self, steps: int, start: float = 0.0, kind: Warmup = "linear", prefix: bool = True, origin: Origin = "0"
+    ) -> Product:
+        """Multiply by a factor that goes from `start` to 1 in `steps` steps along `kind`, a name of `Ramp`, or "constant".
+
+        With `prefix` the schedule's own time begins after the warm-up, which makes it `steps` longer (HF, Keras); without,
+        the warm-up covers its first steps (timm, except that timm jumps where its warm-up ends).
+
+        `origin` says how far along step t of n is. "0", t/n: `start` at step 0, the peak at n (HF, optax, Keras, OLMo,
+        Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, fairseq's fixed).
+        "1/(n+1)", (t+1)/(n+1): the peak at n (NeMo). DeepSpeed's warm-up of n steps is `warmup(n - 1, kind="log")`.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2)(torch.arange(7))
+        tensor([0.0000, 0.5000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, prefix=False)(torch.arange(5))
+        tensor([0.0000, 0.3750, 0.5000, 0.2500, 0.0000])
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, origin="1/n")(torch.arange(4))
+        tensor([0.5000, 1.0000, 1.0000, 0.7500])
+        """
+        from tracelr.schedules.compose import warmup
+
+        return warmup(self, steps, start, kind, prefix, origin)
+
+    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+        """From step `at` on, go from the value there to `end` in `steps` steps along `kind`, a name of `Ramp`, and hold.
+
+        >>> from tracelr import Constant
+        >>> Constant(1.0).cooldown(steps=4, at=1)(torch.arange(6))
+        tensor([1.0000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
+        """
+        from tracelr.schedules.compose import cooldown
+
+        return cooldown(self, steps, at, end, kind)
+
+    def drive(self, **schedules: Schedule) -> Self:
+        """Return this schedule with some of its fields driven by schedules: each has their value at the same step.
+
+        Any field of type `Scalar` can be driven; `Linear(start=Cosine(...), ...)` is the same.
+
+        >>> from tracelr import Cyclic, Exponential
+        >>> wave = Cyclic(low=0.0, high=1.0, up=2).drive(high=Exponential(start=1.0, rate=0.5, steps=4))
+        >>> wave(torch.tensor([2, 6, 10]))
+        tensor([0.7071, 0.3536, 0.1768])
+        """
+        drivable = [name for name, rule in self._rules.items() if rule.drivable]
+        for name, given in schedules.items():
+            where = f"{type(self).__name__}.drive({name})"
+            if name not in drivable:
+                allowed = ", ".join(drivable) or "no field: what it is made of has them"
+                raise ScheduleError(where, given, allowed, "drive one of these")
+            if not isinstance(given, Schedule):
+                raise ScheduleTypeError(where, given, "a tracelr schedule", "pass a schedule")
+        return replace(self, **schedules)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass
+
+
+def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -> Tensor:
+    """Return the rate at `step`; or, for the parent that gives its arithmetic, the wide number at a step it has clamped."""
+    if ops is not None and not isinstance(ops, Proxy):  # of symbolic_trace, which makes an input of each argument
+        return self._evaluated(step, ops)  # type: ignore[arg-type, no-any-return]  # a parent has a tensor
+    device = None
+    if isinstance(step, Tensor):
+        if step.dtype not in (torch.int64, torch.int32):
+            where, given = f"{type(self).__name__}(step)", Words(f"a {str(step.dtype).removeprefix('torch.')} tensor")
+            raise ScheduleTypeError(where, given, _STEP, "use step.long(), or count in an int64 tensor")
+        device = step.device
+    elif isinstance(step, int) and not isinstance(step, bool):
+        step = torch.tensor(min(max(step, 0), LAST_STEP))
+    elif not isinstance(step, Proxy):
+        raise ScheduleTypeError(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)")
+    # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
+    if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
+        return torch.cat([self(part) for part in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
+    ops = arithmetic_for(device)
+    step = step.to(torch.int64).clamp(0, LAST_STEP)
+    value = ops.round(self._evaluated(step, ops))
+    if ops is TWO_FLOAT and self._carries_gradients():
+        # No gradient flows through bits. That of float32 stands in, on a term that is 0.
+        stand_in = F32.round(self._evaluated(step, F32))
+        value = value + (stand_in - stand_in.detach())
+    return value

@@ -1,0 +1,147 @@
+"""A schedule on another clock. Clocks are integers, so a changed clock is exact at every step up to 2**53."""
+
+from fractions import Fraction
+from typing import Annotated, Any, TypeAlias, final
+
+from torch import Tensor
+
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.errors import ScheduleTypeError
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.compose.pointwise import Child
+from tracelr.schedules.fields import Hold, Offset, Steps
+
+_LARGEST_TERM = 2**26  # the product of two is exact in float64
+
+
+@final
+class _Term(fields.Rule):
+    allowed = "an int from 1 to 2**26"
+
+    def parse(self, where: str, given: Any) -> int:
+        if isinstance(given, float) and 0 < given < _LARGEST_TERM and not given.is_integer():
+            ratio = Fraction(str(given)).limit_denominator(_LARGEST_TERM)
+            fix = f"pass the ratio as two ints, factor and divisor: {ratio.numerator}, {ratio.denominator}"
+            raise ScheduleTypeError(where, given, self.allowed, fix)
+        return fields.integer(where, given, 1, self.allowed, high=_LARGEST_TERM)
+
+
+Term: TypeAlias = Annotated[int, _Term()]
+
+
+def stretched(step: Tensor, factor: int, divisor: int, ops: Arithmetic) -> Tensor:
+    """Return floor(step * divisor / factor), at most 2**53, for factor * divisor up to 2**53."""
+    # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
+    whole = step if factor == 1 else ops.quotient(step, factor)
+    own = whole.clamp(max=LAST_STEP // divisor + 1) * divisor
+    if factor > 1 and divisor > 1:
+        own = own + ops.quotient(step.remainder(factor) * divisor, factor)
+    return own.clamp(max=LAST_STEP)
+
+
+class Shift(Schedule):
+    r"""A schedule that starts `by` steps later, and is at its first value until then. A negative `by` skips its beginning.
+
+    .. math:: f(t) = g(\max(t - d, 0))
+
+    with g = `inner`, d = `by`. Source: ParameterSchedulers.jl `Shifted`.
+
+    >>> import torch
+    >>> from tracelr import Linear
+    >>> Shift(Linear(start=0.0, end=1.0, steps=4), by=2)(torch.arange(7))
+    tensor([0.0000, 0.0000, 0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    >>> Shift(Linear(start=0.0, end=1.0, steps=4), by=-2)(torch.arange(4))
+    tensor([0.5000, 0.7500, 1.0000, 1.0000])
+    """
+
+    inner: Child
+    by: Offset
+
+    @property
+    def length(self) -> int | None:
+        length = self.inner.length
+        return None if length is None else min(max(length + self.by, 0), LAST_STEP)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide((step - self.by).clamp(0, LAST_STEP), ops)
+
+
+class Loop(Schedule):
+    r"""The first `period` steps of a schedule, over and over. It has no end.
+
+    .. math:: f(t) = g(t \bmod n)
+
+    with g = `inner`, n = `period`; g(n) itself is not reached. Source: ParameterSchedulers.jl `Loop`.
+
+    >>> import torch
+    >>> from tracelr import Linear
+    >>> Loop(Linear(start=1.0, end=0.0, steps=4), period=4)(torch.arange(7))
+    tensor([1.0000, 0.7500, 0.5000, 0.2500, 1.0000, 0.7500, 0.5000])
+    """
+
+    inner: Child
+    period: Steps
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide(step.remainder(self.period), ops)
+
+
+class Shorten(Schedule):
+    r"""The first `steps` steps of a schedule, and then its value there for ever.
+
+    .. math:: f(t) = g(\min(t, n))
+
+    with g = `inner`, n = `steps` (0 holds the first value from the start). Source: ParameterSchedulers.jl `Shortened`.
+
+    >>> import torch
+    >>> from tracelr import Linear
+    >>> Shorten(Linear(start=1.0, end=0.0, steps=4), steps=2)(torch.arange(5))
+    tensor([1.0000, 0.7500, 0.5000, 0.5000, 0.5000])
+    """
+
+    inner: Child
+    steps: Hold
+
+    @property
+    def length(self) -> int:
+        length = self.inner.length
+        return self.steps if length is None else min(length, self.steps)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide(step.clamp(max=self.steps), ops)
+
+
+class Stretch(Schedule):
+    r"""A schedule that takes `factor` / `divisor` times as long, on whole steps of its own.
+
+    .. math:: f(t) = g(\lfloor t \tfrac{d}{n} \rfloor)
+
+    with g = `inner`, n = `factor`, d = `divisor`, both from 1 to 2**26. The inner step is the exact integer: with d = 1 each
+    one lasts n steps, and nothing lies between two of them. With n = 1 the inner schedule counts another unit, d of them per
+    step, such as the tokens or samples of an update. Source: ParameterSchedulers.jl `Interpolator`.
+
+    >>> import torch
+    >>> from tracelr import Linear
+    >>> Stretch(Linear(start=0.0, end=1.0, steps=4), factor=3, divisor=2)(torch.arange(7))
+    tensor([0.0000, 0.0000, 0.2500, 0.5000, 0.5000, 0.7500, 1.0000])
+    >>> tokens = Linear(start=1.0, end=0.0, steps=4_000_000)
+    >>> Stretch(tokens, factor=1, divisor=500_000)(2)
+    tensor(0.7500)
+    """
+
+    inner: Child
+    factor: Term
+    divisor: Term = 1
+
+    @property
+    def length(self) -> int | None:
+        length = self.inner.length
+        return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return self.inner.wide(stretched(step, self.factor, self.divisor, ops), ops)

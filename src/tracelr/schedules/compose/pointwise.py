@@ -1,0 +1,159 @@
+"""Schedules combined, or bent, at one step: their clocks stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Annotated, Any, TypeAlias, final
+
+from torch import Tensor, nn
+
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.errors import ScheduleError, ScheduleTypeError
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Scalar
+
+
+@final
+class _Child(fields.Rule):
+    allowed = "a tracelr schedule"
+
+    def parse(self, where: str, given: Any) -> Schedule:
+        if not isinstance(given, Schedule):
+            fix = "wrap the number as Constant(number)" if isinstance(given, float | int) else "pass a schedule"
+            raise ScheduleTypeError(where, given, self.allowed, fix)
+        return given
+
+
+@final
+class _Children(fields.Rule):
+    allowed = "a list of at least one tracelr schedule"
+
+    def parse(self, where: str, given: Any) -> nn.ModuleList:
+        listed = list(given) if isinstance(given, nn.ModuleList) else fields.sequence(where, given, self.allowed)
+        if not listed:
+            raise ScheduleError(where, listed, self.allowed, "pass a schedule")
+        return nn.ModuleList(_Child().parse(f"{where}[{k}]", child) for k, child in enumerate(listed))
+
+
+Child: TypeAlias = Annotated[Schedule, _Child()]
+"""A schedule."""
+
+Children: TypeAlias = Annotated[Sequence[Schedule], _Children()]
+"""At least one schedule."""
+
+
+def _longest(schedules: Children) -> int | None:
+    return max((s.length for s in schedules if s.length is not None), default=None)
+
+
+class Sum(Schedule):
+    r"""The sum of schedules at the same step; `a + b`, `a + 0.1` and `a - b` build it.
+
+    .. math:: f(t) = \sum_k f_k(t)
+
+    with f = `schedules`. Where terms of opposite sign nearly cancel, the sum is only as exact as its largest term.
+
+    >>> from tracelr import Constant, Linear
+    >>> (Linear(start=0.0, end=1.0, steps=4) + Constant(0.5))(2)
+    tensor(1.)
+    """
+
+    schedules: Children
+
+    @property
+    def length(self) -> int | None:
+        return _longest(self.schedules)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
+
+
+class Product(Schedule):
+    r"""The product of schedules at the same step; `a * b` builds it. A schedule whose amplitude is a schedule is this.
+
+    .. math:: f(t) = \prod_k f_k(t)
+
+    with f = `schedules`.
+
+    >>> from tracelr import Constant, Linear
+    >>> (Linear(start=0.0, end=1.0, steps=4) * Constant(0.5))(2)
+    tensor(0.2500)
+    """
+
+    schedules: Children
+
+    @property
+    def length(self) -> int | None:
+        return _longest(self.schedules)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
+
+
+class Scale(Schedule):
+    r"""A schedule times a number; `2 * schedule` builds it.
+
+    .. math:: f(t) = c\, g(t)
+
+    with g = `inner`, c = `factor` (a number, or a 0-d tensor).
+
+    >>> from tracelr import Linear
+    >>> (0.5 * Linear(start=0.0, end=1.0, steps=4))(2)
+    tensor(0.2500)
+    """
+
+    inner: Child
+    factor: Scalar
+
+    @property
+    def length(self) -> int | None:
+        return self.inner.length
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.mul(self.inner.wide(step, ops), self.factor)
+
+
+@final
+class _Bound(fields.Rule):
+    allowed = "a finite number within the float32 range, or None for no bound"
+
+    def parse(self, where: str, given: Any) -> float | None:
+        return None if given is None else fields.number(where, given, self.allowed)
+
+    def relate(self, where: str, value: float | None, fields: dict[str, Any]) -> None:
+        low, high = fields["low"], fields["high"]
+        if low is None and high is None:
+            raise ScheduleError(where, None, "a number for low, for high or for both", "pass one")
+        if low is not None and high is not None and low > high:
+            raise ScheduleError(where, value, f"low at most high, which is {high}", "swap low and high")
+
+
+Bound: TypeAlias = Annotated[float | None, _Bound()]
+
+
+class Clamp(Schedule):
+    r"""A schedule kept between a floor and a ceiling: cut off there, not squeezed.
+
+    .. math:: f(t) = \min(\max(g(t), l), h)
+
+    with g = `inner`, l = `low`, h = `high`; None, for one of them, leaves that side open. A decay *towards* a minimum is a
+    different curve: that is the `end` of `Cosine` and its like. Source: MLX, NeMo and Megatron cut (`max(lr, min_lr)`).
+
+    >>> import torch
+    >>> from tracelr import Linear
+    >>> Clamp(Linear(start=1.0, end=0.0, steps=4), low=0.3, high=0.8)(torch.arange(5))
+    tensor([0.8000, 0.7500, 0.5000, 0.3000, 0.3000])
+    """
+
+    inner: Child
+    low: Bound = None
+    high: Bound = None
+
+    @property
+    def length(self) -> int | None:
+        return self.inner.length
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.clamp(self.inner.wide(step, ops), self.low, self.high)

@@ -1,0 +1,166 @@
+"""One schedule after another."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from fractions import Fraction
+from typing import Annotated, Any, Literal, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Wide
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.compose.clock import stretched
+from tracelr.schedules.compose.pointwise import Children
+
+_RESCALE = "rescale"
+
+
+@final
+class _Resets(fields.Rule):
+    allowed = "True, False or 'rescale', or a list of one of them per schedule"
+
+    def parse(self, where: str, given: Any) -> bool | str | tuple[bool | str, ...]:
+        if isinstance(given, bool) or fields.named(given, (_RESCALE,)):
+            return given  # type: ignore[no-any-return]  # checked above
+        if isinstance(given, str):
+            raise ScheduleError(where, given, self.allowed, "use one of these")
+        listed = fields.sequence(where, given, self.allowed)
+        if not all(isinstance(reset, bool) or fields.named(reset, (_RESCALE,)) for reset in listed):
+            raise ScheduleTypeError(where, given, self.allowed, "pass one of these each")
+        return tuple(listed)
+
+    def relate(self, where: str, value: bool | str | tuple[bool | str, ...], fields: dict[str, Any]) -> None:
+        if isinstance(value, tuple) and len(value) != len(fields["schedules"]):
+            fix = f"pass {len(fields['schedules'])} of them"
+            raise ScheduleError(where, list(value), self.allowed, fix)
+        if isinstance(value, tuple) and value[-1] == _RESCALE:
+            allowed = "True or False for the last schedule, which has no window to fit"
+            raise ScheduleError(f"{where}[{len(value) - 1}]", _RESCALE, allowed, "pass True")
+
+
+Reset: TypeAlias = bool | Literal["rescale"]
+Resets: TypeAlias = Annotated[Reset | Sequence[Reset], _Resets()]
+Switches: TypeAlias = Annotated[Sequence[int], fields.Increasing(between="schedules")]
+Join: TypeAlias = Annotated[Literal["jump", "scale", "shift"], fields.Choice("jump", "scale", "shift")]
+
+
+class Sequential(Schedule):
+    r"""One schedule after another; schedule k + 1 starts **at** milestone k.
+
+    .. math:: f(t) = c_k f_k(t - m_{k-1}) + d_k, \quad m_{k-1} \le t < m_k, \quad m_{-1} = 0
+
+    with f = `schedules`, m = `milestones` (steps, strictly increasing, one fewer than the schedules). `reset` says what a
+    schedule's own time is: with True (the default) it starts at 0 where the schedule starts; with False it is the global
+    step; with "rescale" a schedule of length L runs once over its window, from its milestone to the next, of W steps: on
+    whole steps of its own, floor((t - m) L / W), as `Stretch` does. A list says it for each one. The last schedule has no
+    window; its time starts at 0 under "rescale". L / W in lowest terms is l / w with l w at most 2**53.
+
+    `join` says what happens at a milestone. With "jump" each schedule has its own values: c = 1, d = 0. The others begin
+    each schedule at the value p that the sequence would have had at the milestone without it, where its own first value is
+    b: "scale" multiplies it by c = p / b, "shift" adds d = p - b. Where the values meet already, neither changes anything.
+    "scale" needs b other than 0; this is checked here unless b hangs on a tensor field.
+
+    >>> import torch
+    >>> from tracelr import Constant, Linear
+    >>> Sequential([Linear(start=0.0, end=1.0, steps=2), Constant(0.5)], milestones=[2])(torch.arange(4))
+    tensor([0.0000, 0.5000, 0.5000, 0.5000])
+    >>> halves = [Linear(start=1.0, end=0.5, steps=2)] * 2
+    >>> Sequential(halves, milestones=[2], join="scale")(torch.arange(5))
+    tensor([1.0000, 0.7500, 0.5000, 0.3750, 0.2500])
+    >>> Sequential([Linear(start=0.0, end=1.0, steps=2), Constant(0.5)], milestones=[4], reset="rescale")(torch.arange(5))
+    tensor([0.0000, 0.0000, 0.5000, 0.5000, 0.5000])
+    """
+
+    schedules: Children
+    milestones: Switches
+    reset: Resets = True
+    join: Join = "jump"
+
+    @property
+    def length(self) -> int | None:
+        last = self.schedules[-1].length
+        if last is None or not self.milestones or not self._resets[-1]:
+            return last
+        return min(self.milestones[-1] + last, LAST_STEP)
+
+    def prepare(self) -> None:
+        count = len(self.schedules)
+        if isinstance(self.reset, tuple):
+            self._resets = self.reset
+        else:
+            self._resets = (self.reset,) * (count - 1) + (bool(self.reset),)
+        self._begins = tuple(0 if reset else start for start, reset in zip((0, *self.milestones), self._resets, strict=True))
+        self._paces = tuple(self._pace(k) if reset == _RESCALE else (1, 1) for k, reset in enumerate(self._resets))
+        if self.join == "jump":
+            return
+        # Computed here, a join costs its graph a constant, however deep it is nested.
+        followers = zip(self.schedules[1:], self._begins[1:], strict=True)
+        self._firsts = (None, *(known_value(schedule, begin) for schedule, begin in followers))
+        if self.join == "scale" and 0 in self._firsts:
+            k = self._firsts.index(0)
+            given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
+            allowed = "schedules that do not start at 0 after the first one, under join='scale'"
+            raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
+
+    def _pace(self, k: int) -> tuple[int, int]:
+        """Return how many steps of the sequence are how many of schedule k, which fits its window."""
+        where, length = f"Sequential.schedules[{k}]", self.schedules[k].length
+        window = self.milestones[k] - (self.milestones[k - 1] if k else 0)
+        if not length:
+            allowed = "a schedule with a length, under reset='rescale'"
+            fix = "give it a length, as Shorten does, or use reset=True"
+            raise ScheduleError(where, self.schedules[k], allowed, fix)
+        pace = Fraction(window or 1, length)
+        if pace.numerator * pace.denominator > LAST_STEP:
+            given = Words(f"a length of {length} for a window of {window} steps")
+            allowed = "a length and a window whose ratio, in lowest terms, has terms with a product of at most 2**53"
+            raise ScheduleError(where, given, allowed, "round one of them")
+        return pace.numerator, pace.denominator
+
+    def _child(self, k: int, own: Tensor, ops: Arithmetic) -> Wide:
+        """Return the value of schedule k at its `own` time, at the pace of the sequence."""
+        pace = self._paces[k]
+        return self.schedules[k].wide(own if pace == (1, 1) else stretched(own, *pace, ops), ops)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        if self.join != "jump":
+            return self._joined(step, ops)
+        value = self._child(0, step, ops)
+        for k, start in enumerate(self.milestones, 1):
+            own = (step - start).clamp(min=0) if self._resets[k] else step
+            value = ops.where(step < start, value, self._child(k, own, ops))
+        return value
+
+    def _joined(self, step: Tensor, ops: Arithmetic) -> Wide:
+        # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
+        ends = (*self.milestones, None)
+        value = self._child(0, step.clamp(0, ends[0]), ops)
+        for k, start in enumerate(self.milestones, 1):
+            child, begin, first = self.schedules[k], self._begins[k], self._firsts[k]
+            piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), ops)
+            base = child.wide(step.new_full((), begin), ops) if first is None else ops.full(step, first)
+            joined = ops.mul(piece, ops.div(value, base)) if self.join == "scale" else ops.add(piece, ops.sub(value, base))
+            value = ops.where(step < start, value, joined)
+        return value
+
+    def then(
+        self, other: Schedule, at: int | None = None, join: Literal["jump", "scale", "shift"] = "jump", reset: Reset = True
+    ) -> "Sequential":
+        nested = super().then(other, at, join, reset)
+        late = not self.milestones or nested.milestones[0] > self.milestones[-1]
+        if not late or reset == _RESCALE or (self.milestones and self.join != join):
+            return nested
+        resets = True if reset is True and all(own is True for own in self._resets) else (*self._resets, reset)
+        return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets, join)
+
+
+def known_value(schedule: Schedule, step: int) -> float | None:
+    """Return the wide value at `step`, or None where it hangs on a tensor, or has no memory."""
+    device = next((buffer.device.type for buffer in schedule.buffers()), "cpu")
+    if schedule.has_tensor_fields or device == "meta":
+        return None
+    here = schedule if device == "cpu" else deepcopy(schedule).cpu()
+    return float(here.wide(torch.tensor(step, device="cpu"), F64))

@@ -1,0 +1,71 @@
+"""What is put around any schedule: compositions of what there is already, with the curves of `tracelr.schedules`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from tracelr.errors import ScheduleError
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.compose.clock import Shift, Shorten
+from tracelr.schedules.compose.pointwise import Product, Sum
+from tracelr.schedules.easing import EASINGS, ORIGINS, Easing, Origin, Warmup
+
+_STEPS = "an int from 1 to 2**53"
+
+
+def lift(value: Schedule | float | Tensor) -> Schedule:
+    """Return `value` as a schedule: a number is a constant one."""
+    from tracelr.schedules.curves.constant import Constant
+
+    return value if isinstance(value, Schedule) else Constant(value)
+
+
+def warmup(
+    schedule: Schedule,
+    steps: int,
+    start: float = 0.0,
+    kind: Warmup = "linear",
+    prefix: bool = True,
+    origin: Origin = "0",
+) -> Product:
+    """Return `schedule` times a factor that goes from `start` to 1 in `steps` steps; `Schedule.warmup` says more."""
+    from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+
+    steps = fields.integer("warmup(steps)", steps, 1, _STEPS)
+    start = fields.number("warmup(start)", start)
+    _choose("warmup(kind)", kind, (*EASINGS, "constant"))
+    _choose("warmup(origin)", origin, ORIGINS)
+    whole = steps + 1 if origin == "1/(n+1)" else steps
+    factor = PiecewiseConstant((start, 1.0), (whole,)) if kind == "constant" else _ramp(start, 1.0, whole, kind, rising=True)
+    if origin != "0":
+        factor = Shift(factor, by=-1)
+    return Product((factor, Shift(schedule, steps) if prefix else schedule))
+
+
+def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+    """Return `schedule` with a way from its value at step `at` to `end`, `steps` steps long, along `kind`."""
+    steps = fields.integer("cooldown(steps)", steps, 1, _STEPS)
+    at = fields.integer("cooldown(at)", at, 0, "an int from 0 to 2**53")
+    _choose("cooldown(kind)", kind, EASINGS)
+    # (1 - u) f(at) + u end, without a difference of the two: exact at both ends, and nothing cancels.
+    held = Product((Shorten(schedule, at), Shift(_ramp(1.0, 0.0, steps, kind), at)))
+    return Sum((held, Shift(_ramp(0.0, end, steps, kind), at)))
+
+
+def _choose(where: str, given: str, names: Sequence[str]) -> None:
+    if not fields.named(given, names):
+        raise ScheduleError(where, given, ", ".join(map(repr, names)), "use one of these names")
+
+
+def _ramp(start: float, end: float | Tensor, steps: int, kind: Easing, rising: bool = False) -> Schedule:
+    """Return the curve that goes so, by its own name where it has one."""
+    from tracelr.schedules.curves.cosine import Cosine
+    from tracelr.schedules.curves.linear import Linear
+    from tracelr.schedules.curves.ramp import Ramp
+
+    if kind == "linear":
+        return Linear(start, end, steps)
+    return Cosine(start, end, steps) if kind == "cosine" else Ramp(start, end, steps, kind, rising=rising)

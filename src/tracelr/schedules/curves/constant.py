@@ -1,0 +1,23 @@
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Scalar
+
+
+class Constant(Schedule):
+    r"""The same value at every step.
+
+    .. math:: f(t) = c
+
+    with c = `value`.
+
+    >>> import torch
+    >>> Constant(0.1)(torch.arange(3))
+    tensor([0.1000, 0.1000, 0.1000])
+    """
+
+    value: Scalar
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.full(step, self.value)

@@ -1,0 +1,40 @@
+import math
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Exponent, Scalar, Steps
+
+
+class CosinePower(Schedule):
+    r"""A power of half a cosine, from `start` to `end` over `steps`, then flat.
+
+    .. math:: f(t) = e + (s - e) \cos^{2p}(\tfrac{\pi}{2} \tfrac{t}{n}), \quad 0 \le t \le n
+
+    with s = `start`, e = `end`, n = `steps`, p = `power` > 0; p = 1 is `Cosine`. Source: optax `cosine_decay_schedule`,
+    whose `exponent` is p.
+
+    >>> import torch
+    >>> CosinePower(start=1.0, end=0.0, steps=4, power=2.0)(torch.arange(6))
+    tensor([1.0000, 0.7286, 0.2500, 0.0214, 0.0000, 0.0000])
+    """
+
+    start: Scalar
+    end: Scalar
+    steps: Steps
+    power: Exponent
+
+    def prepare(self) -> None:
+        # Up to here the value is measured from `start`, after it from `end`: nothing cancels.
+        drop = 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
+        self._turn = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
+        sine = ops.sin2h(ops.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
+        rest = ops.power(ops.where(done <= left, ops.sub(1.0, sine), sine), self.power)
+        span = ops.sub(self.start, self.end)
+        early = ops.sub(self.start, ops.mul(ops.power_drop(sine, self.power), span))
+        return ops.where(step <= self._turn, early, ops.add(ops.mul(rest, span), self.end))

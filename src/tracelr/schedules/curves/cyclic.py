@@ -1,0 +1,59 @@
+from typing import Annotated, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Choice, OptionalSteps, Positive, Scalar, Steps
+
+Mode: TypeAlias = Annotated[
+    Literal["triangular", "triangular2", "exp_range"], Choice("triangular", "triangular2", "exp_range")
+]
+_HALF = Split(-1.0, 0.0)  # log2 of 1/2
+
+
+class Cyclic(Schedule):
+    r"""Up from `low` to `high` in `up` steps, down again in `down`, and so on for ever.
+
+    .. math:: f(t) = l + (h - l)\, a\, x(t), \quad a = 1,\ 2^{-c} \text{ or } \gamma^t, \quad c = \lfloor t / (u + d) \rfloor
+
+    with l = `low`, h = `high`, u = `up`, d = `down` (None: as many as u), and x the triangle that is 0 at multiples of u + d
+    and 1 u steps later. `mode` picks a: "triangular" 1, "triangular2" half of it in each new cycle c, "exp_range"
+    γ = `gamma` for every step (not for every cycle; the other modes ignore it). Source: Smith 2017 (arXiv 1506.01186), torch
+    `CyclicLR`. `low` may be above `high`, as for a momentum; in "exp_range", a `high` far below `low` costs digits near it.
+
+    >>> import torch
+    >>> Cyclic(low=0.0, high=1.0, up=2)(torch.arange(6))
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000, 0.5000])
+    >>> Cyclic(low=0.0, high=1.0, up=1, down=2, mode="triangular2")(torch.arange(6))
+    tensor([0.0000, 1.0000, 0.5000, 0.0000, 0.5000, 0.2500])
+    """
+
+    low: Scalar
+    high: Scalar
+    up: Steps
+    down: OptionalSteps = None
+    mode: Mode = "triangular"
+    gamma: Positive = 1.0
+
+    def prepare(self) -> None:
+        self._down = self.up if self.down is None else self.down
+        self._log2_gamma = log2_ratio(self.gamma)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        period = self.up + self._down
+        place = step.remainder(period)
+        rising = place <= self.up
+        risen, width = torch.where(rising, place, period - place), torch.where(rising, self.up, self._down)
+        line = ops.between(risen, width, self.low, self.high)
+        if self.mode == "triangular":
+            return line
+        if self.mode == "triangular2":
+            scale = ops.exp2(ops.stair(step, period), _HALF)
+        else:
+            scale = ops.exp2(ops.integer(step), ops.slope(self.gamma, self._log2_gamma))
+        rise = ops.div(ops.mul(ops.integer(risen), ops.sub(self.high, self.low)), ops.integer(width))
+        faded = ops.add(ops.mul(rise, scale), self.low)
+        # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.
+        return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded

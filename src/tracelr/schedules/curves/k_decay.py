@@ -1,0 +1,67 @@
+from typing import Annotated, Any, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.errors import ScheduleError
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Exponent, Scalar, Steps
+
+
+@final
+class _Power(fields.Rule):
+    allowed = "a finite number above 0, or None for a cosine"
+
+    def parse(self, where: str, given: Any) -> float | None:
+        value = None if given is None else fields.number(where, given, self.allowed)
+        if value is not None and value <= 0:
+            raise ScheduleError(where, given, self.allowed, "pass a number above 0")
+        return value
+
+
+class KDecay(Schedule):
+    r"""`Cosine`, or with `power` `Polynomial`, on a bent clock, x^k in place of x; then flat.
+
+    .. math:: f(t) = e + (s - e) \cos^2(\tfrac{\pi}{2} x^k) \quad\text{or}\quad f(t) = e + (s - e) (1 - x^k)^p,
+        \quad x = \tfrac{t}{n}, \quad 0 \le t \le n
+
+    with s = `start`, e = `end`, n = `steps`, k = `k` > 0 and p = `power` > 0 (None, the default, is the cosine). With k > 1
+    the curve stays near `start` for longer. Source: Zhang & Li 2020 (arXiv 2004.05909), timm's `k_decay`.
+
+    >>> import torch
+    >>> KDecay(start=1.0, end=0.0, steps=4, k=2.0)(torch.arange(6))
+    tensor([1.0000, 0.9904, 0.8536, 0.4025, 0.0000, 0.0000])
+    >>> KDecay(start=1.0, end=0.0, steps=4, k=2.0, power=1.0)(torch.arange(6))
+    tensor([1.0000, 0.9375, 0.7500, 0.4375, 0.0000, 0.0000])
+    """
+
+    start: Scalar
+    end: Scalar
+    steps: Steps
+    k: Exponent
+    power: Annotated[float | None, _Power()] = None
+
+    def prepare(self) -> None:
+        # Up to here the value is measured from `start`, after it from `end`: nothing cancels.
+        part = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
+        self._turn = int(self.steps * part ** (1.0 / self.k))
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
+        gone = ops.power(ops.ratio(done.clamp(max=self._turn), self.steps), self.k)
+        rest = self._rest(done, left, ops)
+        if self.power is None:
+            drop, rest = ops.sin2h(gone), ops.sin2h(rest)
+        else:
+            drop, rest = ops.power_drop(gone, self.power), ops.power(rest, self.power)
+        span = ops.sub(self.start, self.end)
+        early = step <= self._turn
+        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
+
+    def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Wide:
+        """Return 1 - x**k, by the logarithm of x or of 1 - (1 - x), whichever has lost nothing."""
+        early = ops.mul(ops.log(ops.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
+        late = ops.power_drop(ops.ratio(torch.minimum(done, left), self.steps), self.k)
+        return ops.where(done <= left, ops.sub(0.0, ops.expm1(early)), late)

@@ -1,0 +1,25 @@
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Scalar, Steps
+
+
+class Linear(Schedule):
+    r"""A straight line from `start` to `end` over `steps`, then flat. Up is a warm-up, down is a decay.
+
+    .. math:: f(t) = s + (e - s) \tfrac{t}{n}, \quad 0 \le t \le n
+
+    with s = `start`, e = `end`, n = `steps`.
+
+    >>> import torch
+    >>> Linear(start=0.0, end=1.0, steps=4)(torch.arange(6))
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000, 1.0000])
+    """
+
+    start: Scalar
+    end: Scalar
+    steps: Steps
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.ramp(step, self.steps, self.start, self.end)

@@ -1,0 +1,47 @@
+from decimal import Context, Decimal, localcontext
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Drops, Positive, Scalar
+
+
+class MultiStep(Schedule):
+    r"""Multiply by `gamma` at each milestone.
+
+    .. math:: f(t) = s\, \gamma^k, \quad k = \#\{i : m_i \le t\}
+
+    with s = `start`, γ = `gamma` > 0, m = `milestones` (increasing steps; one that is repeated counts as often as it is
+    there). Source: torch `MultiStepLR`. A drop comes **at** its milestone; timm's comes one step before, MXNet's one after.
+
+    >>> import torch
+    >>> MultiStep(start=1.0, gamma=0.1, milestones=[2, 4])(torch.arange(5))
+    tensor([1.0000, 1.0000, 0.1000, 0.1000, 0.0100])
+    """
+
+    start: Scalar
+    gamma: Positive
+    milestones: Drops
+
+    @property
+    def length(self) -> int | None:
+        return self.milestones[-1] if self.milestones and self.milestones[-1] else None
+
+    def prepare(self) -> None:
+        self._log2_gamma = log2_ratio(self.gamma)
+        if not (isinstance(self.start, float) and isinstance(self.gamma, float)):
+            return
+        # 60 digits, an unbounded exponent: each value is the exact one, rounded once (to infinity where float64 ends).
+        with localcontext(Context(prec=60, traps=[])):
+            values = [Decimal(self.start)]
+            for _ in self.milestones:
+                values.append(values[-1] * Decimal(self.gamma))
+            self.keep("values", [float(value) for value in values], torch.float64)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        drops = ops.count(step, self.table("milestones"))
+        if isinstance(self.start, float) and isinstance(self.gamma, float):
+            return ops.entry(drops, self.table("values"))
+        return ops.mul(ops.exp2(ops.integer(drops), ops.slope(self.gamma, self._log2_gamma)), self.start)

@@ -1,0 +1,46 @@
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Exponent, Flag, Scalar, Steps
+
+
+class Polynomial(Schedule):
+    r"""A power of the remaining time, from `start` to `end` over `steps`, then flat or cycling.
+
+    .. math:: f(t) = e + (s - e) (1 - \tfrac{t}{m})^p, \quad m = n \text{, or with cycle } m = n \max(1, \lceil t/n \rceil)
+
+    with s = `start`, e = `end`, n = `steps`, p = `power` (any number above 0). Without `cycle` it holds e from t = n on;
+    with it, it reaches e at every multiple of n and continues on a longer line, not back at s. Source: Keras
+    `PolynomialDecay`.
+
+    >>> import torch
+    >>> Polynomial(start=1.0, end=0.0, steps=4, power=2.0)(torch.arange(6))
+    tensor([1.0000, 0.5625, 0.2500, 0.0625, 0.0000, 0.0000])
+    >>> Polynomial(start=1.0, end=0.0, steps=4, cycle=True)(torch.arange(6))
+    tensor([1.0000, 0.7500, 0.5000, 0.2500, 0.0000, 0.3750])
+    """
+
+    start: Scalar
+    end: Scalar
+    steps: Steps
+    power: Exponent = 1.0
+    cycle: Flag = False
+
+    def prepare(self) -> None:
+        # Up to here (1 - t/n)**p is measured by how far it has dropped from 1, after it by its own size: nothing cancels.
+        self._turn = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        period: int | Tensor = self.steps
+        done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
+        if self.cycle:
+            over = step.remainder(self.steps)
+            left = torch.where((over == 0) & (step > 0), 0, self.steps - over)
+            period = step + left
+        span = ops.sub(self.start, self.end)
+        drop = ops.power_drop(ops.ratio(done.clamp(max=self._turn), self.steps), self.power)
+        rest = ops.power(ops.ratio(left, period), self.power)
+        early = step <= self._turn
+        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))

@@ -1,0 +1,29 @@
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Positive, Scalar, Steps
+
+
+class Step(Schedule):
+    r"""Multiply by `gamma` once every `every` steps. It has no end.
+
+    .. math:: f(t) = s\, \gamma^{\lfloor t/n \rfloor}
+
+    with s = `start`, γ = `gamma` > 0, n = `every`. Source: torch `StepLR`, and `Exponential` with `staircase` under another
+    name. A drop comes **at** its multiple of n; MXNet's `FactorScheduler` drops one step later and stops at a floor.
+
+    >>> import torch
+    >>> Step(start=1.0, gamma=0.1, every=2)(torch.arange(5))
+    tensor([1.0000, 1.0000, 0.1000, 0.1000, 0.0100])
+    """
+
+    start: Scalar
+    gamma: Positive
+    every: Steps
+
+    def prepare(self) -> None:
+        self._log2_gamma = log2_ratio(self.gamma)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        return ops.mul(ops.exp2(ops.stair(step, self.every), ops.slope(self.gamma, self._log2_gamma)), self.start)

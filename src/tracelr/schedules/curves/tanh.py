@@ -1,0 +1,69 @@
+import math
+from fractions import Fraction
+from typing import Annotated, Any, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import Arithmetic, Split, Wide
+from tracelr.errors import ScheduleError
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Scalar, Steps
+
+_LARGEST = 128.0  # 1 - tanh is 1e-111 there, far below every float32
+_LOG2_E = Fraction(1442695040888963407359924681001892137, 10**36)
+
+
+@final
+class _Bound(fields.Rule):
+    allowed = f"a number from {-_LARGEST:g} to {_LARGEST:g}, low below high"
+
+    def parse(self, where: str, given: Any) -> float:
+        value = fields.number(where, given, self.allowed)
+        if abs(value) > _LARGEST:
+            raise ScheduleError(where, given, self.allowed, "pass a number in this range")
+        return value
+
+    def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
+        if not fields["low"] < fields["high"]:
+            raise ScheduleError(where, value, self.allowed, "pass low below high")
+
+
+class Tanh(Schedule):
+    r"""A hyperbolic tangent from near `start` to near `end` over `steps`, then flat.
+
+    .. math:: f(t) = e + \tfrac{1}{2} (s - e) (1 - \tanh y), \quad y = l (1 - \tfrac{t}{n}) + h \tfrac{t}{n},
+        \quad 0 \le t \le n
+
+    with s = `start`, e = `end`, n = `steps`, l = `low`, h = `high` (l < h, both from -128 to 128). It reaches neither
+    end: the first value is off `start` by (s - e) / (1 + exp(-2 l)), the last, which it holds, off `end` by
+    (s - e) / (1 + exp(2 h)); that is 0.25 % of s - e for h = 3. Source: timm `TanhLRScheduler`, which jumps to `end` at n,
+    as `.then(Constant(end))` does.
+
+    >>> import torch
+    >>> Tanh(start=1.0, end=0.0, steps=10)(torch.tensor([0, 5, 7, 8, 10, 11]))
+    tensor([1.0000, 0.9820, 0.5000, 0.1192, 0.0025, 0.0025])
+    """
+
+    start: Scalar
+    end: Scalar
+    steps: Steps
+    low: Annotated[float, _Bound()] = -7.0
+    high: Annotated[float, _Bound()] = 3.0
+
+    def prepare(self) -> None:
+        # (1 - tanh y) / 2 is 1 / (1 + e^2y): with q = e^-|2y|, either q / (1 + q) of the way is gone, or so much is left.
+        width = Fraction(self.high) - Fraction(self.low)
+        self._turn = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
+        rate = 2 * width / self.steps * _LOG2_E
+        self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
+        self._first, self._last = math.exp(2 * self.low), math.exp(-2 * self.high)
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        step = step.clamp(max=self.steps)
+        early = step <= self._turn
+        q = ops.exp2(ops.integer(torch.where(early, step, self.steps - step)), self._log2_rate)
+        q = ops.mul(q, ops.where(early, ops.full(step, self._first), ops.full(step, self._last)))
+        part = ops.mul(ops.div(q, ops.add(q, 1.0)), ops.sub(self.start, self.end))
+        return ops.where(early, ops.sub(self.start, part), ops.add(part, self.end))

@@ -1,0 +1,79 @@
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, log2_ratio
+from tracelr.errors import ScheduleError
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.fields import Growth, OptionalSteps, Positive, Scalar, Steps
+
+MOST_CYCLES = 4096
+
+
+class WarmRestarts(Schedule):
+    r"""Half a cosine from `start` to `end`, again and again, each `multiplier` times as long, `decay` times as high.
+
+    .. math:: f(t) = e + (s\, d^i - e) \cos^2(\tfrac{\pi}{2} \tfrac{t - t_i}{t_{i+1} - t_i}),
+        \quad t_i \le t < t_{i+1}, \quad t_i = \lceil n\, (1 + \mu + \dots + \mu^{i-1}) \rceil
+
+    with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle
+    number `limit` on, the value e. A restart step already has the new peak. Cycles are whole steps: where μ is no integer, a
+    restart falls on the first step at or after the exact time. With μ > 1 there are at most 4096 cycles up to 2**53.
+
+    Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). torch's `CosineAnnealingWarmRestarts` has integer μ and no decay.
+    Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's
+    name is not this curve: its restart is a square wave.
+
+    >>> import torch
+    >>> WarmRestarts(start=1.0, end=0.0, period=2, multiplier=2.0, decay=0.5)(torch.arange(7))
+    tensor([1.0000, 0.5000, 0.5000, 0.4268, 0.2500, 0.0732, 0.2500])
+    """
+
+    start: Scalar
+    end: Scalar
+    period: Steps
+    multiplier: Growth = 1.0
+    decay: Positive = 1.0
+    limit: OptionalSteps = None
+
+    @property
+    def length(self) -> int | None:
+        return self._stop
+
+    def prepare(self) -> None:
+        self._log2_decay = log2_ratio(self.decay)
+        stop = None if self.limit is None else self.limit * self.period
+        if self.multiplier != 1:
+            starts = self._starts()
+            stop = None if self.limit is None else starts[-1]
+            self.keep("restarts", starts[1:-1], torch.int64)
+            self.keep("starts", starts[:-1], torch.int64)
+            self.keep("widths", [b - a for a, b in pairwise(starts)], torch.int64)
+        self._stop = None if stop is None or stop > LAST_STEP else stop
+
+    def _starts(self) -> list[int]:
+        """Return where each cycle starts, and where the last of them ends."""
+        up, down = self.multiplier.as_integer_ratio()
+        starts, time, scale = [0], 0, 1  # time / scale is the exact start
+        while starts[-1] <= LAST_STEP and (self.limit is None or len(starts) <= self.limit):
+            if len(starts) > MOST_CYCLES:
+                allowed = f"1, or a number that makes at most {MOST_CYCLES} cycles up to the limit or 2**53"
+                where = f"{type(self).__name__}.multiplier"
+                raise ScheduleError(where, self.multiplier, allowed, "pass a lower limit, or a larger multiplier")
+            time, scale = self.period * scale * down + up * time, scale * down
+            starts.append(-(-time // scale))
+        return starts
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        width: Tensor | int = self.period
+        if self.multiplier == 1:
+            cycle, place = ops.stair(step, self.period), step.remainder(self.period)
+        else:
+            index = ops.count(step, self.table("restarts"))
+            cycle, place = ops.integer(index), step - ops.pick(index, self.table("starts"))
+            width = ops.pick(index, self.table("widths"))
+            place = torch.minimum(place, width)
+        peak = ops.mul(ops.exp2(cycle, ops.slope(self.decay, self._log2_decay)), self.start)
+        value = ops.between(place, width, peak, self.end, ops.sin2h)
+        return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))

@@ -1,0 +1,63 @@
+from typing import Annotated, Any, final
+
+from torch import Tensor
+
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.errors import ScheduleError
+from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.easing import way
+from tracelr.schedules.fields import Easing, Hold, Ratio, Scalar
+
+
+@final
+class _Decay(fields.Rule):
+    allowed = "an int from 1 to 2**53, with all phases together at most 2**53"
+
+    def parse(self, where: str, given: Any) -> int:
+        return fields.integer(where, given, 1, self.allowed)
+
+    def relate(self, where: str, value: int, fields: dict[str, Any]) -> None:
+        if fields["warm"] + fields["stable"] + value > LAST_STEP:
+            raise ScheduleError(where, value, self.allowed, "shorten a phase")
+
+
+class WSD(Schedule):
+    r"""Warm-up, stable, decay: up to `peak`, flat for a while, down to `end`, then flat. Also called a trapezoid.
+
+    .. math:: f(t) = \begin{cases} s + (p - s)\, u(1 - t/W) & t < W \\ p & W \le t < W + S \\
+        e + (p - e)\, d((t - W - S)/D) & W + S \le t < W + S + D \\ e & \text{after} \end{cases}
+
+    with p = `peak`, s = `start`, e = `end`; W = `warm`, S = `stable`, D = `decay`, in steps (W and S may be 0); and the
+    factors u = `warm_kind`, d = `decay_kind`, by the names of `Ramp`, with `ratio` for "exponential". The peak is reached
+    at step W; torchtitan's at W - 1 is `WSD(p, 0, S, D).warmup(W, origin="1/n")`.
+
+    fairseq's tri-stage, which falls exponentially to a part r of its peak, is `decay_kind="exponential"` with `ratio=r` and
+    `end=r * peak`. Source: Hu et al. 2024 (arXiv 2404.06395).
+
+    >>> import torch
+    >>> WSD(peak=1.0, warm=2, stable=1, decay=4, decay_kind="1-sqrt")(torch.arange(9))
+    tensor([0.0000, 0.5000, 1.0000, 1.0000, 0.5000, 0.2929, 0.1340, 0.0000, 0.0000])
+    """
+
+    peak: Scalar
+    warm: Hold
+    stable: Hold
+    decay: Annotated[int, _Decay()]
+    start: Scalar = 0.0
+    end: Scalar = 0.0
+    warm_kind: Easing = "linear"
+    decay_kind: Easing = "linear"
+    ratio: Ratio = 0.5
+
+    @property
+    def length(self) -> int:
+        return self.warm + self.stable + self.decay
+
+    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+        falling = way(ops, self.decay_kind, self.decay, self.ratio)
+        value = ops.ramp(step - self.warm - self.stable, self.decay, self.peak, self.end, *falling)
+        if self.warm == 0:
+            return value
+        rising = way(ops, self.warm_kind, self.warm, self.ratio, rising=True)
+        return ops.where(step < self.warm, ops.ramp(step, self.warm, self.start, self.peak, *rising), value)

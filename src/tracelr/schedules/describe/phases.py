@@ -1,0 +1,133 @@
+"""What a schedule does, in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, final
+
+import torch
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.schedules.describe.sampling import NO_END, on_cpu, segments, steps_between
+
+if TYPE_CHECKING:
+    from tracelr.schedules.base import Schedule
+    from tracelr.schedules.describe.shapes import Piece
+
+
+@final
+class Phase(NamedTuple):
+    """What a schedule does from step `first` to the step before `until` (None: without end).
+
+    `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
+    with another value; None if there is no end. `shape` says how the value changes, and is empty where it stays. A phase
+    that repeats has a `period`, in steps. `low` and `high` bound the values at up to 5000 steps of the phase.
+    """
+
+    first: int
+    until: int | None
+    start: float
+    stop: float | None
+    shape: str
+    period: int | None
+    low: float
+    high: float
+
+    @property
+    def name(self) -> str:
+        """Return the kind of phase: "waves", "flat", "decay", "rise", "curve" or "warm-up"."""
+        if self.period is not None:
+            return "waves"
+        if not self.shape:
+            return "flat"
+        if self.stop is None:
+            return "decay" if self.start == self.high else "rise" if self.start == self.low else "curve"
+        return "decay" if self.stop < self.start else "rise" if self.first else "warm-up"
+
+    @property
+    def steps(self) -> str:
+        """Return the steps of the phase, the last one included."""
+        return f"{self.first:,} on" if self.until is None else f"{self.first:,} to {self.until - 1:,}"
+
+    @property
+    def words(self) -> str:
+        """Return what the phase does, as the end of a sentence that begins with its steps."""
+        if not self.shape:
+            return f"holds {short(self.start)}"
+        if self.period is not None:
+            between = f"goes between {short(self.low)} and {short(self.high)} {self.shape}"
+            return f"{between}; one of them is {self.period:,} steps long"
+        if self.stop is None:
+            return f"goes on from {short(self.start)} {self.shape}"
+        verb = "rises" if self.stop > self.start else "falls" if self.stop < self.start else "goes"
+        return f"{verb} from {short(self.start)} to {short(self.stop)} {self.shape}"
+
+
+def short(value: float) -> str:
+    """Return a value in at most six digits.
+
+    >>> short(float(torch.tensor(3e-4)))
+    '0.0003'
+    """
+    return f"{value:.6g}"
+
+
+@torch.no_grad()
+def phases(schedule: Schedule) -> list[Phase]:
+    """Return the phases of `schedule`, without gaps from step 0 on; the last phase has no end.
+
+    >>> from tracelr import Cosine, Linear
+    >>> for phase in phases(Linear(start=0.0, end=1.0, steps=10).then(Cosine(start=1.0, end=0.1, steps=90))):
+    ...     print(phase.steps, phase.words, sep=": ")
+    0 to 9: rises from 0 to 1 in a straight line
+    10 to 99: falls from 1 to 0.1 along half a cosine
+    100 on: holds 0.1
+    """
+    found: list[Phase] = []
+    for segment in segments(on_cpu(schedule)):
+        now = _phase(segment)
+        before = found[-1] if found else None
+        if before is not None and not before.shape and not now.shape and before.start == now.start:
+            found[-1] = before._replace(until=now.until, stop=now.stop)
+        else:
+            found.append(now)
+    return found
+
+
+def _phase(segment: Piece) -> Phase:
+    start = float(segment.curve(segment.first))
+    if segment.flat:
+        return Phase(segment.first, segment.until, start, None if segment.until is None else start, "", None, start, start)
+    stop = None if segment.until is None else float(segment.curve(segment.until))
+    last = segment.until if segment.until is not None else min(segment.first + (segment.period or NO_END), LAST_STEP)
+    seen = segment.curve(steps_between(segment.first, last, 5000))
+    return Phase(
+        segment.first, segment.until, start, stop, segment.shape, segment.period, float(seen.min()), float(seen.max())
+    )
+
+
+def table(found: Sequence[Phase], most: int = 24) -> str:
+    """Return phases as a table, one line for each. If there are more than `most`, the middle is left out.
+
+    >>> from tracelr import Linear
+    >>> print(table(phases(Linear(start=0.0, end=1.0, steps=10))))
+    phase    steps   from  to  how
+    warm-up  0 to 9  0     1   in a straight line
+    flat     10 on   1     1
+    """
+    rows = [("phase", "steps", "from", "to", "how"), *map(row, found)]
+    if len(found) > most:
+        hidden = len(found) - most + 1
+        half = 1 + most // 2
+        rows[half : half + hidden] = [("...", f"{hidden:,} more", "", "", "")]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in rows)
+
+
+def row(phase: Phase) -> tuple[str, str, str, str, str]:
+    """Return the cells of a phase in the table: its name, steps, first value, last value, and how the value changes."""
+    if phase.period is not None:
+        ends = short(phase.low), short(phase.high)
+        return phase.name, phase.steps, *ends, f"{phase.shape}; period {phase.period:,}"
+    stop = phase.start if not phase.shape else phase.stop
+    return phase.name, phase.steps, short(phase.start), "..." if stop is None else short(stop), phase.shape

@@ -1,0 +1,111 @@
+"""Steps and values of a schedule, as a picture or a comparison needs them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+import torch
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.drawing.axes import Curve
+from tracelr.errors import ScheduleError, Words
+
+if TYPE_CHECKING:
+    from tracelr.schedules.base import Schedule
+    from tracelr.schedules.describe.shapes import Pieces
+
+NO_END = 1000
+"""The steps that a picture shows of a schedule without a length."""
+
+_DENSE = 16  # values computed for each value that is drawn
+
+
+def on_cpu(schedule: Schedule) -> Schedule:
+    """Return `schedule` itself if its tensors are on the CPU, otherwise a copy on the CPU."""
+    tensors = (*schedule.buffers(), *schedule.parameters())
+    return schedule if all(tensor.device.type == "cpu" for tensor in tensors) else deepcopy(schedule).cpu()
+
+
+def segments(schedule: Schedule) -> Pieces:
+    """Return the segments of `schedule`, without gaps from step 0 on; the last segment has no end."""
+    from tracelr.schedules.describe.segments import pieces
+
+    return pieces(schedule)
+
+
+@torch.no_grad()
+def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str = "", columns: int = 640) -> Curve:
+    """Return the points that draw `schedule` from step `first` to `last` (None: the step that `horizon` returns).
+
+    Of a long schedule each of `columns` columns keeps its first, lowest, highest and last value, so that no wave is lost
+    between two points. The points on both sides of every step at which the formula changes are kept too.
+
+    Raises `ScheduleError` for a range that is empty or leaves 0 to 2**53.
+
+    >>> from tracelr import Linear
+    >>> curve(Linear(start=0.0, end=1.0, steps=2), last=3).values
+    (0.0, 0.5, 1.0, 1.0)
+    """
+    schedule = on_cpu(schedule)
+    last = horizon(schedule) if last is None else last
+    if not 0 <= first < last <= LAST_STEP:
+        given, allowed = Words(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
+        raise ScheduleError("curve", given, allowed, "pass a longer range")
+    steps = steps_between(first, last, columns * _DENSE)
+    bounds = [segment.first + d for segment in segments(schedule)[:1000] for d in (-1, 0)]
+    marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
+    steps = torch.unique(torch.cat([steps, marked]))
+    values = schedule(steps)
+    if len(steps) > 2 * columns:
+        kept = torch.unique(torch.cat([_extremes(steps, values, columns), torch.searchsorted(steps, marked)]))
+        steps, values = steps[kept], values[kept]
+    return Curve(name, tuple(steps.tolist()), tuple(values.tolist()))
+
+
+def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.Tensor:
+    """Return the indices of the points that are the first, lowest, highest or last of their column."""
+    column = ((steps - steps[0]).double() / float(steps[-1] - steps[0]) * columns).long().tolist()
+    rates = values.tolist()
+    groups: dict[int, list[int]] = {}
+    for k, own in enumerate(column):
+        groups.setdefault(own, []).append(k)
+    extremes = (
+        {own[0], own[-1], min(own, key=rates.__getitem__), max(own, key=rates.__getitem__)} for own in groups.values()
+    )
+    return torch.tensor(sorted(k for own in extremes for k in own))
+
+
+def steps_between(first: int, last: int, most: int) -> torch.Tensor:
+    """Return at most `most` evenly spaced steps from `first` to `last`, both included: all of them if they are few enough.
+
+    >>> steps_between(0, 10, 3)
+    tensor([ 0,  5, 10])
+    """
+    count = min(last - first + 1, most)
+    if count < 2:
+        return torch.tensor([first])
+    k = torch.arange(count)
+    quotient, rest = divmod(last - first, count - 1)
+    return first + k * quotient + k * rest // (count - 1)
+
+
+def horizon(schedule: Schedule) -> int:
+    """Return the last step of a complete picture: 1.1 times the length of the schedule, or four of its periods.
+
+    >>> from tracelr import CosineAnnealing, Linear
+    >>> horizon(Linear(start=0.0, end=1.0, steps=100)), horizon(CosineAnnealing(start=1.0, end=0.0, period=50))
+    (110, 400)
+    """
+    *_, last = segments(on_cpu(schedule))
+    if last.period is not None:
+        return min(last.first + 4 * last.period, LAST_STEP)
+    if not last.flat:
+        return min(max(4 * last.first, last.first + max(_scale(last.curve), NO_END)), LAST_STEP)
+    return min(-(-(last.first or NO_END) * 11 // 10), LAST_STEP)
+
+
+def _scale(schedule: Schedule) -> int:
+    """Return ten times the longest number of steps in a field of the schedule, or of a schedule inside it."""
+    fields = ((one, name) for one in schedule.modules() for name in ("steps", "every"))
+    return 10 * max((getattr(one, name) for one, name in fields if name in getattr(one, "_rules", ())), default=0)

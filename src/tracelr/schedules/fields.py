@@ -1,0 +1,268 @@
+"""The types of a schedule's fields. Each carries its own check, so that a schedule checks nothing by hand.
+
+A field is declared by annotation (`steps: Steps`). Its rule turns what the user gave into what the schedule keeps, or
+raises an error that says what was given, what is allowed and how to fix it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from tracelr.arithmetic import LAST_STEP
+from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.schedules import easing
+from tracelr.schedules.tables import Tables
+
+if TYPE_CHECKING:
+    from tracelr.schedules.base import Schedule
+else:
+    Schedule = Tables  # its base, from which this file knows one
+
+LARGEST = float(torch.finfo(torch.float32).max)
+FINITE = "a finite number within the float32 range"
+LONGEST = 1_000_000  # entries of a list: a `range` costs nothing until it is walked
+
+
+class Rule(ABC):
+    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups.
+
+    `drivable` says that the field may also be a schedule: its formula takes any wide number there.
+    """
+
+    allowed: str
+    table: torch.dtype | None = None
+    drivable: bool = False
+
+    def __repr__(self) -> str:
+        return type(self).__name__.lstrip("_")
+
+    @abstractmethod
+    def parse(self, where: str, given: Any) -> Any:
+        """Return the value to keep for the field called `where`, or raise."""
+
+    def relate(self, where: str, value: Any, fields: dict[str, Any]) -> None:
+        """Check the parsed value against the schedule's other fields, or raise."""
+        return
+
+
+def rule_of(hint: Any) -> Rule | None:
+    """Return the rule that an annotation carries, if it does."""
+    return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Rule)), None)
+
+
+def number(where: str, given: Any, allowed: str = FINITE) -> float:
+    """Return `given` as a float; bools, strings, NaN and infinities are refused."""
+    if isinstance(given, bool) or not isinstance(given, Real):
+        fix = "remove the quotes" if isinstance(given, str) else "pass an int or a float"
+        raise ScheduleTypeError(where, given, allowed, fix)
+    try:
+        value = float(given)
+    except OverflowError:
+        value = math.inf
+    if not abs(value) <= LARGEST:
+        raise ScheduleError(where, given, allowed, "pass a finite number")
+    return value
+
+
+def integer(where: str, given: Any, low: int, allowed: str, high: int = LAST_STEP) -> int:
+    """Return `given` as an int from `low` to `high`; bools, floats and strings are refused."""
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        fix = f"pass {int(given)}" if isinstance(given, float) and given.is_integer() else "pass a whole number of steps"
+        raise ScheduleTypeError(where, given, allowed, fix)
+    value = int(given)
+    if not low <= value <= high:
+        raise ScheduleError(where, value, allowed, "pass a number of steps in this range")
+    return value
+
+
+def named(given: object, names: Collection[str]) -> bool:
+    """Say whether `given` is one of the names, whatever it is: an array compares element by element."""
+    return isinstance(given, str) and given in names
+
+
+def sequence(where: str, given: Any, allowed: str) -> list[Any]:
+    """Return `given` as a list; a string, a mapping or a lone value is refused."""
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise ScheduleTypeError(where, given, allowed, "pass a list")
+    if len(given[LONGEST : LONGEST + 1]):
+        raise ScheduleError(where, given, f"{allowed}, of {LONGEST} entries at most", "pass fewer of them")
+    return list(given)
+
+
+@final
+class _Scalar(Rule):
+    def __init__(self, positive: bool = False, tensors: bool = True, low: float = -LARGEST, high: float = LARGEST) -> None:
+        self.positive, self.tensors, self.low, self.high = positive, tensors, low, high
+        what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
+        what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
+        self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
+        self.drivable = tensors and what == FINITE  # a bound could not be checked
+
+    def parse(self, where: str, given: Any) -> Any:
+        if self.drivable and isinstance(given, Tables):
+            return given
+        if self.tensors and isinstance(given, Tensor):
+            if given.ndim or not given.is_floating_point() or given.layout != torch.strided:
+                raise ScheduleTypeError(where, given, self.allowed, "pass a 0-d float tensor")
+            return given
+        value = number(where, given, self.allowed)
+        if not self.low <= value <= self.high or (self.positive and value <= 0):
+            raise ScheduleError(where, given, self.allowed, "pass a number in this range")
+        return value
+
+
+@final
+class _Steps(Rule):
+    def __init__(self, optional: bool = False, low: int = 1) -> None:
+        self.optional, self.low = optional, low
+        self.allowed = f"an int from {low} to 2**53" + (", or None" if optional else "")
+
+    def parse(self, where: str, given: Any) -> int | None:
+        return None if given is None and self.optional else integer(where, given, self.low, self.allowed)
+
+
+@final
+class _Offset(Rule):
+    allowed = "an int from -2**53 to 2**53"
+
+    def parse(self, where: str, given: Any) -> int:
+        return integer(where, given, -LAST_STEP, self.allowed)
+
+
+@final
+class _Flag(Rule):
+    allowed = "True or False"
+
+    def parse(self, where: str, given: Any) -> bool:
+        if not isinstance(given, bool):
+            raise ScheduleTypeError(where, given, self.allowed, "pass a bool")
+        return given
+
+
+@final
+class Choice(Rule):
+    """One of a few names: `kind: Annotated[Literal["linear", "cosine"], Choice("linear", "cosine")] = "linear"`."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.allowed = ", ".join(map(repr, names))
+
+    def parse(self, where: str, given: Any) -> str:
+        if not named(given, self.names):
+            raise ScheduleError(where, given, self.allowed, "use one of these names")
+        return str(given)
+
+
+@final
+class _Values(Rule):
+    allowed = "a list of at least one finite number"
+    table = torch.float64
+
+    def parse(self, where: str, given: Any) -> tuple[float, ...]:
+        values = tuple(number(f"{where}[{k}]", v) for k, v in enumerate(sequence(where, given, self.allowed)))
+        if not values:
+            raise ScheduleError(where, given, self.allowed, "pass a value")
+        return values
+
+
+@final
+class Increasing(Rule):
+    """Increasing steps, strictly unless `repeats`; `fewer` than the parts in the field `between`, where one is named."""
+
+    def __init__(self, between: str | None, table: torch.dtype | None = None, fewer: int = 1, repeats: bool = False) -> None:
+        self.between, self.table, self.fewer, self.repeats = between, table, fewer, repeats
+        self.allowed = f"{'an' if repeats else 'a strictly'} increasing list of ints from 0 to 2**53"
+
+    def parse(self, where: str, given: Any) -> tuple[int, ...]:
+        steps = sequence(where, given, self.allowed)
+        kept = tuple(integer(f"{where}[{k}]", s, 0, "an int from 0 to 2**53") for k, s in enumerate(steps))
+        if any(a > b or (a == b and not self.repeats) for a, b in pairwise(kept)):
+            fix = "sort it" if self.repeats else "sort it and drop the repeated ones"
+            raise ScheduleError(where, given, self.allowed, fix)
+        return kept
+
+    def relate(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
+        if self.between is None:
+            return
+        parts = len(fields[self.between])
+        if len(value) != parts - self.fewer:
+            allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {parts} {self.between}"
+            given = Words(f"{len(value)} milestones {list(value)}")
+            raise ScheduleError(where, given, allowed, f"pass {parts - self.fewer} of them")
+
+
+@final
+class Tags(Rule):
+    """Which param groups are meant: a tag, or several, of which None stands for the groups without tags."""
+
+    allowed = "a tag, or a list of different tags; None in the list stands for the groups without tags"
+
+    def parse(self, where: str, given: Any) -> tuple[str | None, ...]:
+        if not isinstance(given, str | list | tuple | set):
+            raise ScheduleTypeError(where, given, self.allowed, "pass a string, the tag of a param group")
+        tags = (given,) if isinstance(given, str) else tuple(sorted(given, key=str) if isinstance(given, set) else given)
+        if not all(tag is None or isinstance(tag, str) for tag in tags):
+            raise ScheduleTypeError(where, given, self.allowed, "pass strings, the tags of param groups")
+        if not tags or len(set(tags)) != len(tags):
+            raise ScheduleError(where, given, self.allowed, "name each tag once" if tags else "name one")
+        return tags
+
+
+Scalar: TypeAlias = Annotated[float | Tensor | Schedule, _Scalar()]
+"""A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph; or a schedule, as `drive` says."""
+
+Plain: TypeAlias = Annotated[float, _Scalar(tensors=False)]
+"""A finite number that something is computed from before the call, hence never a tensor."""
+
+Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
+"""A `Scalar` above 0."""
+
+NonNegative: TypeAlias = Annotated[float | Tensor, _Scalar(low=0.0)]
+"""A `Scalar` of 0 or more."""
+
+Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False)]
+"""A number above 0 that shapes the expression, hence never a tensor."""
+
+Steps: TypeAlias = Annotated[int, _Steps()]
+"""A length in steps, from 1 to 2**53."""
+
+OptionalSteps: TypeAlias = Annotated[int | None, _Steps(optional=True)]
+"""`Steps`, or None."""
+
+Offset: TypeAlias = Annotated[int, _Offset()]
+"""A number of steps, from -2**53 to 2**53."""
+
+Growth: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
+"""How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""
+
+Ratio: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1e-6, high=0.999)]
+"""How far an exponential easing falls before it is stretched to reach its end."""
+
+Easing: TypeAlias = Annotated[easing.Easing, Choice(*easing.EASINGS)]
+"""The name of an easing."""
+
+Hold: TypeAlias = Annotated[int, _Steps(low=0)]
+"""A length in steps, from 0 to 2**53."""
+
+Flag: TypeAlias = Annotated[bool, _Flag()]
+"""A choice."""
+
+Values: TypeAlias = Annotated[Sequence[float], _Values()]
+"""At least one finite number."""
+
+Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64)]
+"""Strictly increasing steps, one fewer than the field `values`."""
+
+Drops: TypeAlias = Annotated[Sequence[int], Increasing(between=None, table=torch.int64, repeats=True)]
+"""Increasing steps, any number of them; one that is repeated counts as often as it stands there."""
+
+Knots: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64, fewer=0)]
+"""Strictly increasing steps, as many as the field `values`."""
