@@ -29,7 +29,7 @@ prove-part: $(VENV)/ready
 
 # Ten minutes of coverage-guided inputs for load and from_dict.
 fuzz: $(VENV)/ready
-	PYTHONHASHSEED=0 PYTHONPATH=src:tests $(BIN)/python tests/fuzz/fuzz_load.py 600
+	PYTHONHASHSEED=0 PYTHONPATH=src:tests $(BIN)/python tests/hostile/fuzz/fuzz_load.py 600
 
 # The site, into docs/_build/html.
 docs: $(VENV)/ready

@@ -23,9 +23,9 @@ from tracelr.lowering import lower
 from tracelr.lowering.targets._target import Artifact
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import row
-from oracle import to_float32, ulps
-from row import Exact
+from support import row
+from support.oracle import to_float32, ulps
+from support.row import Exact
 
 CHUNK = 2**20
 Long = Callable[[np.ndarray], np.ndarray]

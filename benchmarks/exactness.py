@@ -21,9 +21,9 @@ from tracelr import precision
 from tracelr.arithmetic.two_float import SMALLEST
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from cases import cases
-from oracle import probes, to_float32, ulps
 from rivals import curves
+from support.cases import cases
+from support.oracle import probes, to_float32, ulps
 
 ARITHMETICS = ("float64", "two_float", "float32")
 

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from rivals import curves
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from oracle import ulps
+from support.oracle import ulps
 
 LAST = 100_000
 

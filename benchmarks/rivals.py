@@ -26,9 +26,9 @@ import tracelr
 from tracelr import Schedule
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import row
-import rows_cycles as cycles
-from row import Exact
+from support import row
+from support.row import Exact
+from support.rows import cycles
 
 START, END, RATE = 6e-4, 6e-5, 0.9
 STEPPED = 100_000

@@ -1,7 +1,7 @@
 """Each schedule on each target against eager, bit for bit, as one table: python benchmarks/verify.py [TARGET ...]
 
-The schedules are every row of tests/table.py and the four names of the seed, the latter bound to an optimizer. The steps are
-those of `verify`: boundaries, powers of two, past the end, random ones. The exit code is 1 if a bit differs.
+The schedules are every row of tests/support/table.py and the four names of the first release, bound to an optimizer. The
+steps are those of `verify`: boundaries, powers of two, past the end, random ones. The exit code is 1 if a bit differs.
 """
 
 import sys
@@ -31,7 +31,7 @@ SEED: dict[str, dict[str, object]] = {
 
 def schedules() -> dict[str, Schedule]:
     """Return the rows of the table, and the seed's schedulers by name."""
-    import table
+    from support import table
 
     found = {name: row.schedule for name, row in table.ROWS.items()}
     for name, words in SEED.items():

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 HEAD = """\
 # Command line
 
-Written by `python docs/cli.py`; `pytest tests/test_cli.py` runs every example and compares. `python -m tracelr` is the same
-as `tracelr`.
+Written by `python docs/cli.py`; `pytest tests/cli/test_cli.py` runs every example and compares.
+`python -m tracelr` is the same as `tracelr`.
 
 Where a verb says FILE, it may be
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).parent.parent
 if TYPE_CHECKING:
-    from peer import Peer
+    from support.peers.peer import Peer
 
 HEAD = """\
 # Peers: theirs, and ours
 
-Written by `python docs/peers.py` from `tests/peers_*.py`; `pytest tests/test_peers.py` checks every row: all steps, or
-500 of a long schedule, both sides of every boundary, and past the end. "run" means that the library itself was run,
+Written by `python docs/peers.py` from `tests/support/peers/`; `pytest tests/interop/test_peers.py` checks every row:
+all steps, or 500 of a long schedule, both sides of every boundary, and past the end. "run" means that the library itself was run,
 "formula" that its formula, as read in its source, was; then the largest difference allowed, as a part of their largest
 value, and where it comes from. "converted": `from_torch`, `from_dict` or `load` makes ours out of theirs. Unless a row says
 otherwise, both do the same past the end.
@@ -25,7 +25,7 @@ otherwise, both do the same past the end.
 
 def page(peers: Sequence[Peer]) -> str:
     """Return the page."""
-    from peer import RUN
+    from support.peers.peer import RUN
 
     parts = [HEAD]
     for project, rows in groupby(sorted(peers, key=lambda row: row.project), key=lambda row: row.project):
@@ -40,6 +40,6 @@ def page(peers: Sequence[Peer]) -> str:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "tests"))
-    from peer_table import PEERS
+    from support.peers.table import PEERS
 
     (ROOT / "docs" / "peers.md").write_text(page(PEERS))

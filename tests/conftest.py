@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from mpmath import mp
-from terminal import Terminal
+from support.terminal import Terminal
 
 from tracelr import arithmetic, precision
 from tracelr.schedules.base import REGISTRY

@@ -1,7 +1,7 @@
 """The directive `migration`: every name of a library, what it takes, and ours for it.
 
 Names and parameters come from the tables that the conversions read, the pairs from docs/peers.md, whose rows
-`pytest tests/test_peers.py` compares. A name without a row is a warning.
+`pytest tests/interop/test_peers.py` compares. A name without a row is a warning.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tracelr.schedules.base import REGISTRY
 def groups() -> dict[str, list[str]]:
     """Return the names of the page, under its headings."""
     names = sorted(name for name, cls in REGISTRY.items() if getattr(tracelr, name, None) is cls)
-    composed = {name for name in names if REGISTRY[name].__module__.startswith("tracelr.compose")}
+    composed = {name for name in names if REGISTRY[name].__module__.startswith("tracelr.schedules.compose")}
     return {"Curves": [n for n in names if n not in composed], "Schedules of schedules": sorted(composed)}
 
 

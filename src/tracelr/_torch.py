@@ -1,6 +1,6 @@
 """Every private name of torch that tracelr uses, each with its reason. No other file touches one.
 
-All were seen in torch 2.11, 2.13 and 2.15. tests/test_private_torch.py looks all of them up in the torch that is installed.
+All were seen in torch 2.11, 2.13 and 2.15. tests/project/test_private_torch.py looks all of them up in the installed torch.
 What is imported inside a function would make `import tracelr` slow: Dynamo, Inductor and what imports sympy.
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import NamedTuple, TypeVar, final
 
-Error = TypeVar("Error", bound="TracelrError")
+_Error = TypeVar("_Error", bound="TracelrError")
 
 
 @final
@@ -77,7 +77,7 @@ class TracelrError(Exception):
         found = _FIELD.fullmatch(self.where)
         return found[1] if found else ""
 
-    def inside(self: Error, place: str) -> Error:
+    def inside(self: _Error, place: str) -> _Error:
         """Return this error as one of a larger place.
 
         >>> ScheduleError("Linear.steps", 0, "an int", "pass one").inside("trainer.schedulers[2]").where
@@ -85,7 +85,7 @@ class TracelrError(Exception):
         """
         return self.of(type(self), place)
 
-    def of(self, kind: type[Error], place: str = "", at: Location | None = None) -> Error:
+    def of(self, kind: type[_Error], place: str = "", at: Location | None = None) -> _Error:
         """Return this error as one of another class, and of a larger place."""
         where = f"{place}: {self.where}" if place else self.where
         return kind(where, self.given, self.allowed, self.fix, self.limit, at=at or self.at, more=self.more)

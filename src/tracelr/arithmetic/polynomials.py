@@ -2,7 +2,8 @@
 
 A variable v of size 1/2 at most is an int64 in units of 2**-62, taken in two limbs of 31 bits. The inner steps of Horner's
 scheme use the upper limb alone, each in the finest units that keep its product below 2**63; the outer ones use both, in
-units of 2**-60. The coefficients interpolate at Chebyshev nodes; `tests/test_two_float.py` compares each with its function.
+units of 2**-60. The coefficients interpolate at Chebyshev nodes; `tests/arithmetic/test_two_float.py` compares each with
+its function.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ LARGEST = 1_000_000
 
 
 def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
-    """Return the schedule that a YAML file describes, in any of the forms of `tracelr.dialects`.
+    """Return the schedule that a YAML file describes, in any of the forms of `tracelr.interop`.
 
     It is one `Schedule` if the file sets one rate for everything, and else a list of `Assignment`: which schedule drives
     which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `load_schedule` refuses

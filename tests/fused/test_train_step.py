@@ -1,0 +1,267 @@
+"""A whole training step in one graph: counted, equal to plain PyTorch, and exported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support.optimizer_variants import Lion
+from torch import Tensor, nn, optim
+from torch._dynamo.utils import counters
+
+from tracelr import Cosine, Linear, Scheduler, TrainStep
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, TraceError
+
+RATE = Linear(0.0, 1e-2, 5).then(Cosine(1e-2, 0.0, 40))
+DECAY = Linear(0.0, 0.1, 20)
+CLIP = 0.3
+KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "sgd": (optim.SGD, {}),
+    "momentum": (optim.SGD, {"momentum": 0.9}),
+    "adam": (optim.Adam, {}),
+    "adamw": (optim.AdamW, {}),
+    "lion": (Lion, {}),
+}
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    # without a bias before the normalisation: its gradient is rounding alone, and Adam makes whole steps of that
+    return nn.Sequential(nn.Linear(8, 16, bias=False), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 4))
+
+
+def batch(step: int) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(step)
+    return torch.randn(8, 8, generator=draw), torch.randn(8, 4, generator=draw)
+
+
+def build(name: str, **options: Any) -> tuple[nn.Module, optim.Optimizer, Scheduler, TrainStep]:
+    kind, more = KINDS[name]
+    model = network()
+    optimizer = kind(model.parameters(), **more)
+    scheduler = Scheduler(optimizer, lr=RATE, weight_decay=DECAY)
+    options = {"backend": "aot_eager", "clip": CLIP, **options}
+    return model, optimizer, scheduler, TrainStep(model, nn.functional.mse_loss, optimizer, scheduler, **options)
+
+
+def plain(name: str, parts: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]:
+    """Return a model, and the step that everyone writes."""
+    kind, more = KINDS[name]
+    model = network()
+    optimizer = kind(model.parameters(), **more)
+    scheduler = Scheduler(optimizer, lr=RATE, weight_decay=DECAY)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        total = torch.zeros(())
+        for a, b in zip(x.chunk(parts), y.chunk(parts), strict=True):
+            loss = nn.functional.mse_loss(model(a), b) / parts
+            loss.backward()
+            total += loss.detach()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+        scheduler.step()
+        return total
+
+    return model, step
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("parts", [1, 2], ids=["whole", "accumulated"])
+def test_one_graph_and_the_weights_of_plain_pytorch(name: str, parts: int) -> None:
+    model, optimizer, scheduler, step = build(name, accumulate=parts)
+    other, reference = plain(name, parts)
+    counters.clear()
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for k in range(50):
+            if k == 20:  # what a loop may do between two steps
+                optimizer.zero_grad()
+                optimizer.load_state_dict(optimizer.state_dict())
+                scheduler.load_state_dict(scheduler.state_dict())
+            assert float(optimizer.param_groups[0]["lr"]) == RATE(k).item()
+            loss = step(*batch(k))
+            assert not loss.requires_grad
+            # compiled Adam corrects its bias in float32, eager Adam in Python floats: 1e-5 in 50 steps
+            assert loss.item() == pytest.approx(reference(*batch(k)).item(), rel=1e-4)
+    assert counters["stats"]["unique_graphs"] == 1
+    assert sum(counters["graph_break"].values()) == 0
+    for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=2e-5)
+
+
+def test_the_step_lowers_the_loss_under_inductor() -> None:
+    model, _, scheduler, step = build("adamw", backend="inductor")
+    x, y = batch(0)
+    losses = [step(x, y).item() for _ in range(30)]
+    assert losses[-1] < 0.9 * losses[0]
+    assert scheduler.last_epoch == 30
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+LOAD = """
+import sys, torch
+torch.set_num_threads(1)
+assert "tracelr" not in sys.modules
+program = torch.export.load(sys.argv[1]).module()
+batches, out = torch.load(sys.argv[2]), []
+for batch in batches:
+    out.append(program(*batch))
+torch.save((out, dict(program.named_buffers())), sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) -> None:
+    kind, more = KINDS[name]
+    # torch's SGD adds the decay times the weights, rounded once; a scheduled decay is multiplied out, rounded twice
+    schedules = {"lr": RATE} if kind is optim.SGD else {"lr": RATE, "weight_decay": DECAY}
+
+    def made() -> tuple[nn.Module, optim.Optimizer, Scheduler]:
+        model = network()
+        optimizer = kind(model.parameters(), lr=torch.tensor(0.1), **more)
+        return model, optimizer, Scheduler(optimizer, **schedules)
+
+    model, optimizer, scheduler = made()
+    step = TrainStep(model, nn.functional.mse_loss, optimizer, scheduler, clip=CLIP, backend="eager")
+    other, plain, follows = made()
+
+    def reference(x: Tensor, y: Tensor) -> float:
+        plain.zero_grad()
+        loss = nn.functional.mse_loss(other(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(other.parameters(), CLIP)
+        plain.step()
+        follows.step()
+        return loss.item()
+
+    for k in range(3):
+        step(*batch(k))
+        reference(*batch(k))
+    model.load_state_dict(other.state_dict())
+    optimizer.load_state_dict(plain.state_dict())
+    before = [tensor.clone() for tensor in model.state_dict().values()]
+    program = step.export(*batch(0))
+    assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
+    assert scheduler.last_epoch == 3
+    torch.export.save(program, tmp_path / "step.pt2")
+    batches = [batch(k) for k in range(3, 23)]
+    torch.save(batches, tmp_path / "batches.pt")
+    files = [str(tmp_path / name) for name in ("step.pt2", "batches.pt", "out.pt")]
+    subprocess.run([sys.executable, "-c", LOAD, *files], check=True, capture_output=True, cwd=tmp_path)
+    losses, buffers = torch.load(tmp_path / "out.pt")
+    here = program.module()
+    assert [loss.item() for loss in losses] == [here(*one).item() for one in batches]
+    assert all(torch.equal(tensor, buffers[key]) for key, tensor in here.named_buffers())
+    wanted = [reference(*one) for one in batches]
+    assert buffers["step"].item() == follows.last_epoch == 23
+    assert torch.equal(buffers["group_0_lr"], plain.param_groups[0]["lr"])
+    # Adam's correction of its bias: `1 - beta ** step` in Python floats there, on its float32 step tensor in a graph
+    close = 2e-6 if isinstance(plain, optim.Adam) else 0.0
+    assert [loss.item() for loss in losses] == pytest.approx(wanted, rel=close * 10, abs=0)
+    for key, tensor in other.state_dict().items():
+        assert (buffers["model_" + key.replace(".", "_")] - tensor).abs().max() <= close
+
+
+def test_gradients_are_those_of_the_layers_they_belong_to() -> None:
+    # A whole step that is exported through autograd.grad lifts a saved activation as a constant: its first layer then learns
+    # from the batch it was traced with. Here two batches give two gradients, in the graph and in the program.
+    _, _, _, step = build("sgd", clip=None)
+    step(*batch(0))
+    program = step.export(*batch(0)).module()
+    seen = []
+    for k in (1, 2):
+        step(*batch(k))
+        program(*batch(k))
+        seen.append(step._gradients[0].clone())
+        assert torch.equal(dict(program.named_buffers())["gradient_0_weight"], seen[-1])
+    assert not torch.allclose(seen[0], seen[1])
+
+
+def test_a_cleared_gradient_does_not_stop_the_parameters() -> None:
+    # In a region that clears .grad through the param groups, parameters never move, silently.
+    model, optimizer, _, step = build("adamw")
+    for k in range(4):
+        optimizer.zero_grad(set_to_none=True)
+        before = model[0].weight.detach().clone()
+        step(*batch(k))
+        assert torch.equal(model[0].weight, before) == (RATE(k).item() == 0)
+
+
+def test_frozen_parameters_and_several_inputs() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor, scale: Tensor) -> Tensor:
+            return self.b(self.a(x)) * scale
+
+    for inputs in ((torch.ones(2, 4), torch.tensor(2.0)), {"x": torch.ones(2, 4), "scale": torch.tensor(2.0)}):
+        model = Two()
+        model.a.requires_grad_(False)
+        frozen = model.a.weight.clone()
+        optimizer = optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+        step = TrainStep(model, nn.functional.mse_loss, optimizer, Scheduler(optimizer, lr=RATE), backend="eager")
+        before = model.b.weight.detach().clone()
+        for _ in range(3):
+            step(inputs, torch.zeros(2, 4))
+        assert torch.equal(model.a.weight, frozen)
+        assert not torch.equal(model.b.weight, before)
+
+
+def other_parameters() -> object:
+    optimizer = optim.SGD(network().parameters(), lr=0.1)
+    return TrainStep(network(), nn.functional.mse_loss, optimizer, Scheduler(optimizer, lr=RATE))
+
+
+MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
+    (
+        other_parameters,
+        OptimizerError,
+        "TrainStep(optimizer): given 5 parameters, of which 0 are the model's; allowed: the model's parameters alone; "
+        "to fix it: build the optimizer from model.parameters().",
+    ),
+    (
+        lambda: TrainStep("net", nn.functional.mse_loss, *build("sgd")[1:3]),  # type: ignore[arg-type]
+        ScheduleTypeError,
+        "TrainStep(model): given 'net'; allowed: an nn.Module; to fix it: pass the model itself.",
+    ),
+    (
+        lambda: build("sgd", clip=0.0),
+        OptimizerError,
+        "TrainStep(clip): given 0.0; allowed: a number above 0, or None; to fix it: leave it out not to clip.",
+    ),
+    (
+        lambda: build("sgd", accumulate=0),
+        ScheduleError,
+        "TrainStep(accumulate): given 0; allowed: an int of 1 or more; to fix it: pass a number of steps in this range.",
+    ),
+    (
+        lambda: build("sgd", accumulate=3)[3](*batch(0)),
+        OptimizerError,
+        "TrainStep(batch): given a batch of shape [8, 8]; allowed: a first dimension that is a multiple of accumulate=3; "
+        "to fix it: change the batch, or accumulate.",
+    ),
+    (
+        lambda: build("momentum")[3].export(*batch(0)),
+        TraceError,
+        "TrainStep.export: given an optimizer without state; allowed: one that has made it; to fix it: take one step, then export.",
+    ),
+    (
+        lambda: build("adamw")[3].export(batch(0)),
+        TraceError,
+        "TrainStep.export(batch): given ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "error", "message"), MISTAKES, ids=[m[2].split(";")[0][:50] for m in MISTAKES])
+def test_the_message(mistake: Callable[[], object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        mistake()
+    assert str(caught.value).startswith(message)

@@ -1,0 +1,195 @@
+"""`from_torch`: random schedulers against torch stepping, at any point of their life."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.nested_torch import agree, chained, sequential
+from support.peers.torch import Build, built, converted, optimizer, stepped
+from torch.optim import lr_scheduler as torchs
+from torch.optim.swa_utils import SWALR
+
+import tracelr
+from tracelr import Constant, Exponential, Linear, Schedule, Sequential, Step, from_torch
+
+pytestmark = pytest.mark.usefixtures("quiet_torch")
+FEW = settings(max_examples=25, deadline=None, derandomize=True)
+
+parts = st.floats(0.05, 1.0)
+counts = st.integers(1, 100)
+
+
+def build(kind: Any, *strategies: Any) -> st.SearchStrategy[Build]:
+    """Return schedulers of a class, as functions of the optimizer that they are built for."""
+    return st.tuples(*strategies).map(lambda given: lambda o: kind(o, *given))
+
+
+# Those that multiply the rate they find; those that start anew in a sequence; and those that go on from the last rate there.
+FACTORS = st.one_of(
+    build(torchs.StepLR, counts, parts),
+    build(torchs.MultiStepLR, st.lists(st.integers(0, 200), max_size=4), parts),
+    build(torchs.ConstantLR, parts, counts),
+    build(torchs.LinearLR, parts, st.floats(0, 1), counts),
+    build(torchs.ExponentialLR, st.floats(0.9, 1.01)),
+    build(torchs.PolynomialLR, counts, st.floats(0.3, 4)),
+)
+RESTARTED = FACTORS | st.one_of(
+    build(torchs.CosineAnnealingLR, st.integers(60, 200), st.floats(0, 0.2)),
+    build(torchs.CosineAnnealingWarmRestarts, counts, st.integers(1, 3), st.floats(0, 0.2)),
+)
+MODES = st.sampled_from(["triangular", "triangular2", "exp_range"])
+SINGLE = RESTARTED | st.one_of(
+    build(torchs.CyclicLR, parts, parts, counts, st.none() | counts, MODES, st.floats(0.9, 1)),
+    build(
+        torchs.OneCycleLR, parts, st.just(200), *[st.none()] * 2, st.floats(0.02, 0.45), st.sampled_from(["cos", "linear"])
+    ),
+    build(torchs.MultiplicativeLR, st.floats(0.9, 1).map(lambda c: lambda step: c)),
+    build(SWALR, parts, st.integers(0, 60), st.sampled_from(["cos", "linear"])),
+)
+
+
+@st.composite
+def sequences(draw: Any, single: st.SearchStrategy[Build] = SINGLE, least: int = 1) -> tuple[list[Build], list[int]]:
+    milestones = sorted(draw(st.sets(st.integers(1, 50), min_size=least, max_size=3)))
+    return draw(st.lists(single, min_size=len(milestones) + 1, max_size=len(milestones) + 1)), milestones
+
+
+@FEW
+@given(SINGLE)
+def test_any_single_scheduler(theirs: Build) -> None:
+    agree(converted(theirs)(), theirs)
+
+
+@FEW
+@given(sequences())
+def test_any_sequence(sequence: tuple[list[Build], list[int]]) -> None:
+    theirs = sequential(*sequence)
+    agree(converted(theirs)(), theirs)
+
+
+@FEW
+@given(st.lists(FACTORS, min_size=1, max_size=4), st.integers(0, 3))
+def test_any_chain(members: list[Build], inner: int) -> None:
+    theirs = chained([*members[:inner], chained(members[inner:])]) if inner < len(members) else chained(members)
+    agree(converted(theirs)(), chained(members))
+
+
+@FEW
+@given(sequences(RESTARTED, least=2))
+def test_a_sequence_in_a_sequence_is_what_it_is_without_the_brackets(sequence: tuple[list[Build], list[int]]) -> None:
+    children, milestones = sequence
+    first = sequential([sequential(children[:2], milestones[:1]), *children[2:]], milestones[1:])
+    second = sequential([children[0], sequential(children[1:], [m - milestones[0] for m in milestones[1:]])], milestones[:1])
+    for nested in (first, second):
+        agree(converted(nested)(), sequential(children, milestones))
+
+
+@FEW
+@given(SINGLE | sequences().map(lambda sequence: sequential(*sequence)) | st.lists(FACTORS, min_size=1).map(chained))
+def test_the_schedule_is_the_same_at_any_point_of_life(theirs: Build) -> None:
+    driven = optimizer()
+    scheduler = built(theirs, driven)
+    fresh = from_torch(scheduler)
+    assert isinstance(fresh, Schedule)
+    for step in range(138):
+        if step in (1, 2, 50, 137):
+            found = from_torch(scheduler)
+            assert isinstance(found, Schedule)
+            assert found.to_dict() == fresh.to_dict(), step
+        driven.step()
+        scheduler.step()
+
+
+def test_a_loaded_scheduler_is_the_one_it_was_saved_from() -> None:
+    driven = optimizer()
+    old = torchs.SequentialLR(driven, [torchs.LinearLR(driven, 0.5, 1, 9), torchs.StepLR(driven, 30, 0.5)], [10])
+    for _ in range(137):
+        driven.step()
+        old.step()
+    other = optimizer(rate=0.7)
+    new = torchs.SequentialLR(other, [torchs.LinearLR(other, 0.1, 1, 3), torchs.StepLR(other, 7, 0.9)], [5])
+    new.load_state_dict(old.state_dict())
+    other.load_state_dict(driven.state_dict())
+    want = Sequential([Linear(0.05, 0.1, 9), Step(0.1, 0.5, 30)], [10])
+    for scheduler in (old, new):
+        schedule = from_torch(scheduler)
+        assert isinstance(schedule, Schedule)
+        assert schedule.to_dict() == want.to_dict()
+
+
+def test_a_scheduler_that_goes_on_at_last_epoch() -> None:
+    driven = optimizer()
+    driven.param_groups[0] |= {"initial_lr": 0.1, "lr": 0.003}
+    schedule = from_torch(torchs.CosineAnnealingLR(driven, 50, last_epoch=20))
+    assert repr(schedule) == "CosineAnnealing(start=0.1, end=0.0, period=50)"
+
+
+def test_a_tensor_rate() -> None:
+    driven = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(0.5))
+    assert repr(from_torch(torchs.StepLR(driven, 30))) == "Step(start=0.5, gamma=0.1, every=30)"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (lambda o: torchs.ExponentialLR(o, 0.9), [Exponential(0.1, 0.9, 1), Exponential(0.01, 0.9, 1)]),
+        (lambda o: torchs.LambdaLR(o, [lambda _: 2.0, lambda _: 4.0]), [Constant(0.2), Constant(0.04)]),
+        (
+            lambda o: torchs.CyclicLR(o, [0.1, 0.2], [0.3, 0.4], 5),
+            [tracelr.Cyclic(0.1, 0.3, 5), tracelr.Cyclic(0.2, 0.4, 5)],
+        ),
+        (lambda o: torchs.CyclicLR(o, 0.1, 0.3, 5), tracelr.Cyclic(0.1, 0.3, 5)),
+        (
+            lambda o: torchs.OneCycleLR(o, [1.0, 2.0], 21, pct_start=0.5, div_factor=4.0, final_div_factor=2.0),
+            [tracelr.OneCycle(0.25, 1.0, 0.125, 20, 9.5), tracelr.OneCycle(0.5, 2.0, 0.25, 20, 9.5)],
+        ),
+        (lambda o: torchs.CosineAnnealingWarmRestarts(o, 5), [tracelr.WarmRestarts(r, 0.0, 5) for r in (0.1, 0.01)]),
+        (
+            lambda o: torchs.ChainedScheduler([torchs.ConstantLR(o, 0.5, 2), torchs.StepLR(o, 3)]),
+            [tracelr.PiecewiseConstant([r / 2, r], [2]) * Step(1.0, 0.1, 3) for r in (0.1, 0.01)],
+        ),
+        (lambda o: SWALR(o, [0.5, 0.25], 0), [tracelr.PiecewiseConstant([v], []) for v in (0.5, 0.25)]),
+    ],
+)
+def test_each_group_has_its_own(theirs: Build, ours: Any) -> None:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (0.1, 0.01)]
+    found = from_torch(built(theirs, torch.optim.SGD(groups, momentum=0.9)))
+    assert repr(found) == repr(ours)
+
+
+def test_the_schedules_go_straight_into_a_scheduler() -> None:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (0.1, 0.01)]
+    driven = torch.optim.SGD(groups)
+    schedules = from_torch(torchs.StepLR(driven, 30))
+    assert tracelr.Scheduler(driven, lr=schedules).get_last_lr() == pytest.approx([0.1, 0.01])
+
+
+def test_torch_chains_with_a_writer_are_no_product_in_either_order() -> None:
+    """Why they are refused: the writer first, the others count once; the writer last, they do not count at all."""
+    restarts, fading = (lambda o: torchs.CosineAnnealingWarmRestarts(o, 4)), (lambda o: torchs.ExponentialLR(o, 0.5))
+    steps = list(range(1, 20))
+    alone = stepped(restarts)(steps)
+    assert stepped(chained([restarts, fading]))(steps) == pytest.approx([rate / 2 for rate in alone])
+    assert stepped(chained([fading, restarts]))(steps) == pytest.approx(alone)
+
+
+def half(o: torch.optim.Optimizer) -> torchs.LRScheduler:
+    return torchs.ConstantLR(o, 0.5, 10)
+
+
+def test_a_chain_at_the_head_of_a_sequence_is_what_it_is_alone() -> None:
+    """torch makes one step too many there with what multiplies at every step, and cannot start a chain later on."""
+    chain = chained([lambda o: torchs.LinearLR(o, 0.5, 1, 10), lambda o: torchs.ExponentialLR(o, 0.9)])
+    schedule = converted(sequential([chain, half], [30]))()
+    steps = list(range(30))
+    assert schedule(torch.tensor(steps)).tolist() == pytest.approx(stepped(chain)(steps), rel=2e-7)
+    inside = stepped(sequential([chain, half], [30]))(steps)
+    assert inside == pytest.approx([0.9 * rate for rate in stepped(chain)(steps)])
+    for later in (chain, sequential([half, half], [3])):
+        with pytest.raises(NotImplementedError):
+            stepped(sequential([half, later], [5]))(steps)
+        converted(sequential([half, later], [5]))()

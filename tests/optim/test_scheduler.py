@@ -1,0 +1,122 @@
+"""The contract of torch's schedulers, kept; and what torch's do not keep."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from support.optimizers import RATE, sgd, weights
+from torch import Tensor
+from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LRScheduler, SequentialLR
+
+from tracelr import Constant, Cosine, Linear, Schedule, Scheduler
+
+
+def rates(schedule: Schedule, count: int) -> list[float]:
+    return [schedule(step).item() for step in range(count)]
+
+
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1), torch.tensor(0.1, dtype=torch.float64)], ids=["float", "f32", "f64"])
+def test_the_group_holds_the_rate_of_the_next_update(lr: float | Tensor) -> None:
+    optimizer = sgd(lr)
+    scheduler = Scheduler(optimizer, lr=RATE)
+    seen = []
+    for _ in range(600):  # past the block that is evaluated at once, twice
+        seen.append(float(optimizer.param_groups[0]["lr"]))
+        assert scheduler.get_last_lr() == [seen[-1]]
+        optimizer.step()
+        scheduler.step()
+    assert seen == rates(RATE, 600)
+    assert scheduler.last_epoch == 600
+
+
+def test_a_float_stays_a_float_and_a_tensor_keeps_its_identity() -> None:
+    number, tensor = sgd(0.1), sgd(torch.tensor(0.1))
+    kept = tensor.param_groups[0]["lr"]
+    for optimizer in (number, tensor):
+        scheduler = Scheduler(optimizer, lr=RATE)
+        for _ in range(3):
+            scheduler.step()
+    assert type(number.param_groups[0]["lr"]) is float
+    assert tensor.param_groups[0]["lr"] is kept
+    assert kept.item() == RATE(3).item()
+
+
+def test_shared_tensors_are_separated() -> None:
+    lr = torch.tensor(0.1)
+    optimizer = sgd(lr, groups=2)
+    Scheduler(optimizer, lr=[Constant(1.0), Constant(2.0)])
+    assert [group["lr"].item() for group in optimizer.param_groups] == [1.0, 2.0]
+    assert optimizer.param_groups[0]["lr"] is lr
+
+
+def test_a_group_added_later_is_picked_up() -> None:
+    optimizer = sgd(torch.tensor(0.1))
+    scheduler = Scheduler(optimizer, lr=RATE)
+    optimizer.add_param_group({"params": weights()})
+    scheduler.step()
+    first, second = (group["lr"] for group in optimizer.param_groups)
+    assert first is not second
+    assert first.item() == second.item() == RATE(1).item()
+    assert len(scheduler.get_last_lr()) == 2
+
+
+def test_optimizer_step_is_not_patched() -> None:
+    optimizer = sgd()
+    Scheduler(optimizer, lr=RATE)
+    assert "step" not in vars(optimizer)
+    assert isinstance(Scheduler(optimizer, lr=RATE), LRScheduler)
+    assert not callable(Scheduler(optimizer, lr=RATE))
+    assert not hasattr(Scheduler(optimizer, lr=RATE), "total_steps")
+
+
+def test_last_epoch_is_assignable_and_get_lr_is_pure() -> None:
+    optimizer = sgd(torch.tensor(0.1))
+    scheduler = Scheduler(optimizer, lr=RATE)
+    scheduler.last_epoch = 400
+    rate = scheduler.get_lr()[0]
+    assert isinstance(rate, Tensor)
+    assert rate is not optimizer.param_groups[0]["lr"]
+    assert rate.item() == RATE(400).item()
+    assert optimizer.param_groups[0]["lr"].item() == RATE(0).item()
+    assert Scheduler(sgd(), lr=RATE).get_lr() == [0.0]
+
+
+def test_last_epoch_in_the_constructor_is_torchs() -> None:
+    optimizer, reference = sgd(), sgd()
+    for each in (optimizer, reference):
+        each.param_groups[0]["initial_lr"] = 0.1
+    ours = Scheduler(optimizer, lr=RATE, last_epoch=5)
+    theirs = ExponentialLR(reference, 0.9, last_epoch=5)
+    assert ours.last_epoch == theirs.last_epoch == 6
+    assert ours.get_last_lr() == [RATE(6).item()]
+
+
+def test_torch_sequential_and_chained_hold_ours() -> None:
+    # torch: the second schedule starts at its own step 0 at the milestone
+    optimizer = sgd()
+    warm, decay = Linear(0.0, 1.0, 3), Cosine(1.0, 0.0, 10)
+    joined = SequentialLR(optimizer, [Scheduler(optimizer, lr=warm), Scheduler(optimizer, lr=decay)], milestones=[3])
+    seen = []
+    for _ in range(8):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        joined.step()
+    assert seen == rates(warm.then(decay), 8)
+
+    optimizer = sgd()
+    chained = ChainedScheduler([Scheduler(optimizer, lr=RATE), ExponentialLR(optimizer, 0.5)])
+    for _ in range(4):
+        optimizer.step()
+        chained.step()
+    assert optimizer.param_groups[0]["lr"] == RATE(4).item() * 0.5  # torch's members multiply what the first has written
+
+
+def test_a_tensor_field_is_followed() -> None:
+    peak = torch.tensor(1.0)
+    optimizer = sgd()
+    scheduler = Scheduler(optimizer, lr=Linear(0.0, peak, 4))
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.25]
+    peak.fill_(2.0)
+    scheduler.step()
+    assert scheduler.get_last_lr() == [1.0]

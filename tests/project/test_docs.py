@@ -1,0 +1,174 @@
+"""The pages: their Python runs, the site builds without a warning, no link leads nowhere, and every name has its place."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import MagicMock
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import torch
+
+import tracelr
+from tracelr import errors, lowering, lr_scheduler, weight_decay_scheduler
+from tracelr.schedules.base import REGISTRY
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [page for page in (*sorted(DOCS.glob("*.md")), ROOT / "lowering" / "README.md") if "```python" in page.read_text()]
+
+
+def frameworks() -> dict[str, object]:
+    """What stands around the pieces of docs/frameworks.md; `pytest tests/frameworks` runs the frameworks themselves."""
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    names = "accelerator Accelerator DataLoaderConfiguration Events Trainer arguments data deepspeed ignite loader trainer"
+    accelerator = MagicMock()
+    accelerator.prepare.side_effect = lambda *given: given
+    return {
+        **{name: MagicMock() for name in names.split()},
+        "Accelerator": lambda dataloader_config: accelerator,
+        "Scheduler": tracelr.Scheduler,
+        "model": model,
+        "optimizer": optimizer,
+        "rate": tracelr.Cosine(1e-3, 0.0, 100),
+        "state": {"last_epoch": 3},
+        "torch": torch,
+        "tracelr": tracelr,
+    }
+
+
+SETUP = {"frameworks": frameworks}
+"""The pages that show pieces of programs, and what gives the names that the pieces use."""
+SLOW = ("README",)
+"""The pages that verify on every target; `test_lowering.py` does in small."""
+
+
+RUNS = [
+    pytest.param(page, id=f"{page.parent.name}-{page.stem}", marks=[pytest.mark.slow] if page.stem in SLOW else [])
+    for page in PAGES
+]
+
+
+@pytest.mark.parametrize("page", RUNS)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "page", **SETUP.get(page.stem, dict)()}
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
+        exec(compile(code, str(page), "exec", dont_inherit=True), names)
+
+
+class Page(HTMLParser):
+    """What a page of the site links to, what it can be linked at, and its pictures."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.pictures: list[str] = []
+        self.titled = False
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.links += [str(given[key]) for key in ("href", "src") if given.get(key)]
+        self.anchors |= {str(given[key]) for key in ("id", "name") if given.get(key)}
+        self.titled = tag == "title"
+
+    def handle_data(self, data: str) -> None:
+        self.pictures += [data] if self.titled else []
+        self.titled = False
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("sphinx")
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-n", "-d", out / "doctrees", DOCS, out / "html"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Page]:
+    return {path: Page(path) for path in site.rglob("*.html")}
+
+
+def test_every_link_inside_the_site_leads_somewhere(site: Path, pages: dict[Path, Page]) -> None:
+    lost = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            here = pages.get(target)
+            if not target.exists() or (parts.fragment and here and unquote(parts.fragment) not in here.anchors):
+                lost.append(f"{path.relative_to(site)}: {link}")
+    assert lost == []
+
+
+def test_no_page_asks_the_network_for_anything(site: Path) -> None:
+    asked = re.compile(r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
+    assert [found for path in site.rglob("*.html") for found in asked.findall(path.read_text())] == []
+
+
+def public(module: ModuleType) -> set[str]:
+    """Return the full names of the public classes and functions that a module defines, or that a package gives."""
+    package = hasattr(module, "__path__")
+    mine = (v for v in vars(module).items() if callable(v[1]) and (package or v[1].__module__ == module.__name__))
+    return {f"{module.__name__}.{name}" for name, value in mine if name[0] != "_" and value.__module__.startswith("tracelr")}
+
+
+def test_every_public_name_has_its_place(pages: dict[Path, Page]) -> None:
+    anchors = set().union(*(page.anchors for path, page in pages.items() if path.name in ("api.html", "schedules.html")))
+    every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler)), public(errors)]
+    beside = {f"tracelr.errors.{name}" for name in ("Words", "Location", "printable", "show", "suggest")}
+    assert set().union(*every) - beside - anchors == set()
+
+
+def test_every_schedule_has_a_curve_and_a_formula(site: Path, pages: dict[Path, Page]) -> None:
+    names = {name for name, cls in REGISTRY.items() if getattr(tracelr, name, None) is cls}
+    assert len(names) >= 35
+    page = pages[site / "schedules.html"]
+    assert {f"The curve of {name}" for name in names} - set(page.pictures) == set()
+    sections = re.split(r'<section id="', (site / "schedules.html").read_text())
+    described = [one for one in sections if 'class="sig ' in one]
+    assert len(described) == len(names)
+    assert [one.split('"')[0] for one in described if "<math" not in one] == []
+
+
+def test_every_name_of_five_libraries_is_on_the_page_of_migrations(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    import migration
+
+    # that each has its classes here, and an example, is a warning of the build
+    bold = re.findall(r"<strong><code[^>]*><span class=\"pre\">(\w+)<", (site / "migrating.html").read_text())
+    names = [name for _, read in migration.LIBRARIES.values() for name in read()]
+    assert sorted(bold) == sorted(names)
+    assert len(names) >= 60
+    theirs = set(torch.optim.lr_scheduler.__all__) - {"LRScheduler", "ReduceLROnPlateau"}
+    assert theirs - set(migration.LIBRARIES["torch"][1]()) == set()
+    assert migration.classes("0.1 * Cosine(1.0, 0.0, 9).then(Rex(1.0, 0.0, 9))") == [
+        "Product",
+        "Sequential",
+        "Cosine",
+        "Rex",
+    ]
+
+
+def test_the_file_of_the_five_minute_start_is_the_schedule_beside_it(tmp_path: Path) -> None:
+    text = (DOCS / "start.md").read_text()
+    file = tmp_path / "params.yaml"
+    file.write_text(re.findall(r"```yaml\n(.*?)```", text, re.S)[0])
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", text, re.S)[0], names)
+    assert repr(tracelr.load(file)) == repr(names["rate"])

@@ -1,0 +1,119 @@
+"""What a user installs: the wheel, built from the sdist, holds every file, nothing else, and works from /."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import venv
+import zipfile
+from email import message_from_string
+from email.message import Message
+from pathlib import Path
+
+import pytest
+import yaml
+
+import tracelr
+
+ROOT = Path(__file__).parents[2]
+PROBE = """
+import torch, tracelr
+from tracelr import lowering
+schedule = tracelr.Linear(0.0, 1.0, 4).then(tracelr.Cosine(1.0, 0.0, 4))
+assert schedule(torch.arange(9))[6].item() == 0.5
+assert lowering.lower(schedule, "c").text
+assert lowering.verify(schedule, targets=["c"]).ok
+print(tracelr.__file__, lowering.__file__)
+"""
+
+
+def run(*command: str | Path, cwd: str | Path = ROOT) -> str:
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    # `build` without --wheel/--sdist makes the sdist first, and the wheel out of it
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def sdist(wheel: Path) -> Path:
+    return next(wheel.parent.glob("*.tar.gz"))
+
+
+def sources() -> set[str]:
+    listed = run("git", "ls-files", "src/tracelr", "lowering").splitlines()
+    inside = {f"tracelr/{p}" if p.startswith("lowering/") else p.removeprefix("src/") for p in listed}
+    return {path for path in inside if path.endswith((".py", "py.typed", ".html", ".css", ".js"))}
+
+
+def test_the_wheel_holds_every_file(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+    assert sources() - held == set()
+    info = f"tracelr-{tracelr.__version__}.dist-info"
+    assert {path for path in held if not path.startswith(info)} == sources()
+    assert f"{info}/licenses/LICENSE" in held
+
+
+def test_the_sdist_holds_every_file_and_no_others(sdist: Path) -> None:
+    top = f"tracelr-{tracelr.__version__}/"
+    with tarfile.open(sdist) as archive:
+        assert all(member.name.startswith(top[:-1]) and (member.isfile() or member.isdir()) for member in archive)
+        held = {member.name.removeprefix(top) for member in archive if member.isfile()}
+    listed = set(run("git", "ls-files").splitlines())
+    needed = {path for path in listed if re.match(r"(lowering|src)/.*\.(py|typed)$|LICENSE|README.md|pyproject.toml", path)}
+    assert needed - held == set()
+    made = {path for path in held if path in ("PKG-INFO", "setup.cfg") or ".egg-info/" in path}
+    inside = {path for path in held if (ROOT / path).resolve() != ROOT / path}  # through the link src/tracelr/lowering
+    assert held - listed - made - inside == set()
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        return message_from_string(archive.read(f"tracelr-{tracelr.__version__}.dist-info/METADATA").decode())
+
+
+def test_the_metadata_is_what_an_index_takes(wheel: Path, sdist: Path) -> None:
+    pytest.importorskip("twine")
+    said = run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+    assert said.count("PASSED") == 2
+    read = metadata(wheel)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert read["Version"] == project["version"] == tracelr.__version__
+    assert read["License-Expression"] == "Apache-2.0"
+    assert set(read.get_all("Provides-Extra", [])) == set(project["optional-dependencies"])
+    plain = [need for need in read.get_all("Requires-Dist", []) if "extra ==" not in need]
+    assert sorted(re.split(r"[<>=]", need)[0] for need in plain) == ["filelock", "numpy", "pyyaml", "torch"]
+
+
+def test_the_version_is_semantic_and_the_same_everywhere() -> None:
+    assert re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?", tracelr.__version__)
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == tracelr.__version__
+    assert cited["authors"] == [{"name": "The tracelr developers"}]
+    assert f"## {tracelr.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    for form in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        assert yaml.safe_load(form.read_text()).keys() >= (
+            {"blank_issues_enabled"} if form.stem == "config" else {"name", "body"}
+        )
+
+
+def test_the_wheel_works_from_the_root_folder(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env" / "bin" / "python"
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").strip())
+    # torch and the others come from this environment's folder; its links to this checkout do not: a .pth is not read twice
+    (site / "dependencies.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
+    for place in run(python, "-c", PROBE, cwd="/").split():
+        assert Path(place).is_relative_to(tmp_path)
+    assert "usage: tracelr" in run(tmp_path / "env" / "bin" / "tracelr", "--help", cwd="/")

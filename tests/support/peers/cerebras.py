@@ -1,0 +1,77 @@
+"""cerebras_pytorch 2.10 beside ours: its formulas, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from support.cerebras_formulas import CASES, Formula, exponential, polynomial, wave
+from support.peers.peer import Peer
+from tracelr import Schedule, lr_scheduler
+
+ROUNDED = "float32 of ours; their formula in float64"
+
+
+def named(call: str) -> Callable[[], Schedule]:
+    """Return what builds the schedule of a call of theirs, made in our names."""
+
+    def build() -> Schedule:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        schedule = eval(call, vars(lr_scheduler) | {"optimizer": optimizer, "torch": torch}).schedule
+        assert isinstance(schedule, Schedule)
+        return schedule
+
+    return build
+
+
+def row(
+    call: str,
+    ours: str,
+    formula: Formula,
+    ends: tuple[int, ...],
+    until: int | None = None,
+    differs: str = "",
+    same: bool = True,
+) -> Peer:
+    """Return the row of a call; `same` says that our name makes exactly `ours` of it."""
+
+    def values(steps: list[int]) -> list[float]:
+        return [formula(step) for step in steps]
+
+    return Peer("Cerebras", call, ours, values, ends, 1e-7, ROUNDED, named(call) if same else None, until, differs)
+
+
+def sequence(t: int) -> float:
+    return polynomial(0.0, 0.1, 10)(t) if t < 10 else wave(0.1, 0.01, 90, last=90)(t - 10)
+
+
+def chain(t: int) -> float:
+    return wave(0.1, 0.01, 90, last=90)(t) * exponential(2.0, 30, 0.5, stairs=True)(t) / 2.0
+
+
+PEERS = [
+    *(row(str(case), case.ours, case.formula, case.ends, case.until, case.differs) for case in CASES),
+    row(
+        "SequentialLR(optimizer, [LinearLR(optimizer, 0.0, 0.1, 10), CosineDecayLR(optimizer, 0.1, 0.01, 90)], [10])",
+        "Sequential([Linear(0.0, 0.1, 10), Cosine(0.1, 0.01, 90)], [10])",
+        sequence,
+        (10, 100),
+    ),
+    row(
+        "ChainedScheduler([CosineDecayLR(optimizer, 0.1, 0.01, 90), StepLR(optimizer, 2.0, 30, 0.5)])",
+        "Cosine(0.1, 0.01, 90) * Step(1.0, 0.5, 30)",
+        chain,
+        (30, 60, 90),
+        same=False,
+    ),
+    row(
+        "LambdaLR(optimizer, 0.1), with set_value_lambda: [t / 30, 0.95 ** t]",
+        "0.1 * (Lambda(lambda t: t.double() / 30) * Lambda(lambda t: 0.95 ** t.double()))",
+        lambda t: 0.1 * 0.1 * (t / 30) * 0.95**t,
+        (30, 90),
+        1,
+        "0.1 is multiplied once; theirs, once for every function",
+        same=False,
+    ),
+]
