@@ -31,7 +31,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(torch|collections|typing|types|pathlib|abc|dataclasses|nn|fx|optional|os)\b.*"),
     (
         "py:.*",
-        r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Wide|Number|Warmup|Origin|Easing|tracelr.fuse.FusedStep|tracelr.errors.(Error|Location)|_\w+)",
+        r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Warmup|Origin|Easing|tracelr.fuse.FusedStep|tracelr.errors.(Error|Location)|_\w+)",
     ),
     ("py:.*", r"(tracelr\.)?(lowering|fields|compose|dialects|wide|arithmetic|cerebras|ease|tables|value|assignment)\..*"),
     ("py:.*", r"(tracelr\.)?(schedules|lr_scheduler)\.(?!\w+$).*"),

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tracelr import errors
 from tracelr.arithmetic import Formula, arithmetic_for
-from tracelr.errors import TraceError, Words
+from tracelr.errors import TraceError, Unquoted
 from tracelr.lowering.provenance import plain, provenance
 
 _TORCH, _OURS = str(Path(torch.__file__).parent), str(Path(errors.__file__).parent)
@@ -44,8 +44,8 @@ TRUTH = Mistake(
 NUMBER = Mistake(
     "a Python number made of a tensor",
     TENSORS,
-    "compute with ops.integer(step), and look up with ops.lookup(step, milestones, values), in place of int(), float(), "
-    ".item(), range(), math.cos() and table[step]",
+    "compute with ops.integer(step), and look up with ops.table_lookup(step, milestones, values), in place of int(), "
+    "float(), .item(), range(), math.cos() and table[step]",
 )
 NUMPY = Mistake("an array of NumPy made of a tensor", TENSORS, "write torch's operations or those of ops, not NumPy's")
 SHAPE = Mistake(
@@ -84,13 +84,13 @@ def made_in(error: BaseException) -> Mistake:
     return next((mistake for sign, mistake in SIGNS if sign in said), unknown)
 
 
-_LOOK_UP = "write ops.lookup(step, milestones, values), or ops.pick(k, table) of a table that prepare() keeps"
+_LOOK_UP = "write ops.table_lookup(step, milestones, values), or ops.take(k, table) of a table that prepare() keeps"
 INSTEAD: Final = {
-    "div": "write ops.quotient(i, n) in place of i // n, or ops.stair(i, n) for a wide number",
-    "floor_divide": "write ops.quotient(i, n) in place of i // n, or ops.stair(i, n) for a wide number",
+    "div": "write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a wide number",
+    "floor_divide": "write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a wide number",
     "fmod": "write i.remainder(n)",
     **dict.fromkeys(("index", "select", "gather", "take", "embedding"), _LOOK_UP),
-    **dict.fromkeys(("bucketize", "searchsorted"), "write ops.count(step, milestones)"),
+    **dict.fromkeys(("bucketize", "searchsorted"), "write ops.bucketize(step, milestones)"),
 }
 """What to write in place of an op that no graph may hold, by its name."""
 
@@ -157,7 +157,7 @@ def check(module: nn.Module) -> None:
             fix = "return what the methods of ops give, such as ops.full(step, c) and ops.integer(i)"
             raise TraceError(_defined(type(formula)), _shown(value, step), allowed, fix)
         if not torch.isclose(value, again, rtol=0.0, atol=0.0, equal_nan=True).all():
-            raise TraceError(_defined(type(formula)), Words(UNSTEADY.given), UNSTEADY.allowed, UNSTEADY.fix)
+            raise TraceError(_defined(type(formula)), Unquoted(UNSTEADY.given), UNSTEADY.allowed, UNSTEADY.fix)
 
 
 def _defined(kind: type[Formula]) -> str:
@@ -170,4 +170,4 @@ def _shown(value: Any, step: Tensor) -> Any:
     if not isinstance(value, Tensor):
         return value
     dtype = str(value.dtype).removeprefix("torch.")
-    return Words(f"{dtype} of shape {list(value.shape)} on {value.device} for steps of shape {list(step.shape)}")
+    return Unquoted(f"{dtype} of shape {list(value.shape)} on {value.device} for steps of shape {list(step.shape)}")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from tracelr._torch import OpOverload, is_mutable
-from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Words
+from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.lowering.diagnostics import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, check, instead_of, made_in, place
 from tracelr.lowering.provenance import kind_of, plain, where_of
 from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
@@ -80,7 +80,7 @@ class Graph:
     def __call__(self, step: int | Tensor) -> Tensor:
         step = torch.tensor(step) if isinstance(step, int) else step
         if step.dtype != torch.int64 or step.ndim != int(self.batch):
-            given = Words(f"a {str(step.dtype).removeprefix('torch.')} tensor of shape {list(step.shape)}")
+            given = Unquoted(f"a {str(step.dtype).removeprefix('torch.')} tensor of shape {list(step.shape)}")
             allowed = "an int64 tensor of shape " + ("[N]" if self.batch else "[]")
             fix = "pass step.long().reshape(-1)" if self.batch else "trace(schedule, batch=True) for many steps at once"
             raise ScheduleTypeError(f"graph of {self.title}(step)", given, allowed, fix)
@@ -111,7 +111,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
         with torch.no_grad():
             schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
         where, mistake = place(error, schedule), made_in(error)
-        raise TraceError(where, Words(mistake.given), mistake.allowed, mistake.fix) from error
+        raise TraceError(where, Unquoted(mistake.given), mistake.allowed, mistake.fix) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
     check(schedule)
@@ -175,7 +175,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
         if not legal:
             raise _refusal(node, _looked_at(node))
     if shape_of(graph.result) != shape_of(step):
-        given = Words(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
+        given = Unquoted(f"a value of type {type_of(graph.result)} for a step of type {type_of(step)}")
         fix = "make constants with ops.full(step, c)"
         raise TraceError(f"{graph.title}.forward", given, "one value per step, in the step's shape", fix)
 
@@ -189,7 +189,7 @@ def _looked_at(node: fx.Node) -> Mistake:
 def _refusal(node: fx.Node, mistake: Mistake) -> TraceError:
     kind = kind_of(node)
     where = where_of(node) + (f", in {kind}" if kind else "")
-    return TraceError(where, Words(mistake.given), mistake.allowed, mistake.fix)
+    return TraceError(where, Unquoted(mistake.given), mistake.allowed, mistake.fix)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.diagnostics import INSTEAD, MASKS, SUMS
 from tracelr.lowering.provenance import line_of as line_of
 from tracelr.lowering.provenance import owner_of as owner_of
@@ -182,7 +182,7 @@ def verify(graph: fx.Graph, typed: bool) -> None:
     """
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1 or dtype_of(inputs[0]) != torch.int64:
-        raise LoweringError("graph inputs", Words([n.name for n in inputs]), "one int64 step", "trace a schedule")
+        raise LoweringError("graph inputs", Unquoted([n.name for n in inputs]), "one int64 step", "trace a schedule")
     for node in graph.nodes:
         if node.op == "output":
             (result,) = node.args
@@ -240,4 +240,4 @@ def names(ops: Iterable[OpOverload]) -> str:
 
 
 def _refusal(node: fx.Node, given: str, allowed: str, fix: str) -> LoweringError:
-    return LoweringError(where_of(node), Words(given), allowed, fix)
+    return LoweringError(where_of(node), Unquoted(given), allowed, fix)

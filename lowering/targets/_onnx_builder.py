@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of
 from tracelr.lowering.targets._clike.emitter import SAME, made_from
@@ -156,7 +156,7 @@ class Builder:
     def _refusal(self, given: str, allowed: str) -> LoweringError:
         return LoweringError(
             f"{where_of(self.node)}, in the target onnx",
-            Words(given),
+            Unquoted(given),
             allowed,
             "write it so, or add a row to the target's OPS",
         )

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from torch import fx
 
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import where_of
 
@@ -20,13 +20,13 @@ def need(where: str, package: str, extra: str) -> None:
     """Raise `LoweringError`, naming the extra to install, unless `package` is here."""
     if missing(package, extra) is not None:
         fix = f"pip install 'tracelr[{extra}]'"
-        raise LoweringError(where, Words(f"no {package}"), f"an environment with {package}", fix)
+        raise LoweringError(where, Unquoted(f"no {package}"), f"an environment with {package}", fix)
 
 
 def one_step(graph: Graph, target: str) -> None:
     """Raise `LoweringError` if `graph` is a batch."""
     if graph.batch:
-        given, fix = Words("a batch graph"), "lower the schedule, or trace(schedule)"
+        given, fix = Unquoted("a batch graph"), "lower the schedule, or trace(schedule)"
         raise LoweringError(f"lower(graph, '{target}')", given, "a graph of one step", fix)
 
 
@@ -34,7 +34,7 @@ def refusal(node: fx.Node, target: str, given: str, allowed: str) -> LoweringErr
     """Return the error of a node that `target` has no text for."""
     return LoweringError(
         f"{where_of(node)}, in the target {target}",
-        Words(given),
+        Unquoted(given),
         allowed,
         "write it so, or add a row to the target's OPS",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tracelr.errors import ScheduleTypeError, Words
+from tracelr.errors import ScheduleTypeError, Unquoted
 from tracelr.lowering.graph import Graph
 
 
@@ -37,7 +37,7 @@ class Artifact(ABC):
         """
         steps = torch.tensor(steps) if isinstance(steps, int) else steps
         if steps.dtype not in (torch.int64, torch.int32):
-            given = Words(f"a {str(steps.dtype).removeprefix('torch.')} tensor")
+            given = Unquoted(f"a {str(steps.dtype).removeprefix('torch.')} tensor")
             raise ScheduleTypeError("artifact.run(steps)", given, "an int64 or int32 tensor", "use steps.long()")
         flat = steps.detach().to("cpu", torch.int64).reshape(-1).contiguous()
         return self.evaluate(flat).reshape(steps.shape)

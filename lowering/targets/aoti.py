@@ -15,7 +15,7 @@ from typing import final
 from torch import Tensor
 
 from tracelr._torch import aoti_compile_and_package, aoti_load_package
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _torch
 from tracelr.lowering.targets._target import Artifact, Target
@@ -40,7 +40,7 @@ class Compiled(Artifact):
     @cached_property
     def bytes(self) -> bytes:
         if (absent := TARGET.missing()) is not None:
-            raise LoweringError("aoti", Words("no C++ compiler"), "a C++20 compiler", f"install {absent}")
+            raise LoweringError("aoti", Unquoted("no C++ compiler"), "a C++20 compiler", f"install {absent}")
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation

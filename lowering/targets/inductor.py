@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tracelr._torch import generated_code
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _torch
 from tracelr.lowering.targets._target import Artifact, Target
@@ -27,7 +27,7 @@ class Kernel(Artifact):
     @cached_property
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         if (absent := TARGET.missing()) is not None:
-            raise LoweringError("inductor", Words("no C++ compiler"), "a C++17 compiler", f"install {absent}")
+            raise LoweringError("inductor", Unquoted("no C++ compiler"), "a C++17 compiler", f"install {absent}")
         # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
         function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
         with torch.no_grad():

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.targets import c
@@ -110,7 +110,7 @@ class Source(SourceText):
     """Metal text. Nothing here runs it."""
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        raise LoweringError("artifact.run", Words("no Metal"), _NEEDS, "save the text, and compile it with xcrun metal")
+        raise LoweringError("artifact.run", Unquoted("no Metal"), _NEEDS, "save the text, and compile it with xcrun metal")
 
 
 @final

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.targets._onnx_builder import Builder, Row
@@ -136,7 +136,7 @@ class Model(Artifact):
 
     def evaluate(self, steps: Tensor) -> Tensor:
         if (absent := TARGET.missing()) is not None:
-            raise LoweringError("artifact.run", Words("no onnxruntime"), "onnxruntime", f"install {absent}")
+            raise LoweringError("artifact.run", Unquoted("no onnxruntime"), "onnxruntime", f"install {absent}")
         session = _session(self.bytes)
         if self._batch:
             return torch.from_numpy(session.run(None, {"step": steps.numpy()})[0])
@@ -153,7 +153,7 @@ class Onnx(Target):
 
     def emit(self, graph: Graph, name: str) -> Model:
         if find_spec("onnx") is None:
-            given, allowed = Words("no onnx"), "the package onnx"
+            given, allowed = Unquoted("no onnx"), "the package onnx"
             raise LoweringError("lower(schedule, 'onnx')", given, allowed, "install it: pip install 'tracelr[onnx]'")
         return Model(Builder(graph, name, OPS).model(), graph.batch)
 

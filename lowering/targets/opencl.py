@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import arithmetic_for
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of
 from tracelr.lowering.targets import c
@@ -95,7 +95,7 @@ def load(text: str, name: str, wide: bool = True) -> Callable[[Tensor], Tensor]:
     """
     if (absent := _missing(wide)) is not None:
         allowed = "OpenCL with float64" if wide else "OpenCL"
-        raise LoweringError("artifact.run", Words("no OpenCL"), allowed, f"install {absent}")
+        raise LoweringError("artifact.run", Unquoted("no OpenCL"), allowed, f"install {absent}")
     import pyopencl as cl
 
     queue, program = _build(text, wide)

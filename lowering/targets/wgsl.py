@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten
 from tracelr.lowering.targets._clike.emitter import emit
@@ -133,7 +133,7 @@ class WGSL(Language):
     def declare(self, name: str, dtype: torch.dtype, values: Sequence[str]) -> str:
         if len(values) > LONGEST:
             allowed, fix = f"at most {LONGEST}, as WGSL has it", "use another target, or a curve of fewer points"
-            raise LoweringError("lower(schedule, 'wgsl')", Words(f"a table of {len(values)}"), allowed, fix)
+            raise LoweringError("lower(schedule, 'wgsl')", Unquoted(f"a table of {len(values)}"), allowed, fix)
         return f"const {name} = array<{self.types[dtype]}, {len(values)}>({', '.join(values)});"
 
     def entry(self, table: str, k: str | None) -> str:

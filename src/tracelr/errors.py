@@ -137,7 +137,7 @@ class LoweringError(TracelrError, ValueError):
 
 
 @final
-class Words(str):
+class Unquoted(str):
     """Text that a message shows without quotes, for what has no short repr."""
 
     __slots__ = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tracelr.errors import CheckpointError, Words
+from tracelr.errors import CheckpointError, Unquoted
 
 
 @contextmanager
@@ -16,7 +16,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        given, fix = Words(f"a path that cannot be written ({error.strerror or error})"), "free it, or choose another folder"
+        given, fix = (
+            Unquoted(f"a path that cannot be written ({error.strerror or error})"),
+            "free it, or choose another folder",
+        )
         raise CheckpointError(str(path), given, "a path that can be written; what was there is unchanged", fix) from error
 
 

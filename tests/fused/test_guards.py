@@ -26,7 +26,7 @@ from tracelr import (
     fuse,
     precision,
 )
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.fields import Scalar
 
 RATE = Linear(1.0, 0.0, 7).then(Cosine(1.0, 0.0, 9))
@@ -153,7 +153,7 @@ class Mutable(Schedule):
     def prepare(self) -> None:
         self._held = [1.0]
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.mul(ops.mul(ops.integer(step), self.factor), self._held[0])
 
 

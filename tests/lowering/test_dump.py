@@ -76,7 +76,7 @@ def test_the_text_format_has_one_line_per_node() -> None:
     assert "  schedules_1_values_table: f64[2] = table(0.1, 0.2)  # schedules.1" in lines
     line = next(line for line in lines if "ge.Tensor" in line)
     assert line.startswith(
-        "  ge: b8[1] = ge.Tensor(unsqueeze, schedules_1_milestones_table)  # schedules.1 | return ops.lookup(step, "
+        "  ge: b8[1] = ge.Tensor(unsqueeze, schedules_1_milestones_table)  # schedules.1 | return ops.table_lookup(step, "
     )
     assert "  schedules_1_milestones_table: i64[1] = table(16777217)  # schedules.1" in lines
 

@@ -33,7 +33,7 @@ TRUTH = (
 )
 NUMBER = (
     f"given a Python number made of a tensor; allowed: {TENSORS}; to fix it: compute with ops.integer(step), and look up with "
-    "ops.lookup(step, milestones, values), in place of int(), float(), .item(), range(), math.cos() and table[step]."
+    "ops.table_lookup(step, milestones, values), in place of int(), float(), .item(), range(), math.cos() and table[step]."
 )
 NUMPY = (
     f"given an array of NumPy made of a tensor; allowed: {TENSORS}; to fix it: write torch's operations or those of ops, not "
@@ -57,8 +57,8 @@ UNSTEADY = (
 )
 ALL = f"allowed: {names(OPS)}; to fix it:"
 ANY_OP = f"{ALL} write it with these ops, or add a row to tracelr.lowering.spec.OPS."
-LOOK_UP = f"{ALL} write ops.lookup(step, milestones, values), or ops.pick(k, table) of a table that prepare() keeps."
-QUOTIENT = f"{ALL} write ops.quotient(i, n) in place of i // n, or ops.stair(i, n) for a wide number."
+LOOK_UP = f"{ALL} write ops.table_lookup(step, milestones, values), or ops.take(k, table) of a table that prepare() keeps."
+QUOTIENT = f"{ALL} write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a wide number."
 DTYPES = "allowed: the dtypes i64, f64, f32, i32, b8; to fix it: compute with ops, or in int64, float64 and bool."
 SUM = "allowed: i64, i32, b8; to fix it: add the terms one by one with ops.add: a sum of floats depends on its order."
 MASKS = "allowed: i64, f64, f32, i32; to fix it: write &, | and ~ of masks, or ops.where(mask, x, y)."
@@ -139,7 +139,9 @@ def divides_integers(self, step, ops):
     return (step // 7).double()
 
 
-@wrong(f"given aten.bucketize.Tensor; {ALL} write ops.count(step, milestones).", "aten.bucketize.Tensor at node 'bucketize'")
+@wrong(
+    f"given aten.bucketize.Tensor; {ALL} write ops.bucketize(step, milestones).", "aten.bucketize.Tensor at node 'bucketize'"
+)
 def bucketizes(self, step, ops):
     return torch.bucketize(step, torch.tensor([1, 2, 3])).double()
 
@@ -588,7 +590,7 @@ def test_what_is_no_schedule_is_told_what_to_pass(given: object, fix: str) -> No
 
 def test_what_is_advised_in_place_of_integer_division_works() -> None:
     """The advice of the messages above, taken."""
-    for make in (lambda ops, step: ops.integer(ops.quotient(step, 7)), lambda ops, step: ops.stair(step, 7)):
+    for make in (lambda ops, step: ops.integer(ops.floordiv(step, 7)), lambda ops, step: ops.floordiv_real(step, 7)):
         space = {
             "forward": lambda self, step, ops, make=make: make(ops, step),
             "__annotations__": {},

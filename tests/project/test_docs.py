@@ -131,7 +131,7 @@ def public(module: ModuleType) -> set[str]:
 def test_every_public_name_has_its_place(pages: dict[Path, Page]) -> None:
     anchors = set().union(*(page.anchors for path, page in pages.items() if path.name in ("api.html", "schedules.html")))
     every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler)), public(errors)]
-    beside = {f"tracelr.errors.{name}" for name in ("Words", "Location", "printable", "show", "suggest")}
+    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "Location", "printable", "show", "suggest")}
     assert set().union(*every) - beside - anchors == set()
 
 

@@ -216,7 +216,7 @@ def test_the_graph_pans_zooms_and_says_what_a_node_is(open_page: Any) -> None:
     assert view()[1] > moved[1]
     tab.page.keyboard.press("0")
     graph.locator(".node[aria-label^='sin: ']").hover()
-    assert re.fullmatch(r"sin\(mul_1\)\nsin, f64\[\]\n\s*return ops\.ramp\(.*ops\.sin2h\)", tip.inner_text())
+    assert re.fullmatch(r"sin\(mul_1\)\nsin, f64\[\]\n\s*return ops\.ramp\(.*ops\.haversine\)", tip.inner_text())
     tab.page.mouse.move(0, 0)
     assert tip.is_hidden()
     graph.focus()

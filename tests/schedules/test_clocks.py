@@ -12,14 +12,14 @@ from torch import Tensor
 
 import tracelr
 from tracelr import Clamp, Constant, Cosine, Linear, Loop, Schedule, Shift, Shorten, Stretch
-from tracelr.arithmetic import F64, Arithmetic, Wide
+from tracelr.arithmetic import F64, Arithmetic, Real
 from tracelr.lowering import verify
 
 
 class Clock(Schedule):
     """Its own step: shows what an outer schedule asks for."""
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.integer(step)
 
 

@@ -25,7 +25,7 @@ from tracelr import (
     Stretch,
     Sum,
 )
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import TracelrError
 from tracelr.schedules.fields import Scalar
 
@@ -38,7 +38,7 @@ class HalfOf(Schedule):
     def prepare(self) -> None:
         self._half = math.sqrt(self.start) / 2  # type: ignore[arg-type]
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, self._half)
 
 

@@ -7,7 +7,7 @@ import torch
 from support.table import ROWS
 
 from tracelr import Constant, Cosine, Linear, MultiStep, Noise, Schedule, WarmRestarts
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.schedules.base import REGISTRY
 from tracelr.schedules.describe.phases import phases, table
 from tracelr.schedules.describe.sampling import horizon
@@ -81,7 +81,7 @@ def test_a_class_of_a_user_is_a_phase_by_its_name() -> None:
         start: Scalar
         steps: Steps
 
-        def forward(self, step: torch.Tensor, ops: Arithmetic) -> Wide:
+        def forward(self, step: torch.Tensor, ops: Arithmetic) -> Real:
             return ops.ramp(step, self.steps, self.start, 0.0)
 
     try:

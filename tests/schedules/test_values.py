@@ -35,7 +35,7 @@ from tracelr import (
     Sum,
     from_dict,
 )
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 
@@ -180,7 +180,7 @@ class Kept(Schedule):
 
     held: Annotated[Any, Held()]
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, 1.0)
 
 

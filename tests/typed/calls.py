@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tracelr import WSD, Clamp, Constant, Cosine, Linear, PiecewiseConstant, Schedule, Sequential, Sum
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.fields import Scalar, Steps
 
 
@@ -23,7 +23,7 @@ class Halves(Schedule):
     start: Scalar = 1.0
     steps: Steps = 10
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.mul(ops.add(ops.full(step, self.start), self.start), ops.ratio(step, self.steps))
 
 

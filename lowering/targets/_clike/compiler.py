@@ -17,7 +17,7 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor
 
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 
 Function: TypeAlias = "Callable[[Tensor], Tensor]"
 
@@ -62,7 +62,7 @@ class Compiler:
     def load_all(self, texts: Mapping[str, str]) -> dict[str, Function]:
         """Compile texts that define functions of these different names together: one call of the compiler for all."""
         if (absent := self.missing()) is not None:
-            given, allowed = Words(f"no {self.language} compiler"), f"a {self.standard} compiler"
+            given, allowed = Unquoted(f"no {self.language} compiler"), f"a {self.standard} compiler"
             raise LoweringError("artifact.run", given, allowed, f"install {absent}")
         return dict(zip(texts, _compile(self, self.command(), tuple(texts.items())), strict=True))
 
@@ -81,7 +81,7 @@ def _compile(compiler: Compiler, command: tuple[str, ...], texts: tuple[tuple[st
         line = [*command, *compiler.flags, str(source), "-o", str(library), "-lm"]
         done = subprocess.run(line, capture_output=True, text=True, cwd=folder, check=False)
         if done.returncode:
-            given, fix = Words(done.stderr.strip()[:500]), f"report it, or set {compiler.variable} to another compiler"
+            given, fix = Unquoted(done.stderr.strip()[:500]), f"report it, or set {compiler.variable} to another compiler"
             names = ", ".join(name for name, _ in texts)
             raise LoweringError(f"{' '.join(command)} of {names}", given, "text that compiles", fix)
         loaded = ctypes.CDLL(str(library))

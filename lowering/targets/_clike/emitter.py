@@ -9,7 +9,7 @@ from typing import Any, final
 import torch
 from torch import fx
 
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import DTYPES, aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of, where_of
 from tracelr.lowering.targets._clike.language import Language
@@ -22,7 +22,7 @@ def emit(language: Language, graph: Graph, name: str) -> str:
     """Return `graph` as text that defines the function `name`."""
     if graph.batch:
         where, fix = f"lower(graph, {language.target!r})", "lower the schedule, or trace(schedule)"
-        raise LoweringError(where, Words("a batch graph"), "a graph of one step", fix)
+        raise LoweringError(where, Unquoted("a batch graph"), "a graph of one step", fix)
     return _Source(graph, name, language).text()
 
 
@@ -148,7 +148,7 @@ class _Source:
 
     def _refusal(self, node: fx.Node, given: str, allowed: str) -> LoweringError:
         where = f"{where_of(node)}, in the target {self.language.target}"
-        return LoweringError(where, Words(given), allowed, "write it so, or add a row to the target's OPS")
+        return LoweringError(where, Unquoted(given), allowed, "write it so, or add a row to the target's OPS")
 
 
 def comment(text: str) -> str:

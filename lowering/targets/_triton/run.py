@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.targets import _packages
 from tracelr.lowering.targets._target import SourceText
 
@@ -108,5 +108,5 @@ def _child(jobs: list[dict[str, Any]], **environment: str) -> None:
         command, input=json.dumps(jobs), capture_output=True, text=True, check=False, env={**os.environ, **environment}
     )
     if done.returncode:
-        given, fix = Words((done.stderr.strip().splitlines() or [""])[-1]), "report it with the schedule"
+        given, fix = Unquoted((done.stderr.strip().splitlines() or [""])[-1]), "report it with the schedule"
         raise LoweringError("triton", given, "a file that Triton takes", fix) from RuntimeError(done.stderr)

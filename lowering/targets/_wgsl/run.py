@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracelr.errors import LoweringError, Words
+from tracelr.errors import LoweringError, Unquoted
 
 GROUP = 64
 """Steps of one workgroup."""
@@ -37,7 +37,7 @@ def device_name() -> str:
 def load(text: str, name: str) -> Callable[[Tensor], Tensor]:
     """Compile `text`, which defines the shader `name_array`, and return it as a function of int64 steps [n]."""
     if (absent := missing()) is not None:
-        raise LoweringError("artifact.run", Words("no WebGPU"), "a WebGPU device", f"install {absent}")
+        raise LoweringError("artifact.run", Unquoted("no WebGPU"), "a WebGPU device", f"install {absent}")
 
     def run(steps: Tensor) -> Tensor:
         return torch.cat([torch.empty(0), *(_dispatch(text, name, part) for part in torch.split(steps, _MOST) if len(part))])

@@ -5,9 +5,9 @@ from tracelr.arithmetic.base import WITHOUT_FLOAT64 as WITHOUT_FLOAT64
 from tracelr.arithmetic.base import Arithmetic as Arithmetic
 from tracelr.arithmetic.base import Formula as Formula
 from tracelr.arithmetic.base import Number as Number
+from tracelr.arithmetic.base import Real as Real
 from tracelr.arithmetic.base import Split as Split
 from tracelr.arithmetic.base import Table as Table
-from tracelr.arithmetic.base import Wide as Wide
 from tracelr.arithmetic.base import log2_ratio as log2_ratio
 from tracelr.arithmetic.floats import F32 as F32
 from tracelr.arithmetic.floats import F64 as F64

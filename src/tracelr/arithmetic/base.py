@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-Wide: TypeAlias = Any  # a tensor here, a pair of tensors elsewhere: opaque to schedules on purpose
+Real: TypeAlias = Any  # a tensor here, a pair of tensors elsewhere: opaque to schedules on purpose
 Number: TypeAlias = "float | Tensor"  # a Python number is folded into the graph, a 0-d tensor is an input of it
 
 LAST_STEP = 2**53
@@ -57,165 +57,165 @@ class Arithmetic(ABC):
     name: str
 
     @abstractmethod
-    def full(self, i: Tensor, c: Wide | Number) -> Wide:
+    def full(self, i: Tensor, c: Real | Number) -> Real:
         """Return `c` in the shape of `i`."""
 
     @abstractmethod
-    def integer(self, i: Tensor) -> Wide:
+    def integer(self, i: Tensor) -> Real:
         """Return `i` as a wide number."""
 
     @abstractmethod
-    def ratio(self, i: Tensor, n: Tensor | int) -> Wide:
+    def ratio(self, i: Tensor, n: Tensor | int) -> Real:
         """Return i / n, for integers."""
 
     @abstractmethod
-    def add(self, x: Wide, y: Wide | Number) -> Wide:
+    def add(self, x: Real, y: Real | Number) -> Real:
         """Return x + y."""
 
     @abstractmethod
-    def sub(self, x: Wide | Number, y: Wide) -> Wide:
+    def sub(self, x: Real | Number, y: Real) -> Real:
         """Return x - y."""
 
     @abstractmethod
-    def mul(self, x: Wide, y: Wide | Number) -> Wide:
+    def mul(self, x: Real, y: Real | Number) -> Real:
         """Return x * y."""
 
     @abstractmethod
-    def div(self, x: Wide | Number, y: Wide) -> Wide:
+    def div(self, x: Real | Number, y: Real) -> Real:
         """Return x / y."""
 
     @abstractmethod
-    def where(self, mask: Tensor, x: Wide, y: Wide) -> Wide:
+    def where(self, mask: Tensor, x: Real, y: Real) -> Real:
         """Return x where `mask` holds and y elsewhere."""
 
     @abstractmethod
-    def clamp(self, x: Wide, low: float | None, high: float | None) -> Wide:
+    def clamp(self, x: Real, low: float | None, high: float | None) -> Real:
         """Return x cut off at `low` and `high`; None leaves a side open."""
 
     @abstractmethod
-    def floor(self, x: Wide) -> Wide:
+    def floor(self, x: Real) -> Real:
         """Return the largest integer not above x."""
 
     @abstractmethod
-    def sqrt(self, x: Wide) -> Wide:
+    def sqrt(self, x: Real) -> Real:
         """Return the square root of x >= 0."""
 
     @abstractmethod
-    def exp(self, x: Wide) -> Wide:
+    def exp(self, x: Real) -> Real:
         """Return e ** x."""
 
     @abstractmethod
-    def expm1(self, x: Wide) -> Wide:
+    def expm1(self, x: Real) -> Real:
         """Return e ** x - 1, without cancellation where x is small."""
 
     @abstractmethod
-    def log(self, x: Wide) -> Wide:
+    def log(self, x: Real) -> Real:
         """Return the natural logarithm of x > 0."""
 
     @abstractmethod
-    def log1p(self, x: Wide) -> Wide:
+    def log1p(self, x: Real) -> Real:
         """Return the natural logarithm of 1 + x for x > -1, without cancellation where x is small."""
 
     @abstractmethod
-    def power(self, x: Wide, p: float) -> Wide:
+    def power(self, x: Real, p: float) -> Real:
         """Return x ** p, for x >= 0."""
 
     @abstractmethod
-    def power_drop(self, x: Wide, p: float) -> Wide:
+    def one_minus_pow(self, x: Real, p: float) -> Real:
         """Return 1 - (1 - x) ** p without cancellation, for 0 <= x < 1."""
 
     @abstractmethod
-    def sin2h(self, x: Wide) -> Wide:
+    def haversine(self, x: Real) -> Real:
         """Return sin(pi x / 2) ** 2, which is (1 - cos(pi x)) / 2 without cancellation, for 0 <= x <= 1/2."""
 
     @abstractmethod
-    def exp2(self, x: Wide, c: Split | Wide) -> Wide:
+    def exp2(self, x: Real, c: Split | Real) -> Real:
         """Return 2 ** (x c), for a whole number x >= 0."""
 
     @abstractmethod
-    def log2(self, rate: Tensor, steps: int) -> Wide:
+    def log2(self, rate: Tensor, steps: int) -> Real:
         """Return log2(rate) / steps, for `exp2`."""
 
     @abstractmethod
-    def entry(self, k: Tensor, values: Table) -> Wide:
+    def gather(self, k: Tensor, values: Table) -> Real:
         """Return `values[k]`."""
 
     @abstractmethod
-    def quotient(self, i: Tensor, n: int) -> Tensor:
+    def floordiv(self, i: Tensor, n: int) -> Tensor:
         """Return floor(i / n) as an int64 tensor: targets have no division of integers."""
 
     @abstractmethod
-    def round(self, x: Wide) -> Tensor:
+    def round(self, x: Real) -> Tensor:
         """Return x as a float32 tensor. Called once, at the very end."""
 
-    def slope(self, rate: Number, made: Split, steps: int = 1) -> Split | Wide:
+    def log2_of(self, rate: Number, made: Split, steps: int = 1) -> Split | Real:
         """Return log2(rate) / steps: what `log2_ratio` made of a number, or a tensor's own, as it is now."""
         return self.log2(rate, steps) if isinstance(rate, Tensor) else made
 
-    def pick(self, k: Tensor, table: Tensor) -> Tensor:
+    def take(self, k: Tensor, table: Tensor) -> Tensor:
         """Return `table[k]`, of the table's own dtype, in a form that every tracer and target knows."""
         return table.index_select(0, k.reshape(-1)).reshape(k.shape)
 
-    def count(self, i: Tensor, milestones: Tensor) -> Tensor:
+    def bucketize(self, i: Tensor, milestones: Tensor) -> Tensor:
         """Return how many of the `milestones` are at or below each i."""
         # A sum of comparisons: the one look-up that needs no host value and that every lowering target can express.
         return (i.unsqueeze(-1) >= milestones).sum(-1)
 
-    def lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Wide:
+    def table_lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Real:
         """Return `values[k]`, k being how many of the `milestones` are at or below each i."""
-        return self.entry(self.count(i, milestones), values)
+        return self.gather(self.bucketize(i, milestones), values)
 
     def ramp(
         self,
         i: Tensor,
         steps: int,
-        start: Wide | Number,
-        end: Wide | Number,
-        ease: Callable[[Wide], Wide] | None = None,
-        late: Callable[[Wide], Wide] | None = None,
-        turn: int | None = None,
-    ) -> Wide:
-        """Go from `start` to `end` in `steps` steps along `ease`, as `between` does, and hold."""
-        return self.between(i.clamp(0, steps), steps, start, end, ease, late, turn)
+        start: Real | Number,
+        end: Real | Number,
+        easing: Callable[[Real], Real] | None = None,
+        mirrored: Callable[[Real], Real] | None = None,
+        switch_at: int | None = None,
+    ) -> Real:
+        """Go from `start` to `end` in `steps` steps along `easing`, as `interpolate` does, and hold."""
+        return self.interpolate(i.clamp(0, steps), steps, start, end, easing, mirrored, switch_at)
 
-    def between(
+    def interpolate(
         self,
         done: Tensor,
         width: Tensor | int,
-        start: Wide | Number,
-        end: Wide | Number,
-        ease: Callable[[Wide], Wide] | None = None,
-        late: Callable[[Wide], Wide] | None = None,
-        turn: int | None = None,
-    ) -> Wide:
-        """Return the value `done` steps after `start`, on the way to `end` at `width` along `ease`, for 0 <= done <= width.
+        start: Real | Number,
+        end: Real | Number,
+        easing: Callable[[Real], Real] | None = None,
+        mirrored: Callable[[Real], Real] | None = None,
+        switch_at: int | None = None,
+    ) -> Real:
+        """Return the value `done` steps after `start`, on the way to `end` at `width` along `easing`; 0 <= done <= width.
 
-        `ease(x)`, for x up to 1/2, is the part of the way gone at x, and `late(x)` the part still to go at 1 - x; without
-        `late` the two are the same. With `turn`, `ease` serves up to that step, where about half of the way is gone, and
-        `late` after it. Working from the nearer end keeps both ends exact and the last steps before them accurate; a
-        straight line from or to 0 is so from either end, and is one product.
+        `easing(x)`, for x up to 1/2, is the part of the way gone at x; `mirrored(x)` is the part still to go at 1 - x.
+        Without `mirrored` the two are the same. With `switch_at`, `easing` serves up to that step, where about half of the way is
+        gone, and `mirrored` after it. The value is measured from the nearer end, so both ends are exact and the steps beside
+        them are accurate. A straight line from or to 0 is accurate from either end, and is one product.
         """
         left = width - done
-        if ease is None and turn is None:
+        if easing is None and switch_at is None:
             if isinstance(end, (float, int)) and end == 0:
-                return self.line(left, start, width)
+                return self.multiply_ratio(left, start, width)
             if isinstance(start, (float, int)) and start == 0:
-                return self.line(done, end, width)
-        early = done <= (left if turn is None else turn)
-        near = torch.minimum(done, left) if turn is None else torch.where(early, done, left)
+                return self.multiply_ratio(done, end, width)
+        early = done <= (left if switch_at is None else switch_at)
+        near = torch.minimum(done, left) if switch_at is None else torch.where(early, done, left)
         span = self.sub(start, end)
-        if ease is None:
-            drop = self.line(near, span, width)
+        if easing is None:
+            drop = self.multiply_ratio(near, span, width)
         else:
             x = self.ratio(near, width)
-            drop = self.mul(ease(x) if late is None else self.where(early, ease(x), late(x)), span)
+            drop = self.mul(easing(x) if mirrored is None else self.where(early, easing(x), mirrored(x)), span)
         return self.where(early, self.sub(start, drop), self.add(drop, end))
 
-    def line(self, i: Tensor, span: Wide | Number, width: Tensor | int) -> Wide:
+    def multiply_ratio(self, i: Tensor, span: Real | Number, width: Tensor | int) -> Real:
         """Return span * i / width; it is `span` itself at i = width."""
         return self.mul(self.ratio(i, width), span)
 
-    def stair(self, i: Tensor, width: int) -> Wide:
+    def floordiv_real(self, i: Tensor, width: int) -> Real:
         """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""
         return self.ratio(i - i.remainder(width), width)
 
@@ -235,5 +235,5 @@ class Formula:
         Formula.kinds[f"{cls.__module__}.{cls.__qualname__}"] = cls
 
     @abstractmethod
-    def wide(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def wide(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value at `step`, from 0 to 2**53, before rounding."""

@@ -77,7 +77,7 @@ def two_sum(a: Tensor, b: Tensor | float) -> Pair:
     return Pair(total, (a - (total - other)) + (b - other))
 
 
-def fast_sum(a: Tensor, b: Tensor) -> Pair:
+def fast_two_sum(a: Tensor, b: Tensor) -> Pair:
     """Return a + b, exactly, where a is not the smaller one."""
     total = a + b
     return Pair(total, b - (total - a))
@@ -97,14 +97,14 @@ def scaled(x: Pair, factor: Tensor | float) -> Pair:
 def add(x: Pair, y: Pair) -> Pair:
     """Return x + y."""
     total, error = two_sum(x.high, y.high)
-    return fast_sum(total, error + (x.low + y.low))
+    return fast_two_sum(total, error + (x.low + y.low))
 
 
 def add_constant(x: Pair, c: Split) -> Pair:
     """Return x + c."""
     own = parts(c)
     total, error = two_sum(x.high, own.high)
-    return fast_sum(total, error + (x.low + own.low if own.low else x.low))
+    return fast_two_sum(total, error + (x.low + own.low if own.low else x.low))
 
 
 def mul(x: Pair, y: Pair) -> Pair:
@@ -112,7 +112,7 @@ def mul(x: Pair, y: Pair) -> Pair:
     (a, b), (c, d) = halves(x.high), halves(y.high)
     whole = fence(x.high * y.high)
     rest = (((a * c - whole) + a * d) + b * c) + b * d
-    return fast_sum(whole, rest + (fence(x.high * y.low) + fence(x.low * y.high)))
+    return fast_two_sum(whole, rest + (fence(x.high * y.low) + fence(x.low * y.high)))
 
 
 def square(x: Pair) -> Pair:
@@ -120,7 +120,7 @@ def square(x: Pair) -> Pair:
     a, b = halves(x.high)
     whole = fence(x.high * x.high)
     cross = a * (b + b)
-    return fast_sum(whole, (((a * a - whole) + cross) + b * b) + fence(x.high * (x.low + x.low)))
+    return fast_two_sum(whole, (((a * a - whole) + cross) + b * b) + fence(x.high * (x.low + x.low)))
 
 
 def mul_constant(x: Pair, c: Split) -> Pair:
@@ -139,7 +139,7 @@ def mul_constant(x: Pair, c: Split) -> Pair:
     cross = fence(x.low * own.high)
     if own.low:
         cross = cross + fence(x.high * own.low)
-    return fast_sum(whole, rest + cross)
+    return fast_two_sum(whole, rest + cross)
 
 
 def div(x: Pair, y: Pair) -> Pair:
@@ -153,7 +153,7 @@ def div(x: Pair, y: Pair) -> Pair:
     (a, b), (c, d) = halves(first), halves(y.high)
     rest = (((x.high - a * c) - a * d) - b * c) - b * d
     rest = rest + (x.low - fence(first * y.low))
-    return fast_sum(first, fence(rest * near))
+    return fast_two_sum(first, fence(rest * near))
 
 
 def sqrt(x: Pair) -> Pair:
@@ -165,7 +165,7 @@ def sqrt(x: Pair) -> Pair:
     first = fence(x.high * near)
     a, b = halves(first)
     rest = (((x.high - a * a) - a * (b + b)) - b * b) + x.low
-    return fast_sum(first, fence(rest * (near * 0.5)))
+    return fast_two_sum(first, fence(rest * (near * 0.5)))
 
 
 def reciprocal(c: Split) -> Split:

@@ -18,7 +18,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic.base import WITHOUT_FLOAT64, Arithmetic, Number, Split, Table, Wide
+from tracelr.arithmetic.base import WITHOUT_FLOAT64, Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.two_float import TWO_FLOAT
 from tracelr.errors import ScheduleError
 
@@ -43,7 +43,7 @@ class Float(Arithmetic):
     def _cast(self, c: Any) -> Any:
         return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
-    def full(self, i: Tensor, c: Wide | Number) -> Tensor:
+    def full(self, i: Tensor, c: Real | Number) -> Tensor:
         if isinstance(c, (float, int)):  # else a tensor, or what stands for one in a symbolic trace
             return torch.full_like(i, c, dtype=self.dtype)
         return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
@@ -54,16 +54,16 @@ class Float(Arithmetic):
     def ratio(self, i: Tensor, n: Tensor | int) -> Tensor:
         return i.to(self.dtype) / (float(n) if isinstance(n, int) else n.to(self.dtype))
 
-    def add(self, x: Wide, y: Wide) -> Wide:
+    def add(self, x: Real, y: Real) -> Real:
         return x + self._cast(y)
 
-    def sub(self, x: Wide, y: Wide) -> Wide:
+    def sub(self, x: Real, y: Real) -> Real:
         return self._cast(x) - self._cast(y)
 
-    def mul(self, x: Wide, y: Wide) -> Wide:
+    def mul(self, x: Real, y: Real) -> Real:
         return x * self._cast(y)
 
-    def div(self, x: Wide, y: Wide) -> Wide:
+    def div(self, x: Real, y: Real) -> Real:
         return self._cast(x) / self._cast(y)
 
     def where(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Float(Arithmetic):
             return math.prod([x] * int(p - 1), start=x)
         return torch.pow(x, p)
 
-    def power_drop(self, x: Tensor, p: float) -> Tensor:
+    def one_minus_pow(self, x: Tensor, p: float) -> Tensor:
         if p == 0.5:
             return x / (1.0 + torch.sqrt(1.0 - x))
         if p == 1:
@@ -110,7 +110,7 @@ class Float(Arithmetic):
             return x * (2.0 - x)
         return -self.expm1(p * self.log1p(-x))
 
-    def sin2h(self, x: Tensor) -> Tensor:
+    def haversine(self, x: Tensor) -> Tensor:
         half = torch.sin(x * (math.pi / 2))
         return half * half
 
@@ -129,10 +129,10 @@ class Float(Arithmetic):
         low = (c.high - high) + c.low
         return torch.exp2(x * high) * torch.exp2(x * low)
 
-    def entry(self, k: Tensor, values: Table) -> Tensor:
-        return self.pick(k, self._cast(values.high if values.wide is None else values.wide))
+    def gather(self, k: Tensor, values: Table) -> Tensor:
+        return self.take(k, self._cast(values.high if values.wide is None else values.wide))
 
-    def quotient(self, i: Tensor, n: int) -> Tensor:
+    def floordiv(self, i: Tensor, n: int) -> Tensor:
         # Rounded, not cut off: where float32 cannot hold the dividend, the quotient is still the nearest integer.
         return torch.round(self.ratio(i - i.remainder(n), n)).to(torch.int64)
 

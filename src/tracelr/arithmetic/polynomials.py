@@ -102,7 +102,7 @@ def _evaluated(series: Series, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return t, upper, rest
 
 
-def sin2h(x: Pair) -> Pair:
+def haversine(x: Pair) -> Pair:
     """Return sin(pi x / 2)**2 for 0 <= x <= 1/2."""
     z = double_float.square(x)
     return double_float.mul(z, floating(_evaluated(SINE, fixed(z))[0]))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import double_float, polynomials
-from tracelr.arithmetic.base import Arithmetic, Number, Split, Table, Wide
+from tracelr.arithmetic.base import Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.double_float import Pair
 
 Known: TypeAlias = "Pair | Split"
@@ -44,7 +44,7 @@ class TwoFloat(Arithmetic):
     def __repr__(self) -> str:
         return f"<arithmetic {self.name}>"
 
-    def full(self, i: Tensor, c: Wide | Number) -> Pair:
+    def full(self, i: Tensor, c: Real | Number) -> Pair:
         known = _known(c)
         if isinstance(known, Split):
             own = double_float.parts(known)
@@ -55,36 +55,36 @@ class TwoFloat(Arithmetic):
     def integer(self, i: Tensor) -> Pair:
         return double_float.integer(i)
 
-    def ratio(self, i: Tensor, n: Tensor | int) -> Wide:
+    def ratio(self, i: Tensor, n: Tensor | int) -> Real:
         return self.div(self.integer(i), self.integer(n) if isinstance(n, Tensor) else n)
 
-    def add(self, x: Wide, y: Wide | Number) -> Wide:
+    def add(self, x: Real, y: Real | Number) -> Real:
         a, b = _known(x), _known(y)
         if isinstance(a, Split):
             return double_float.total(a, b) if isinstance(b, Split) else double_float.add_constant(b, a)
         return double_float.add_constant(a, b) if isinstance(b, Split) else double_float.add(a, b)
 
-    def sub(self, x: Wide | Number, y: Wide) -> Wide:
+    def sub(self, x: Real | Number, y: Real) -> Real:
         b = _known(y)
         return self.add(x, Split(-b.high, -b.low) if isinstance(b, Split) else Pair(-b.high, -b.low))
 
-    def mul(self, x: Wide, y: Wide | Number) -> Wide:
+    def mul(self, x: Real, y: Real | Number) -> Real:
         a, b = _known(x), _known(y)
         if isinstance(a, Split):
             return double_float.product(a, b) if isinstance(b, Split) else double_float.mul_constant(b, a)
         return double_float.mul_constant(a, b) if isinstance(b, Split) else double_float.mul(a, b)
 
-    def div(self, x: Wide | Number, y: Wide) -> Wide:
+    def div(self, x: Real | Number, y: Real) -> Real:
         a, b = _known(x), _known(y)
         if isinstance(b, Split):
             return self.mul(a, double_float.reciprocal(b))
         return double_float.div(self.full(b.high, a) if isinstance(a, Split) else a, b)
 
-    def where(self, mask: Tensor, x: Wide, y: Wide) -> Pair:
+    def where(self, mask: Tensor, x: Real, y: Real) -> Pair:
         a, b = ((*double_float.parts(z)[:2],) if isinstance(z, Split) else z for z in (x, y))
         return Pair(torch.where(mask, a[0], b[0]), torch.where(mask, a[1], b[1]))
 
-    def clamp(self, x: Wide, low: float | None, high: float | None) -> Pair:
+    def clamp(self, x: Real, low: float | None, high: float | None) -> Pair:
         kept: Pair = x
         for bound, sign in ((low, 1.0), (high, -1.0)):
             if bound is not None:
@@ -93,26 +93,26 @@ class TwoFloat(Arithmetic):
                 kept = self.where(away < 0 if sign > 0 else away > 0, Split(bound, 0.0), kept)
         return kept
 
-    def floor(self, x: Wide) -> Pair:
+    def floor(self, x: Real) -> Pair:
         high = torch.floor(x.high)
-        return double_float.fast_sum(high, torch.where(high == x.high, torch.floor(x.low), 0.0))
+        return double_float.fast_two_sum(high, torch.where(high == x.high, torch.floor(x.low), 0.0))
 
-    def sqrt(self, x: Wide) -> Pair:
+    def sqrt(self, x: Real) -> Pair:
         return double_float.sqrt(x)
 
-    def exp(self, x: Wide) -> Pair:
+    def exp(self, x: Real) -> Pair:
         return polynomials.exp2(double_float.mul_constant(x, polynomials.LOG2_E))
 
-    def expm1(self, x: Wide) -> Pair:
+    def expm1(self, x: Real) -> Pair:
         return polynomials.exp2m1(double_float.mul_constant(x, polynomials.LOG2_E))
 
-    def log(self, x: Wide) -> Pair:
+    def log(self, x: Real) -> Pair:
         return double_float.mul_constant(polynomials.log2(x), polynomials.LN_2)
 
-    def log1p(self, x: Wide) -> Pair:
+    def log1p(self, x: Real) -> Pair:
         return double_float.mul_constant(polynomials.log2p1(x), polynomials.LN_2)
 
-    def power(self, x: Wide, p: float) -> Pair:
+    def power(self, x: Real, p: float) -> Pair:
         if p == 0.5:
             return double_float.sqrt(x)
         if p in (1, 2, 3, 4):
@@ -123,7 +123,7 @@ class TwoFloat(Arithmetic):
         raised = polynomials.exp2(double_float.mul_constant(polynomials.log2(x), Split(p, 0.0)))
         return self.where(x.high == 0, Split(0.0, 0.0), raised)
 
-    def power_drop(self, x: Wide, p: float) -> Pair:
+    def one_minus_pow(self, x: Real, p: float) -> Pair:
         if p == 0.5:
             return double_float.div(x, self.add(double_float.sqrt(self.sub(_ONE, x)), _ONE))
         if p in (1, 2, 4):
@@ -137,10 +137,10 @@ class TwoFloat(Arithmetic):
         drop = polynomials.exp2m1(double_float.mul_constant(minus, Split(p, 0.0)))
         return Pair(-drop.high, -drop.low)
 
-    def sin2h(self, x: Wide) -> Pair:
-        return polynomials.sin2h(x)
+    def haversine(self, x: Real) -> Pair:
+        return polynomials.haversine(x)
 
-    def exp2(self, x: Wide, c: Split | Tensor) -> Pair:
+    def exp2(self, x: Real, c: Split | Tensor) -> Pair:
         known = _known(c)
         if isinstance(known, Split) and known.high == 0:
             return self.full(x.high, 1.0)
@@ -152,26 +152,26 @@ class TwoFloat(Arithmetic):
         logarithm: Pair = self.div(polynomials.log2(known), steps)
         return logarithm
 
-    def entry(self, k: Tensor, values: Table) -> Pair:
-        return Pair(self.pick(k, values.high), self.pick(k, values.low))
+    def gather(self, k: Tensor, values: Table) -> Pair:
+        return Pair(self.take(k, values.high), self.take(k, values.low))
 
-    def quotient(self, i: Tensor, n: int) -> Tensor:
+    def floordiv(self, i: Tensor, n: int) -> Tensor:
         # What is left is a multiple of n. Its odd part has an inverse modulo 2**64: exact, where a float is not.
         zeros = (n & -n).bit_length() - 1
         inverse = pow(n >> zeros, -1, 2**64)
         return ((i - i.remainder(n)) >> zeros) * (inverse - 2**64 if inverse >= 2**63 else inverse)
 
-    def round(self, x: Wide) -> Tensor:
+    def round(self, x: Real) -> Tensor:
         rounded: Tensor = x.high + x.low
         return torch.where(rounded.abs() < SMALLEST, 0.0, rounded)
 
-    def stair(self, i: Tensor, width: int) -> Pair:
-        return self.integer(self.quotient(i, width))
+    def floordiv_real(self, i: Tensor, width: int) -> Pair:
+        return self.integer(self.floordiv(i, width))
 
-    def line(self, i: Tensor, span: Wide | Number, width: Tensor | int) -> Wide:
+    def multiply_ratio(self, i: Tensor, span: Real | Number, width: Tensor | int) -> Real:
         factor = _known(span)
         if isinstance(width, Tensor) or not isinstance(factor, Split):
-            return super().line(i, span, width)
+            return super().multiply_ratio(i, span, width)
         return self.mul(self.integer(i), self.div(factor, width))
 
 

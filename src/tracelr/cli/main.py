@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 
 from tracelr.cli import verbs
 from tracelr.cli.verb import Verb
-from tracelr.errors import ConfigError, TracelrError, Words
+from tracelr.errors import ConfigError, TracelrError, Unquoted
 
 _ABOUT = """\
 Look at learning-rate schedules, compare, convert, lower and verify them.
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         where, reason = getattr(error, "filename", None) or "output", getattr(error, "strerror", None) or error
         fix = "correct the path, or free it"
-        said = ConfigError(str(where), Words(reason), "a path that can be written", fix)
+        said = ConfigError(str(where), Unquoted(reason), "a path that can be written", fix)
         print(f"tracelr: error: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

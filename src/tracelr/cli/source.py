@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, final
 
 from tracelr.cli.demo import checkpoint
 from tracelr.cli.yaml_places import pointed
-from tracelr.errors import CheckpointError, ConfigError, Words, show
+from tracelr.errors import CheckpointError, ConfigError, Unquoted, show
 from tracelr.interop import load as config
 from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.yaml import mapping
@@ -88,7 +88,7 @@ def _said(given: str, what: str, act: Callable[[], Any]) -> Any:
         return act()
     except Exception as error:  # a user's module may raise anything; it becomes one line
         said = " ".join(str(error).split())[:200]
-        reason = Words(f"a name that Python cannot {what} ({type(error).__name__}: {said})")
+        reason = Unquoted(f"a name that Python cannot {what} ({type(error).__name__}: {said})")
         raise ConfigError(given, reason, "module:object", "correct the name, or the module", 300) from None
 
 
@@ -96,7 +96,7 @@ def _checkpoint(path: Path) -> Loaded:
     """Return the schedules that a scheduler's state in a checkpoint describes."""
     where, state = f"checkpoint {path}", _state(checkpoint.load(path, ()))
     if state is None:
-        given = Words("a checkpoint without a scheduler's state")
+        given = Unquoted("a checkpoint without a scheduler's state")
         allowed = 'a checkpoint with the state_dict() of a tracelr Scheduler, at its top or under a key such as "scheduler"'
         raise CheckpointError(where, given, allowed, "name another one")
     _, schedules = read_state(state, _groups_of(state))
@@ -157,12 +157,12 @@ def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = 
     if isinstance(found, Schedule):
         if key not in (None, "lr") or tag is not None:
             fix = "leave out --key and --tag"
-            raise ConfigError(name, Words("one schedule, for the lr of every group"), "what there is", fix)
+            raise ConfigError(name, Unquoted("one schedule, for the lr of every group"), "what there is", fix)
         return [Chosen(name, found)]
     kept = [one for one in found if key in (None, one.key) and (tag is None or one.tags is None or tag in one.tags)]
     if not kept:
         listed = "; ".join(map(str, found))
-        given_words = Words(" and ".join(f"--{n} {v}" for n, v in (("key", key), ("tag", tag)) if v is not None))
+        given_words = Unquoted(" and ".join(f"--{n} {v}" for n, v in (("key", key), ("tag", tag)) if v is not None))
         raise ConfigError(name, given_words, listed, "pass the key and a tag of one of these")
     return [Chosen(str(one), one.schedule, one) for one in kept]
 
@@ -179,5 +179,5 @@ def one(given: str, key: str | None, tag: str | None) -> Schedule:
     if len(kept) > 1:
         listed = "; ".join(f"{each.name}: {show(each.schedule)}" for each in kept)
         fix = "pass --key and --tag of one of these"
-        raise ConfigError(given, Words(f"{len(kept)} assignments"), f"one of: {listed}", fix)
+        raise ConfigError(given, Unquoted(f"{len(kept)} assignments"), f"one of: {listed}", fix)
     return kept[0].schedule

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 
 
 @final
@@ -56,7 +56,7 @@ def value_axis(curves: Sequence[Curve], log: bool = False, wanted: int = 5) -> A
     """
     values = [value for one in curves for value in one.values if math.isfinite(value) and (value > 0 or not log)]
     if not values:
-        given, allowed = Words("no value above 0" if log else "no finite value"), "one or more"
+        given, allowed = Unquoted("no value above 0" if log else "no finite value"), "one or more"
         raise ScheduleError("axis", given, allowed, "leave the axis linear" if log else "show other steps")
     low, high = min(values), max(values)
     if log:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracelr.drawing.axes import Curve
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,5 +52,5 @@ def _figure() -> Figure:
         from matplotlib.figure import Figure
     except ImportError as error:
         fix = "pip install 'tracelr[demo]'"
-        raise ScheduleError("plot", Words("no matplotlib"), "matplotlib, installed", fix) from error
+        raise ScheduleError("plot", Unquoted("no matplotlib"), "matplotlib, installed", fix) from error
     return Figure(figsize=(7, 3.5), layout="constrained")

@@ -13,9 +13,9 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 
 from tracelr import _torch
-from tracelr.errors import TraceError, Words
+from tracelr.errors import TraceError, Unquoted
 from tracelr.fused.fuse import FusedStep
-from tracelr.fused.nonzero import Scheduled
+from tracelr.fused.nonzero import NonZeroScalar
 from tracelr.optim.scheduler import Scheduler
 
 
@@ -43,7 +43,7 @@ def export(
         raise TraceError("TrainStep.export(batch)", batch, "tensors", "pass inputs and targets as tensors")
     if not step.ready():
         fix = "take one step, then export"
-        raise TraceError("TrainStep.export", Words("an optimizer without state"), "one that has made it", fix)
+        raise TraceError("TrainStep.export", Unquoted("an optimizer without state"), "one that has made it", fix)
     graph, inputs = step.capture(*batch)
     names = _names(model, optimizer, scheduler)
     held = {name: value for name, value in [*graph.named_parameters(), *graph.named_buffers()]}
@@ -60,7 +60,7 @@ def export(
         if place is not None:
             order.append(place)
             continue
-        owner = cells.get(tensor.data_ptr(), tensor) if isinstance(tensor, Scheduled) else tensor
+        owner = cells.get(tensor.data_ptr(), tensor) if isinstance(tensor, NonZeroScalar) else tensor
         name = names.get(id(owner), f"constant_{len(state)}")
         state[name] = owner.detach().clone()
         order.append(name)

@@ -14,8 +14,8 @@ from torch import Tensor, fx
 from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 
 from tracelr import _torch
-from tracelr.errors import OptimizerError, Words
-from tracelr.fused.nonzero import Scheduled
+from tracelr.errors import OptimizerError, Unquoted
+from tracelr.fused.nonzero import NonZeroScalar
 from tracelr.optim.evaluator import is_immutable
 from tracelr.optim.scheduler import Scheduler
 from tracelr.optim.self_check import check_compiled, is_deep, room
@@ -79,7 +79,7 @@ class FusedStep:
     def __call__(self, *batch: Any) -> Any:
         groups = len(self._optimizer.param_groups)
         if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
-            given, fix = Words(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
+            given, fix = Unquoted(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
             raise OptimizerError("fused step", given, f"the {self._groups} it was fused with", fix)
         if self._swapping:
             with self._swapped():
@@ -232,7 +232,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     for kind, why in _REFUSED.items():
         if isinstance(optimizer, kind):
             given, allowed = (
-                Words(f"{type(optimizer).__name__}, {why}"),
+                Unquoted(f"{type(optimizer).__name__}, {why}"),
                 "an optimizer whose update is tensor operations alone",
             )
             fix = "call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD"
@@ -242,7 +242,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
         raise OptimizerError(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)")
     hooks = _torch.step_hooks(optimizer)
     if hooks:
-        given, fix = Words(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
+        given, fix = Unquoted(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
         raise OptimizerError(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix)
 
 
@@ -252,7 +252,7 @@ def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
     apart = any(_torch.is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
     flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
     scheduled = {key: cell for key, cell in cells.items() if key in ("weight_decay", "momentum")}
-    return flags | {key: (cell.clone() if apart else cell).as_subclass(Scheduled) for key, cell in scheduled.items()}
+    return flags | {key: (cell.clone() if apart else cell).as_subclass(NonZeroScalar) for key, cell in scheduled.items()}
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:

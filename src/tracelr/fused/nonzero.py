@@ -22,7 +22,7 @@ _AGAINST_0 = {
 
 
 @final
-class Scheduled(Tensor):
+class NonZeroScalar(Tensor):
     """A 0-d tensor that torch's optimizers may hold under "weight_decay" or "momentum" while Dynamo traces them.
 
     They ask whether the number is 0, which no graph can answer: it is above 0, for the graph; and they pass it as `alpha`,
@@ -37,7 +37,7 @@ class Scheduled(Tensor):
         if func in _AGAINST_0 and not isinstance(args[1], Tensor) and args[1] == 0:
             return _AGAINST_0[func]
         with _torch.without_subclass():
-            if isinstance(kwargs.get("alpha"), Scheduled):
+            if isinstance(kwargs.get("alpha"), NonZeroScalar):
                 alpha = kwargs.pop("alpha")
                 foreach = func in (_torch.foreach_add, _torch.foreach_add_)
                 args = (args[0], _torch.foreach_mul(args[1], alpha) if foreach else args[1] * alpha)

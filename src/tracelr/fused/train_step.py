@@ -11,7 +11,7 @@ from torch.func import functional_call, grad_and_value
 from torch.optim import Optimizer
 
 from tracelr import _torch
-from tracelr.errors import OptimizerError, ScheduleTypeError, Words
+from tracelr.errors import OptimizerError, ScheduleTypeError, Unquoted
 from tracelr.fused.fuse import FusedStep, is_opaque, update_of
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules import fields
@@ -152,7 +152,7 @@ class TrainStep:
             return
         for tensor in _torch.tree_leaves(batch):
             if isinstance(tensor, Tensor) and (not tensor.ndim or tensor.shape[0] % self._parts):
-                given, fix = Words(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
+                given, fix = Unquoted(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
                 allowed = f"a first dimension that is a multiple of accumulate={self._parts}"
                 raise OptimizerError("TrainStep(batch)", given, allowed, fix)
 
@@ -182,7 +182,7 @@ def _trained(model: nn.Module, optimizer: Optimizer) -> dict[str, nn.Parameter]:
     found = {name: parameter for name, parameter in model.named_parameters() if id(parameter) in held}
     if len(found) != len(held):
         given, allowed = (
-            Words(f"{len(held)} parameters, of which {len(found)} are the model's"),
+            Unquoted(f"{len(held)} parameters, of which {len(found)} are the model's"),
             "the model's parameters alone",
         )
         fix = "build the optimizer from model.parameters()"

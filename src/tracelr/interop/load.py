@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from tracelr.errors import ConfigError, Words, show
+from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.interop._tools.units import Units
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
@@ -83,14 +83,14 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
     try:
         if _size(mapping, {}) > LARGEST:
             fix = "keep the training parameters only"
-            raise place.refuse(Words("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
+            raise place.refuse(Unquoted("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
         for dialect in READERS.values():
             if dialect.matches(mapping):
                 return dialect.read(mapping, place)
     except RecursionError:
-        raise place.refuse(Words("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
+        raise place.refuse(Unquoted("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
     forms = "\n".join(dialect.EXAMPLE for dialect in READERS.values())
-    given = Words("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
+    given = Unquoted("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
     raise ConfigError(str(place), given, "one of the forms below", "write one of them", more=forms)
 
 
@@ -122,6 +122,6 @@ def single(found: Loaded, where: str = "mapping") -> Schedule:
     from tracelr.interop._tools.checks import Place
 
     many = "1 assignment" if len(found) == 1 else f"{len(found)} assignments"
-    given, fix = Words(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
+    given, fix = Unquoted(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
     listed = "\n".join(f"{one}: {show(one.schedule)}" for one in found)
     raise ConfigError(str(Place(where)), given, "one schedule for the rate of every group", fix, more=listed)

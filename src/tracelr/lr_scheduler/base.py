@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tracelr import cerebras
-from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop.cerebras.parts import Timed
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules.assignment import Assignment
@@ -112,13 +112,13 @@ class Named(Scheduler):
         for older, newer in self.older.items():
             if older in kwargs and newer in signature.parameters and older not in signature.parameters:
                 if newer in kwargs:
-                    given, fix = Words(f"{older} and {newer}"), "remove one: they are names of the same thing"
+                    given, fix = Unquoted(f"{older} and {newer}"), "remove one: they are names of the same thing"
                     raise ScheduleTypeError(name, given, "one of them", fix)
                 kwargs[newer] = kwargs.pop(older)
         try:
             call = signature.bind(*args, **kwargs)
         except TypeError as error:
-            given = Words(f"other arguments ({error})")
+            given = Unquoted(f"other arguments ({error})")
             allowed = f"{name}([optimizer], {str(signature)[1:-1]})"
             raise ScheduleTypeError(name, given, allowed, "pass these") from None
         call.apply_defaults()
@@ -128,7 +128,7 @@ class Named(Scheduler):
                 kept[word] = parameter.rule.parse(f"{name}.{word}", kept[word])
         for word, parameter in self._parameters.items():
             if kept[word] is not None:
-                parameter.rule.relate(f"{name}.{word}", kept[word], kept)
+                parameter.rule.check_against(f"{name}.{word}", kept[word], kept)
         return kept
 
     def bind(self, optimizer: Optimizer) -> Self:
@@ -144,7 +144,7 @@ class Named(Scheduler):
             # What the methods of a scheduler need is missing until it is bound: whichever one is called ends here.
             if "optimizer" in vars(self) or name.startswith("__"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            given = Words("a schedule that is not bound to an optimizer")
+            given = Unquoted("a schedule that is not bound to an optimizer")
             raise OptimizerError(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")
 
 

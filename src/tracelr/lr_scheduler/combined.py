@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop.cerebras import parts
 from tracelr.interop.cerebras.curves import CURVES, FACTORS
 from tracelr.interop.cerebras.parts import Part, Timed
@@ -90,7 +90,7 @@ class Made(Named):
             raise ScheduleTypeError(where, child, "a scheduler that is the same for every group", fix)
         bound, tags = "optimizer" in vars(child), child.param_group_tags
         if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
-            given = Words(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
+            given = Unquoted(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
             allowed = "those of the whole" + ("" if bound else ", or none")
             fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
             raise ScheduleError(where, given, allowed, fix)
@@ -101,7 +101,7 @@ class Made(Named):
         owners = [vars(child)["optimizer"] for child in children if isinstance(child, Named) and "optimizer" in vars(child)]
         found = [optimizer] if optimizer is not None else owners[:1]
         if any(owner is not found[0] for owner in owners):
-            given, fix = Words("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
+            given, fix = Unquoted("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
             raise OptimizerError(type(self).__name__, given, "one optimizer for the whole", fix)
         return found[0] if found else None
 
@@ -117,7 +117,7 @@ class Lambda(Named):
         own = type(self).set_value_lambda is not Lambda.set_value_lambda
         if own == (values["val_lambda"] is not None):
             word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")
-            given = Words(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
+            given = Unquoted(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
             fix = f"pass {word}, or derive a class that overrides set_value_lambda"
             raise ScheduleTypeError(type(self).__name__, given, "one of them", fix)
         return super()._make(values | {"val_lambda": self.set_value_lambda()})

@@ -1,4 +1,4 @@
-"""Board: every scheduled number of an optimizer, what is written there, and what compiled updates need of it."""
+"""Bindings: every scheduled number of an optimizer, what is written there, and what compiled updates need of it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tracelr.errors import CheckpointError, OptimizerError, TracelrWarning, Words
-from tracelr.optim.evaluator import Rates, scaled
-from tracelr.optim.hyperparameters import Slot, resolve, separate
+from tracelr.errors import CheckpointError, OptimizerError, TracelrWarning, Unquoted
+from tracelr.optim.evaluator import Evaluator, scaled
+from tracelr.optim.hyperparameters import HyperParameter, resolve, separate
 from tracelr.optim.state import Given, changes, described, restored
 from tracelr.schedules.base import Schedule
 
 
 @final
-class Board:
+class Bindings:
     """The slots of `optimizer`, as `given` demands them. Groups that it gets later are taken over by `adopt`."""
 
     def __init__(self, optimizer: Optimizer, given: Given) -> None:
         self._optimizer = optimizer
         self._given = given
-        self._slots: list[Slot] = []
+        self._slots: list[HyperParameter] = []
         self._groups = 0
         self._compiled = False
         self.adopt()
@@ -48,10 +48,10 @@ class Board:
             group.setdefault("initial_lr", float(group["lr"]))
         self._arrange([slot for slot in self._slots if slot.group < len(groups)] + slots)
 
-    def _arrange(self, slots: list[Slot]) -> None:
+    def _arrange(self, slots: list[HyperParameter]) -> None:
         self._slots = slots
         self._groups = len(self._optimizer.param_groups)
-        self._rates = Rates(slots, self.device or torch.device("cpu"), self._compiled)
+        self._rates = Evaluator(slots, self.device or torch.device("cpu"), self._compiled)
         lrs = {slot.group: k for k, slot in enumerate(slots) if slot.key == "lr"}
         self._lr_slots = [lrs.get(k) for k in range(self._groups)]
 
@@ -70,7 +70,7 @@ class Board:
             raise OptimizerError("Scheduler.curve(key)", key, allowed, "use a key that has a schedule")
         rows = []
         for k in range(self._groups):
-            slot = slots.get(k) or Slot(k, key, next(iter(slots.values())).schedule)
+            slot = slots.get(k) or HyperParameter(k, key, next(iter(slots.values())).schedule)
             if k in slots:
                 where = steps.to(self.device or steps.device)
                 rows.append(scaled(slot.schedule, [slot.factor], where)[0].detach().cpu())
@@ -138,7 +138,7 @@ class Board:
         what = changes(written, self.described()) if written else ""
         if what and on_change == "strict":
             allowed, fix = "the schedules of the checkpoint", 'pass those, or on_change="new" or "checkpoint"'
-            raise CheckpointError("Scheduler.load_state_dict", Words(what), allowed, fix, limit=len(what))
+            raise CheckpointError("Scheduler.load_state_dict", Unquoted(what), allowed, fix, limit=len(what))
         if what and on_change == "checkpoint":
             self._arrange(restored(written, self._slots, self._optimizer.param_groups))
         elif what:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import torch.distributed as dist
 
-from tracelr.errors import OptimizerError, Words
+from tracelr.errors import OptimizerError, Unquoted
 from tracelr.optim.scheduler import Scheduler
 from tracelr.optim.state import changes, read_state
 
@@ -41,4 +41,4 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
         what = "; ".join(f"rank {rank} with {said}" for rank, said in differing.items())
         allowed = f"what {len(every) - len(differing)} of {len(every)} ranks have"
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
-        raise OptimizerError("check_ranks", Words(what), allowed, fix, limit=1000)
+        raise OptimizerError("check_ranks", Unquoted(what), allowed, fix, limit=1000)

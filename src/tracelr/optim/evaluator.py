@@ -1,4 +1,4 @@
-"""Rates: the values of all slots at a step, each schedule evaluated once however many slots follow it."""
+"""Evaluator: the values of all slots at a step, each schedule evaluated once however many slots follow it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.func import functional_call
 
 from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for, forced
-from tracelr.errors import OptimizerError, Words
-from tracelr.optim.hyperparameters import Slot
+from tracelr.errors import OptimizerError, Unquoted
+from tracelr.optim.hyperparameters import HyperParameter
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.lambda_ import Lambda
 
@@ -24,13 +24,13 @@ _COMPARED = 2**21  # a look-up compares every step of a block with every milesto
 
 
 @final
-class Rates:
+class Evaluator:
     """What every slot is to hold at a step. Eager floats come from blocks, but a schedule with tensor fields is asked anew.
 
     A factor multiplies the wide number: the product is rounded once, to the same bits in eager code and in a graph.
     """
 
-    def __init__(self, slots: list[Slot], device: torch.device, opaque: bool = False) -> None:
+    def __init__(self, slots: list[HyperParameter], device: torch.device, opaque: bool = False) -> None:
         self.token = f"rates {next(_made)}"  # what a compiled step is guarded by, in place of every field of every schedule
         self._device = device
         self._first, self._until, self._columns = 0, 0, list[list[float]]()
@@ -87,7 +87,7 @@ class Rates:
         guarded = self.token, arithmetic_for(step.device).name  # because they are read and compared here
         if self._untensored is not None or "" in guarded:
             fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
-            given, allowed = Words(f"a float {self._untensored}"), f"a tensor {self._untensored}"
+            given, allowed = Unquoted(f"a float {self._untensored}"), f"a tensor {self._untensored}"
             raise OptimizerError("Scheduler.step() in a compiled region", given, allowed, fix)
         for (schedule, cells), call in zip(self._plan, self._opaque, strict=True):
             if opaque and call is not None:

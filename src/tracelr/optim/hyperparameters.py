@@ -9,7 +9,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Words, show
+from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted, show
 from tracelr.schedules import fields
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import Schedule
@@ -20,7 +20,7 @@ Group = dict[str, Any]
 
 @final
 @dataclass(slots=True)
-class Slot:
+class HyperParameter:
     """One number of one param group: `group` counts the groups, `factor` multiplies what the schedule gives.
 
     `cell` is the tensor that holds the number, where it is held in one: it is written in place and never replaced.
@@ -42,7 +42,7 @@ class Slot:
         held = groups[self.group][self.name]
         return held if self.place is None else held[self.place]
 
-    def seated(self, groups: list[Group]) -> Slot:
+    def seated(self, groups: list[Group]) -> HyperParameter:
         """Return the slot itself, its cell being the tensor that the group holds, if it holds one.
 
         Raises `OptimizerError` if the group holds no number there.
@@ -83,12 +83,14 @@ def split(key: str) -> tuple[str, int | None]:
     return parts[1], None if parts[2] is None else int(parts[2])
 
 
-def resolve(given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups: list[Group], start: int) -> list[Slot]:
+def resolve(
+    given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups: list[Group], start: int
+) -> list[HyperParameter]:
     """Return the slots of `groups[start:]`. A list of schedules, one for each group, stands beside the assignments.
 
     Raises `OptimizerError` where two schedules meet in one slot, or a group has no number under the key.
     """
-    slots: dict[tuple[int, str], Slot] = {}
+    slots: dict[tuple[int, str], HyperParameter] = {}
     for one in given:
         if isinstance(one, Assignment):
             chosen = [(k, one.schedule) for k, group in enumerate(groups) if _picks(one.tags, group)]
@@ -100,7 +102,7 @@ def resolve(given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups
             key, schedules = one
             if len(schedules) != len(groups):
                 several, allowed = (
-                    Words(f"{len(schedules)} schedules"),
+                    Unquoted(f"{len(schedules)} schedules"),
                     f"one for each of the optimizer's {len(groups)} param groups",
                 )
                 fix = "pass one schedule, or a list of that length"
@@ -109,11 +111,11 @@ def resolve(given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups
         for k, schedule in chosen:
             if k >= start:
                 key, factor = one[0], _factor(one, groups[k])
-                slot = Slot(k, key, schedule, factor)
+                slot = HyperParameter(k, key, schedule, factor)
                 _check(slot, groups)
                 other = slots.setdefault((k, key), slot)
                 if other is not slot:
-                    what = Words(f"both {show(other.schedule, 34)} and {show(schedule, 34)}")
+                    what = Unquoted(f"both {show(other.schedule, 34)} and {show(schedule, 34)}")
                     fix = "give them different tags, or leave one out"
                     raise OptimizerError(f"Scheduler: {key} of group {k}", what, "one schedule", fix)
     return list(slots.values())
@@ -156,7 +158,7 @@ def _factor(one: Any, group: Mapping[str, Any]) -> float:
         raise error.of(OptimizerError) from None
 
 
-def _check(slot: Slot, groups: list[Group]) -> None:
+def _check(slot: HyperParameter, groups: list[Group]) -> None:
     """Raise if the group holds no number where the slot is."""
     group, where = groups[slot.group], f"Scheduler: {slot.key} of group {slot.group}"
     held = group.get(slot.name)

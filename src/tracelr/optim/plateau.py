@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import CheckpointError, ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import CheckpointError, ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 
 Mode = Literal["min", "max"]
@@ -78,7 +78,7 @@ class Metric(nn.Module):
         where = f"{type(self).__name__}.update(metric)"
         if isinstance(metric, Tensor):
             if metric.numel() != 1 or metric.is_complex():
-                given = Words(f"a {str(metric.dtype).removeprefix('torch.')} tensor of shape {list(metric.shape)}")
+                given = Unquoted(f"a {str(metric.dtype).removeprefix('torch.')} tensor of shape {list(metric.shape)}")
                 raise ScheduleTypeError(where, given, _METRIC, "pass the mean of the losses, such as loss.mean()")
             return metric.detach().reshape(()).to(self.best.dtype)
         try:
@@ -94,7 +94,7 @@ class Metric(nn.Module):
         where, fix = f"{type(self).__name__}.load_state_dict", "use a checkpoint of one that was built alike"
         own = self.state_dict()
         if not isinstance(state_dict, Mapping) or (strict and set(state_dict) != set(own)):
-            given = Words(f"the keys {sorted(map(str, state_dict))}") if isinstance(state_dict, Mapping) else state_dict
+            given = Unquoted(f"the keys {sorted(map(str, state_dict))}") if isinstance(state_dict, Mapping) else state_dict
             raise CheckpointError(where, given, f"a mapping with the keys {', '.join(own)}", fix)
         for key in own.keys() & state_dict.keys():
             given, held = state_dict[key], own[key]

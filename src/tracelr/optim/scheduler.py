@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP
-from tracelr.optim.bindings import Board
+from tracelr.optim.bindings import Bindings
 from tracelr.optim.counter import Counter
 from tracelr.optim.self_check import check_device
 from tracelr.optim.state import POLICIES, accepted, calls, demanded, pair, read_state, sealed, step_of, steps_of
@@ -71,7 +71,7 @@ class Scheduler(LRScheduler):
         self.optimizer = optimizer
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
-        self._board = Board(optimizer, demanded(assignments, keys))
+        self._board = Bindings(optimizer, demanded(assignments, keys))
         self._counter = Counter(step_of("Scheduler(last_epoch)", last_epoch), self._board.device or torch.device("cpu"))
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         optimizer.register_load_state_dict_post_hook(self._reloaded)

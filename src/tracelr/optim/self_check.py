@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, arithmetic_for
-from tracelr.errors import DeviceError, Words, show
+from tracelr.errors import DeviceError, Unquoted, show
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.exponential import Exponential
@@ -106,7 +106,7 @@ def _check(
     if len(wrong):
         k, n = wrong[0].tolist()
         there, here = (f"{_bits(value):#010x} ({value.item():.9g})" for value in (got[k, n], host[k, n]))
-        given = Words(f"{there} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
+        given = Unquoted(f"{there} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
         fix = 'evaluate inside tracelr.precision("two_float") or another, change the backend\'s options, or pass check=False'
         raise DeviceError(f"{name}(check)", given, f"{here}, as the host computes it", fix, limit=600)
     _passed.update(keys)

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tracelr import _torch
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Words, show
-from tracelr.optim.hyperparameters import Group, Slot
+from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Unquoted, show
+from tracelr.optim.hyperparameters import Group, HyperParameter
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import DEEPEST, Schedule
 from tracelr.schedules.fields import named, number
@@ -52,7 +52,7 @@ def steps_of(start: object, stop: object, stride: object) -> Tensor:
     named = (("start", start), ("stop", stop), ("stride", stride))
     first, last, by = (step_of(f"Scheduler.curve({name})", n) for name, n in named)
     if by == 0 or len(range(first, last, by)[_MOST : _MOST + 1]):
-        given = Words(f"steps from {first} to {last} by {by}")
+        given = Unquoted(f"steps from {first} to {last} by {by}")
         raise ScheduleError("Scheduler.curve", given, f"at most {_MOST} steps, and a stride", "use a larger stride")
     return torch.arange(first, last, by)
 
@@ -93,7 +93,9 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
         raise _damaged('["last_epoch"]', state["last_epoch"], _COUNT)
     text = state.get("schedules", "{}")
     if "checksum" in state and isinstance(text, str) and _checksum(text) != state["checksum"]:
-        raise _damaged('["schedules"]', Words("a text that is not the one written"), f"one of checksum {state['checksum']}")
+        raise _damaged(
+            '["schedules"]', Unquoted("a text that is not the one written"), f"one of checksum {state['checksum']}"
+        )
     try:
         schedules = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
@@ -102,7 +104,7 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
         raise _damaged('["schedules"]', text, "a mapping from keys to lists, as JSON")
     for key, written in schedules.items():
         if not isinstance(written, list) or len(written) != groups:
-            given = Words(f"{len(written)} schedules") if isinstance(written, list) else written
+            given = Unquoted(f"{len(written)} schedules") if isinstance(written, list) else written
             allowed = f"one for each of the optimizer's {groups} param groups"
             raise _damaged(f'["schedules"]["{key}"]', given, allowed, "load it into the optimizer it was written with")
         for k, plain in enumerate(written):
@@ -121,7 +123,7 @@ def _member(state: object) -> Mapping[str, Any]:
             break
         given = members[0]
     if not isinstance(given, Mapping) or "last_epoch" not in given:
-        found = Words(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
+        found = Unquoted(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
         allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
         raise _damaged("", found, allowed, "pass the scheduler's part of the checkpoint")
     return given
@@ -140,7 +142,7 @@ def _damaged(place: str, given: object, allowed: str, fix: str = "use a checkpoi
     return CheckpointError(f"Scheduler.load_state_dict{place}", given, allowed, fix)
 
 
-def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
+def described(slots: list[HyperParameter], groups: int) -> dict[str, list[Any]]:
     """Return the schedule of every key and group as plain types; None where there is none."""
     found: dict[str, list[Any]] = {}
     for slot in slots:
@@ -148,12 +150,12 @@ def described(slots: list[Slot], groups: int) -> dict[str, list[Any]]:
     return found
 
 
-def _plain(slot: Slot) -> dict[str, Any]:
+def _plain(slot: HyperParameter) -> dict[str, Any]:
     plain = slot.schedule.to_dict()
     return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
 
 
-def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Group]) -> list[Slot]:
+def restored(written: dict[str, list[Any]], slots: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
     """Return the slots of a checkpoint. One that is the same as now stays: it may hold what nothing plain describes."""
     from tracelr.interop.load import from_dict, single
 
@@ -166,7 +168,7 @@ def restored(written: dict[str, list[Any]], slots: list[Slot], groups: list[Grou
                 inner = plain.get("of", plain)
                 where = f"checkpoint: {key} of group {k}"
                 schedule = read.setdefault(str(inner), single(from_dict(inner, where), where))
-                kept.append(Slot(k, key, schedule, plain.get("factor", 1.0)).seated(groups))
+                kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).seated(groups))
     return kept
 
 
@@ -192,7 +194,7 @@ def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
             raise OptimizerError(f"Scheduler({key})", schedules, allowed, fix)
     if not given:
         allowed, fix = "a schedule for at least one key", "pass lr=<schedule>"
-        raise OptimizerError("Scheduler(optimizer)", Words("nothing to schedule"), allowed, fix)
+        raise OptimizerError("Scheduler(optimizer)", Unquoted("nothing to schedule"), allowed, fix)
     return given
 
 
@@ -259,10 +261,10 @@ def _spelled(value: Any) -> str:
     return "nothing" if value is None else show(_call(value), 120)
 
 
-def _call(value: Any) -> Words:
+def _call(value: Any) -> Unquoted:
     if isinstance(value, dict) and "of" in value:
-        return Words(f"{show(value.get('factor'))} * {_call(value['of'])}")
+        return Unquoted(f"{show(value.get('factor'))} * {_call(value['of'])}")
     if isinstance(value, dict) and "schedule" in value:
         parts = (f"{name}={_call(part)}" for name, part in value.items() if name != "schedule")
-        return Words(f"{value['schedule']}({', '.join(parts)})")
-    return Words("[" + ", ".join(map(_call, value)) + "]") if isinstance(value, list) else Words(repr(value))
+        return Unquoted(f"{value['schedule']}({', '.join(parts)})")
+    return Unquoted("[" + ", ".join(map(_call, value)) + "]") if isinstance(value, list) else Unquoted(repr(value))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
 from tracelr.drawing.svg import svg
-from tracelr.errors import Words, show
+from tracelr.errors import Unquoted, show
 from tracelr.lowering import dump
 from tracelr.lowering.graph import trace
 from tracelr.lowering.passes import run
@@ -178,7 +178,7 @@ def _checked(check: Check) -> list[str]:
 
 
 def _short(text: str) -> str:
-    return show(Words(text), 400)
+    return show(Unquoted(text), 400)
 
 
 def _exactness(schedule: Schedule, held: Samples) -> str:

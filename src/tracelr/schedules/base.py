@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Wide, arithmetic_for
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Real, arithmetic_for
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.describe.display import Display
-from tracelr.schedules.easing import Easing, Origin, Warmup
+from tracelr.schedules.easing import EasingName, Origin, Warmup
 from tracelr.schedules.tables import Tables
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Value(Tables):
     def __post_init__(self) -> None:
         kept = {name: getattr(self, name) for name in self._rules}
         for name, rule in self._rules.items():
-            rule.relate(f"{type(self).__name__}.{name}", kept[name], kept)
+            rule.check_against(f"{type(self).__name__}.{name}", kept[name], kept)
         self.prepare()
         self._sealed = True
 
@@ -184,7 +184,7 @@ class Value(Tables):
             return
         super().__setattr__(name, value)
         if rule.table is not None:
-            self.keep(name, value, rule.table)
+            self.register_table(name, value, rule.table)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types that `tracelr.from_dict` reads back; a tensor field is written as the number it holds.
@@ -242,7 +242,7 @@ class Schedule(Formula, Display, Value):
             allowed = "a direct subclass of Schedule that defines forward(step, ops)"
             spelled = "write forward(self, step, ops) in place of evaluate(self, step, A)"
             fix = spelled if "evaluate" in vars(cls) else "derive it from Schedule, and define forward in it"
-            raise ScheduleTypeError("schedule class", Words(cls.__name__), allowed, fix)
+            raise ScheduleTypeError("schedule class", Unquoted(cls.__name__), allowed, fix)
         cls._declare()
         cls._view = view_of(cls)
         # The tracers of torch start at the `forward` of a module's class, and read the inputs from its signature. They have
@@ -264,12 +264,12 @@ class Schedule(Formula, Display, Value):
         except (TypeError, AttributeError) as error:
             if not self._driven or isinstance(error, ScheduleTypeError):
                 raise
-            where, given = type(self).__name__, Words(f"{' and '.join(self._driven)} as a schedule")
+            where, given = type(self).__name__, Unquoted(f"{' and '.join(self._driven)} as a schedule")
             allowed = "a number where prepare() computes a constant from it"
             raise ScheduleError(where, given, allowed, "compute it in forward(), or pass a number") from error
         self._depth = 1 + max((one._depth for one in self._children()), default=0)
         if self._depth > DEEPEST:
-            given, allowed = Words(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
+            given, allowed = Unquoted(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
             fix = "put all of them into one Sum, Product or Sequential"
             raise ScheduleError(type(self).__name__, given, allowed, fix)
 
@@ -281,7 +281,7 @@ class Schedule(Formula, Display, Value):
             yield from (part for part in parts if isinstance(part, Schedule))
 
     @abstractmethod
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `ops`.
 
         The author of a schedule writes it; others call the schedule, or its `wide`.
@@ -302,11 +302,11 @@ class Schedule(Formula, Display, Value):
     def _carries_gradients(self) -> bool:
         return torch.is_grad_enabled() and any(t.requires_grad for t in (*self.parameters(), *self.buffers()))
 
-    def wide(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def wide(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value before rounding. A schedule made of schedules calls its children so."""
         return self(step, ops)  # type: ignore[call-arg]  # as a module, so that tracers keep who computes
 
-    def _evaluated(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def _evaluated(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return what the author's `forward` gives, with the value at this step of each field that is a schedule."""
         if not self._driven:
             return self._formula(step, ops)
@@ -385,7 +385,7 @@ class Schedule(Formula, Display, Value):
 
         return warmup(self, steps, start, kind, prefix, origin)
 
-    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0, kind: EasingName = "linear") -> Sum:
         """From step `at` on, go from the value there to `end` in `steps` steps along `kind`, a name of `Ramp`, and hold.
 
         >>> from tracelr import Constant
@@ -424,7 +424,7 @@ def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -
     device = None
     if isinstance(step, Tensor):
         if step.dtype not in (torch.int64, torch.int32):
-            where, given = f"{type(self).__name__}(step)", Words(f"a {str(step.dtype).removeprefix('torch.')} tensor")
+            where, given = f"{type(self).__name__}(step)", Unquoted(f"a {str(step.dtype).removeprefix('torch.')} tensor")
             raise ScheduleTypeError(where, given, _STEP, "use step.long(), or count in an int64 tensor")
         device = step.device
     elif isinstance(step, int) and not isinstance(step, bool):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import easing
 from tracelr.schedules.tables import Tables
 
@@ -48,7 +48,7 @@ class Rule(ABC):
     def parse(self, where: str, given: Any) -> Any:
         """Return the value to keep for the field called `where`, or raise."""
 
-    def relate(self, where: str, value: Any, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: Any, fields: dict[str, Any]) -> None:
         """Check the parsed value against the schedule's other fields, or raise."""
         return
 
@@ -189,13 +189,13 @@ class Increasing(Rule):
             raise ScheduleError(where, given, self.allowed, fix)
         return kept
 
-    def relate(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
         if self.between is None:
             return
         parts = len(fields[self.between])
         if len(value) != parts - self.fewer:
             allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {parts} {self.between}"
-            given = Words(f"{len(value)} milestones {list(value)}")
+            given = Unquoted(f"{len(value)} milestones {list(value)}")
             raise ScheduleError(where, given, allowed, f"pass {parts - self.fewer} of them")
 
 
@@ -219,7 +219,7 @@ class Tags(Rule):
 Scalar: TypeAlias = Annotated[float | Tensor | Schedule, _Scalar()]
 """A finite number, or a 0-d tensor or `nn.Parameter` that stays an input of the graph; or a schedule, as `drive` says."""
 
-Plain: TypeAlias = Annotated[float, _Scalar(tensors=False)]
+PythonFloat: TypeAlias = Annotated[float, _Scalar(tensors=False)]
 """A finite number that something is computed from before the call, hence never a tensor."""
 
 Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
@@ -240,16 +240,16 @@ OptionalSteps: TypeAlias = Annotated[int | None, _Steps(optional=True)]
 Offset: TypeAlias = Annotated[int, _Offset()]
 """A number of steps, from -2**53 to 2**53."""
 
-Growth: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
+GrowthFactor: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
 """How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""
 
 Ratio: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1e-6, high=0.999)]
 """How far an exponential easing falls before it is stretched to reach its end."""
 
-Easing: TypeAlias = Annotated[easing.Easing, Choice(*easing.EASINGS)]
+EasingName: TypeAlias = Annotated[easing.EasingName, Choice(*easing.EASINGS)]
 """The name of an easing."""
 
-Hold: TypeAlias = Annotated[int, _Steps(low=0)]
+NonNegativeSteps: TypeAlias = Annotated[int, _Steps(low=0)]
 """A length in steps, from 0 to 2**53."""
 
 Flag: TypeAlias = Annotated[bool, _Flag()]
@@ -261,7 +261,7 @@ Values: TypeAlias = Annotated[Sequence[float], _Values()]
 Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64)]
 """Strictly increasing steps, one fewer than the field `values`."""
 
-Drops: TypeAlias = Annotated[Sequence[int], Increasing(between=None, table=torch.int64, repeats=True)]
+RepeatedMilestones: TypeAlias = Annotated[Sequence[int], Increasing(between=None, table=torch.int64, repeats=True)]
 """Increasing steps, any number of them; one that is repeated counts as often as it stands there."""
 
 Knots: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64, fewer=0)]

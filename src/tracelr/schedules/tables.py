@@ -38,7 +38,7 @@ class Tables(nn.Module):
             return (table.high if isinstance(table, Table) else table).device
         return None
 
-    def keep(self, name: str, values: Sequence[float], dtype: torch.dtype) -> None:
+    def register_table(self, name: str, values: Sequence[float], dtype: torch.dtype) -> None:
         """Keep `values` as the table `name`."""
         self._tables[name] = values, dtype
         self._make(name, torch.device("cpu"))

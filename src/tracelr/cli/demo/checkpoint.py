@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tracelr.errors import CheckpointError, Words
+from tracelr.errors import CheckpointError, Unquoted
 from tracelr.files import write_whole
 
 _SEAL = b"tracelr sha256 "  # begins a comment at the end of torch's ZIP file: the digest of all bytes before it
@@ -43,10 +43,12 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
             raise ValueError("its checksum does not match its bytes")
         state = torch.load(io.BytesIO(raw), weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(where, Words("no such file"), "a checkpoint", "check the path, or start without it") from None
+        raise CheckpointError(
+            where, Unquoted("no such file"), "a checkpoint", "check the path, or start without it"
+        ) from None
     except Exception as error:  # torch raises many classes for a file that is not a checkpoint
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        damaged = Words(f"a file that is truncated, or not a checkpoint ({reason})")
+        damaged = Unquoted(f"a file that is truncated, or not a checkpoint ({reason})")
         raise CheckpointError(where, damaged, "a checkpoint", fix, 200) from None
     missing = [key for key in keys if not isinstance(state, dict) or key not in state]
     if missing:

@@ -17,7 +17,7 @@ from tracelr.cli.demo.params import Params
 from tracelr.cli.demo.run_folder import alone
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import svg
-from tracelr.errors import CheckpointError, ConfigError, LoweringError, TracelrError, Words
+from tracelr.errors import CheckpointError, ConfigError, LoweringError, TracelrError, Unquoted
 from tracelr.files import write_whole, writing
 from tracelr.fused.fuse import fuse
 from tracelr.optim.scheduler import Scheduler
@@ -84,7 +84,7 @@ def train(params: Params, out: Path, resume: bool = False, restart: bool = False
                     path.unlink(missing_ok=True)
         if saved.exists() and not resume:
             fix = "pass --resume to continue it, --restart to begin again, or --out for another folder"
-            raise CheckpointError(f"run folder {out}", Words("a folder that holds a checkpoint"), "one without", fix)
+            raise CheckpointError(f"run folder {out}", Unquoted("a folder that holds a checkpoint"), "one without", fix)
         return _train(params, out, saved)
 
 
@@ -136,7 +136,7 @@ def describe(params: Params, out: Path) -> None:
         write_whole(out / name, content)
     if not report.ok:
         fix = "report that file, it shows a defect of the target or of its compiler"
-        given = Words(f"a target that differs from eager, see {out / 'verify.txt'}")
+        given = Unquoted(f"a target that differs from eager, see {out / 'verify.txt'}")
         raise LoweringError("verify", given, "the same bits", fix, 300)
 
 
@@ -147,7 +147,7 @@ def _restore(
     state = checkpoint.load(path, _KEYS)
     if state["params"] != params.text:
         fix = "resume with the file that the run began with, or use --out for another folder"
-        given, allowed = Words("a checkpoint of other parameters"), f"a checkpoint of {params.name}"
+        given, allowed = Unquoted("a checkpoint of other parameters"), f"a checkpoint of {params.name}"
         raise CheckpointError(f"checkpoint {path}", given, allowed, fix)
     try:
         model.load_state_dict(state["model"])
@@ -157,7 +157,7 @@ def _restore(
     except TracelrError:
         raise
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:  # torch's errors for a foreign state
-        reason = Words(f"states of another model or optimizer ({str(error).strip().splitlines()[0]})")
+        reason = Unquoted(f"states of another model or optimizer ({str(error).strip().splitlines()[0]})")
         raise CheckpointError(f"checkpoint {path}", reason, "those of this training", "use --restart") from error
 
 
@@ -170,7 +170,7 @@ def _bar(start: int, steps: int) -> Any:
 
 
 def _missing(package: str) -> ConfigError:
-    return ConfigError("train", Words(f"no {package}"), f"{package}, installed", "pip install 'tracelr[demo]'")
+    return ConfigError("train", Unquoted(f"no {package}"), f"{package}, installed", "pip install 'tracelr[demo]'")
 
 
 def _write_history(path: Path, history: list[tuple[int, float, float]]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tracelr.errors import CheckpointError, Words
+from tracelr.errors import CheckpointError, Unquoted
 from tracelr.files import writing
 
 
@@ -25,7 +25,7 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            given, allowed = Words("a folder that another process writes to"), "a folder of its own for each process"
+            given, allowed = Unquoted("a folder that another process writes to"), "a folder of its own for each process"
             fix = "wait until that process has ended, or pass --out for another folder"
             raise CheckpointError(f"run folder {folder}", given, allowed, fix) from None
     try:

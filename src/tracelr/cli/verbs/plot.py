@@ -14,7 +14,7 @@ from tracelr.drawing.axes import Curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import svg
 from tracelr.drawing.terminal import terminal
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.files import write_whole
 from tracelr.schedules.describe.phases import phases
 from tracelr.schedules.describe.sampling import curve, horizon
@@ -80,7 +80,7 @@ def _range(chosen: list[Chosen], args: argparse.Namespace) -> tuple[int, int]:
     rises = [phase.until for one in chosen for phase in phases(one.schedule)[:1] if phase.name == "warm-up"]
     if not rises:
         fix = "leave out --zoom, or pass --from and --to"
-        raise ScheduleError("plot --zoom", Words("schedules that do not begin with a rise"), "one that does", fix)
+        raise ScheduleError("plot --zoom", Unquoted("schedules that do not begin with a rise"), "one that does", fix)
     return first, 2 * max(until for until in rises if until is not None)
 
 

@@ -11,7 +11,7 @@ from inspect import Parameter, signature
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, only
 from tracelr.schedules.base import Schedule
@@ -51,7 +51,7 @@ def call(where: Place, name: str, build: Builder, arguments: Mapping[Any, Any], 
     for key, parameter in parameters.items():
         if parameter.default is Parameter.empty and key not in arguments:
             required = [key for key, parameter in parameters.items() if parameter.default is Parameter.empty]
-            raise where.refuse(Words(f"{name} without {key}"), f"the keys {', '.join(required)}", f"add {key}")
+            raise where.refuse(Unquoted(f"{name} without {key}"), f"the keys {', '.join(required)}", f"add {key}")
     values = {key: hints[key].__metadata__[0](where / key, arguments[key]) for key in parameters if key in arguments}
     try:
         return build(**values)

@@ -9,7 +9,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, Literal, TypeAlias, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Words, printable, show
+from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Unquoted, printable, show
 from tracelr.errors import suggest as suggest
 from tracelr.interop._tools.units import Units, is_time
 from tracelr.schedules.assignment import Assignment
@@ -107,7 +107,7 @@ def _decimal(given: object) -> Decimal | None:
     return value if value.is_finite() else None
 
 
-def there(given: object) -> bool:
+def is_given(given: object) -> bool:
     """Say whether something is given: null, false, 0 and what is empty are not."""
     return bool(given) if given is None or isinstance(given, bool | int | float | str | list | tuple | Mapping) else True
 
@@ -148,7 +148,7 @@ def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> 
     """Raise if `mapping` has a key that is not `allowed`."""
     for key in mapping:
         if key not in allowed:
-            given = Words(f"the key {show(key)}")
+            given = Unquoted(f"the key {show(key)}")
             raise where.refuse(given, ", ".join(sorted(allowed)), suggest(key, allowed, "rename it to", "remove it"))
 
 
@@ -171,6 +171,6 @@ def distinct(where: Place, found: list[Assignment]) -> None:
         tags: list[str | _Every | None] = [*before] if other.tags is None else [*other.tags, EVERY]
         met = [before[tag] for tag in tags if tag in before]
         if met:
-            given = Words(f"{other}, set at [{min(met)}] too")
+            given = Unquoted(f"{other}, set at [{min(met)}] too")
             raise (where / k).refuse(given, "one schedule for each key of a group", "give them different tags")
         before.update(dict.fromkeys([EVERY] if other.tags is None else other.tags, k))

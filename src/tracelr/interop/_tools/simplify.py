@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tracelr.arithmetic import F64
-from tracelr.errors import ConfigError, Words, show
+from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Product, Scale, Sequential, Shift
@@ -34,7 +34,7 @@ def refuse(to: str, what: object, why: str = "") -> ConfigError:
     words = show(what, 100) + (f", {why}" if why else "")
     allowed = f"what {to} can say at every step"
     fix = "leave that part out, or use another form"
-    return ConfigError(f"convert to {to}", Words(words), allowed, fix, 300)
+    return ConfigError(f"convert to {to}", Unquoted(words), allowed, fix, 300)
 
 
 def alone(found: Loaded, to: str) -> Schedule:
@@ -44,7 +44,7 @@ def alone(found: Loaded, to: str) -> Schedule:
     if len(found) == 1:
         return found[0].schedule
     listed = "; ".join(map(str, found))
-    given, fix = Words(f"{len(found)} assignments"), "pass --key and --tag of one of these"
+    given, fix = Unquoted(f"{len(found)} assignments"), "pass --key and --tag of one of these"
     raise ConfigError(f"convert to {to}", given, f"one of: {listed}", fix)
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import final
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules.fields import integer
 
 _TIME = re.compile(r"([0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][-+]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)")
@@ -64,7 +64,7 @@ class Units:
             raise ScheduleTypeError(where, given, _ALLOWED, "write a number and its unit, without a space")
         value = math.ceil(Fraction(time[1]) * self._unit(given, time[2]))
         if not 1 <= value <= LAST_STEP:
-            words = Words(f"{given!r}, which is {value if value < 10**20 else 'far too many'} steps")
+            words = Unquoted(f"{given!r}, which is {value if value < 10**20 else 'far too many'} steps")
             raise ScheduleError(where, words, "a time of 1 to 2**53 steps", "write one")
         return value
 

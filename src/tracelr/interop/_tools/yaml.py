@@ -7,7 +7,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from tracelr.errors import ConfigError, Words, show
+from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.interop._tools.checks import Place
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
         raw = _regular(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise place.refuse(Words(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
+        raise place.refuse(Unquoted(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
     if raw is None:
-        raise place.refuse(Words("a path of no regular file"), "a YAML file", "copy what is to be read into a file")
+        raise place.refuse(Unquoted("a path of no regular file"), "a YAML file", "copy what is to be read into a file")
     return mapping(raw, place)
 
 
@@ -50,15 +50,15 @@ def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
     Raises `ConfigError` if they hold anything else.
     """
     if len(raw) > LARGEST_FILE:
-        raise place.refuse(Words("a larger file"), f"at most {LARGEST_FILE} bytes", _LESS)
+        raise place.refuse(Unquoted("a larger file"), f"at most {LARGEST_FILE} bytes", _LESS)
     try:
         found = _parse(raw.decode("utf-8-sig"), place)
     except UnicodeDecodeError as error:
-        raise place.refuse(Words(f"byte {error.start} is not UTF-8"), "UTF-8 text", "save the file as UTF-8") from None
+        raise place.refuse(Unquoted(f"byte {error.start} is not UTF-8"), "UTF-8 text", "save the file as UTF-8") from None
     if isinstance(found, str) and "(" in found:
         return {"schedule": found}
     if not isinstance(found, dict):
-        given = Words("an empty file" if found is None else show(found))
+        given = Unquoted("an empty file" if found is None else show(found))
         raise place.refuse(given, "a YAML mapping", "write keys and values")
     return found
 
@@ -84,7 +84,7 @@ def _parse(text: str, place: Place) -> Any:
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             self.nodes += 1
             if self.nodes > LARGEST_DOCUMENT:  # measured again below, aliases written out; here before all of it is read
-                raise place.refuse(Words("more values"), f"at most {LARGEST_DOCUMENT} of them", _LESS)
+                raise place.refuse(Unquoted("more values"), f"at most {LARGEST_DOCUMENT} of them", _LESS)
             return super().compose_node(parent, index)
 
         def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -107,7 +107,7 @@ def _parse(text: str, place: Place) -> Any:
     except yaml.YAMLError as error:
         raise _broken(error, text, place) from None
     except RecursionError:
-        raise place.refuse(Words("a document that is nested too deeply"), "a shallow one", "nest it less") from None
+        raise place.refuse(Unquoted("a document that is nested too deeply"), "a shallow one", "nest it less") from None
 
 
 def _broken(error: yaml.YAMLError, text: str, place: Place) -> ConfigError:
@@ -119,8 +119,8 @@ def _broken(error: yaml.YAMLError, text: str, place: Place) -> ConfigError:
         place = place.line(text.count(chr(10), 0, position) + 1, position - text.rfind(chr(10), 0, position))
     tag = re.search(r"the tag '(?:tag:yaml.org,2002:)?(.*)'", str(problem))
     if tag:
-        return place.refuse(Words(f"the tag {tag[1]}"), "plain YAML", "remove the tag")
-    return place.refuse(Words(f"broken YAML: {problem}"), "plain YAML", "correct it there")
+        return place.refuse(Unquoted(f"the tag {tag[1]}"), "plain YAML", "remove the tag")
+    return place.refuse(Unquoted(f"broken YAML: {problem}"), "plain YAML", "correct it there")
 
 
 def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
@@ -133,7 +133,7 @@ def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
     here = place.line(node.start_mark.line + 1, node.start_mark.column + 1)
     if node in sizes:
         if not sizes[node]:
-            raise here.refuse(Words("an anchor that contains itself"), "an alias of what is complete", "write it out")
+            raise here.refuse(Unquoted("an anchor that contains itself"), "an alias of what is complete", "write it out")
         return sizes[node]
     sizes[node] = 0
     parts = node.value if isinstance(node, yaml.SequenceNode) else []
@@ -144,7 +144,7 @@ def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
     for part in parts:
         size += _measure(part, place, sizes)
         if size > LARGEST_DOCUMENT:
-            given = Words("more values, the aliases written out")
+            given = Unquoted("more values, the aliases written out")
             raise here.refuse(given, f"at most {LARGEST_DOCUMENT} of them", _LESS)
     sizes[node] = size
     return size
@@ -155,5 +155,5 @@ def _distinct(keys: list[yaml.ScalarNode], place: Place) -> None:
     for key in keys:
         if (key.tag, key.value) in seen:
             here = place.line(key.start_mark.line + 1, key.start_mark.column + 1)
-            raise here.refuse(Words(f"the key {show(key.value)} twice"), "each key once", "remove one of them")
+            raise here.refuse(Unquoted(f"the key {show(key.value)} twice"), "each key once", "remove one of them")
         seen.add((key.tag, key.value))

@@ -34,7 +34,19 @@ from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
 from tracelr.schedules.curves.polynomial import Polynomial
 from tracelr.schedules.curves.step import Step
 from tracelr.schedules.curves.warm_restarts import WarmRestarts
-from tracelr.schedules.fields import Choice, Exponent, Flag, Growth, Increasing, Plain, Positive, Rule, Scalar, Steps, Values
+from tracelr.schedules.fields import (
+    Choice,
+    Exponent,
+    Flag,
+    GrowthFactor,
+    Increasing,
+    Positive,
+    PythonFloat,
+    Rule,
+    Scalar,
+    Steps,
+    Values,
+)
 
 Curve: TypeAlias = Callable[..., Schedule]
 LR = {
@@ -66,7 +78,7 @@ class _Rise(Rule):
     def parse(self, where: str, given: Any) -> float:
         return fields.number(where, given, self.allowed)
 
-    def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: float, fields: dict[str, Any]) -> None:
         last = (fields["total_steps"] - 1) / (2 if fields["three_phase"] else 1)
         if not 0 < _peak_at(value, fields["total_steps"]) < last:
             raise ScheduleError(where, value, self.allowed, "move the peak there")
@@ -114,7 +126,7 @@ def _inverse_time(
     return InverseTime(initial_val, decay_rate, total_iters, step_exponent, staircase)
 
 
-def _inverse_sqrt(initial_val: Plain = 1.0, scale: Plain = 1.0, warmup_steps: Steps = 1) -> Schedule:
+def _inverse_sqrt(initial_val: PythonFloat = 1.0, scale: PythonFloat = 1.0, warmup_steps: Steps = 1) -> Schedule:
     return InverseSqrt(initial_val * scale / math.sqrt(warmup_steps), warmup_steps)
 
 
@@ -126,7 +138,7 @@ def _piecewise_constant(vals: Values, milestones: Boundaries) -> Schedule:
     return PiecewiseConstant(vals, milestones)
 
 
-def _multi_step(initial_val: Scalar, gamma: Positive, milestones: fields.Drops) -> Schedule:
+def _multi_step(initial_val: Scalar, gamma: Positive, milestones: fields.RepeatedMilestones) -> Schedule:
     return MultiStep(initial_val, gamma, milestones)
 
 
@@ -138,7 +150,7 @@ def _cosine_annealing(initial_val: Scalar, T_max: Steps, eta_min: Scalar = 0.0) 
     return CosineAnnealing(initial_val, eta_min, T_max)
 
 
-def _warm_restarts(initial_val: Scalar, T_0: Steps, T_mult: Growth = 1.0, eta_min: Scalar = 0.0) -> Schedule:
+def _warm_restarts(initial_val: Scalar, T_0: Steps, T_mult: GrowthFactor = 1.0, eta_min: Scalar = 0.0) -> Schedule:
     return WarmRestarts(initial_val, eta_min, T_0, T_mult)
 
 
@@ -164,7 +176,7 @@ def _cyclic(
 
 
 def _one_cycle(
-    initial_val: Plain,
+    initial_val: PythonFloat,
     max_val: Scalar,
     total_steps: Steps = 1000,
     pct_start: Rise = 0.3,

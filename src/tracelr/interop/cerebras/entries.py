@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose, only
 from tracelr.interop.cerebras.curves import Curve, Parameter, parameters
@@ -66,7 +66,7 @@ def once(where: Place, known: Collection[str], entry: Mapping[Any, Any], beside:
     """Return which of the keys `entry` has: one at most, not counting the one that may stand beside another."""
     names = [key for key in known if key in entry]
     if len([key for key in names if key != beside]) > 1:
-        raise where.refuse(Words(" and ".join(names)), "one of them", "remove one: they are names of the same thing")
+        raise where.refuse(Unquoted(" and ".join(names)), "one of them", "remove one: they are names of the same thing")
     return names
 
 
@@ -88,7 +88,7 @@ def given(
         if not names and parameter.required:
             needed = ", ".join(known[0] for known, parameter in taken.values() if parameter.required)
             fix = ("add one of " if len(known) > 1 else "add ") + ", ".join(known)
-            raise where.refuse(Words(f"{name} without {known[0]}"), f"the keys {needed}", fix)
+            raise where.refuse(Unquoted(f"{name} without {known[0]}"), f"the keys {needed}", fix)
         for one in names[:1]:
             found[own] = Given(where / one, _read(where / one, parameter, entry[one]))
     return found

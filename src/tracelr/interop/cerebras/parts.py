@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.pointwise import Product, Scale
 from tracelr.schedules.compose.sequential import Sequential, known_value
@@ -51,7 +51,7 @@ def in_turn(parts: Sequence[Part], milestones: Sequence[int] | None = None) -> T
     if milestones is None:
         k = endless(parts)
         if k is not None:
-            given, allowed = Words(f"{parts[k].schedule} without a length"), "a length for every one but the last"
+            given, allowed = Unquoted(f"{parts[k].schedule} without a length"), "a length for every one but the last"
             raise ScheduleError(parts[k].where, given, allowed, "pass its total_iters, or pass milestones")
         milestones = list(accumulate(part.runs for part in parts[:-1] if part.runs is not None))
     if len(parts) == 1 and not milestones:
@@ -83,7 +83,7 @@ def chained(parts: Sequence[Part]) -> Timed:
     """
     k = zero(parts)
     if k is not None:
-        given, allowed = Words(f"{parts[k].schedule}, which is 0 at step 0"), "any other value there: it is divided by it"
+        given, allowed = Unquoted(f"{parts[k].schedule}, which is 0 at step 0"), "any other value there: it is divided by it"
         raise ScheduleError(parts[k].where, given, allowed, "put it first: the first one is not divided")
     if len(parts) == 1:
         return Timed(parts[0].schedule, parts[0].runs)
@@ -108,7 +108,7 @@ def follow(where: Place, parts: list[Part], lengths: str, milestones: list[int] 
     """
     k = endless(parts) if milestones is None else None
     if k is not None:
-        given, fix = Words("an entry that does not say how long it runs"), f"add {lengths}"
+        given, fix = Unquoted("an entry that does not say how long it runs"), f"add {lengths}"
         raise (where / k).refuse(given, "a length in every entry but the last", fix)
     try:
         return in_turn(parts, milestones)
@@ -121,5 +121,5 @@ def chain(where: Place, parts: list[Part]) -> Timed:
     k = zero(parts)
     if k is not None:
         fix = "put it first, or start it above 0"
-        raise (where / k).refuse(Words("a scheduler that starts at 0"), "a factor that starts at 1, once divided", fix)
+        raise (where / k).refuse(Unquoted("a scheduler that starts at 0"), "a factor that starts at 1, once divided", fix)
     return chained(parts)

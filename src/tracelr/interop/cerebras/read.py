@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracelr.errors import Words
+from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose
 from tracelr.interop.cerebras.curves import FACTORS, parameters, runs
@@ -52,9 +52,9 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     if not isinstance(optimizer, Mapping):
         raise where.refuse(optimizer, "a mapping with the key learning_rate", "write learning_rate: under it")
     if "learning_rate" not in optimizer:
-        raise where.refuse(Words("a mapping without the key learning_rate"), "a mapping with it", "add learning_rate")
+        raise where.refuse(Unquoted("a mapping without the key learning_rate"), "a mapping with it", "add learning_rate")
     schedule = rate(where, optimizer)
-    return [Assignment("lr", None, schedule, SCALED)] if checks.there(optimizer.get(SCALED)) else schedule
+    return [Assignment("lr", None, schedule, SCALED)] if checks.is_given(optimizer.get(SCALED)) else schedule
 
 
 def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:
@@ -71,7 +71,7 @@ def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:
     parts = [_part(where / k, entry, reset) for k, entry in enumerate(entries)]
     chained = {entry[_MAIN]: _chained(where / k / _MAIN, entry[_MAIN]) for k, entry in enumerate(entries) if _MAIN in entry}
     if len(set(chained.values())) > 1:
-        given, fix = Words(f"{_MAIN} {' and '.join(map(str, chained))}"), "write the same one in every entry"
+        given, fix = Unquoted(f"{_MAIN} {' and '.join(map(str, chained))}"), "write the same one in every entry"
         raise where.refuse(given, "one of them for the whole list", fix)
     if any(chained.values()):
         return chain(where, parts).schedule
@@ -90,7 +90,7 @@ def _part(where: Place, entry: object, reset: bool) -> Part:
     if not isinstance(entry, Mapping):
         raise where.refuse(entry, "a mapping with the key scheduler", "write {scheduler: ..., ...}")
     if "scheduler" not in entry:
-        raise where.refuse(Words("a mapping without the key scheduler"), "a scheduler by name", "add scheduler: <name>")
+        raise where.refuse(Unquoted("a mapping without the key scheduler"), "a scheduler by name", "add scheduler: <name>")
     name = entry["scheduler"]
     if isinstance(name, str) and _fold(name) == FUNCTION.lower():
         raise (where / "scheduler").refuse(name, "a scheduler whose values a file can hold", "build the schedule in Python")

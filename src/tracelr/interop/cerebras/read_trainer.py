@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tracelr.errors import Words
+from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose, distinct, only, tags
 from tracelr.interop.cerebras import read as cerebras
@@ -64,7 +64,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     """Return the schedule, or the assignments, of the schedulers; every other key of the file is somebody else's."""
     where, init = _init(mapping, where)
     place, optimizer = _settings(where / "optimizer", init.get("optimizer"))
-    listed = init.get("schedulers") if checks.there(init.get("schedulers")) else []
+    listed = init.get("schedulers") if checks.is_given(init.get("schedulers")) else []
     listed = [listed] if isinstance(listed, Mapping) else listed
     if not isinstance(listed, list | tuple):
         raise (where / "schedulers").refuse(listed, "a list of schedulers", "write one, such as - LinearLR: {...}")
@@ -73,10 +73,10 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     if not any(one.key == "lr" for one in found):
         found = [*_own(place, optimizer), *found]
     elif isinstance(optimizer.get("learning_rate"), list | tuple | Mapping):
-        given, fix = Words("schedulers here and under schedulers"), "remove the ones here"
+        given, fix = Unquoted("schedulers here and under schedulers"), "remove the ones here"
         raise (place / "learning_rate").refuse(given, "one of them", fix)
     if not found:
-        given, fix = Words("neither schedulers nor a rate in its optimizer"), "add schedulers"
+        given, fix = Unquoted("neither schedulers nor a rate in its optimizer"), "add schedulers"
         raise where.refuse(given, "a mapping with the key schedulers", fix)
     if _scaled(optimizer):
         found = [one._replace(factor=cerebras.SCALED) if one.key == "lr" else one for one in found]
@@ -92,7 +92,7 @@ def _init(mapping: Mapping[Any, Any], where: Place) -> tuple[Place, Mapping[Any,
     if isinstance(trainer, list | tuple):
         if len(trainer) != 1:
             fix = "pass one of them to from_dict, as {'trainer': ...}"
-            raise where.refuse(Words(f"a list of {len(trainer)} trainers"), "one trainer", fix)
+            raise where.refuse(Unquoted(f"a list of {len(trainer)} trainers"), "one trainer", fix)
         if isinstance(trainer[0], Mapping) and "trainer" in trainer[0]:
             return _init(trainer[0], where / 0)
         where, trainer = where / 0, trainer[0]
@@ -117,7 +117,7 @@ def _settings(where: Place, given: object) -> tuple[Place, Mapping[Any, Any]]:
 def _scaled(optimizer: Mapping[Any, Any]) -> bool:
     groups = optimizer.get("params")
     own = [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, list | tuple) else []
-    return any(checks.there(one.get(cerebras.SCALED)) for one in (optimizer, *own))
+    return any(checks.is_given(one.get(cerebras.SCALED)) for one in (optimizer, *own))
 
 
 def _own(where: Place, optimizer: Mapping[Any, Any]) -> list[Assignment]:
@@ -137,7 +137,7 @@ def _assignment(where: Place, entry: object) -> Assignment:
     if kind.what == "ScalePerParam":
         only(where, inner, ["scheduler", _TAGS])
         if "scheduler" not in inner:
-            raise where.refuse(Words(f"{name} without scheduler"), "the key scheduler", "add scheduler: <what it scales>")
+            raise where.refuse(Unquoted(f"{name} without scheduler"), "the key scheduler", "add scheduler: <what it scales>")
         return Assignment(
             kind.key, chosen, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, FACTORS[kind.key]
         )
@@ -147,7 +147,7 @@ def _assignment(where: Place, entry: object) -> Assignment:
 def _named(where: Place, entry: object) -> tuple[str, Kind, Mapping[Any, Any]]:
     """Return the class that `entry` names, what it stands for, and its parameters."""
     if not isinstance(entry, Mapping) or len(entry) != 1:
-        given = Words(f"the keys {', '.join(map(str, entry))}") if isinstance(entry, Mapping) and entry else entry
+        given = Unquoted(f"the keys {', '.join(map(str, entry))}") if isinstance(entry, Mapping) and entry else entry
         fix = "write its class, and the parameters below that: LinearLR: {...}"
         raise where.refuse(given, "a mapping with one key, the class of a scheduler", fix)
     ((name, inner),) = entry.items()
@@ -166,10 +166,10 @@ def _part(where: Place, entry: object, key: str) -> Part:
         raise where.refuse(name, f"a scheduler of the {key}, as the one around it", "move it out of there")
     where /= name
     if kind.what == "ScalePerParam":
-        raise where.refuse(Words(f"{name} inside another scheduler"), "it around all others", "put the other one into it")
+        raise where.refuse(Unquoted(f"{name} inside another scheduler"), "it around all others", "put the other one into it")
     if _TAGS in inner:
         fix = "move it to the scheduler around this one"
-        raise (where / _TAGS).refuse(Words("tags of an inner scheduler"), "tags of the outermost one", fix)
+        raise (where / _TAGS).refuse(Unquoted("tags of an inner scheduler"), "tags of the outermost one", fix)
     return Part(str(where), *_curve(where, name, kind, inner))
 
 

@@ -11,7 +11,7 @@ from tracelr.interop.cerebras.curves import CURVES, LR, Boundaries, Curve
 from tracelr.interop.cerebras.entries import Spelling
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
-from tracelr.schedules.fields import Plain, Steps, Values
+from tracelr.schedules.fields import PythonFloat, Steps, Values
 
 FUNCTION = "Lambda"
 """The one whose values are a Python function: no file can hold it."""
@@ -20,14 +20,14 @@ NEWER: dict[str, Curve] = {name: curve for name, curve in CURVES.items() if name
 """The curves that a file can name, by the part of their names that learning rates and weight decays share."""
 
 
-def _piecewise_constant(vals: Values, milestones: Boundaries, initial_learning_rate: Plain | None = None) -> Schedule:
+def _piecewise_constant(vals: Values, milestones: Boundaries, initial_learning_rate: PythonFloat | None = None) -> Schedule:
     if initial_learning_rate not in (None, vals[0]):
         where, allowed = "PiecewiseConstant.initial_learning_rate", f"the first of the values, {vals[0]}"
         raise ScheduleError(where, initial_learning_rate, allowed, "leave it out, or make them equal")
     return CURVES["PiecewiseConstant"](vals, milestones)
 
 
-def _cosine(initial_val: Plain, total_iters: Steps, alpha: Plain = 0.0) -> Schedule:
+def _cosine(initial_val: PythonFloat, total_iters: Steps, alpha: PythonFloat = 0.0) -> Schedule:
     return Cosine(initial_val, alpha * initial_val, total_iters)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words, show
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, show
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose, suggest
 from tracelr.interop.huggingface.types import TYPES, Run, Type
@@ -45,22 +45,22 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     for key in mapping:
         near = get_close_matches(key, _KNOWN, n=1, cutoff=0.9) if isinstance(key, str) and key not in _KNOWN else []
         if near:
-            raise where.refuse(Words(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
+            raise where.refuse(Unquoted(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
     name = mapping[_TYPE]
     if named(name, _MEASURED):
         raise (where / _TYPE).refuse(name, ", ".join(TYPES), "use one of these: this one follows a metric, not the step")
     kind = choose(where / _TYPE, name, TYPES)
     if "learning_rate" not in mapping:
-        raise where.refuse(Words("settings without learning_rate"), "the peak rate", "add learning_rate")
+        raise where.refuse(Unquoted("settings without learning_rate"), "the peak rate", "add learning_rate")
     peak = checks.number(where / "learning_rate", mapping["learning_rate"])
     steps = _steps(where, mapping)
     warmup = _warmup(where, mapping, steps)
     values = _parameters(where, mapping, str(name), kind)
     if steps is None and kind.ends and "num_stable_steps" not in values:
         fix = f"add {_STEPS[1]}: what {name} does, and where it ends, hangs on it"
-        raise where.refuse(Words(f"{name} without {' or '.join(_STEPS)}"), "the number of steps", fix)
+        raise where.refuse(Unquoted(f"{name} without {' or '.join(_STEPS)}"), "the number of steps", fix)
     if steps is not None and warmup >= steps and kind.ends:
-        raise where.refuse(Words(f"a warm-up of {warmup} in {steps} steps"), "a shorter one", "shorten it")
+        raise where.refuse(Unquoted(f"a warm-up of {warmup} in {steps} steps"), "a shorter one", "shorten it")
     try:
         return kind.build(Run(peak, warmup, steps or 0), **values)
     except (ScheduleError, ScheduleTypeError) as error:
@@ -71,7 +71,7 @@ def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothi
     """Return the one of `names` that is given, if one is."""
     given = [name for name in names if not _is_one(mapping.get(name), nothing)]
     if len(given) > 1:
-        raise where.refuse(Words(" and ".join(given)), "one of them", "remove one")
+        raise where.refuse(Unquoted(" and ".join(given)), "one of them", "remove one")
     return given[0] if given else None
 
 
@@ -117,12 +117,14 @@ def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: Type)
         for key in entries:
             if key not in kind.keys:
                 fix = suggest(key, kind.keys, "rename it to", "remove it")
-                raise place.refuse(Words(f"the key {show(key)}"), f"those of {name}: {', '.join(kind.keys) or 'none'}", fix)
+                raise place.refuse(
+                    Unquoted(f"the key {show(key)}"), f"those of {name}: {', '.join(kind.keys) or 'none'}", fix
+                )
             if key in found:
-                raise place.refuse(Words(f"the key {show(key)} twice"), "each key once", f"keep the one under {_KWARGS}")
+                raise place.refuse(Unquoted(f"the key {show(key)} twice"), "each key once", f"keep the one under {_KWARGS}")
             if entries[key] is not None:
                 found[key] = kind.keys[key](place / key, entries[key])
     for key in kind.needs:
         if key not in found:
-            raise where.refuse(Words(f"{name} without {key}"), f"the key {key}", f"add {key}")
+            raise where.refuse(Unquoted(f"{name} without {key}"), f"the key {key}", f"add {key}")
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose
 from tracelr.schedules.base import Schedule
@@ -20,7 +20,7 @@ from tracelr.schedules.curves.inverse_sqrt import InverseSqrt
 from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.polynomial import Polynomial
 from tracelr.schedules.curves.wsd import WSD
-from tracelr.schedules.easing import Easing
+from tracelr.schedules.easing import EasingName
 
 
 class Run(NamedTuple):
@@ -86,7 +86,7 @@ def _inverse_sqrt(run: Run, timescale: int | None = None) -> Schedule:
 
 def _floor(run: Run, low: float | None, rate: float | None) -> float:
     if (low is None) == (rate is None):
-        given, allowed = Words("both of them" if low is not None else "none of them"), "one of min_lr and min_lr_rate"
+        given, allowed = Unquoted("both of them" if low is not None else "none of them"), "one of min_lr and min_lr_rate"
         raise ScheduleError("min_lr", given, allowed, "give the lowest rate, or its part of the peak")
     return low if low is not None else run.peak * (rate or 0.0)
 
@@ -118,8 +118,8 @@ def _stable(
     run: Run,
     num_decay_steps: int,
     num_stable_steps: int | None = None,
-    warmup_type: Easing = "linear",
-    decay_type: Easing = "cosine",
+    warmup_type: EasingName = "linear",
+    decay_type: EasingName = "cosine",
     min_lr_ratio: float = 0.0,
     num_cycles: float = 0.5,
 ) -> Schedule:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.interop._tools.calls import Builder, Count, Number, Numbers, OptionalNumber, Steps, Switch, Whole, call
 from tracelr.interop._tools.checks import Place, choose, only
 from tracelr.schedules.base import Schedule
@@ -44,7 +44,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     name, config = mapping["class_name"], mapping.get("config")
     build = choose(where / "class_name", name, CLASSES)
     if not isinstance(config, Mapping):
-        given = Words("a mapping without the key config") if "config" not in mapping else config
+        given = Unquoted("a mapping without the key config") if "config" not in mapping else config
         raise (where / "config").refuse(
             given, "a mapping of the arguments", "write config: {initial_learning_rate: ..., ...}"
         )

@@ -16,7 +16,7 @@ from inspect import Parameter, signature
 from operator import add, mul, sub
 from typing import Any, NamedTuple, final
 
-from tracelr.errors import ConfigError, Location, TracelrError, Words, show, suggest
+from tracelr.errors import ConfigError, Location, TracelrError, Unquoted, show, suggest
 from tracelr.schedules.base import REGISTRY, Schedule
 from tracelr.schedules.fields import FINITE
 
@@ -66,7 +66,7 @@ def parse(text: str, where: str = "spec") -> Schedule:
     if not isinstance(text, str):
         raise ConfigError(where, text, "a str", "pass the text of a spec")
     if len(text) > _LARGEST_TEXT:
-        given = Words(f"{len(text)} characters")
+        given = Unquoted(f"{len(text)} characters")
         raise ConfigError(where, given, f"at most {_LARGEST_TEXT}", "write a file")
     try:
         return _Reader(text, where).read()
@@ -75,7 +75,7 @@ def parse(text: str, where: str = "spec") -> Schedule:
 
 
 def _too_deep(where: str) -> ConfigError:
-    return ConfigError(where, Words("a spec that is nested too deeply"), "a shallow one", "nest it less")
+    return ConfigError(where, Unquoted("a spec that is nested too deeply"), "a shallow one", "nest it less")
 
 
 def snake(name: str) -> str:
@@ -174,7 +174,7 @@ class _Reader:
         """Return the error that the token at `at`, or the next one after it, is not one of the `allowed` ones."""
         token = next((one for one in self.tokens.values() if one.at + len(one.text) > at), None)
         found = token or _Token("end", "the end", len(self.text))
-        return self.refuse(found.at, Words(found.text), allowed, "write it there")
+        return self.refuse(found.at, Unquoted(found.text), allowed, "write it there")
 
     def _place(self, at: int) -> tuple[str, Location]:
         line = self.text.count("\n", 0, at) + 1
@@ -211,7 +211,7 @@ class _Reader:
         if isinstance(node, ast.Name):
             kind = self.kind(token)
             fix = f"write {snake(kind.__name__)}({_wanted(kind.__init__)})"
-            raise self.refuse(token.at, Words(token.text), _A_SCHEDULE, fix)
+            raise self.refuse(token.at, Unquoted(token.text), _A_SCHEDULE, fix)
         if isinstance(node, ast.Tuple) and node.elts:
             end = node.elts[0].end_col_offset or 0
             raise self.unexpected(self.masked.index(",", end + self.skipped), _AFTER)
@@ -227,21 +227,21 @@ class _Reader:
         if type(node.op) not in _OPERATORS:
             raise self.unexpected(mark, _OPERAND)
         if not isinstance(left, Schedule) and not isinstance(right, Schedule):
-            given = Words(f"{left!r} {self.text[mark]} {right!r}")
+            given = Unquoted(f"{left!r} {self.text[mark]} {right!r}")
             raise self.refuse(mark, given, "a schedule on one side at least", "write the number that it is")
         return self.made(mark, {}, partial(_OPERATORS[type(node.op)], left, right))
 
     def number(self, token: _Token) -> int | float:
         digits = token.text.replace("_", "")
         if len(digits) > _LARGEST_EXPONENT:
-            given = Words(f"a number of {len(digits)} digits")
+            given = Unquoted(f"a number of {len(digits)} digits")
             raise self.refuse(token.at, given, f"at most {_LARGEST_EXPONENT} digits", "write a shorter one")
         factor = {"k": 1000, "M": 1_000_000}.get(digits[-1], 1)
         digits = digits.rstrip("kM")
         exponent = re.search(r"[eE]([-+]?[0-9]+)$", digits)
         if exponent and (len(exponent[1]) > 5 or abs(int(exponent[1])) > _LARGEST_EXPONENT):
             allowed = f"an exponent from -{_LARGEST_EXPONENT} to {_LARGEST_EXPONENT}"
-            raise self.refuse(token.at, Words(token.text), allowed, "write a number within the float32 range")
+            raise self.refuse(token.at, Unquoted(token.text), allowed, "write a number within the float32 range")
         value = Fraction(digits) * factor
         plain = "." not in digits or factor != 1
         if plain and value.denominator == 1:
@@ -249,7 +249,7 @@ class _Reader:
         try:
             return float(value)
         except OverflowError:
-            raise self.refuse(token.at, Words(token.text), FINITE, "write a smaller one") from None
+            raise self.refuse(token.at, Unquoted(token.text), FINITE, "write a smaller one") from None
 
     def kind(self, name: _Token) -> type[Schedule]:
         kind = kind_of(name.text)
@@ -287,12 +287,12 @@ class _Reader:
             if isinstance(one, ast.keyword):
                 own = self.tokens[at].text
                 if one.arg is None or own in values or (own not in names and not free):
-                    given = Words(f"{own} twice" if own in values else own)
+                    given = Unquoted(f"{own} twice" if own in values else own)
                     raise self.refuse(at, given, _wanted(function), suggest(own, names, "write", "remove it"))
             elif k < len(names):
                 own = names[k]
             else:
-                given = Words(f"argument {k + 1} of {called}")
+                given = Unquoted(f"argument {k + 1} of {called}")
                 raise self.refuse(at, given, _wanted(function), "remove it, or name it")
             values[own], places[own] = self.argument(one.value if isinstance(one, ast.keyword) else one), at
         missing = [
@@ -300,7 +300,7 @@ class _Reader:
         ]
         if missing:
             close = (node.end_col_offset or 0) - 1 + self.skipped
-            given = Words(f"{called} without {missing[0]}")
+            given = Unquoted(f"{called} without {missing[0]}")
             raise self.refuse(close, given, _wanted(function), f"add {missing[0]}")
         return values, places
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools.checks import Place, choose, distinct, in_steps, only, sequence, tags
 from tracelr.interop._tools.units import is_time
 from tracelr.interop.native.expression import parse
@@ -61,7 +61,7 @@ def _assignment(entry: object, where: Place) -> Assignment:
 def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
     if "schedule" not in mapping:
-        raise where.refuse(Words("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
+        raise where.refuse(Unquoted("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
     if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
         only(where, mapping, ["schedule"])
         return parse(mapping["schedule"], str(where / "schedule"))
@@ -71,7 +71,7 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     only(where, mapping, ["schedule", *fields])
     for field in fields.values():
         if field.default is dataclasses.MISSING and field.name not in mapping:
-            raise where.refuse(Words(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
+            raise where.refuse(Unquoted(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
     values = {key: _value(where / key, mapping[key], kind._rules[key]) for key in fields if key in mapping}
     try:
         return kind(**values)

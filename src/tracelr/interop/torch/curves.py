@@ -9,7 +9,7 @@ from torch.optim import lr_scheduler as torchs
 from torch.optim.swa_utils import SWALR
 
 from tracelr import _torch
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.interop.torch.functions import from_lambda, ignores_step
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
@@ -53,7 +53,7 @@ def _multiplicative(scheduler: Any, rate: float, group: int) -> Schedule:
     """Return the schedule of a MultiplicativeLR. Its factors have a product in closed form only if they are one number."""
     factor = ignores_step(scheduler.lr_lambdas[group])
     if factor is None:
-        given = Words("factors that depend on the step")
+        given = Unquoted("factors that depend on the step")
         allowed = "one number, such as lambda step: 0.95: the product of all factors so far is no function of the step"
         fix = "write that product as a function of the step, in a LambdaLR, or as one of tracelr's schedules"
         raise ScheduleError("lr_lambda", given, allowed, fix)
@@ -98,10 +98,10 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
 def _triangle(scheduler: Any, low: float, high: float) -> Schedule:
     if _torch.has_own_scale(scheduler):
         fix = "use one of its modes, or multiply tracelr.Cyclic by a schedule of your own"
-        raise ScheduleError("scale_fn", Words("a function"), "None: a mode instead of a function", fix)
+        raise ScheduleError("scale_fn", Unquoted("a function"), "None: a mode instead of a function", fix)
     total, up = scheduler.total_size, round(scheduler.total_size * scheduler.step_ratio)
     if total != int(total) or up / total != scheduler.step_ratio:
-        given = Words(f"{total * scheduler.step_ratio:g} and {total - total * scheduler.step_ratio:g}")
+        given = Unquoted(f"{total * scheduler.step_ratio:g} and {total - total * scheduler.step_ratio:g}")
         raise ScheduleError("step_size_up and step_size_down", given, "whole steps", "round them")
     down = int(total) - up
     return Cyclic(low, high, up, None if down == up else down, scheduler.mode, scheduler.gamma)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, final
 import torch
 from torch import Tensor
 
-from tracelr.errors import TraceError, Words
+from tracelr.errors import TraceError, Unquoted
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.lambda_ import Lambda
@@ -76,7 +76,7 @@ def _try(function: Callable[[Any], Any]) -> Any:
             "fails on a tensor step",
             f"write it with torch's functions; it says: {type(error).__name__}: {error}",
         )
-    raise TraceError("lr_lambda", Words(f"a function that {what}"), _ALLOWED, instead)
+    raise TraceError("lr_lambda", Unquoted(f"a function that {what}"), _ALLOWED, instead)
 
 
 def ignores_step(function: Callable[[Any], Any]) -> float | None:
@@ -99,7 +99,7 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
         return Constant(base * float(made))
     if not isinstance(made, Tensor):
         fix = "return a number made of the step"
-        raise TraceError("lr_lambda", Words(f"a function that returns a {type(made).__name__}"), _ALLOWED, fix)
+        raise TraceError("lr_lambda", Unquoted(f"a function that returns a {type(made).__name__}"), _ALLOWED, fix)
     traceable = InFloat64(function)
     for step in _PROBES:
         try:
@@ -108,6 +108,6 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
             continue
         ours = float(traceable(torch.tensor(step)))
         if abs(ours - theirs) > 1e-6 * abs(theirs):
-            given = Words(f"a function that gives {theirs:g} at step {step}, and {ours:g} at torch.tensor({step})")
+            given = Unquoted(f"a function that gives {theirs:g} at step {step}, and {ours:g} at torch.tensor({step})")
             raise TraceError("lr_lambda", given, _ALLOWED, "make both the same: leave out isinstance")
     return Lambda(traceable) * base

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import SWALR
 
 from tracelr import _torch
 from tracelr.arithmetic import F64
-from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Words
+from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Unquoted
 from tracelr.interop.torch.curves import FACTORS, FOLLOWERS, MOMENTA, WRITERS
 from tracelr.interop.torch.functions import ignores_step
 from tracelr.schedules.base import Schedule
@@ -66,7 +66,7 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     except TracelrError:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
-        given = Words(f"settings that torch did not make ({type(error).__name__}: {error})")
+        given = Unquoted(f"settings that torch did not make ({type(error).__name__}: {error})")
         fix = "build the scheduler anew, and leave its attributes as they are"
         raise ScheduleTypeError(type(scheduler).__name__, given, "those of its constructor", fix) from error
     return schedules[0] if len({str(schedule.to_dict()) for schedule in schedules}) == 1 else schedules
@@ -83,7 +83,10 @@ def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
         if kind not in {*FACTORS, *FOLLOWERS, *WRITERS}:
             raise _refusal(scheduler)
         if group >= len(scheduler.base_lrs):
-            given, fix = Words(f"base_lrs of {len(scheduler.base_lrs)} groups"), "build the scheduler after the last group"
+            given, fix = (
+                Unquoted(f"base_lrs of {len(scheduler.base_lrs)} groups"),
+                "build the scheduler after the last group",
+            )
             raise ScheduleError("base_lrs", given, "one for each param group of the optimizer", fix)
         if kind in WRITERS:
             return WRITERS[kind](scheduler, group)
@@ -93,10 +96,10 @@ def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
 
 def _refusal(scheduler: LRScheduler) -> TracelrError:
     if isinstance(scheduler, ReduceLROnPlateau):
-        given, allowed = Words("a scheduler driven by a metric"), "a scheduler that is a function of the step"
+        given, allowed = Unquoted("a scheduler driven by a metric"), "a scheduler that is a function of the step"
         return ScheduleTypeError("scheduler", given, allowed, "keep it as it is, beside the training step")
     fix = "write its formula as a Schedule, or pass one of these"
-    return ScheduleTypeError("scheduler", Words("a class that is not torch's own"), ", ".join(_KNOWN), fix)
+    return ScheduleTypeError("scheduler", Unquoted("a class that is not torch's own"), ", ".join(_KNOWN), fix)
 
 
 def _sequence(scheduler: SequentialLR, group: int) -> Schedule:
@@ -137,7 +140,7 @@ def _chain(scheduler: ChainedScheduler, group: int, rate: float | None) -> Sched
         with _inside(f"ChainedScheduler.schedulers[{k}]"):
             why = _not_a_factor(member)
             if why:
-                given = Words(f"{type(member).__name__}, which {why}")
+                given = Unquoted(f"{type(member).__name__}, which {why}")
                 allowed = "schedulers that multiply the rate they find, so that the chain is their product"
                 fix = "multiply tracelr's own schedules, as in WarmRestarts(0.1, 0.0, 10) * Exponential(1.0, 0.9, 1)"
                 raise ScheduleError("scheduler", given, allowed, fix)
@@ -160,7 +163,7 @@ def _not_a_factor(member: Any) -> str:
 
 def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
     name = type(scheduler).__name__
-    given = Words(f"{key!r} of a {name}")
+    given = Unquoted(f"{key!r} of a {name}")
     if type(scheduler) not in MOMENTA:
         names = " or ".join(kind.__name__ for kind in MOMENTA)
         raise ScheduleError("from_torch(key)", given, f"'lr', or a {names}", "convert one of these on its own")

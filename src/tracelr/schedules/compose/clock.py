@@ -5,12 +5,12 @@ from typing import Annotated, Any, TypeAlias, final
 
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.pointwise import Child
-from tracelr.schedules.fields import Hold, Offset, Steps
+from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
 
 _LARGEST_TERM = 2**26  # the product of two is exact in float64
 
@@ -33,10 +33,10 @@ Term: TypeAlias = Annotated[int, _Term()]
 def stretched(step: Tensor, factor: int, divisor: int, ops: Arithmetic) -> Tensor:
     """Return floor(step * divisor / factor), at most 2**53, for factor * divisor up to 2**53."""
     # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
-    whole = step if factor == 1 else ops.quotient(step, factor)
+    whole = step if factor == 1 else ops.floordiv(step, factor)
     own = whole.clamp(max=LAST_STEP // divisor + 1) * divisor
     if factor > 1 and divisor > 1:
-        own = own + ops.quotient(step.remainder(factor) * divisor, factor)
+        own = own + ops.floordiv(step.remainder(factor) * divisor, factor)
     return own.clamp(max=LAST_STEP)
 
 
@@ -63,7 +63,7 @@ class Shift(Schedule):
         length = self.inner.length
         return None if length is None else min(max(length + self.by, 0), LAST_STEP)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide((step - self.by).clamp(0, LAST_STEP), ops)
 
 
@@ -87,7 +87,7 @@ class Loop(Schedule):
     def length(self) -> None:
         return None
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(step.remainder(self.period), ops)
 
 
@@ -105,14 +105,14 @@ class Shorten(Schedule):
     """
 
     inner: Child
-    steps: Hold
+    steps: NonNegativeSteps
 
     @property
     def length(self) -> int:
         length = self.inner.length
         return self.steps if length is None else min(length, self.steps)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(step.clamp(max=self.steps), ops)
 
 
@@ -143,5 +143,5 @@ class Stretch(Schedule):
         length = self.inner.length
         return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(stretched(step, self.factor, self.divisor, ops), ops)

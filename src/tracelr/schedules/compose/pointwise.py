@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias, final
 
 from torch import Tensor, nn
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -66,7 +66,7 @@ class Sum(Schedule):
     def length(self) -> int | None:
         return _longest(self.schedules)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
 
 
@@ -88,7 +88,7 @@ class Product(Schedule):
     def length(self) -> int | None:
         return _longest(self.schedules)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
 
 
@@ -111,7 +111,7 @@ class Scale(Schedule):
     def length(self) -> int | None:
         return self.inner.length
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.mul(self.inner.wide(step, ops), self.factor)
 
 
@@ -122,7 +122,7 @@ class _Bound(fields.Rule):
     def parse(self, where: str, given: Any) -> float | None:
         return None if given is None else fields.number(where, given, self.allowed)
 
-    def relate(self, where: str, value: float | None, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: float | None, fields: dict[str, Any]) -> None:
         low, high = fields["low"], fields["high"]
         if low is None and high is None:
             raise ScheduleError(where, None, "a number for low, for high or for both", "pass one")
@@ -155,5 +155,5 @@ class Clamp(Schedule):
     def length(self) -> int | None:
         return self.inner.length
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.clamp(self.inner.wide(step, ops), self.low, self.high)

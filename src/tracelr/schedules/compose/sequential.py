@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, TypeAlias, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Wide
-from tracelr.errors import ScheduleError, ScheduleTypeError, Words
+from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Real
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.clock import stretched
@@ -32,7 +32,7 @@ class _Resets(fields.Rule):
             raise ScheduleTypeError(where, given, self.allowed, "pass one of these each")
         return tuple(listed)
 
-    def relate(self, where: str, value: bool | str | tuple[bool | str, ...], fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: bool | str | tuple[bool | str, ...], fields: dict[str, Any]) -> None:
         if isinstance(value, tuple) and len(value) != len(fields["schedules"]):
             fix = f"pass {len(fields['schedules'])} of them"
             raise ScheduleError(where, list(value), self.allowed, fix)
@@ -101,7 +101,7 @@ class Sequential(Schedule):
         self._firsts = (None, *(known_value(schedule, begin) for schedule, begin in followers))
         if self.join == "scale" and 0 in self._firsts:
             k = self._firsts.index(0)
-            given = Words(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
+            given = Unquoted(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
             allowed = "schedules that do not start at 0 after the first one, under join='scale'"
             raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
 
@@ -115,17 +115,17 @@ class Sequential(Schedule):
             raise ScheduleError(where, self.schedules[k], allowed, fix)
         pace = Fraction(window or 1, length)
         if pace.numerator * pace.denominator > LAST_STEP:
-            given = Words(f"a length of {length} for a window of {window} steps")
+            given = Unquoted(f"a length of {length} for a window of {window} steps")
             allowed = "a length and a window whose ratio, in lowest terms, has terms with a product of at most 2**53"
             raise ScheduleError(where, given, allowed, "round one of them")
         return pace.numerator, pace.denominator
 
-    def _child(self, k: int, own: Tensor, ops: Arithmetic) -> Wide:
+    def _child(self, k: int, own: Tensor, ops: Arithmetic) -> Real:
         """Return the value of schedule k at its `own` time, at the pace of the sequence."""
         pace = self._paces[k]
         return self.schedules[k].wide(own if pace == (1, 1) else stretched(own, *pace, ops), ops)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         if self.join != "jump":
             return self._joined(step, ops)
         value = self._child(0, step, ops)
@@ -134,7 +134,7 @@ class Sequential(Schedule):
             value = ops.where(step < start, value, self._child(k, own, ops))
         return value
 
-    def _joined(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def _joined(self, step: Tensor, ops: Arithmetic) -> Real:
         # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
         ends = (*self.milestones, None)
         value = self._child(0, step.clamp(0, ends[0]), ops)

@@ -11,7 +11,7 @@ from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.clock import Shift, Shorten
 from tracelr.schedules.compose.pointwise import Product, Sum
-from tracelr.schedules.easing import EASINGS, ORIGINS, Easing, Origin, Warmup
+from tracelr.schedules.easing import EASINGS, ORIGINS, EasingName, Origin, Warmup
 
 _STEPS = "an int from 1 to 2**53"
 
@@ -45,7 +45,7 @@ def warmup(
     return Product((factor, Shift(schedule, steps) if prefix else schedule))
 
 
-def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0, kind: Easing = "linear") -> Sum:
+def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0, kind: EasingName = "linear") -> Sum:
     """Return `schedule` with a way from its value at step `at` to `end`, `steps` steps long, along `kind`."""
     steps = fields.integer("cooldown(steps)", steps, 1, _STEPS)
     at = fields.integer("cooldown(at)", at, 0, "an int from 0 to 2**53")
@@ -60,7 +60,7 @@ def _choose(where: str, given: str, names: Sequence[str]) -> None:
         raise ScheduleError(where, given, ", ".join(map(repr, names)), "use one of these names")
 
 
-def _ramp(start: float, end: float | Tensor, steps: int, kind: Easing, rising: bool = False) -> Schedule:
+def _ramp(start: float, end: float | Tensor, steps: int, kind: EasingName, rising: bool = False) -> Schedule:
     """Return the curve that goes so, by its own name where it has one."""
     from tracelr.schedules.curves.cosine import Cosine
     from tracelr.schedules.curves.linear import Linear

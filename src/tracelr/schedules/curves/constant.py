@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar
 
@@ -19,5 +19,5 @@ class Constant(Schedule):
 
     value: Scalar
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, self.value)

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar, Steps
 
@@ -23,6 +23,8 @@ class CosineAnnealing(Schedule):
     end: Scalar
     period: Steps
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         place = step.remainder(2 * self.period)
-        return ops.between(torch.minimum(place, 2 * self.period - place), self.period, self.start, self.end, ops.sin2h)
+        return ops.interpolate(
+            torch.minimum(place, 2 * self.period - place), self.period, self.start, self.end, ops.haversine
+        )

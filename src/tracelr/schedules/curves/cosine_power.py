@@ -3,7 +3,7 @@ import math
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Exponent, Scalar, Steps
 
@@ -31,10 +31,10 @@ class CosinePower(Schedule):
         drop = 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
         self._turn = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
-        sine = ops.sin2h(ops.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
+        sine = ops.haversine(ops.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
         rest = ops.power(ops.where(done <= left, ops.sub(1.0, sine), sine), self.power)
         span = ops.sub(self.start, self.end)
-        early = ops.sub(self.start, ops.mul(ops.power_drop(sine, self.power), span))
+        early = ops.sub(self.start, ops.mul(ops.one_minus_pow(sine, self.power), span))
         return ops.where(step <= self._turn, early, ops.add(ops.mul(rest, span), self.end))

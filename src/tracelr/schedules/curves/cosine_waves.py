@@ -4,7 +4,7 @@ from typing import Annotated, Any, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -29,7 +29,7 @@ class _Cycles(fields.Rule):
             raise ScheduleError(where, given, self.allowed, fix)
         return value
 
-    def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: float, fields: dict[str, Any]) -> None:
         up, width = _wave(value, fields["steps"])
         if up * min(width, LAST_STEP) >= 2**63 or width >= 2**62:
             allowed = "cycles a / b and steps n with a * b * n below 2**62"
@@ -71,10 +71,10 @@ class CosineWaves(Schedule):
     def prepare(self) -> None:
         self._up, self._width = _wave(self.cycles, self.steps)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         place = (step.remainder(self._width) * self._up).remainder(self._width)  # in parts of a wave, which has _width
         if self.restart:
-            value = ops.between(place, self._width, self.start, self.end, ops.sin2h)
+            value = ops.interpolate(place, self._width, self.start, self.end, ops.haversine)
             return ops.where(step < self.steps, value, ops.full(step, self.end))
         near = torch.minimum(place, self._width - place)
-        return ops.between(2 * near, self._width, self.start, self.end, ops.sin2h)
+        return ops.interpolate(2 * near, self._width, self.start, self.end, ops.haversine)

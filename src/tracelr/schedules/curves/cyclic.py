@@ -3,7 +3,7 @@ from typing import Annotated, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Split, Wide, log2_ratio
+from tracelr.arithmetic import Arithmetic, Real, Split, log2_ratio
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Choice, OptionalSteps, Positive, Scalar, Steps
 
@@ -41,18 +41,18 @@ class Cyclic(Schedule):
         self._down = self.up if self.down is None else self.down
         self._log2_gamma = log2_ratio(self.gamma)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         period = self.up + self._down
         place = step.remainder(period)
         rising = place <= self.up
         risen, width = torch.where(rising, place, period - place), torch.where(rising, self.up, self._down)
-        line = ops.between(risen, width, self.low, self.high)
+        line = ops.interpolate(risen, width, self.low, self.high)
         if self.mode == "triangular":
             return line
         if self.mode == "triangular2":
-            scale = ops.exp2(ops.stair(step, period), _HALF)
+            scale = ops.exp2(ops.floordiv_real(step, period), _HALF)
         else:
-            scale = ops.exp2(ops.integer(step), ops.slope(self.gamma, self._log2_gamma))
+            scale = ops.exp2(ops.integer(step), ops.log2_of(self.gamma, self._log2_gamma))
         rise = ops.div(ops.mul(ops.integer(risen), ops.sub(self.high, self.low)), ops.integer(width))
         faded = ops.add(ops.mul(rise, scale), self.low)
         # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.

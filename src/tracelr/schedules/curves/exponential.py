@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
+from tracelr.arithmetic import Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Flag, Positive, Scalar, Steps
 
@@ -29,6 +29,6 @@ class Exponential(Schedule):
         self._per = 1 if self.staircase else self.steps
         self._log2_rate = log2_ratio(self.rate, self._per)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
-        count = ops.stair(step, self.steps) if self.staircase else ops.integer(step)
-        return ops.mul(ops.exp2(count, ops.slope(self.rate, self._log2_rate, self._per)), self.start)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        count = ops.floordiv_real(step, self.steps) if self.staircase else ops.integer(step)
+        return ops.mul(ops.exp2(count, ops.log2_of(self.rate, self._log2_rate, self._per)), self.start)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Choice, Knots, Values
 
@@ -43,19 +43,19 @@ class Interpolate(Schedule):
             widths += [b - a, b - a]
             bases += [v, w]
             spans += [float(Fraction(w) - Fraction(v)), float(Fraction(v) - Fraction(w))]
-        self.keep("breaks", [*breaks, last], torch.int64)
-        self.keep("knots", [*knots, last], torch.int64)
-        self.keep("widths", [*widths, 1], torch.int64)
-        self.keep("bases", [*bases, self.values[-1]], torch.float64)
-        self.keep("spans", [*spans, 0.0], torch.float64)
+        self.register_table("breaks", [*breaks, last], torch.int64)
+        self.register_table("knots", [*knots, last], torch.int64)
+        self.register_table("widths", [*widths, 1], torch.int64)
+        self.register_table("bases", [*bases, self.values[-1]], torch.float64)
+        self.register_table("spans", [*spans, 0.0], torch.float64)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         step = step.clamp(self.milestones[0], self.milestones[-1])
-        half = ops.count(step, self.table("breaks"))
-        away = (step - ops.pick(half, self.table("knots"))).abs()
-        width, span = ops.pick(half, self.table("widths")), ops.entry(half, self.table("spans"))
+        half = ops.bucketize(step, self.table("breaks"))
+        away = (step - ops.take(half, self.table("knots"))).abs()
+        width, span = ops.take(half, self.table("widths")), ops.gather(half, self.table("spans"))
         if self.kind == "linear":
             change = ops.div(ops.mul(ops.integer(away), span), ops.integer(width))
         else:
-            change = ops.mul(ops.sin2h(ops.ratio(away, width)), span)
-        return ops.add(change, ops.entry(half, self.table("bases")))
+            change = ops.mul(ops.haversine(ops.ratio(away, width)), span)
+        return ops.add(change, ops.gather(half, self.table("bases")))

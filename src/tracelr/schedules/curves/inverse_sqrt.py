@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar, Steps
 
@@ -25,6 +25,6 @@ class InverseSqrt(Schedule):
     def length(self) -> None:
         return None
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         late = step.clamp(min=self.steps)
         return ops.mul(ops.sqrt(ops.div(float(self.steps), ops.integer(late))), self.start)

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Exponent, Flag, NonNegative, Scalar, Steps
 
@@ -26,9 +26,9 @@ class InverseTime(Schedule):
     exponent: Exponent = 1.0
     staircase: Flag = False
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         if self.exponent == 1:
-            time = ops.stair(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
+            time = ops.floordiv_real(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
         else:
             time = ops.div(ops.power(ops.integer(step), self.exponent), float(self.steps))
             time = ops.floor(time) if self.staircase else time

@@ -3,7 +3,7 @@ from typing import Annotated, Any, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -48,20 +48,20 @@ class KDecay(Schedule):
         part = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
         self._turn = int(self.steps * part ** (1.0 / self.k))
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         gone = ops.power(ops.ratio(done.clamp(max=self._turn), self.steps), self.k)
         rest = self._rest(done, left, ops)
         if self.power is None:
-            drop, rest = ops.sin2h(gone), ops.sin2h(rest)
+            drop, rest = ops.haversine(gone), ops.haversine(rest)
         else:
-            drop, rest = ops.power_drop(gone, self.power), ops.power(rest, self.power)
+            drop, rest = ops.one_minus_pow(gone, self.power), ops.power(rest, self.power)
         span = ops.sub(self.start, self.end)
         early = step <= self._turn
         return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
 
-    def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Wide:
+    def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Real:
         """Return 1 - x**k, by the logarithm of x or of 1 - (1 - x), whichever has lost nothing."""
         early = ops.mul(ops.log(ops.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
-        late = ops.power_drop(ops.ratio(torch.minimum(done, left), self.steps), self.k)
+        late = ops.one_minus_pow(ops.ratio(torch.minimum(done, left), self.steps), self.k)
         return ops.where(done <= left, ops.sub(0.0, ops.expm1(early)), late)

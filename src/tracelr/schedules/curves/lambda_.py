@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tracelr import _torch
-from tracelr.arithmetic import Arithmetic, Wide
-from tracelr.errors import ScheduleError, ScheduleTypeError, TraceError, Words
+from tracelr.arithmetic import Arithmetic, Real
+from tracelr.errors import ScheduleError, ScheduleTypeError, TraceError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 
@@ -48,25 +48,29 @@ class _Function(fields.Rule):
         try:
             graph = _torch.make_fx_of_any(given)(step)
         except Exception as error:
-            said = Words(f"a function that cannot be traced ({type(error).__name__}: {str(error).strip().splitlines()[0]})")
+            said = Unquoted(
+                f"a function that cannot be traced ({type(error).__name__}: {str(error).strip().splitlines()[0]})"
+            )
             raise TraceError(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`") from error
         (result,) = graph.graph.output_node().args
         value = getattr(result, "meta", {}).get("val")
         if not isinstance(value, Tensor):
-            raise ScheduleTypeError(where, Words(f"a function that returns {result!r}"), self.allowed, "return a tensor")
+            raise ScheduleTypeError(where, Unquoted(f"a function that returns {result!r}"), self.allowed, "return a tensor")
         if value.shape != step.shape or not value.is_floating_point():
             kind, shape = str(value.dtype).removeprefix("torch."), list(value.shape)
-            said = Words(f"a function that returns a {kind} tensor of shape {shape} for steps of shape {list(step.shape)}")
+            said = Unquoted(
+                f"a function that returns a {kind} tensor of shape {shape} for steps of shape {list(step.shape)}"
+            )
             raise ScheduleError(where, said, self.allowed, "compute with step.double(), element by element")
         ops = [node.target for node in graph.graph.nodes if node.op == "call_function"]
         random = torch.Tag.nondeterministic_seeded
         impure = [op for op in ops if op in _torch.READS_ON_HOST or random in getattr(op, "tags", ())]
         if impure:
-            said = Words(f"a function that calls {impure[0]}")
+            said = Unquoted(f"a function that calls {impure[0]}")
             raise TraceError(where, said, _ALLOWED, "make the value a function of the step alone")
         tensors = dict(sorted([*graph.named_buffers(), *graph.named_parameters()]))
         if any(tensor.requires_grad for tensor in tensors.values()):
-            said = Words("a function that closes over a tensor that requires grad")
+            said = Unquoted("a function that closes over a tensor that requires grad")
             allowed = "numbers and constant tensors around a function"
             raise ScheduleError(where, said, allowed, "write a Schedule with the tensor in a field of type Scalar")
         constants = [f"{tensor.dtype} {tensor.tolist()}" for tensor in tensors.values()]
@@ -97,5 +101,5 @@ class Lambda(Schedule):
 
     function: Callback
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, self.function(step))

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar, Steps
 
@@ -21,5 +21,5 @@ class Linear(Schedule):
     end: Scalar
     steps: Steps
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(step, self.steps, self.start, self.end)

@@ -3,9 +3,9 @@ from decimal import Context, Decimal, localcontext
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
+from tracelr.arithmetic import Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.fields import Drops, Positive, Scalar
+from tracelr.schedules.fields import Positive, RepeatedMilestones, Scalar
 
 
 class MultiStep(Schedule):
@@ -23,7 +23,7 @@ class MultiStep(Schedule):
 
     start: Scalar
     gamma: Positive
-    milestones: Drops
+    milestones: RepeatedMilestones
 
     @property
     def length(self) -> int | None:
@@ -38,10 +38,10 @@ class MultiStep(Schedule):
             values = [Decimal(self.start)]
             for _ in self.milestones:
                 values.append(values[-1] * Decimal(self.gamma))
-            self.keep("values", [float(value) for value in values], torch.float64)
+            self.register_table("values", [float(value) for value in values], torch.float64)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
-        drops = ops.count(step, self.table("milestones"))
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        drops = ops.bucketize(step, self.table("milestones"))
         if isinstance(self.start, float) and isinstance(self.gamma, float):
-            return ops.entry(drops, self.table("values"))
-        return ops.mul(ops.exp2(ops.integer(drops), ops.slope(self.gamma, self._log2_gamma)), self.start)
+            return ops.gather(drops, self.table("values"))
+        return ops.mul(ops.exp2(ops.integer(drops), ops.log2_of(self.gamma, self._log2_gamma)), self.start)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, final
 
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -54,7 +54,7 @@ class _Spread(fields.Rule):
     def parse(self, where: str, given: Any) -> float:
         return fields.number(where, given, self.allowed)
 
-    def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: float, fields: dict[str, Any]) -> None:
         if not 0 <= value <= (1 if fields["kind"] == "uniform" else 1 / fields["limit"]):
             raise ScheduleError(where, value, self.allowed, "pass a number in this range")
 
@@ -96,7 +96,7 @@ class Noise(Schedule):
         self._inside, self._outside = math.erf(self.limit / math.sqrt(2)), math.erfc(self.limit / math.sqrt(2))
         self._near = _PRIME if self._inside < _CENTRE else int(_CENTRE / self._inside * _PRIME)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         mixed = self._mixed(step, self._keys[:_ROUNDS])
         place = self._mixed(mixed + step.remainder(_OTHER), self._keys[_ROUNDS:]) - _HALF  # from -_HALF to _HALF
         z = ops.ratio(place, _HALF) if self.kind == "uniform" else self._normal(place, ops)
@@ -109,7 +109,7 @@ class Noise(Schedule):
             x = ((square * square).remainder(_PRIME) * x).remainder(_PRIME)
         return x
 
-    def _normal(self, place: Tensor, ops: Arithmetic) -> Wide:
+    def _normal(self, place: Tensor, ops: Arithmetic) -> Real:
         away = place.abs()
         q = ops.mul(ops.ratio(away, _PRIME), self._inside)  # the probability between the median and z
         r = ops.sub(0.180625, ops.mul(q, q))
@@ -122,6 +122,6 @@ class Noise(Schedule):
         return ops.where(place < 0, ops.mul(size, -1.0), size)
 
 
-def _polynomial(x: Wide, coefficients: Sequence[float], ops: Arithmetic) -> Wide:
+def _polynomial(x: Real, coefficients: Sequence[float], ops: Arithmetic) -> Real:
     first, second, *rest = coefficients
     return reduce(lambda total, c: ops.add(ops.mul(total, x), c), rest, ops.add(ops.mul(x, first), second))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, final
 
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -19,7 +19,7 @@ class _Peak(fields.Rule):
     def parse(self, where: str, given: Any) -> float:
         return fields.number(where, given, self.allowed)
 
-    def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: float, fields: dict[str, Any]) -> None:
         if not 0 < value < fields["steps"] / (2 if fields["three_phase"] else 1):
             raise ScheduleError(where, value, self.allowed, "move the peak into this range")
 
@@ -60,7 +60,7 @@ class OneCycle(Schedule):
         self._widths = [float(b - a) for a, b in pairwise(knots)]
         self._middles = [math.floor((a + b) / 2) for a, b in pairwise(knots)]
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         step = step.clamp(max=self.steps)
         values = [self.start, self.peak, *[self.start] * self.three_phase, self.end]
         value = self._piece(step, ops, 0, *values[:2])
@@ -68,7 +68,7 @@ class OneCycle(Schedule):
             value = ops.where(step <= self._parts[k][0], value, self._piece(step, ops, k, *values[k : k + 2]))
         return value
 
-    def _piece(self, step: Tensor, ops: Arithmetic, k: int, first: Wide, last: Wide) -> Wide:
+    def _piece(self, step: Tensor, ops: Arithmetic, k: int, first: Real, last: Real) -> Real:
         """Return the value between the knots k and k + 1, measured from the nearer one."""
         (whole, part), (next_whole, next_part) = self._parts[k : k + 2]
         early = step <= self._middles[k]
@@ -77,5 +77,5 @@ class OneCycle(Schedule):
         if self.ease == "linear":
             rise = ops.div(ops.mul(near, span), self._widths[k])
         else:
-            rise = ops.mul(ops.sin2h(ops.div(near, self._widths[k])), span)
+            rise = ops.mul(ops.haversine(ops.div(near, self._widths[k])), span)
         return ops.where(early, ops.add(rise, first), ops.sub(last, rise))

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Milestones, Values
 
@@ -25,7 +25,7 @@ class PiecewiseConstant(Schedule):
     def length(self) -> int | None:
         return self.milestones[-1] if self.milestones and self.milestones[-1] else None
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         if not self.milestones:
             return ops.full(step, self.values[0])
-        return ops.lookup(step, self.table("milestones"), self.table("values"))
+        return ops.table_lookup(step, self.table("milestones"), self.table("values"))

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Exponent, Flag, Scalar, Steps
 
@@ -32,7 +32,7 @@ class Polynomial(Schedule):
         # Up to here (1 - t/n)**p is measured by how far it has dropped from 1, after it by its own size: nothing cancels.
         self._turn = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         period: int | Tensor = self.steps
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         if self.cycle:
@@ -40,7 +40,7 @@ class Polynomial(Schedule):
             left = torch.where((over == 0) & (step > 0), 0, self.steps - over)
             period = step + left
         span = ops.sub(self.start, self.end)
-        drop = ops.power_drop(ops.ratio(done.clamp(max=self._turn), self.steps), self.power)
+        drop = ops.one_minus_pow(ops.ratio(done.clamp(max=self._turn), self.steps), self.power)
         rest = ops.power(ops.ratio(left, period), self.power)
         early = step <= self._turn
         return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))

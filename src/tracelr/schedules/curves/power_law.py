@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Exponent, Offset, Scalar, Steps
 
@@ -30,6 +30,6 @@ class PowerLaw(Schedule):
     def length(self) -> None:
         return None
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         late = (step + self.shift).clamp(min=self.steps)
         return ops.mul(ops.power(ops.div(float(self.steps), ops.integer(late)), self.exponent), self.start)

@@ -1,9 +1,9 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.easing import way
-from tracelr.schedules.fields import Easing, Flag, Ratio, Scalar, Steps
+from tracelr.schedules.easing import easing
+from tracelr.schedules.fields import EasingName, Flag, Ratio, Scalar, Steps
 
 
 class Ramp(Schedule):
@@ -40,9 +40,9 @@ class Ramp(Schedule):
     start: Scalar
     end: Scalar
     steps: Steps
-    kind: Easing
+    kind: EasingName
     ratio: Ratio = 0.5
     rising: Flag = False
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
-        return ops.ramp(step, self.steps, self.start, self.end, *way(ops, self.kind, self.steps, self.ratio, self.rising))
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        return ops.ramp(step, self.steps, self.start, self.end, *easing(ops, self.kind, self.steps, self.ratio, self.rising))

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Flag, NonNegative, Scalar, Steps
 
@@ -30,6 +30,6 @@ class RangeTest(Schedule):
     def length(self) -> None:
         return None
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
-        count = ops.stair(step + 1, self.steps) if self.staircase else ops.ratio(step + 1, self.steps)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        count = ops.floordiv_real(step + 1, self.steps) if self.staircase else ops.ratio(step + 1, self.steps)
         return ops.mul(ops.add(ops.mul(count, self.rate), 1.0), self.start)

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar, Steps
 
@@ -21,12 +21,12 @@ class Rex(Schedule):
     end: Scalar
     steps: Steps
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(
             step,
             self.steps,
             self.start,
             self.end,
-            ease=lambda x: ops.div(x, ops.sub(2.0, x)),
-            late=lambda x: ops.div(ops.mul(x, 2.0), ops.add(x, 1.0)),
+            easing=lambda x: ops.div(x, ops.sub(2.0, x)),
+            mirrored=lambda x: ops.div(ops.mul(x, 2.0), ops.add(x, 1.0)),
         )

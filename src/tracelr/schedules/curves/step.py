@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Wide, log2_ratio
+from tracelr.arithmetic import Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Positive, Scalar, Steps
 
@@ -25,5 +25,5 @@ class Step(Schedule):
     def prepare(self) -> None:
         self._log2_gamma = log2_ratio(self.gamma)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
-        return ops.mul(ops.exp2(ops.stair(step, self.every), ops.slope(self.gamma, self._log2_gamma)), self.start)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        return ops.mul(ops.exp2(ops.floordiv_real(step, self.every), ops.log2_of(self.gamma, self._log2_gamma)), self.start)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Split, Wide
+from tracelr.arithmetic import Arithmetic, Real, Split
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -25,7 +25,7 @@ class _Bound(fields.Rule):
             raise ScheduleError(where, given, self.allowed, "pass a number in this range")
         return value
 
-    def relate(self, where: str, value: float, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: float, fields: dict[str, Any]) -> None:
         if not fields["low"] < fields["high"]:
             raise ScheduleError(where, value, self.allowed, "pass low below high")
 
@@ -60,7 +60,7 @@ class Tanh(Schedule):
         self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
         self._first, self._last = math.exp(2 * self.low), math.exp(-2 * self.high)
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         step = step.clamp(max=self.steps)
         early = step <= self._turn
         q = ops.exp2(ops.integer(torch.where(early, step, self.steps - step)), self._log2_rate)

@@ -3,10 +3,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide, log2_ratio
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Real, log2_ratio
 from tracelr.errors import ScheduleError
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.fields import Growth, OptionalSteps, Positive, Scalar, Steps
+from tracelr.schedules.fields import GrowthFactor, OptionalSteps, Positive, Scalar, Steps
 
 MOST_CYCLES = 4096
 
@@ -33,7 +33,7 @@ class WarmRestarts(Schedule):
     start: Scalar
     end: Scalar
     period: Steps
-    multiplier: Growth = 1.0
+    multiplier: GrowthFactor = 1.0
     decay: Positive = 1.0
     limit: OptionalSteps = None
 
@@ -47,9 +47,9 @@ class WarmRestarts(Schedule):
         if self.multiplier != 1:
             starts = self._starts()
             stop = None if self.limit is None else starts[-1]
-            self.keep("restarts", starts[1:-1], torch.int64)
-            self.keep("starts", starts[:-1], torch.int64)
-            self.keep("widths", [b - a for a, b in pairwise(starts)], torch.int64)
+            self.register_table("restarts", starts[1:-1], torch.int64)
+            self.register_table("starts", starts[:-1], torch.int64)
+            self.register_table("widths", [b - a for a, b in pairwise(starts)], torch.int64)
         self._stop = None if stop is None or stop > LAST_STEP else stop
 
     def _starts(self) -> list[int]:
@@ -65,15 +65,15 @@ class WarmRestarts(Schedule):
             starts.append(-(-time // scale))
         return starts
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         width: Tensor | int = self.period
         if self.multiplier == 1:
-            cycle, place = ops.stair(step, self.period), step.remainder(self.period)
+            cycle, place = ops.floordiv_real(step, self.period), step.remainder(self.period)
         else:
-            index = ops.count(step, self.table("restarts"))
-            cycle, place = ops.integer(index), step - ops.pick(index, self.table("starts"))
-            width = ops.pick(index, self.table("widths"))
+            index = ops.bucketize(step, self.table("restarts"))
+            cycle, place = ops.integer(index), step - ops.take(index, self.table("starts"))
+            width = ops.take(index, self.table("widths"))
             place = torch.minimum(place, width)
-        peak = ops.mul(ops.exp2(cycle, ops.slope(self.decay, self._log2_decay)), self.start)
-        value = ops.between(place, width, peak, self.end, ops.sin2h)
+        peak = ops.mul(ops.exp2(cycle, ops.log2_of(self.decay, self._log2_decay)), self.start)
+        value = ops.interpolate(place, width, peak, self.end, ops.haversine)
         return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))

@@ -2,12 +2,12 @@ from typing import Annotated, Any, final
 
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Wide
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.easing import way
-from tracelr.schedules.fields import Easing, Hold, Ratio, Scalar
+from tracelr.schedules.easing import easing
+from tracelr.schedules.fields import EasingName, NonNegativeSteps, Ratio, Scalar
 
 
 @final
@@ -17,7 +17,7 @@ class _Decay(fields.Rule):
     def parse(self, where: str, given: Any) -> int:
         return fields.integer(where, given, 1, self.allowed)
 
-    def relate(self, where: str, value: int, fields: dict[str, Any]) -> None:
+    def check_against(self, where: str, value: int, fields: dict[str, Any]) -> None:
         if fields["warm"] + fields["stable"] + value > LAST_STEP:
             raise ScheduleError(where, value, self.allowed, "shorten a phase")
 
@@ -41,23 +41,23 @@ class WSD(Schedule):
     """
 
     peak: Scalar
-    warm: Hold
-    stable: Hold
+    warm: NonNegativeSteps
+    stable: NonNegativeSteps
     decay: Annotated[int, _Decay()]
     start: Scalar = 0.0
     end: Scalar = 0.0
-    warm_kind: Easing = "linear"
-    decay_kind: Easing = "linear"
+    warm_kind: EasingName = "linear"
+    decay_kind: EasingName = "linear"
     ratio: Ratio = 0.5
 
     @property
     def length(self) -> int:
         return self.warm + self.stable + self.decay
 
-    def forward(self, step: Tensor, ops: Arithmetic) -> Wide:
-        falling = way(ops, self.decay_kind, self.decay, self.ratio)
+    def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        falling = easing(ops, self.decay_kind, self.decay, self.ratio)
         value = ops.ramp(step - self.warm - self.stable, self.decay, self.peak, self.end, *falling)
         if self.warm == 0:
             return value
-        rising = way(ops, self.warm_kind, self.warm, self.ratio, rising=True)
+        rising = easing(ops, self.warm_kind, self.warm, self.ratio, rising=True)
         return ops.where(step < self.warm, ops.ramp(step, self.warm, self.start, self.peak, *rising), value)

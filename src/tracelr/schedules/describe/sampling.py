@@ -9,7 +9,7 @@ import torch
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.drawing.axes import Curve
-from tracelr.errors import ScheduleError, Words
+from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
@@ -50,7 +50,7 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
     schedule = on_cpu(schedule)
     last = horizon(schedule) if last is None else last
     if not 0 <= first < last <= LAST_STEP:
-        given, allowed = Words(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
+        given, allowed = Unquoted(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
         raise ScheduleError("curve", given, allowed, "pass a longer range")
     steps = steps_between(first, last, columns * _DENSE)
     bounds = [segment.first + d for segment in segments(schedule)[:1000] for d in (-1, 0)]
