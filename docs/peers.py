@@ -18,8 +18,8 @@ HEAD = """\
 Written by `python docs/peers.py` from `tests/support/peers/`; `pytest tests/interop/test_peers.py` checks every row:
 all steps, or 500 of a long schedule, both sides of every boundary, and past the end. "run" means that the library itself
 was run, "formula" that its formula, as read in its source, was; then the largest difference allowed, as a part of their
-largest value, and where it comes from. "converted": `from_torch`, `from_dict` or `load` makes ours out of theirs. Unless a row says
-otherwise, both do the same past the end.
+largest value, and where it comes from. "converted": `from_torch`, `from_dict` or `load` makes ours out of theirs. Unless a
+row says otherwise, both do the same past the end.
 """
 
 

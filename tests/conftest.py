@@ -41,7 +41,7 @@ def _strict() -> Iterator[None]:
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|sympy")
         yield
     assert torch.get_default_dtype() == torch.float32
-    assert arithmetic._forced is None
+    assert arithmetic.forced() is None
     torch._dynamo.reset()
 
 

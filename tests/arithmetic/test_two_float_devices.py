@@ -16,11 +16,11 @@ pytestmark = pytest.mark.usefixtures("two_float")
 
 
 def test_a_device_without_float64_computes_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracelr.arithmetic, "_forced", None)
+    monkeypatch.setattr(tracelr.arithmetic.floats, "_forced", None)
     assert arithmetic_for(torch.device("mps")) is TWO_FLOAT
     assert arithmetic_for(torch.device("cpu")) is F64
     assert repr(TWO_FLOAT) == "<arithmetic two_float>"
-    monkeypatch.setattr(tracelr.arithmetic, "_forced", TWO_FLOAT)  # as the fixture has it
+    monkeypatch.setattr(tracelr.arithmetic.floats, "_forced", TWO_FLOAT)  # as the fixture has it
 
 
 def test_no_table_is_float64_where_no_tensor_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

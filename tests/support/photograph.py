@@ -83,10 +83,10 @@ def taken() -> Table:
     return {
         "names": names,
         "calls": calls(),
-        "golden": golden(checkout / "tests" / "golden"),
+        "golden": golden(checkout / "tests"),
         "rows": rows(),
         "family": family(),
-        "published": published(checkout / "tests" / "data"),
+        "published": published(next((checkout / "tests").rglob("data"))),
     }
 
 
@@ -125,14 +125,14 @@ def digest(data: bytes | str) -> str:
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:16]
 
 
-def found(name: str) -> ModuleType:
-    """Import a helper of the tests, which stands in their folder or in tests/support."""
+def found(*names: str) -> ModuleType:
+    """Import a helper of the tests, which stands in tests/support, or in their folder under the last of the names."""
     try:
-        return importlib.import_module(f"support.{name}")
+        return importlib.import_module(f"support.{names[0]}")
     except ModuleNotFoundError as error:
-        if error.name not in ("support", f"support.{name}"):
+        if error.name not in ("support", f"support.{names[0]}"):
             raise
-    return importlib.import_module(name)
+    return importlib.import_module(names[-1])
 
 
 # Names
@@ -239,7 +239,8 @@ def counted(function: Callable[[], object], times: int = 9) -> dict[str, int]:
 # Bits and texts
 
 
-def golden(folder: Path) -> Table:
+def golden(tests: Path) -> Table:
+    folder = next(tests.rglob("golden"))
     files = sorted(path for path in folder.iterdir() if path.suffix[1:] in FORMS)
     return {path.name: both(path.read_text(encoding="utf-8"), path.suffix[1:]) for path in files}
 
@@ -285,7 +286,7 @@ def family() -> Table:
     from tracelr import lr_scheduler
 
     result = {}
-    for k, case in enumerate(found("family").CASES):
+    for k, case in enumerate(found("cerebras_formulas", "family").CASES):
         scheduler = getattr(lr_scheduler, case.rate)(adamw(1, 0.1), **case.words)
         walk = {end + d for end in case.ends for d in (-1, 0, 1)} | {*range(0, 3000, 7), 10**5, 10**6}
         result[f"{k:03} {case.rate}"] = bits(scheduler.schedule, sorted(walk))

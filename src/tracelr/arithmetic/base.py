@@ -191,9 +191,9 @@ class Arithmetic(ABC):
         """Return the value `done` steps after `start`, on the way to `end` at `width` along `easing`; 0 <= done <= width.
 
         `easing(x)`, for x up to 1/2, is the part of the way gone at x; `mirrored(x)` is the part still to go at 1 - x.
-        Without `mirrored` the two are the same. With `switch_at`, `easing` serves up to that step, where about half of the way is
-        gone, and `mirrored` after it. The value is measured from the nearer end, so both ends are exact and the steps beside
-        them are accurate. A straight line from or to 0 is accurate from either end, and is one product.
+        Without `mirrored` the two are the same. With `switch_at`, `easing` serves up to that step, where about half of the
+        way is gone, and `mirrored` after it. The value is measured from the nearer end, so both ends are exact and the steps
+        beside them are accurate. A straight line from or to 0 is accurate from either end, and is one product.
         """
         left = width - done
         if easing is None and switch_at is None:
