@@ -41,10 +41,10 @@ ARITHMETICS = ("float64", "float32", "two_float")
 FORMS = ("code", "dot", "json", "mermaid", "svg", "table", "text")
 MODULES = (
     "",
+    "errors",
     "arithmetic",
     "cerebras",
     "compose",
-    "errors",
     "lowering",
     "lr_scheduler",
     "schedules",
@@ -140,29 +140,31 @@ def found(*names: str) -> ModuleType:
 
 def public_names() -> Table:
     """Return the names of each public module, with the parameters of what can be called; no modules, nothing of others'."""
-    result = {}
+    result, seen = {}, set[type]()
     for name in MODULES:
         path = f"tracelr.{name}".rstrip(".")
         try:
             module = importlib.import_module(path)
         except ModuleNotFoundError:  # it may be a name of tracelr all the same
             module = getattr(importlib.import_module("tracelr"), name, None)
-        result[path] = {"absent": True} if module is None else dict(described(module))
+        result[path] = {"absent": True} if module is None else dict(described(module, seen))
     return result
 
 
-def described(module: ModuleType) -> Iterator[tuple[str, Any]]:
+def described(module: ModuleType, seen: set[type]) -> Iterator[tuple[str, Any]]:
+    """Yield each name, with the members of a class where it is met first."""
     for name in dir(module):
         value = getattr(module, name)
-        owner = getattr(value, "__module__", None) or "tracelr"
-        if (
-            name.startswith("_")
-            or isinstance(value, ModuleType)
-            or not owner.startswith("tracelr")
-            or name == "TYPE_CHECKING"
-        ):
+        ours = (getattr(value, "__module__", None) or "tracelr").startswith("tracelr")
+        if name.startswith("_") or name == "TYPE_CHECKING" or isinstance(value, ModuleType) or not ours:
             continue
-        yield name, {**members(value), "()": parameters(value)} if inspect.isclass(value) else parameters(value)
+        if not inspect.isclass(value):
+            yield name, parameters(value)
+        elif value in seen:
+            yield name, "class"
+        else:
+            seen.add(value)
+            yield name, {**members(value), "()": parameters(value)}
 
 
 def members(kind: type) -> dict[str, Any]:
