@@ -7,7 +7,7 @@ What is imported inside a function would make `import tracelr` slow: Dynamo, Ind
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sized
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
 import torch
@@ -18,8 +18,6 @@ from torch.optim import optimizer as _optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils import _pytree
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass as is_traceable_wrapper_subclass  # is it a DTensor?
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 # -- optimizers and schedulers ----------------------------------------------------------------------------------------------
 
@@ -113,11 +111,6 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
 def mark_static(tensor: Tensor) -> None:
     """Tell Dynamo that a tensor keeps its address: a CUDA graph writes to it in place."""
     torch._dynamo.mark_static_address(tensor)
-
-
-def nonstrict_trace() -> Callable[[_F], _F] | None:
-    """Return the decorator of a function that Dynamo takes for one call, and AOTAutograd traces. Torch 2.6 has none."""
-    return getattr(torch._dynamo, "nonstrict_trace", None)
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from table import ROWS
 from torch import Tensor, fx, nn
 from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 from torch._dynamo.utils import counters
@@ -22,7 +23,6 @@ from tracelr import (
     Scale,
     Schedule,
     Scheduler,
-    _torch,
     fuse,
     precision,
 )
@@ -94,6 +94,17 @@ def test_one_graph_and_the_same_bits(backend: str) -> None:
     assert sum(counters["graph_break"].values()) == 0
 
 
+def test_every_schedule_is_traced_from_its_tensors_alone() -> None:
+    rates = [row.schedule for row in ROWS.values()]
+    optimizer = SGD([{"params": [nn.Parameter(torch.ones(2))]} for _ in rates], lr=0.1)
+    for group in optimizer.param_groups:
+        group["params"][0].grad = torch.zeros(2)
+    update = fuse(optimizer, Scheduler(optimizer, lr=rates), backend="aot_eager")
+    for step in range(1, 6):
+        update()
+        assert [float(group["lr"]) for group in optimizer.param_groups] == [rate(step).item() for rate in rates]
+
+
 def test_a_schedule_that_moves_is_read_where_it_is() -> None:
     rate = PiecewiseConstant([0.1, 0.2, 0.3], [2, 4])
     scheduler, update = fused(rate)
@@ -102,14 +113,6 @@ def test_a_schedule_that_moves_is_read_where_it_is() -> None:
     for step in range(2, 6):
         update()
         assert rate_of(scheduler) == rate(step).item()
-
-
-def test_without_nonstrict_trace_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_torch, "nonstrict_trace", lambda: None)
-    scheduler, update = fused(RATE)
-    for step in range(1, 20):
-        update()
-        assert rate_of(scheduler) == RATE(step).item()
 
 
 def test_a_checkpoint_with_another_schedule_takes_effect() -> None:

@@ -204,7 +204,7 @@ def is_opaque(options: dict[str, Any]) -> bool:
 def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
     """Return `torch.compile(region, fullgraph=True, **options)`, with room for the schedules that Dynamo looks into."""
     step = torch.compile(region, fullgraph=True, **options)
-    seen = [one for one in schedules if not (is_opaque(options) and _torch.nonstrict_trace() and is_immutable(one))]
+    seen = [one for one in schedules if not (is_opaque(options) and is_immutable(one))]
     if not is_deep(seen):
         return step
 

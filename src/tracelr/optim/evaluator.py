@@ -45,11 +45,7 @@ class Evaluator:
                 cells[slot.factor] += [] if slot.cell is None else [slot.cell]
             self._plan.append((schedule, cells))
             columns += [(name, factor) for factor in cells]
-        decorate = _torch.nonstrict_trace() if opaque else None
-        self._opaque = [
-            _Opaque(schedule, list(cells), decorate) if decorate is not None and is_immutable(schedule) else None
-            for schedule, cells in self._plan
-        ]
+        self._opaque = [_Opaque(one, list(cells)) if opaque and is_immutable(one) else None for one, cells in self._plan]
         self._which = [columns.index((id(slot.schedule), slot.factor)) for slot in slots]
         self._untensored = next((slot.key for slot in slots if slot.cell is None), None)
         every = distinct.values()
@@ -112,7 +108,7 @@ class _Opaque:
     `places` say where the tensors are: a compiled step reads them there, because `schedule.to(device)` replaces them.
     """
 
-    def __init__(self, schedule: Schedule, factors: list[float], decorate: Callable[[_Values], _Values]) -> None:
+    def __init__(self, schedule: Schedule, factors: list[float]) -> None:
         module = _Scaled(schedule, factors)
         names, self.places = [], list[tuple[dict[str, Tensor], str]]()
         for path, one in module.named_modules():
@@ -124,7 +120,8 @@ class _Opaque:
             made = functional_call(module, dict(zip(names, tensors, strict=True)), (_computed_once(step),))
             return [_computed_once(value) for value in made]
 
-        self.function = decorate(values)
+        # AOTAutograd traces it. mypy: torch does not type it
+        self.function: _Values = torch.compiler.allow_in_graph(values)  # type: ignore[no-untyped-call]
 
 
 @final
