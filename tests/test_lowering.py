@@ -29,8 +29,8 @@ VERIFY = import_module("tracelr.lowering.verify")  # the package has a function 
 ONE_BY_ONE = sorted({*targets()} - {*SWEPT} - OWN_FILE)
 OF_EACH_KIND = {"linear_down", "exponential_stairs", "piecewise_constant", "sequential_nested"}
 QUICK = {"inductor": OF_EACH_KIND, "pt2": OF_EACH_KIND | {*list(ROWS)[::4]}}
-"""The rows that the quick tests give to a target which takes seconds for each. test_trace.py gives every row to Inductor and to
-torch.export, several in one graph."""
+"""The rows that the quick tests give to a target which takes seconds for each. test_trace.py gives every row to torch.export,
+and to Inductor, several in one graph."""
 RUNS = [
     pytest.param(target, name, marks=() if name in QUICK.get(target, ROWS) else pytest.mark.slow)
     for target in ONE_BY_ONE
