@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from report_samples import HOSTILE, WARM
+from pages import HOSTILE
+from terminal import RUN as WARM
 from torch import Tensor, nn
 
 import tracelr

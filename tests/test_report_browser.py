@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from report_samples import HOSTILE, WARM
+from pages import HOSTILE
+from terminal import RUN as WARM
 
 from tracelr import Assignment, Constant, Linear, OneCycle, Schedule, report
 

@@ -1,0 +1,6 @@
+"""What the tests of the report share."""
+
+from __future__ import annotations
+
+HOSTILE = "</script><script>alert(1)</script><!--<script>\"'`$&{x}\u202e\u2028\x00\ud800</title>"
+"""A text that tries to leave the HTML around it."""
