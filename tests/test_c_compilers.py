@@ -27,11 +27,11 @@ def assert_clean(names: Iterable[str], folder: Path) -> None:
     """Assert that the headers of these rows go into one file of C and of C++, each twice, without a warning."""
     use = ""
     for k, name in enumerate(names):
-        header, artifact = folder / f"schedule{k}.h", lower(traced(name), "c", name=f"rate{k}")
+        header, artifact = folder / f"schedule{k}.h", lower(traced(name), "c", name=f"lr{k}")
         artifact.save(header)
         assert header.read_bytes() == artifact.bytes == artifact.text.encode()
         use += f'#include "{header}"\n' * 2 + f"float use{k}(int64_t s);\n"
-        use += f"float use{k}(int64_t s) {{ float o[1]; rate{k}_array(&s, o, 1); return o[0]; }}\n"
+        use += f"float use{k}(int64_t s) {{ float o[1]; lr{k}_array(&s, o, 1); return o[0]; }}\n"
     (folder / "use.c").write_text(use)
     (folder / "use.cpp").write_text(use)
     subprocess.run(["cc", "-std=c99", "-Wfloat-conversion", *WARNINGS, folder / "use.c"], check=True)
