@@ -12,7 +12,7 @@ demo: $(VENV)/ready
 ready: $(VENV)/ready
 
 test: $(VENV)/ready check
-	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
 # Triton is 640 MB: the tests that need it are a command of their own.
 triton: $(VENV)/triton-ready
