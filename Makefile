@@ -12,7 +12,7 @@ demo: $(VENV)/ready
 ready: $(VENV)/ready
 
 test: $(VENV)/ready check
-	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
 # Triton is 640 MB: the tests that need it are a command of their own.
 triton: $(VENV)/triton-ready
@@ -22,7 +22,8 @@ prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
 
 # What the quick tests do for some rows or optimizers, or for several at once, done for each: the part of `prove` for every push.
-PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks or needs_no_other or no_flag
+PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks or needs_no_other or no_flag or \
+        exported_step or plain_pytorch or a_flag_changes or any_formula or hosts_half
 
 prove-part: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow -k "$(PART)" -n auto --dist worksteal

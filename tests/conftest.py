@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,17 +22,27 @@ mp.prec = 300
 torch.set_num_threads(1)  # the tensors are small, and several tests may run at once
 
 
-SHARED = {"graphs", "operations", "sweep"}
-"""Modules of helpers that hold what takes minutes to make: the graphs of all rows, and what eager gives for them."""
+SHARES = re.compile(r"^from (?:support\.)?(?:graphs|operations|sweep) import", re.MULTILINE)
+"""What a file says that uses the graphs of all rows, or what eager gives for them: it takes a minute to make these."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let `--dist loadgroup` run each file in one process, and all files that use `SHARED` in the same one."""
-    for item in items:
-        used = vars(getattr(item, "module", None) or object).values()
-        shared = any(str(getattr(value, "__module__", "")).split(".")[-1] in SHARED for value in used)
-        item.add_marker(pytest.mark.xdist_group("shared" if shared else item.path.name))
+@cache
+def group_of(file: str) -> str:
+    return "shared" if file.endswith(".py") and SHARES.search(Path(file).read_text()) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run each file in one process, as `--dist loadfile` does, and all files that share graphs in the same one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGraphs(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.split("::")[0])
+
+    return ByGraphs(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -114,14 +114,15 @@ FLAGS = [
 ]
 
 
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("kind", "flag"), FLAGS, ids=[f"{kind.__name__}-{flag}" for kind, flag in FLAGS])
-def test_a_flag_changes_nothing_in_a_graph(kind: Any, flag: str) -> None:
+def test_a_flag_changes_nothing_in_a_graph(kind: Any, flag: str, backend: str) -> None:
     # In eager mode `capturable=True` asserts a device; a compiled update checks nothing and runs on the CPU too.
     fused, plain = weights(), weights()
     optimizers = kind(fused, **{flag: True}), kind(plain)
     schedulers = [Scheduler(optimizer, lr=RATE) for optimizer in optimizers]
     counters.clear()
-    update = fuse(optimizers[0], schedulers[0], backend="aot_eager")
+    update = fuse(optimizers[0], schedulers[0], backend=backend)
     with torch._dynamo.config.patch(error_on_recompile=True):
         for step in range(20):
             for parameters in (fused, plain):

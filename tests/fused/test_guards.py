@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from table import ROWS
+from support.table import ROWS
 from torch import Tensor, fx, nn
 from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 from torch._dynamo.utils import counters

@@ -29,6 +29,10 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+QUICK: dict[str, Any] = {"momentum": (), "adamw": (), "lion": ()}
+"""The optimizers that the quick tests run everywhere: of SGD and Adam, those that do more."""
+
+
 def network() -> nn.Sequential:
     torch.manual_seed(0)
     # without a bias before the normalisation: its gradient is rounding alone, and Adam makes whole steps of that
@@ -71,8 +75,13 @@ def plain(name: str, parts: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], 
     return model, step
 
 
-@pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("parts", [1, 2], ids=["whole", "accumulated"])
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        *(pytest.param(name, 1, id=f"{name}-whole") for name in KINDS),
+        *(pytest.param(name, 2, id=f"{name}-accumulated", marks=QUICK.get(name, pytest.mark.slow)) for name in KINDS),
+    ],
+)
 def test_one_graph_and_the_weights_of_plain_pytorch(name: str, parts: int) -> None:
     model, optimizer, scheduler, step = build(name, accumulate=parts)
     other, reference = plain(name, parts)
@@ -115,7 +124,7 @@ torch.save((out, dict(program.named_buffers())), sys.argv[3])
 """
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=QUICK.get(name, pytest.mark.slow)) for name in KINDS])
 def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) -> None:
     kind, more = KINDS[name]
     # torch's SGD adds the decay times the weights, rounded once; a scheduled decay is multiplied out, rounded twice

@@ -104,7 +104,7 @@ SCRIPT = """
 import hashlib, sys
 sys.path[:0] = sys.argv[1:]
 import tracelr
-from table import ROWS
+from support.table import ROWS
 print(tracelr.__file__)
 from tracelr.lowering import dump, lower, passes, trace
 from tracelr.lowering.printing import FORMATS

@@ -28,9 +28,11 @@ OWN_FILE = {"aoti", "triton"}  # to compile takes seconds; a row is to share a p
 VERIFY = import_module("tracelr.lowering.verification")  # the package has a function of this name
 ONE_BY_ONE = sorted({*targets()} - {*SWEPT} - OWN_FILE)
 OF_EACH_KIND = {"linear_down", "exponential_stairs", "piecewise_constant", "sequential_nested"}
-"""The rows that the quick tests give to Inductor here: it takes seconds for each. test_trace.py gives it every row."""
+QUICK = {"inductor": OF_EACH_KIND, "pt2": OF_EACH_KIND | {*list(ROWS)[::4]}}
+"""The rows that the quick tests give to a target which takes seconds for each. test_trace.py gives every row to torch.export,
+and to Inductor, several in one graph."""
 RUNS = [
-    pytest.param(target, name, marks=[pytest.mark.slow] if target == "inductor" and name not in OF_EACH_KIND else [])
+    pytest.param(target, name, marks=() if name in QUICK.get(target, ROWS) else pytest.mark.slow)
     for target in ONE_BY_ONE
     for name in ROWS
 ]

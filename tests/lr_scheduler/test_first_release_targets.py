@@ -20,7 +20,7 @@ SEED: dict[str, dict[str, Any]] = {
     "PiecewiseConstant": {"learning_rates": [0.1, 0.001, 0.0001], "milestones": [1000, 2000]},
     "Polynomial": {"learning_rate": 0.1, "end_learning_rate": 0.001, "decay_steps": 5000, "power": 1.0},
 }
-SLOW = {"aoti", "triton"}  # seconds for each schedule: their own tests run rows of the table
+SLOW = {"aoti", "inductor", "triton"}  # seconds for each schedule: their own tests run rows of the table
 HERE = [name for name in targets() if name not in SLOW and find(name).missing() is None]
 
 

@@ -151,3 +151,14 @@ def test_import_brings_torch_and_nothing_else() -> None:
 def test_every_public_name_is_there() -> None:
     code = "import tracelr; print(callable(tracelr.lowering.trace), tracelr.load, tracelr.from_dict, tracelr.lr_scheduler.Constant)"
     subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_no_test_imports_another() -> None:
+    """What tests share is in modules of helpers, so that each file of tests can move, and run alone."""
+    found = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.name}: {name}" for name in names if name.split(".")[-1].startswith("test_")]
+    assert found == []

@@ -59,8 +59,8 @@ def test_a_boundary_beyond_float32_is_exact(big: int) -> None:
 
 @cache
 def texts() -> dict[str, str]:
-    """Return each operation as a function of a name of its own: f0, f1 and so on."""
-    return {f"f{k}": lower(operation(name), "c", name=f"f{k}").text for k, name in enumerate(OPERATIONS)}
+    """Return each operation as a function of a name of its own: lr0, lr1 and so on."""
+    return {f"lr{k}": lower(operation(name), "c", name=f"lr{k}").text for k, name in enumerate(OPERATIONS)}
 
 
 @cache

@@ -49,7 +49,7 @@ extern "C" int device_{name}(const int64_t *step, float *out, size_t n)
 
 
 @NEEDS_CXX
-@pytest.mark.parametrize("target", ["cuda", "hip"])
+@pytest.mark.parametrize("target", ["cuda", pytest.param("hip", marks=pytest.mark.slow)])  # CUDA's but for a word
 def test_the_hosts_half_of_every_row_has_the_bits_of_eager(target: str) -> None:
     rows = artifacts(target)
     functions = compiler.CXX.load_all({f"lr{k}": row.text for k, row in enumerate(rows.values())})
