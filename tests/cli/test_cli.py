@@ -109,7 +109,7 @@ def test_list_as_json_has_every_name(tracelr_: Terminal) -> None:
         "cerebras_trainer",
         "huggingface",
         "keras",
-        "ours",
+        "native",
     ]
     assert all(row["text"] for rows in found.values() for row in rows)
     assert len(tracelr_("list").splitlines()) == 3 + sum(map(len, found.values()))
@@ -132,7 +132,7 @@ def test_plot_writes_each_format_and_zooms(tracelr_: Terminal) -> None:
 
 def test_a_wrong_output_is_one_error(tracelr_: Terminal) -> None:
     said = "given a path that cannot be written (No such file or directory); allowed: a path that can be written; what was there is unchanged; to fix it: free it, or choose another folder."
-    for verb in (["dump"], ["lower"], ["convert", "--to", "ours"], ["plot"]):
+    for verb in (["dump"], ["lower"], ["convert", "--to", "native"], ["plot"]):
         assert tracelr_(*verb, SPEC, "-o", "no/such/a.svg", code=2) == f"tracelr: error: no/such/a.svg: {said}\n"
     assert tracelr_("plot", SPEC, "-o", "a.gif", code=2) == (
         "tracelr: error: plot -o: given 'a.gif'; allowed: a path that ends in .svg, .png, .pdf or .html; to fix it: name it so.\n"

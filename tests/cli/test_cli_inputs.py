@@ -79,7 +79,7 @@ def test_several_assignments_are_shown_whole_or_picked(tracelr_: Terminal) -> No
     assert tracelr_("lower", name, "--key", "lr").startswith("/* lr(step): the learning rate of a Sequential")
     tracelr_("plot", name, "-o", "both.svg")
     assert "weight_decay of groups with &#x27;a&#x27;" in Path("both.svg").read_text()
-    back = tracelr.from_dict(yaml.safe_load(tracelr_("convert", name, "--to", "ours")))
+    back = tracelr.from_dict(yaml.safe_load(tracelr_("convert", name, "--to", "native")))
     assert [one.key for one in back] == ["lr", "weight_decay"]
     assert tracelr_("at", name, "5", "--key", "momentum", code=2) == (
         f"tracelr: error: {name}: given --key momentum; allowed: {FOUND}; to fix it: pass the key and a tag of one of these.\n"

@@ -20,7 +20,7 @@ from tracelr.errors import ConfigError
 from tracelr.interop.convert import WRITERS, convert
 from tracelr.lowering import dump
 
-REFUSED = {"ours": {"lambda"}, "torch": set[str]()}
+REFUSED = {"native": {"lambda"}, "torch": set[str]()}
 SAID = {"cerebras": 25, "optax": 23, "keras": 15}  # how many rows each can say
 LARGEST = 2**24  # float32 counts steps no further; optax and Keras compute in it
 
@@ -52,8 +52,8 @@ def apart(schedule: Schedule, steps: list[int], theirs: Any) -> float:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_ours_reads_back(name: str) -> None:
-    text = said(name, "ours")
-    assert (text is None) == (name in REFUSED["ours"])
+    text = said(name, "native")
+    assert (text is None) == (name in REFUSED["native"])
     if text is not None:
         assert tracelr.from_dict(yaml.safe_load(text)).to_dict() == ROWS[name].schedule.to_dict()
 
@@ -203,7 +203,7 @@ def test_the_whole_text_of_each_form() -> None:
     assert convert(RUN, "cerebras") == CEREBRAS
 
 
-@pytest.mark.parametrize("to", [to for to in WRITERS if to != "ours"])
+@pytest.mark.parametrize("to", [to for to in WRITERS if to != "native"])
 def test_a_warmup_around_a_schedule_is_one_after_the_other(to: str) -> None:
     warm = Cosine(3e-4, 3e-5, 98000).warmup(2000)
     if to != "torch":
@@ -215,7 +215,7 @@ def test_assignments_keep_their_tags_in_cerebras_and_ours() -> None:
         Assignment("lr", ("a", None), RUN, "adjust_learning_rate"),
         Assignment("weight_decay", None, Linear(0.0, 0.1, 10)),
     ]
-    for to in ("ours", "cerebras"):
+    for to in ("native", "cerebras"):
         back = tracelr.from_dict(yaml.safe_load(convert(found, to)))
         assert [one.to_dict() for one in back] == [one.to_dict() for one in found]
 

@@ -102,7 +102,7 @@ FILES = {
     "newer": ({"schedulers": [{"LinearLR": LINE | {"total_iters": "5ep"}}]}, UP),
     "newer milestones": ({"schedulers": [{"SequentialLR": {"schedulers": [{"LinearLR": LINE | {"total_iters": "5ep"}}, {"ConstantLR": {"learning_rate": 1}}], "milestones": ["3e4tok"]}}]}, tracelr.Sequential([UP, tracelr.Constant(1.0)], [8])),
     "hugging face": ({"lr_scheduler_type": "linear", "learning_rate": 1, "warmup_steps": "5ep", "max_steps": "1dur"}, UP.then(tracelr.Linear(1.0, 0.0, 7500))),
-    "ours": ({"schedule": "Linear", "start": 0.0, "end": 1.0, "steps": "5ep"}, UP),
+    "native": ({"schedule": "Linear", "start": 0.0, "end": 1.0, "steps": "5ep"}, UP),
     "ours, inside": ({"schedule": "Sequential", "milestones": ["128sp", 10], "schedules": [{"schedule": "Linear", "start": 0.0, "end": 1.0, "steps": "5ep"}, {"schedule": "Shift", "inner": UP.to_dict(), "by": "1ep"}, UP.to_dict()]}, tracelr.Sequential([UP, tracelr.Shift(UP, 500), UP], [2, 10])),
 }  # fmt: skip
 FIX = "allowed: a number of steps, or a time whose unit is known; to fix it: pass units=Units(...), which says what a unit is in steps."
@@ -120,7 +120,7 @@ def test_every_form_has_lengths_with_units(name, tmp_path):
 
 
 def test_assignments_have_them_too():
-    found = from_dict({"assignments": [{"key": "lr", "schedule": FILES["ours"][0]}]}, units=UNITS)
+    found = from_dict({"assignments": [{"key": "lr", "schedule": FILES["native"][0]}]}, units=UNITS)
     assert found[0].schedule.to_dict() == UP.to_dict()
 
 

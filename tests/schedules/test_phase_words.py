@@ -11,14 +11,13 @@ from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.schedules.base import REGISTRY
 from tracelr.schedules.describe.phases import phases, table
 from tracelr.schedules.describe.sampling import horizon
-from tracelr.schedules.describe.segments import pieces
 from tracelr.schedules.fields import Scalar, Steps
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_pieces_have_no_gaps_and_have_the_values_of_the_whole(name: str) -> None:
     schedule = ROWS[name].schedule
-    found = pieces(schedule)
+    found = schedule.segments()
     assert found[0].first == 0
     assert [piece.until for piece in found] == [*[piece.first for piece in found[1:]], None]
     for piece in found:

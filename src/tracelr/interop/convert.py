@@ -25,14 +25,14 @@ WRITERS: dict[str, Callable[[Loaded], str]] = {
 def convert(found: Loaded, to: str) -> str:
     """Return a schedule, or a list of assignments, in the form `to`.
 
-    "ours" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
+    "native" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
     Python files that define `schedule`. Values are the same but for the float arithmetic of the other library;
     torch code has the same bits.
 
     Raises `ConfigError` for what it has no words for, naming it.
 
     >>> from tracelr import Linear
-    >>> print(convert(Linear(start=0.0, end=0.5, steps=10), "ours"), end="")
+    >>> print(convert(Linear(start=0.0, end=0.5, steps=10), "native"), end="")
     schedule: Linear
     start: 0.0
     end: 0.5

@@ -220,7 +220,7 @@ def _configuration(ident: str, schedule: Schedule, source: str) -> str:
                 config(schedule),
                 "For tracelr.load and the command line",
                 "#",
-                f"; tracelr convert {source} --to ours prints all of it",
+                f"; tracelr convert {source} --to native prints all of it",
             ),
         ),
         ("Python", code(python(schedule), "The same, as code", "#")),

@@ -19,6 +19,7 @@ from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, R
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.describe.display import Display
+from tracelr.schedules.describe.segments import Segments, to_length
 from tracelr.schedules.easing import EasingName, Origin, Warmup
 from tracelr.schedules.tables import Tables
 
@@ -292,6 +293,21 @@ class Schedule(Formula, Display, Value):
     def length(self) -> int | None:
         """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that."""
         return getattr(self, "steps", None)
+
+    def segments(self) -> Segments:
+        """Return the segments of the schedule, without gaps from step 0 on; the last one has no end.
+
+        >>> from tracelr import Linear
+        >>> [(one.first, one.until, one.shape) for one in Linear(start=0.0, end=1.0, steps=10).segments()]
+        [(0, 10, 'in a straight line'), (10, None, '')]
+        """
+        if self._driven:
+            return to_length(self, f"as {type(self).__name__}, its {' and '.join(self._driven)} being driven")
+        return self.own_segments()
+
+    def own_segments(self) -> Segments:
+        """Return the segments where no field is a schedule. A class of an author is one as long as it lasts, by its name."""
+        return to_length(self, f"as {type(self).__name__}")
 
     @property
     def has_tensor_fields(self) -> bool:

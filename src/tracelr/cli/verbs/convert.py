@@ -20,7 +20,7 @@ class Convert(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        forms = ["ours", "cerebras", "optax", "keras", "torch"]
+        forms = ["native", "cerebras", "optax", "keras", "torch"]
         parser.add_argument("--to", required=True, choices=forms, help="YAML, YAML, Python, JSON, Python")
         output_argument(parser)
 

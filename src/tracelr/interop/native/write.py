@@ -14,7 +14,7 @@ def write(found: Loaded) -> str:
     """Return the YAML of a schedule or of assignments."""
     for one in [found] if isinstance(found, Schedule) else [each.schedule for each in found]:
         if any(isinstance(module, Lambda) for module in one.modules()):
-            raise refuse("ours", one, "which holds a function")
+            raise refuse("native", one, "which holds a function")
     return yaml(found.to_dict() if isinstance(found, Schedule) else {"assignments": [one.to_dict() for one in found]})
 
 

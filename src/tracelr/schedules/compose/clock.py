@@ -10,6 +10,7 @@ from tracelr.errors import ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.pointwise import Child
+from tracelr.schedules.describe.segments import Segment, Segments, cut, endless, moved
 from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
 
 _LARGEST_TERM = 2**26  # the product of two is exact in float64
@@ -66,6 +67,10 @@ class Shift(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide((step - self.by).clamp(0, LAST_STEP), ops)
 
+    def own_segments(self) -> Segments:
+        inner = list(moved(self.inner.segments(), self.by, lambda c: Shift(c, self.by)))
+        return inner if self.by <= 0 else [Segment(0, self.by, "", self), *inner]
+
 
 class Loop(Schedule):
     r"""The first `period` steps of a schedule, over and over. It has no end.
@@ -89,6 +94,10 @@ class Loop(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(step.remainder(self.period), ops)
+
+    def own_segments(self) -> Segments:
+        shapes = [segment.shape or "flat" for segment in cut(self.inner.segments(), self.period)]
+        return endless(self, ", then ".join(dict.fromkeys(shapes)) + ", over and over", self.period)
 
 
 class Shorten(Schedule):
@@ -114,6 +123,9 @@ class Shorten(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(step.clamp(max=self.steps), ops)
+
+    def own_segments(self) -> Segments:
+        return [*cut(self.inner.segments(), self.steps), Segment(self.steps, None, "", self)]
 
 
 class Stretch(Schedule):
@@ -145,3 +157,19 @@ class Stretch(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(stretched(step, self.factor, self.divisor, ops), ops)
+
+    def own_segments(self) -> Segments:
+        return stretch_segments(self.inner.segments(), self.factor, self.divisor)
+
+
+def stretch_segments(inner: Segments, factor: int, divisor: int) -> Segments:
+    """Return the segments of a schedule whose time runs at divisor / factor of the pace."""
+
+    def later(step: int | None) -> int | None:
+        return None if step is None else min(-(-step * factor // divisor), LAST_STEP)
+
+    stretched = [
+        Segment(later(s.first) or 0, later(s.until), s.shape, Stretch(s.curve, factor, divisor), later(s.period))
+        for s in inner
+    ]
+    return [segment for segment in stretched if segment.first != segment.until]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Annotated, Any, TypeAlias, final
 
@@ -12,6 +12,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segment, Segments
 from tracelr.schedules.fields import Scalar
 
 
@@ -69,6 +70,12 @@ class Sum(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
 
+    def own_segments(self) -> Segments:
+        def together(now: Sequence[Segment], _: int) -> str:
+            return " plus ".join(dict.fromkeys(segment.shape for segment in now if not segment.flat))
+
+        return _together(self, together)
+
 
 class Product(Schedule):
     r"""The product of schedules at the same step; `a * b` builds it. A schedule whose amplitude is a schedule is this.
@@ -90,6 +97,14 @@ class Product(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
+
+    def own_segments(self) -> Segments:
+        def together(now: Sequence[Segment], first: int) -> str:
+            if any(segment.flat and float(segment.curve(first)) == 0 for segment in now):
+                return ""
+            return " times ".join(segment.shape for segment in now if not segment.flat)
+
+        return _together(self, together)
 
 
 class Scale(Schedule):
@@ -113,6 +128,9 @@ class Scale(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.mul(self.inner.wide(step, ops), self.factor)
+
+    def own_segments(self) -> Segments:
+        return [segment._replace(curve=Scale(segment.curve, self.factor)) for segment in self.inner.segments()]
 
 
 @final
@@ -157,3 +175,25 @@ class Clamp(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.clamp(self.inner.wide(step, ops), self.low, self.high)
+
+    def own_segments(self) -> Segments:
+        low, high = (None if bound is None else f"{bound:g}" for bound in (self.low, self.high))
+        kept = f"not below {low}" if high is None else f"not above {high}" if low is None else f"between {low} and {high}"
+        return [
+            s._replace(shape=s.shape and f"{s.shape}, kept {kept}", curve=Clamp(s.curve, self.low, self.high))
+            for s in self.inner.segments()
+        ]
+
+
+def _together(schedule: Sum | Product, shape_of: Callable[[Sequence[Segment], int], str]) -> Segments:
+    """Return the segments between all steps at which a child changes its formula."""
+    children = [child.segments() for child in schedule.schedules]
+    bounds = sorted({segment.first for child in children for segment in child})
+    found = []
+    for first, until in zip(bounds, [*bounds[1:], None], strict=True):
+        now = [next(segment for segment in reversed(child) if segment.first <= first) for child in children]
+        shape = shape_of(now, first)
+        periods = [segment.period for segment in now if not segment.flat and segment.period is not None]
+        curve = type(schedule)([segment.curve for segment in now])
+        found.append(Segment(first, until, shape, curve, min(periods, default=None) if shape else None))
+    return found

@@ -12,8 +12,9 @@ from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose.clock import stretched
+from tracelr.schedules.compose.clock import Shift, stretch_segments, stretched
 from tracelr.schedules.compose.pointwise import Children
+from tracelr.schedules.describe.segments import Segments, cut, moved
 
 _RESCALE = "rescale"
 
@@ -155,6 +156,20 @@ class Sequential(Schedule):
             return nested
         resets = True if reset is True and all(own is True for own in self._resets) else (*self._resets, reset)
         return Sequential((*self.schedules, other), (*self.milestones, *nested.milestones), resets, join)
+
+    def own_segments(self) -> Segments:
+        found: Segments = []
+        bounds = zip((0, *self.milestones), (*self.milestones, None), strict=True)
+        for k, (first, until) in enumerate(bounds):
+            if until == first:
+                continue
+            inner, later = self.schedules[k].segments(), first - self._begins[k]
+            if self._paces[k] != (1, 1):
+                inner = stretch_segments(inner, *self._paces[k])
+            joined = self.join != "jump"  # continuous: its own values are also those that a segment leads to
+            curve = (lambda _: self) if joined else (lambda c, by=later: Shift(c, by) if by else c)
+            found += cut(moved(inner, later, curve, first), until)
+        return found
 
 
 def known_value(schedule: Schedule, step: int) -> float | None:

@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Scalar
 
 
@@ -21,3 +22,6 @@ class Constant(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, self.value)
+
+    def own_segments(self) -> Segments:
+        return endless(self, "")

@@ -3,6 +3,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Scalar, Steps
 
 
@@ -28,3 +29,6 @@ class CosineAnnealing(Schedule):
         return ops.interpolate(
             torch.minimum(place, 2 * self.period - place), self.period, self.start, self.end, ops.haversine
         )
+
+    def own_segments(self) -> Segments:
+        return endless(self, "in cosine waves", 2 * self.period)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Exponent, Scalar, Steps
 
 
@@ -38,3 +39,6 @@ class CosinePower(Schedule):
         span = ops.sub(self.start, self.end)
         early = ops.sub(self.start, ops.mul(ops.one_minus_pow(sine, self.power), span))
         return ops.where(step <= self._turn, early, ops.add(ops.mul(rest, span), self.end))
+
+    def own_segments(self) -> Segments:
+        return ramp(self, self.start, self.end, self.steps, f"along the power {self.power:g} of half a cosine")

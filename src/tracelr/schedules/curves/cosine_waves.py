@@ -8,6 +8,7 @@ from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segment, Segments, endless
 from tracelr.schedules.fields import Flag, Scalar, Steps
 
 _LARGEST_DENOMINATOR = 2**16
@@ -78,3 +79,10 @@ class CosineWaves(Schedule):
             return ops.where(step < self.steps, value, ops.full(step, self.end))
         near = torch.minimum(place, self._width - place)
         return ops.interpolate(2 * near, self._width, self.start, self.end, ops.haversine)
+
+    def own_segments(self) -> Segments:
+        period = max(round(self.steps / self.cycles), 1)
+        if not self.restart:
+            return endless(self, "in cosine waves", period)
+        waves = Segment(0, self.steps, "along half a cosine, again and again", self, period)
+        return [waves, Segment(self.steps, None, "", self)]

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, Split, log2_ratio
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Choice, OptionalSteps, Positive, Scalar, Steps
 
 Mode: TypeAlias = Annotated[
@@ -57,3 +58,6 @@ class Cyclic(Schedule):
         faded = ops.add(ops.mul(rise, scale), self.low)
         # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded
+
+    def own_segments(self) -> Segments:
+        return endless(self, "up and down in straight lines", self.up + self._down)

@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Flag, Positive, Scalar, Steps
 
 
@@ -32,3 +33,7 @@ class Exponential(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         count = ops.floordiv_real(step, self.steps) if self.staircase else ops.integer(step)
         return ops.mul(ops.exp2(count, ops.log2_of(self.rate, self._log2_rate, self._per)), self.start)
+
+    def own_segments(self) -> Segments:
+        how = "at once" if self.staircase else "smoothly"
+        return endless(self, f"by a factor of {float(self.rate):.6g} every {self.steps:,} steps, {how}")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, along, knots
 from tracelr.schedules.fields import Choice, Knots, Values
 
 
@@ -59,3 +60,7 @@ class Interpolate(Schedule):
         else:
             change = ops.mul(ops.haversine(ops.ratio(away, width)), span)
         return ops.add(change, ops.gather(half, self.table("bases")))
+
+    def own_segments(self) -> Segments:
+        shapes = ["" if a == b else along(self.kind) for a, b in pairwise(self.values)]
+        return knots(self, zip(self.milestones, ["", *shapes], strict=True))

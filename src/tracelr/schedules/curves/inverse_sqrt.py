@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, after
 from tracelr.schedules.fields import Scalar, Steps
 
 
@@ -28,3 +29,6 @@ class InverseSqrt(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         late = step.clamp(min=self.steps)
         return ops.mul(ops.sqrt(ops.div(float(self.steps), ops.integer(late))), self.start)
+
+    def own_segments(self) -> Segments:
+        return after(self, self.steps, "as one over the square root of the step")

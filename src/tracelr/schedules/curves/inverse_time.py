@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Exponent, Flag, NonNegative, Scalar, Steps
 
 
@@ -33,3 +34,6 @@ class InverseTime(Schedule):
             time = ops.div(ops.power(ops.integer(step), self.exponent), float(self.steps))
             time = ops.floor(time) if self.staircase else time
         return ops.div(self.start, ops.add(ops.mul(time, self.rate), 1.0))
+
+    def own_segments(self) -> Segments:
+        return endless(self, f"divided by a {'stair' if self.staircase else 'line'} of the time")

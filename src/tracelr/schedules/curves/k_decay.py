@@ -7,6 +7,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Exponent, Scalar, Steps
 
 
@@ -65,3 +66,7 @@ class KDecay(Schedule):
         early = ops.mul(ops.log(ops.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
         late = ops.one_minus_pow(ops.ratio(torch.minimum(done, left), self.steps), self.k)
         return ops.where(done <= left, ops.sub(0.0, ops.expm1(early)), late)
+
+    def own_segments(self) -> Segments:
+        way = "half a cosine" if self.power is None else "a power"
+        return ramp(self, self.start, self.end, self.steps, f"along {way}, the time to the {self.k:g}")

@@ -10,6 +10,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError, TraceError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 
 _ALLOWED = "tensor operations alone: no `if` on the step, no .item(), int(step), NumPy or random number"
 
@@ -103,3 +104,6 @@ class Lambda(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, self.function(step))
+
+    def own_segments(self) -> Segments:
+        return endless(self, "as its function says")

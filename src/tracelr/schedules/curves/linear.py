@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Scalar, Steps
 
 
@@ -23,3 +24,6 @@ class Linear(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(step, self.steps, self.start, self.end)
+
+    def own_segments(self) -> Segments:
+        return ramp(self, self.start, self.end, self.steps, "in a straight line")

@@ -1,11 +1,22 @@
+from collections.abc import Sequence
 from decimal import Context, Decimal, localcontext
 
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Real, log2_ratio
+from tracelr.arithmetic import F64, Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.describe.segments import Segment, Segments
 from tracelr.schedules.fields import Positive, RepeatedMilestones, Scalar
+
+
+def stairs(schedule: Schedule, milestones: Sequence[int]) -> Segments:
+    """Return the segments of a schedule that is constant between milestones."""
+    bounds = [0, *sorted({step for step in milestones if step > 0})]
+    values = schedule.wide(torch.tensor(bounds), F64).tolist()  # not rounded: a factor may come before that
+    ends = [*bounds[1:], None]
+    return [Segment(first, until, "", Constant(v)) for first, until, v in zip(bounds, ends, values, strict=True)]
 
 
 class MultiStep(Schedule):
@@ -45,3 +56,6 @@ class MultiStep(Schedule):
         if isinstance(self.start, float) and isinstance(self.gamma, float):
             return ops.gather(drops, self.table("values"))
         return ops.mul(ops.exp2(ops.integer(drops), ops.log2_of(self.gamma, self._log2_gamma)), self.start)
+
+    def own_segments(self) -> Segments:
+        return stairs(self, self.milestones)

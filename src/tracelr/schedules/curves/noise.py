@@ -12,6 +12,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Choice, Exponent
 
 _PRIME, _OTHER = 2**31 - 1, 2**31 - 19  # their product is above 2**53: the two remainders of a step are its own
@@ -120,6 +121,9 @@ class Noise(Schedule):
         far = ops.div(_polynomial(r, _FAR[0], ops), _polynomial(r, _FAR[1], ops))
         size = ops.clamp(ops.where(away <= self._near, near, far), None, self.limit)
         return ops.where(place < 0, ops.mul(size, -1.0), size)
+
+    def own_segments(self) -> Segments:
+        return endless(self, f"by chance, {self.kind} with a spread of {self.spread:g}")
 
 
 def _polynomial(x: Real, coefficients: Sequence[float], ops: Arithmetic) -> Real:

@@ -9,6 +9,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, along, knots
 from tracelr.schedules.fields import Choice, Flag, Scalar, Steps
 
 
@@ -79,3 +80,7 @@ class OneCycle(Schedule):
         else:
             rise = ops.mul(ops.haversine(ops.div(near, self._widths[k])), span)
         return ops.where(early, ops.add(rise, first), ops.sub(last, rise))
+
+    def own_segments(self) -> Segments:
+        ends = [self.warm, *[2 * self.warm] * self.three_phase, self.steps]
+        return knots(self, [(math.ceil(end), along(self.ease)) for end in ends])

@@ -2,6 +2,8 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.curves.multi_step import stairs
+from tracelr.schedules.describe.segments import Segments
 from tracelr.schedules.fields import Milestones, Values
 
 
@@ -29,3 +31,6 @@ class PiecewiseConstant(Schedule):
         if not self.milestones:
             return ops.full(step, self.values[0])
         return ops.table_lookup(step, self.table("milestones"), self.table("values"))
+
+    def own_segments(self) -> Segments:
+        return stairs(self, self.milestones)

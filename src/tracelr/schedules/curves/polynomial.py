@@ -3,6 +3,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless, ramp
 from tracelr.schedules.fields import Exponent, Flag, Scalar, Steps
 
 
@@ -44,3 +45,9 @@ class Polynomial(Schedule):
         rest = ops.power(ops.ratio(left, period), self.power)
         early = step <= self._turn
         return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
+
+    def own_segments(self) -> Segments:
+        shape = "in a straight line" if self.power == 1 else f"along the power {self.power:g} of the time left"
+        if self.cycle:
+            return endless(self, f"{shape}, again and again on a longer line", self.steps)
+        return ramp(self, self.start, self.end, self.steps, shape)

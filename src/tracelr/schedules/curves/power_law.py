@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, after
 from tracelr.schedules.fields import Exponent, Offset, Scalar, Steps
 
 
@@ -33,3 +34,6 @@ class PowerLaw(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         late = (step + self.shift).clamp(min=self.steps)
         return ops.mul(ops.power(ops.div(float(self.steps), ops.integer(late)), self.exponent), self.start)
+
+    def own_segments(self) -> Segments:
+        return after(self, self.steps - self.shift, f"as the power -{self.exponent:g} of the step")

@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, along, ramp
 from tracelr.schedules.easing import easing
 from tracelr.schedules.fields import EasingName, Flag, Ratio, Scalar, Steps
 
@@ -46,3 +47,6 @@ class Ramp(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(step, self.steps, self.start, self.end, *easing(ops, self.kind, self.steps, self.ratio, self.rising))
+
+    def own_segments(self) -> Segments:
+        return ramp(self, self.start, self.end, self.steps, along(self.kind))

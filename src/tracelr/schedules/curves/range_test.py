@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Flag, NonNegative, Scalar, Steps
 
 
@@ -33,3 +34,6 @@ class RangeTest(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         count = ops.floordiv_real(step + 1, self.steps) if self.staircase else ops.ratio(step + 1, self.steps)
         return ops.mul(ops.add(ops.mul(count, self.rate), 1.0), self.start)
+
+    def own_segments(self) -> Segments:
+        return endless(self, f"by {float(self.rate):g} of its start every {self.steps:,} steps")

@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Scalar, Steps
 
 
@@ -30,3 +31,6 @@ class Rex(Schedule):
             easing=lambda x: ops.div(x, ops.sub(2.0, x)),
             mirrored=lambda x: ops.div(ops.mul(x, 2.0), ops.add(x, 1.0)),
         )
+
+    def own_segments(self) -> Segments:
+        return ramp(self, self.start, self.end, self.steps, "along a reflected exponential")

@@ -2,6 +2,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Positive, Scalar, Steps
 
 
@@ -27,3 +28,6 @@ class Step(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.mul(ops.exp2(ops.floordiv_real(step, self.every), ops.log2_of(self.gamma, self._log2_gamma)), self.start)
+
+    def own_segments(self) -> Segments:
+        return endless(self, f"by a factor of {float(self.gamma):.6g} every {self.every:,} steps, at once")

@@ -9,6 +9,7 @@ from tracelr.arithmetic import Arithmetic, Real, Split
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Scalar, Steps
 
 _LARGEST = 128.0  # 1 - tanh is 1e-111 there, far below every float32
@@ -67,3 +68,6 @@ class Tanh(Schedule):
         q = ops.mul(q, ops.where(early, ops.full(step, self._first), ops.full(step, self._last)))
         part = ops.mul(ops.div(q, ops.add(q, 1.0)), ops.sub(self.start, self.end))
         return ops.where(early, ops.sub(self.start, part), ops.add(part, self.end))
+
+    def own_segments(self) -> Segments:
+        return ramp(self, self.start, self.end, self.steps, "along a hyperbolic tangent")

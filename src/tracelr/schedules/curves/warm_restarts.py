@@ -6,6 +6,7 @@ from torch import Tensor
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Real, log2_ratio
 from tracelr.errors import ScheduleError
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segment, Segments
 from tracelr.schedules.fields import GrowthFactor, OptionalSteps, Positive, Scalar, Steps
 
 MOST_CYCLES = 4096
@@ -77,3 +78,9 @@ class WarmRestarts(Schedule):
         peak = ops.mul(ops.exp2(cycle, ops.log2_of(self.decay, self._log2_decay)), self.start)
         value = ops.interpolate(place, width, peak, self.end, ops.haversine)
         return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))
+
+    def own_segments(self) -> Segments:
+        grows = f", each {self.multiplier:g} times as long" if self.multiplier != 1 else ""
+        decays = "" if self.decay == 1 else f", each {float(self.decay):g} times as high"
+        waves = Segment(0, self.length, f"along half a cosine, again and again{grows}{decays}", self, self.period)
+        return [waves] if self.length is None else [waves, Segment(self.length, None, "", self)]

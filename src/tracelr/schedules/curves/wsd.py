@@ -6,6 +6,7 @@ from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.segments import Segments, along, knots
 from tracelr.schedules.easing import easing
 from tracelr.schedules.fields import EasingName, NonNegativeSteps, Ratio, Scalar
 
@@ -61,3 +62,8 @@ class WSD(Schedule):
             return value
         rising = easing(ops, self.warm_kind, self.warm, self.ratio, rising=True)
         return ops.where(step < self.warm, ops.ramp(step, self.warm, self.start, self.peak, *rising), value)
+
+    def own_segments(self) -> Segments:
+        flat = self.warm + self.stable
+        parts = [(self.warm, along(self.warm_kind)), (flat, ""), (flat + self.decay, along(self.decay_kind))]
+        return knots(self, parts)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import torch
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.schedules.describe.sampling import NO_END, on_cpu, segments, steps_between
+from tracelr.schedules.describe.sampling import NO_END, on_cpu, steps_between
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
-    from tracelr.schedules.describe.shapes import Piece
+    from tracelr.schedules.describe.segments import Segment
 
 
 @final
@@ -84,7 +84,7 @@ def phases(schedule: Schedule) -> list[Phase]:
     100 on: holds 0.1
     """
     found: list[Phase] = []
-    for segment in segments(on_cpu(schedule)):
+    for segment in on_cpu(schedule).segments():
         now = _phase(segment)
         before = found[-1] if found else None
         if before is not None and not before.shape and not now.shape and before.start == now.start:
@@ -94,7 +94,7 @@ def phases(schedule: Schedule) -> list[Phase]:
     return found
 
 
-def _phase(segment: Piece) -> Phase:
+def _phase(segment: Segment) -> Phase:
     start = float(segment.curve(segment.first))
     if segment.flat:
         return Phase(segment.first, segment.until, start, None if segment.until is None else start, "", None, start, start)

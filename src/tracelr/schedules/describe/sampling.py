@@ -13,7 +13,6 @@ from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
-    from tracelr.schedules.describe.shapes import Pieces
 
 NO_END = 1000
 """The steps that a picture shows of a schedule without a length."""
@@ -25,13 +24,6 @@ def on_cpu(schedule: Schedule) -> Schedule:
     """Return `schedule` itself if its tensors are on the CPU, otherwise a copy on the CPU."""
     tensors = (*schedule.buffers(), *schedule.parameters())
     return schedule if all(tensor.device.type == "cpu" for tensor in tensors) else deepcopy(schedule).cpu()
-
-
-def segments(schedule: Schedule) -> Pieces:
-    """Return the segments of `schedule`, without gaps from step 0 on; the last segment has no end."""
-    from tracelr.schedules.describe.segments import pieces
-
-    return pieces(schedule)
 
 
 @torch.no_grad()
@@ -53,7 +45,7 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
         given, allowed = Unquoted(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
         raise ScheduleError("curve", given, allowed, "pass a longer range")
     steps = steps_between(first, last, columns * _DENSE)
-    bounds = [segment.first + d for segment in segments(schedule)[:1000] for d in (-1, 0)]
+    bounds = [segment.first + d for segment in schedule.segments()[:1000] for d in (-1, 0)]
     marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
     steps = torch.unique(torch.cat([steps, marked]))
     values = schedule(steps)
@@ -97,7 +89,7 @@ def horizon(schedule: Schedule) -> int:
     >>> horizon(Linear(start=0.0, end=1.0, steps=100)), horizon(CosineAnnealing(start=1.0, end=0.0, period=50))
     (110, 400)
     """
-    *_, last = segments(on_cpu(schedule))
+    *_, last = on_cpu(schedule).segments()
     if last.period is not None:
         return min(last.first + 4 * last.period, LAST_STEP)
     if not last.flat:

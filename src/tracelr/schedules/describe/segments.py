@@ -1,145 +1,98 @@
-"""Pieces: what a schedule does from one step to the next at which its formula changes, however it is composed."""
+"""Segments: what a schedule does between the steps at which its formula changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import deepcopy
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose import Clamp, Product, Scale, Shift, Stretch, Sum
-from tracelr.schedules.describe.shapes import CURVES, Piece, Pieces, whole
+
+if TYPE_CHECKING:
+    from tracelr.schedules.base import Schedule
 
 
-def here(schedule: Schedule) -> Schedule:
-    """Return `schedule` as it is on the CPU: itself, or a copy if its tensors are on another device."""
-    tensors = (*schedule.buffers(), *schedule.parameters())
-    return schedule if all(tensor.device.type == "cpu" for tensor in tensors) else deepcopy(schedule).cpu()
+@final
+class Segment(NamedTuple):
+    """From step `first` up to the step before `until` (None: without end), the value is that of `curve`.
 
-
-def pieces(schedule: Schedule) -> Pieces:
-    """Return the pieces of `schedule`, without gaps from step 0 on; the last one has no end.
-
-    A class that is not known here is one piece as long as it lasts, by its name, and what follows.
-
-    >>> from tracelr import Linear
-    >>> [(piece.first, piece.until, piece.shape) for piece in pieces(Linear(start=0.0, end=1.0, steps=10))]
-    [(0, 10, 'in a straight line'), (10, None, '')]
+    `curve` counts steps as the described schedule does. It is also defined at `until`, where it has the value that the
+    segment leads to; the next segment may start with another value. `shape` says how the value changes, and is empty where
+    it stays. After `period` steps the values repeat.
     """
-    if schedule._driven:
-        return whole(schedule, f"as {type(schedule).__name__}, its {' and '.join(schedule._driven)} being driven")
-    read = (CURVES | _MADE).get(type(schedule).__name__)
-    return whole(schedule, f"as {type(schedule).__name__}") if read is None else read(schedule)
+
+    first: int
+    until: int | None
+    shape: str
+    curve: Schedule
+    period: int | None = None
+
+    @property
+    def flat(self) -> bool:
+        """Whether the value stays."""
+        return not self.shape
 
 
-def _moved(inner: Pieces, by: int, curve: Callable[[Schedule], Schedule], at: int = 0) -> Iterator[Piece]:
-    """Yield the pieces `by` steps later, from step `at` on: the first of them begins there."""
-    for piece in inner:
-        until = None if piece.until is None else piece.until + by
+Segments: TypeAlias = list[Segment]
+
+
+def endless(schedule: Schedule, shape: str, period: int | None = None) -> Segments:
+    """Return one segment without end."""
+    return [Segment(0, None, shape, schedule, period)]
+
+
+def to_length(schedule: Schedule, shape: str) -> Segments:
+    """Return a segment as long as the schedule, and what follows: a flat one if five probes there are equal."""
+    length = schedule.length
+    if not length:
+        return endless(schedule, shape)
+    probes = {float(schedule(min(length * k + k - 1, LAST_STEP))) for k in (1, 2, 3, 5, 8)}
+    return [Segment(0, length, shape, schedule), Segment(length, None, "" if len(probes) == 1 else shape, schedule)]
+
+
+def ramp(schedule: Schedule, start: object, end: object, steps: int, shape: str) -> Segments:
+    """Return a segment from `start` to `end` in `steps` steps, and a flat one; only that if the two are one number."""
+    if isinstance(start, float) and start == end:
+        return endless(schedule, "")
+    return knots(schedule, [(steps, shape)])
+
+
+def after(schedule: Schedule, start: int, shape: str) -> Segments:
+    """Return a flat segment up to the step `start`, and one without end."""
+    if start <= 1:
+        return endless(schedule, shape)
+    return [Segment(0, start, "", schedule), Segment(start, None, shape, schedule)]
+
+
+def knots(schedule: Schedule, parts: Iterable[tuple[int, str]]) -> Segments:
+    """Return a segment up to each step, and a flat one after the last; a segment without steps is left out."""
+    found, first = [], 0
+    for until, shape in parts:
+        if until > first:
+            found.append(Segment(first, until, shape, schedule))
+            first = until
+    return [*found, Segment(first, None, "", schedule)]
+
+
+def moved(inner: Segments, by: int, curve: Callable[[Schedule], Schedule], at: int = 0) -> Iterator[Segment]:
+    """Yield the segments `by` steps later, from step `at` on: the first of them begins there."""
+    for segment in inner:
+        until = None if segment.until is None else segment.until + by
         if until is None or until > at:
-            yield piece._replace(first=max(piece.first + by, at), until=until, curve=curve(piece.curve))
+            yield segment._replace(first=max(segment.first + by, at), until=until, curve=curve(segment.curve))
 
 
-def cut(inner: Iterable[Piece], until: int | None) -> Iterator[Piece]:
-    """Yield the pieces up to the step `until`."""
-    for piece in inner:
-        if until is None or piece.first < until:
-            ends = piece.until if until is None or (piece.until is not None and piece.until < until) else until
-            yield piece._replace(until=ends)
+def cut(inner: Iterable[Segment], until: int | None) -> Iterator[Segment]:
+    """Yield the segments up to the step `until`."""
+    for segment in inner:
+        if until is None or segment.first < until:
+            ends = segment.until if until is None or (segment.until is not None and segment.until < until) else until
+            yield segment._replace(until=ends)
 
 
-def _sequential(schedule: Any) -> Pieces:
-    found: Pieces = []
-    bounds = [0, *schedule.milestones, None]
-    for k, (first, until) in enumerate(pairwise(bounds)):
-        if until == first:
-            continue
-        inner, begin = pieces(schedule.schedules[k]), schedule._begins[k]
-        factor, divisor = schedule._paces[k]
-        if (factor, divisor) != (1, 1):
-            inner = _stretched(inner, factor, divisor)
-        later = first - begin
-        joined = schedule.join != "jump"  # continuous: its own values are also those that a piece leads to
-        curve = (lambda _: schedule) if joined else (lambda c, by=later: Shift(c, by) if by else c)
-        found += cut(_moved(inner, later, curve, first), until)
-    return found
+def along(easing: str) -> str:
+    """Return the shape of a curve that follows the easing of this name.
 
-
-def _shift(schedule: Shift) -> Pieces:
-    inner = list(_moved(pieces(schedule.inner), schedule.by, lambda c: Shift(c, schedule.by)))
-    if schedule.by <= 0:
-        return inner
-    return [Piece(0, schedule.by, "", schedule), *inner]
-
-
-def _stretched(inner: Pieces, factor: int, divisor: int) -> Pieces:
-    def later(step: int | None) -> int | None:
-        return None if step is None else min(-(-step * factor // divisor), LAST_STEP)
-
-    moved = [
-        Piece(later(p.first) or 0, later(p.until), p.shape, Stretch(p.curve, factor, divisor), later(p.period))
-        for p in inner
-    ]
-    return [p for p in moved if p.first != p.until]
-
-
-def _loop(schedule: Any) -> Pieces:
-    shapes = [piece.shape or "flat" for piece in cut(pieces(schedule.inner), schedule.period)]
-    return [Piece(0, None, ", then ".join(dict.fromkeys(shapes)) + ", over and over", schedule, schedule.period)]
-
-
-def _shorten(schedule: Any) -> Pieces:
-    kept = list(cut(pieces(schedule.inner), schedule.steps))
-    return [*kept, Piece(schedule.steps, None, "", schedule)]
-
-
-def _clamp(schedule: Clamp) -> Pieces:
-    low, high = (None if bound is None else f"{bound:g}" for bound in (schedule.low, schedule.high))
-    kept = f"not below {low}" if high is None else f"not above {high}" if low is None else f"between {low} and {high}"
-    return [
-        p._replace(shape=p.shape and f"{p.shape}, kept {kept}", curve=Clamp(p.curve, schedule.low, schedule.high))
-        for p in pieces(schedule.inner)
-    ]
-
-
-def _together(schedule: Sum | Product) -> Pieces:
-    parts = [pieces(child) for child in schedule.schedules]
-    bounds = sorted({piece.first for part in parts for piece in part})
-    found = []
-    for first, until in pairwise([*bounds, None]):
-        # mypy: only the last bound is None, and it is no `first`
-        now = [next(piece for piece in reversed(part) if piece.first <= first) for part in parts]  # type: ignore[operator]
-        # mypy: as above
-        found.append(Piece(first, until, *_combined(type(schedule), now, first)))  # type: ignore[arg-type]
-    return found
-
-
-def _combined(kind: type[Sum] | type[Product], now: Sequence[Piece], first: int) -> tuple[str, Schedule, int | None]:
-    curve = kind([piece.curve for piece in now])
-    moving = [piece for piece in now if not piece.flat]
-    if kind is Product and any(piece.flat and float(piece.curve(first)) == 0 for piece in now):
-        moving = []
-    shapes = [piece.shape for piece in moving]
-    if kind is Sum:
-        shapes = list(dict.fromkeys(shapes))
-    periods = {piece.period for piece in moving if piece.period is not None}
-    return f" {'plus' if kind is Sum else 'times'} ".join(shapes), curve, min(periods, default=None)
-
-
-def _scale(schedule: Scale) -> Pieces:
-    return [piece._replace(curve=Scale(piece.curve, schedule.factor)) for piece in pieces(schedule.inner)]
-
-
-_MADE: dict[str, Callable[[Any], Pieces]] = {
-    "Sequential": _sequential,
-    "Shift": _shift,
-    "Stretch": lambda s: _stretched(pieces(s.inner), s.factor, s.divisor),
-    "Loop": _loop,
-    "Shorten": _shorten,
-    "Clamp": _clamp,
-    "Scale": _scale,
-    "Sum": _together,
-    "Product": _together,
-}
+    >>> along("linear"), along("sqrt")
+    ('in a straight line', 'along "sqrt"')
+    """
+    return {"linear": "in a straight line", "cosine": "along half a cosine"}.get(easing, f'along "{easing}"')
