@@ -1,140 +1,139 @@
-"""Who may import whom. Arrows point down only, lowering never meets a concrete schedule, and `import tracelr` stays small."""
+"""Who may import whom: a file imports its own room and the rooms on lower floors. `import tracelr` stays small."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# A module may import modules of a smaller number, and those of its own number with which it shares a folder.
-LAYERS = {
-    "errors": 0,
-    "_torch": 0,
-    "lowering.provenance": 1.25,
-    "lowering.diagnostics": 1.5,
-    "lowering.spec": 1.75,
-    "lowering.graph": 2,
-    "lowering.passes": 2,
-    "lowering.printing": 3,
-    "lowering": 4,
-    "wide": 0,
-    "pair": 0.25,
-    "kernels": 0.5,
-    "two_float": 0.75,
-    "arithmetic": 1,
-    "describe": 1,
-    "tables": 1,
-    "view": 1,
-    "ease": 1,
-    "fields": 2,
-    "value": 2.5,
-    "schedule": 3,
-    "schedules": 4,
-    "compose": 4,
-    "assignment": 4,
-    "units": 3,
-    "counter": 4,
-    "slots": 5,
-    "rates": 6,
-    "scheduled": 4,
-    "state": 6,
-    "board": 7,
-    "scheduler": 8,
-    "cerebras": 5,
-    "dialects": 6,
-    "from_torch": 5,
-    "config": 7,
-    "lr_scheduler": 9,
-    "weight_decay_scheduler": 10,
-    "plateau": 3.5,
-    "ranks": 9,
-    "spec_text": 5,
-    "drawing": 1,
-    "describe_": 2,
-    "files": 1,
-    "shapes": 5,
-    "pieces": 5.1,
-    "canary": 5,
-    "report": 6,
-    "convert": 7,
-    "cli": 12,
-    "fuse": 9,
-    "exported": 10,
-    "train_step": 11,
-    "__main__": 13,
-    "__init__": 12,
+FLOORS = (
+    {"errors", "_torch"},
+    {"arithmetic", "files"},
+    {"drawing", "lowering"},
+    {"schedules"},
+    {"interop", "report"},
+    {"optim"},
+    {"fused", "lr_scheduler"},
+    {"cli", "weight_decay_scheduler"},
+    {"__init__", "__main__"},
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS, 1) for room in rooms}
+
+DOOR = ("schedules/base.py", "tracelr.schedules.compose")
+"""The one import of tracelr inside a function: an operator of a schedule builds a composition, and that is a schedule."""
+
+IN_FUNCTIONS = {
+    "torch.export": "takes longer to import than tracelr",
+    "torch._inductor": "takes longer to import than tracelr; needs a compiler",
+    "torch._subclasses": "imports sympy",
+    "torch.fx.experimental": "imports sympy",
+    "yaml": "a program that reads no file need not import it",
+    "jax": "an optional toolchain",
+    "numpy": "the process that runs Triton imports it there",
+    "torch": "the process that compiles with Triton does without, except on other systems than Linux",
+    "onnx": "an optional toolchain",
+    "onnxruntime": "an optional toolchain",
+    "pyopencl": "an optional toolchain",
+    "triton": "an optional toolchain",
+    "matplotlib": "an optional package",
+    "rich": "an optional package",
+    "sklearn": "an optional package",
+    "tqdm": "an optional package",
 }
-# Imported inside a function, and so allowed against the order: what a method of a low layer offers from a high one.
-LAZY = {
-    ("schedule", "compose"),
-    ("fields", "schedule"),  # for types only: a number may be a schedule
-    ("state", "config"),
-    ("describe_.sampling", "pieces"),
-    *((f"describe_.{module}", "schedule") for module in ("sampling", "display", "phases", "compare")),
-    *((f"describe_.{module}", "shapes") for module in ("sampling", "phases")),
-    *(("compose.around", f"schedules.{curve}") for curve in ("constant", "cosine", "linear", "piecewise_constant", "ramp")),
-}
+"""What a file may import inside a function, with the reason."""
 
 
-def modules() -> dict[str, Path]:
-    files = {
-        f"lowering.{'.'.join(p.relative_to(ROOT / 'lowering').with_suffix('').parts)}": p
-        for p in (ROOT / "lowering").rglob("*.py")
-    }
-    source = ROOT / "src" / "tracelr"
-    own = [p for p in source.rglob("*.py") if "lowering" not in p.relative_to(source).parts]
-    return files | {".".join(p.relative_to(source).with_suffix("").parts): p for p in own}
+class Import(NamedTuple):
+    """One import: the module, and whether it stands in a function or in a block for type checkers."""
+
+    module: str
+    in_function: bool
+    for_types: bool
 
 
-def layer(module: str) -> float:
-    parts = module.split(".")
-    return next(LAYERS[name] for name in (".".join(parts[:n]) for n in range(len(parts), 0, -1)) if name in LAYERS)
+def files() -> dict[str, Path]:
+    """Return every file of the package by its path in it, such as "schedules/base.py"."""
+    source, lowering = ROOT / "src" / "tracelr", ROOT / "lowering"
+    own = [path for path in source.rglob("*.py") if "lowering" not in path.relative_to(source).parts]
+    found = {path.relative_to(source).as_posix(): path for path in own}
+    return found | {path.relative_to(ROOT).as_posix(): path for path in lowering.rglob("*.py")}
 
 
-def imports(path: Path) -> list[tuple[str, bool]]:
-    """Return the tracelr modules that a file imports, each with whether it does so inside a function or for types only."""
-    found = []
+FILES = files()
 
-    def visit(node: ast.AST, lazy: bool) -> None:
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tracelr":
-            base = node.module.removeprefix("tracelr").lstrip(".")
-            names = [base] if base else [alias.name for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name.removeprefix("tracelr.") for alias in node.names if alias.name.startswith("tracelr.")]
-        found.extend((name, lazy) for name in names)
-        typing_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+def room(file: str) -> str:
+    return file.split("/")[0].removesuffix(".py")
+
+
+def imports(file: str) -> Iterator[Import]:
+    def visit(node: ast.AST, in_function: bool, for_types: bool) -> Iterator[Import]:
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports by a relative path"
+            modules = [f"tracelr.{alias.name}" for alias in node.names] if node.module == "tracelr" else [node.module or ""]
+        yield from (Import(module, in_function, for_types) for module in modules)
+        in_function = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for_types = for_types or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         for child in ast.iter_child_nodes(node):
-            visit(child, lazy or typing_only or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+            yield from visit(child, in_function, for_types)
 
-    visit(ast.parse(path.read_text()), False)
-    return found
-
-
-@pytest.mark.parametrize("module", modules())
-def test_arrows_point_down(module: str) -> None:
-    folder = module.rpartition(".")[0].split(".")[0] or module
-    for name, lazy in imports(modules()[module]):
-        if name.startswith("__"):
-            continue  # the version number
-        same_folder = name.split(".")[0] == folder
-        allowed = layer(name) < layer(module) or (layer(name) == layer(module) and same_folder)
-        assert allowed or (lazy and (module, name) in LAZY) or (lazy and module == "__init__"), (module, name)
+    yield from visit(ast.parse(FILES[file].read_text()), False, False)
 
 
-@pytest.mark.parametrize("module", [m for m in modules() if m.startswith("lowering")])
-def test_lowering_never_meets_a_schedule(module: str) -> None:
-    for name, _ in imports(modules()[module]):  # which arithmetic a target has is no schedule's business
-        assert name in ("errors", "arithmetic", "_torch") or name.startswith("lowering"), (module, name)
+def of_tracelr(module: str) -> str | None:
+    """Return the room of a module of tracelr; None for other modules."""
+    package, _, rest = module.partition(".")
+    return None if package != "tracelr" else rest.split(".")[0] or "__init__"
 
 
-def test_every_module_has_a_layer() -> None:
-    for module in modules():
-        assert layer(module) >= 0
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_imports_its_own_room_and_lower_floors(file: str) -> None:
+    for one in imports(file):
+        other = of_tracelr(one.module)
+        if other is not None and other != room(file):
+            assert FLOOR[other] < FLOOR[room(file)], (file, one.module)
+        assert other is None or not one.in_function or (file, one.module) == DOOR, (file, one.module)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if room(file) == "lowering"])
+def test_lowering_never_meets_a_schedule(file: str) -> None:
+    """The arithmetic of a target does not depend on a schedule."""
+    rooms = {of_tracelr(one.module) for one in imports(file)} - {None}
+    assert rooms <= {"errors", "arithmetic", "_torch", "lowering"}
+
+
+def test_what_is_imported_inside_a_function_has_a_reason() -> None:
+    found = {one.module for file in FILES for one in imports(file) if one.in_function and of_tracelr(one.module) is None}
+    named = {module: next((name for name in IN_FUNCTIONS if f"{module}.".startswith(f"{name}.")), None) for module in found}
+    assert [module for module, reason in named.items() if reason is None] == []
+    assert (
+        set(IN_FUNCTIONS) - {max((n for n in IN_FUNCTIONS if f"{m}.".startswith(f"{n}.")), key=len) for m in found} == set()
+    )
+
+
+def test_the_door_is_used_in_operators_alone() -> None:
+    used = [one for one in imports(DOOR[0]) if one.module == DOOR[1]]
+    assert used
+    assert all(one.in_function or one.for_types for one in used)
+
+
+def test_every_room_is_on_a_floor() -> None:
+    assert {room(file) for file in FILES} == set(FLOOR)
+
+
+def test_the_public_names_are_those_that_are_listed() -> None:
+    code = (
+        "import tracelr; public = {name for name in vars(tracelr) if name[0] != '_'}; every = set(tracelr.__all__); "
+        "assert dir(tracelr) == sorted([*every, '__version__']); assert all(hasattr(tracelr, name) for name in every)"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
 def test_import_brings_torch_and_nothing_else() -> None:

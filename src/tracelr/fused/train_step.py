@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from tracelr import _torch
 from tracelr.errors import OptimizerError, ScheduleTypeError, Unquoted
+from tracelr.fused.export import export
 from tracelr.fused.fuse import FusedStep, is_opaque, update_of
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules import fields
@@ -100,8 +101,6 @@ class TrainStep:
 
         Raises `TraceError` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
-        from tracelr.fused.export import export
-
         self._attach()
         names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         return export(self._step, batch, names, self._optimizer, self._scheduler)

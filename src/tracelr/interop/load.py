@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelr.errors import ConfigError, Unquoted, show
+from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.units import Units
+from tracelr.interop._tools.yaml import read
+from tracelr.interop.readers import READERS
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 
@@ -38,8 +41,6 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     ...     load(file)
     Linear(start=0.001, end=0.0, steps=10000)
     """
-    from tracelr.interop._tools.yaml import read
-
     return from_dict(read(path), str(path), units)
 
 
@@ -72,9 +73,6 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
     >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
     Constant(value=0.0006)
     """
-    from tracelr.interop._tools.checks import Place
-    from tracelr.interop.readers import READERS  # here: a program that reads no file imports none of them
-
     place = Place(where, units=units)
     if units is not None and not isinstance(units, Units):
         raise place.refuse(units, "units=Units(...), or None", "pass tracelr.Units(steps_per_epoch=...)")
@@ -119,8 +117,6 @@ def single(found: Loaded, where: str = "mapping") -> Schedule:
     """
     if isinstance(found, Schedule):
         return found
-    from tracelr.interop._tools.checks import Place
-
     many = "1 assignment" if len(found) == 1 else f"{len(found)} assignments"
     given, fix = Unquoted(f"{many}, listed below"), "use one of them, or pass the list to Scheduler(optimizer, assignments)"
     listed = "\n".join(f"{one}: {show(one.schedule)}" for one in found)

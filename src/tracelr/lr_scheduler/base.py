@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tracelr import cerebras
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted
+from tracelr.interop.cerebras import curves as cerebras
 from tracelr.interop.cerebras.parts import Timed
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules.assignment import Assignment

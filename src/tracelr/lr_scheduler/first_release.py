@@ -7,7 +7,7 @@ from typing import Any, final, overload
 
 from torch.optim import Optimizer
 
-from tracelr import cerebras
+from tracelr.interop.cerebras import curves as cerebras
 from tracelr.lr_scheduler.base import RESET, Named
 from tracelr.schedules.fields import Positive, Scalar, Values
 

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from tracelr import _torch
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Unquoted, show
+from tracelr.interop.load import from_dict, single
 from tracelr.optim.hyperparameters import Group, HyperParameter
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import DEEPEST, Schedule
@@ -157,8 +158,6 @@ def _plain(slot: HyperParameter) -> dict[str, Any]:
 
 def restored(written: dict[str, list[Any]], slots: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
     """Return the slots of a checkpoint. One that is the same as now stays: it may hold what nothing plain describes."""
-    from tracelr.interop.load import from_dict, single
-
     now, read = described(slots, len(groups)), dict[str, Schedule]()
     kept = [slot for slot in slots if slot.key in written and written[slot.key][slot.group] == now[slot.key][slot.group]]
     same = {(slot.group, slot.key) for slot in kept}

@@ -8,6 +8,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import torch
+
 from tracelr.arithmetic import F64
 from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.schedules.assignment import Loaded
@@ -62,8 +64,6 @@ def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:
 
 def value(schedule: Schedule, step: int) -> float:
     """Return the value at a step, not rounded to float32."""
-    import torch
-
     return float(schedule.wide(torch.tensor(step), F64))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracelr.errors import ScheduleError
 from tracelr.interop._tools.simplify import plain, refuse, simple
-from tracelr.interop.cerebras.curves import FACTORS, LR
+from tracelr.interop.cerebras.curves import CURVES, FACTORS, LR
 from tracelr.interop.native.write import yaml
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
@@ -75,8 +75,6 @@ def _cyclic(s: Any) -> _Entry:
 
 
 def _one_cycle(s: Any) -> _Entry:
-    from tracelr.interop.cerebras.curves import CURVES
-
     total = s.steps + 1
     own = {"initial_val": s.start, "max_val": s.peak, "total_steps": total, "pct_start": (s.warm + 1) / total}
     own |= {"final_div_factor": s.start / s.end if s.end else 0.0, "three_phase": s.three_phase}

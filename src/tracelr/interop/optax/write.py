@@ -10,6 +10,7 @@ from tracelr.interop._tools.simplify import alone, plain, refuse, simple, value
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
+from tracelr.schedules.curves.cosine import Cosine
 
 _HEAD = '"""A learning-rate schedule for optax, from tracelr: {title}."""\n\n'
 
@@ -103,8 +104,6 @@ def _annealing(s: Any) -> str:
 
 
 def _half(start: float, end: float, steps: int) -> Schedule:
-    from tracelr.schedules.curves.cosine import Cosine
-
     return Cosine(start, end, steps)
 
 

@@ -11,6 +11,11 @@ from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.clock import Shift, Shorten
 from tracelr.schedules.compose.pointwise import Product, Sum
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+from tracelr.schedules.curves.ramp import Ramp
 from tracelr.schedules.easing import EASINGS, ORIGINS, EasingName, Origin, Warmup
 
 _STEPS = "an int from 1 to 2**53"
@@ -18,8 +23,6 @@ _STEPS = "an int from 1 to 2**53"
 
 def lift(value: Schedule | float | Tensor) -> Schedule:
     """Return `value` as a schedule: a number is a constant one."""
-    from tracelr.schedules.curves.constant import Constant
-
     return value if isinstance(value, Schedule) else Constant(value)
 
 
@@ -32,8 +35,6 @@ def warmup(
     origin: Origin = "0",
 ) -> Product:
     """Return `schedule` times a factor that goes from `start` to 1 in `steps` steps; `Schedule.warmup` says more."""
-    from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
-
     steps = fields.integer("warmup(steps)", steps, 1, _STEPS)
     start = fields.number("warmup(start)", start)
     _choose("warmup(kind)", kind, (*EASINGS, "constant"))
@@ -62,10 +63,6 @@ def _choose(where: str, given: str, names: Sequence[str]) -> None:
 
 def _ramp(start: float, end: float | Tensor, steps: int, kind: EasingName, rising: bool = False) -> Schedule:
     """Return the curve that goes so, by its own name where it has one."""
-    from tracelr.schedules.curves.cosine import Cosine
-    from tracelr.schedules.curves.linear import Linear
-    from tracelr.schedules.curves.ramp import Ramp
-
     if kind == "linear":
         return Linear(start, end, steps)
     return Cosine(start, end, steps) if kind == "cosine" else Ramp(start, end, steps, kind, rising=rising)
