@@ -1,7 +1,7 @@
 """Every error of tracelr. Each is also a `ValueError` or a `TypeError`.
 
-An error is data: where it is, what was given, what is allowed, how to fix it, and the line of the text that it is about,
-if there is one. `str()` makes the message of them, so that every message of the library reads the same way.
+An error is data: the place, what was given, what is allowed, how to fix it and, for a text that was read, its line.
+`str()` makes the message from these, so that every message of the library reads the same way.
 """
 
 from __future__ import annotations
@@ -9,23 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import NamedTuple, TypeVar, final
+from typing import Any, NamedTuple, TypeVar, final
 
 _Error = TypeVar("_Error", bound="TracelrError")
 
 
 @final
 class Location(NamedTuple):
-    """Where in a text an error is: the path of a key, or line and column, both from 1, and the line as it is shown."""
+    """Where in a text an error is."""
 
     path: str = ""
+    """The path of the key, such as "trainer.init.schedulers[2]", or ""."""
     line: int = 0
+    """The line, counted from 1; 0 if it is not known."""
     column: int = 0
+    """The column, counted from 1; 0 if it is not known."""
     text: str = ""
+    """The lines that the message shows: that line of the text, and a mark under the column."""
 
     @classmethod
     def within(cls, text: str, line: int, column: int, path: str = "") -> Location:
-        """Return the location in `text`, with the part of the line that is shown: 100 characters that print.
+        """Return the location in `text`. It shows at most 100 characters of the line, those that do not print as spaces.
 
         >>> Location.within("first\\nsecond", 2, 4)
         Location(path='', line=2, column=4, text='  second\\n     ^')
@@ -40,9 +44,7 @@ class Location(NamedTuple):
 class TracelrError(Exception):
     """Abstract base: `except TracelrError` catches everything this library raises on purpose.
 
-    `where` is the place, such as "Linear.steps"; `given`, `allowed` and `fix` are the rest of the sentence. `at` is the
-    location in the text that was read, and `more` follows the sentence: a list of what there is. `limit` characters show
-    what was given.
+    An error can be copied, and pickled for another process; `given` is then the text that the message shows.
 
     >>> error = ScheduleError("Linear.steps", 0, "an int from 1 to 2**53", "pass the number of steps")
     >>> print(error)
@@ -50,6 +52,21 @@ class TracelrError(Exception):
     >>> error.field
     'steps'
     """
+
+    where: str
+    """The place, such as "Linear.steps"."""
+    given: object
+    """What was given there. It is any object, and an `Unquoted` if a description says more than its repr."""
+    allowed: str
+    """What is allowed there."""
+    fix: str
+    """What to do about it."""
+    limit: int
+    """How many characters of the repr of `given` the message shows."""
+    at: Location | None
+    """The location in the text that was read; None if there is no text."""
+    more: str
+    """Lines that follow the sentence, such as a list of the names that exist."""
 
     def __init__(
         self,
@@ -62,7 +79,7 @@ class TracelrError(Exception):
         at: Location | None = None,
         more: str = "",
     ) -> None:
-        super().__init__(where, given, allowed, fix, limit)
+        # Without super().__init__(), which Dynamo cannot trace here. BaseException.__new__ has set `args` already.
         self.where, self.given, self.allowed, self.fix, self.limit = where, given, allowed, fix, limit
         self.at, self.more = at, more
 
@@ -71,14 +88,18 @@ class TracelrError(Exception):
         below = [self.at.text] if self.at is not None and self.at.text else []
         return "\n".join([printable(sentence), *below, *(["", self.more] if self.more else [])])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = self.given if type(self.given) in _PLAIN else Unquoted(show(self.given, self.limit))
+        return type(self), (self.where, given, self.allowed, self.fix, self.limit), vars(self) | {"given": given}
+
     @property
     def field(self) -> str:
-        """The name of the field or argument that `where` ends in: "steps" of "Linear.steps[2]" and "then(steps)"."""
+        """The field or argument that `where` names, or "": "steps" in "Linear.steps[2]" and in "Linear.then(steps)"."""
         found = _FIELD.fullmatch(self.where)
         return found[1] if found else ""
 
     def inside(self: _Error, place: str) -> _Error:
-        """Return this error as one of a larger place.
+        """Return this error with its place as a part of a larger `place`.
 
         >>> ScheduleError("Linear.steps", 0, "an int", "pass one").inside("trainer.schedulers[2]").where
         'trainer.schedulers[2]: Linear.steps'
@@ -86,7 +107,7 @@ class TracelrError(Exception):
         return self.of(type(self), place)
 
     def of(self, kind: type[_Error], place: str = "", at: Location | None = None) -> _Error:
-        """Return this error as one of another class, and of a larger place."""
+        """Return this error as one of the class `kind`, with its place as a part of a larger `place`."""
         where = f"{place}: {self.where}" if place else self.where
         return kind(where, self.given, self.allowed, self.fix, self.limit, at=at or self.at, more=self.more)
 
@@ -113,17 +134,17 @@ class ConfigError(TracelrError, ValueError):
 
 @final
 class OptimizerError(TracelrError, TypeError):
-    """A scheduler was bound to something it cannot drive."""
+    """A scheduler was bound to an optimizer or a hyper-parameter that it cannot drive."""
 
 
 @final
 class DeviceError(TracelrError, ValueError):
-    """A device or a compiler gives other bits than the host."""
+    """A device or a compiler computes other bits than the host."""
 
 
 @final
 class CheckpointError(TracelrError, ValueError):
-    """A checkpoint does not belong here: foreign, truncated, or of another schedule."""
+    """A checkpoint is truncated, was not written by tracelr, or is of another schedule; or it cannot be written."""
 
 
 @final
@@ -138,7 +159,7 @@ class LoweringError(TracelrError, ValueError):
 
 @final
 class Unquoted(str):
-    """Text that a message shows without quotes, for what has no short repr."""
+    """A description that a message shows without quotes, in place of the repr of an object."""
 
     __slots__ = ()
 
@@ -147,10 +168,11 @@ class Unquoted(str):
 
 
 _FIELD = re.compile(r"\w+[.(](\w+)(?:[.()\[].*)?")
+_PLAIN = (type(None), bool, int, float, str, Unquoted)  # the types of `given` that a pickle keeps as they are
 
 
 def printable(text: str) -> str:
-    """Return `text` with what does not print as an escape: a name out of a file breaks no line and moves no cursor.
+    """Return `text` with an escape for each character that does not print, so that a name from a file moves no cursor.
 
     >>> printable("a\\x1b[2J")
     'a\\\\x1b[2J'
@@ -172,7 +194,10 @@ def show(given: object, limit: int = 80) -> str:
 
 
 def _repr(given: object, limit: int) -> str:
-    """Return `repr(given)`, its beginning at least: lists that share their parts are endless when they are written out."""
+    """Return `repr(given)`, or the first `limit` characters of it and a few more.
+
+    A list that contains itself, or the same list many times, would have an endless repr.
+    """
     text = ""
     for piece in _pieces(given):
         text += piece
@@ -182,22 +207,23 @@ def _repr(given: object, limit: int) -> str:
 
 
 def _pieces(given: object) -> Iterator[str]:
+    """Yield the repr piece by piece, so that the caller can stop early."""
     if type(given) not in (list, tuple, dict):
         yield repr(given)
         return
     around = "[]" if isinstance(given, list) else "()" if isinstance(given, tuple) else "{}"
     yield around[0]
-    for k, part in enumerate(given):  # type: ignore[arg-type, var-annotated]
+    for k, entry in enumerate(given):  # type: ignore[arg-type, var-annotated]
         yield ", " if k else ""
-        yield from _pieces(part)
+        yield from _pieces(entry)
         if isinstance(given, dict):
             yield ": "
-            yield from _pieces(given[part])
+            yield from _pieces(given[entry])
     yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + around[1]
 
 
 def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwise: str = "use one of these") -> str:
-    """Return the fix for a wrong name: the nearest of the `allowed` ones, if one is near.
+    """Return the fix for a wrong name: the `allowed` name that is similar to it, or `otherwise` if none is similar.
 
     >>> suggest("cosin", ["linear", "cosine"])
     "use 'cosine'"

@@ -1,8 +1,12 @@
-"""What each mistake at construction or at the call says, word for word."""
+"""What each mistake at construction or at the call says, word for word; and what survives when an error travels."""
 
 from __future__ import annotations
 
+import copy
+import pickle
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import torch
 
 import tracelr
 from tracelr import Constant, Exponential, InverseTime, Linear, PiecewiseConstant, Polynomial, Product, Scale, Sequential
-from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError
+from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, TracelrError, Unquoted
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar
 
@@ -222,3 +226,46 @@ def test_a_name_is_taken_once() -> None:
 def test_no_field_survives_a_failed_construction() -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         Linear(0.0, 1.0)  # type: ignore[call-arg]
+
+
+# -- errors travel --------------------------------------------------------------------------------------------------------
+
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
+SHARED: list[object] = [1]
+for _ in range(60):  # 2**60 numbers, if they are written out
+    SHARED = [SHARED, SHARED]
+GIVEN = {
+    "plain": 0.1,
+    "text": "a\x1b[2J" + "x" * 100,
+    "words": Unquoted("3 milestones"),
+    "a tensor": torch.tensor([0.1]),
+    "not picklable": lambda: 1,
+    "a lock": threading.Lock(),
+    "endless": ENDLESS,
+    "shared": SHARED,
+    "a schedule": Linear(0.0, 1.0, 10),
+}
+
+
+@pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_an_error_arrives_as_it_was_sent(given: object, travel: Callable[[TracelrError], TracelrError]) -> None:
+    at = Location.within("steps: 0", 1, 8, "schedule.steps")
+    error = ConfigError("schedule", given, "an int", fix="pass one", limit=30, at=at, more="a\nb")
+    error.add_note("while the run started")
+    arrived = travel(error)
+    assert type(arrived) is ConfigError
+    assert str(arrived) == str(error)
+
+    def rest(one: TracelrError) -> dict[str, Any]:
+        return {name: value for name, value in vars(one).items() if name != "given"}
+
+    assert rest(arrived) == rest(error)
+    assert rest(error) | {"__notes__": ["while the run started"], "limit": 30, "at": at} == rest(error)
+    assert len(str(error).splitlines()[0]) < 150  # also of what would have an endless repr
+
+
+def test_an_error_keeps_plain_data_on_its_way() -> None:
+    arrived = pickle.loads(pickle.dumps(ScheduleError("Linear.steps", 0, "an int from 1 to 2**53", "pass one")))
+    assert (arrived.where, arrived.given, arrived.field) == ("Linear.steps", 0, "steps")
