@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import torch
 
 import tracelr
 from tracelr import Constant, Exponential, InverseTime, Linear, PiecewiseConstant, Polynomial, Product, Scale, Sequential
+from tracelr.arithmetic import F64, Arithmetic, Real
 from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, TracelrError, Unquoted
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar
@@ -269,3 +271,43 @@ def test_an_error_arrives_as_it_was_sent(given: object, travel: Callable[[Tracel
 def test_an_error_keeps_plain_data_on_its_way() -> None:
     arrived = pickle.loads(pickle.dumps(ScheduleError("Linear.steps", 0, "an int from 1 to 2**53", "pass one")))
     assert (arrived.where, arrived.given, arrived.field) == ("Linear.steps", 0, "steps")
+
+
+# -- a class of an author -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formula", "given"),
+    [
+        (lambda self, step: step, "forward(self, step)"),
+        (lambda self: 0.0, "forward(self)"),
+        (lambda self, step, ops, width: step, "forward(self, step, ops, width)"),
+        (lambda self, step, *, ops: step, "forward(self, step, *, ops)"),
+        (staticmethod(lambda step, ops: step), "staticmethod"),
+        (classmethod(lambda cls, step, ops: step), "classmethod"),
+        (property(lambda self: 0.0), "property"),
+        (0.1, "float"),
+        (None, "NoneType"),
+    ],
+)
+def test_a_formula_that_cannot_be_called_is_refused_with_its_class(formula: object, given: str) -> None:
+    with pytest.raises(ScheduleTypeError) as caught:
+        type("Crooked", (Schedule,), {"forward": formula, "__annotations__": {}})
+    assert str(caught.value) == (
+        f"Crooked.forward: given {given}; allowed: a method forward(self, step, ops); to fix it: define it so."
+    )
+    assert "Crooked" not in tracelr.schedules.base.REGISTRY
+
+
+def test_the_formula_is_kept_and_forward_goes_from_a_step_to_a_rate() -> None:
+    def formula(self: Schedule, step: torch.Tensor, ops: Arithmetic, by: float = 2.0) -> Real:
+        return ops.full(step, by)
+
+    kind = type("Straight", (Schedule,), {"forward": formula, "__annotations__": {}})
+    del tracelr.schedules.base.REGISTRY["Straight"]
+    assert kind._formula is formula
+    assert list(inspect.signature(kind.forward).parameters) == ["self", "step", "ops"]
+    assert inspect.signature(kind.forward) == inspect.signature(Linear.forward)
+    assert "_formula" in str(inspect.getdoc(kind.forward))  # help() says where the author's is
+    assert kind().forward(3).item() == kind()(3).item() == 2.0
+    assert kind().wide(torch.tensor(3), F64).dtype == torch.float64

@@ -1,4 +1,17 @@
-"""Schedule: a learning rate as a pure tensor function of the step."""
+"""Schedule: a learning rate as a pure tensor function of the step.
+
+What happens in a call. The author of a schedule writes `forward(step, ops)`: a formula on unrounded numbers, in the
+arithmetic `ops`. `Schedule.__init_subclass__` keeps it as `_formula` and sets the function `forward` of this file in its
+place, because the tracers of torch begin at the `forward` of a module: `torch.export` reads the inputs from its signature,
+`fx.symbolic_trace` calls it. So all of them find one function, from a step to a float32 rate:
+
+    schedule(step)               `forward`: check the step, clamp it, choose `ops`, evaluate, round once
+      _evaluated(step, ops)      a field that is a schedule reads as its value at this step (`FieldOverlay`)
+        _formula(step, ops)      what the author wrote
+          child.wide(step, ops)  a child before rounding: `forward` with `ops`, which goes straight to `_evaluated`
+
+A child is called as a module, so that a trace records for each operation which schedule it comes from.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +20,9 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
-from inspect import get_annotations
+from inspect import get_annotations, signature
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, dataclass_transform
 
 import torch
 from torch import Tensor, nn
@@ -26,70 +39,18 @@ from tracelr.schedules.tables import Tables
 if TYPE_CHECKING:
     from tracelr.schedules.compose import Product, Scale, Sequential, Sum
 
+REGISTRY: dict[str, type[Schedule]] = {}
+"""Every schedule class by its name. Config, command line, docs and tests read it."""
 
-_LISTS = (tuple, list, nn.ModuleList)
+DEEPEST = 64
+"""How deep schedules nest: Python evaluates, copies and traces this many with its default limit of recursion."""
 
-
-def plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
-    """Return a field, or a whole schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
-    if isinstance(value, tuple | nn.ModuleList):
-        return [plain(part, tensor) for part in value]
-    if isinstance(value, nn.Module):
-        fields: Any = value._rules  # a schedule: no other module is a field
-        return {"schedule": type(value).__name__} | {name: plain(getattr(value, name), tensor) for name in fields}
-    return tensor(value) if isinstance(value, Tensor) else getattr(value, "identity", value)  # of a function
+_BLOCK = 2**16  # steps
+_STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
 
-def shown(value: Any) -> str:
-    """Return a field as `repr` shows it: Python that builds it again."""
-    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two fields are the same: a number bit by bit, a tensor by its identity, a function by its own `identity`."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, _LISTS):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, Tensor) or not isinstance(one, Hashable):
-        return one is other
-    if isinstance(one, float):
-        return bool(one.hex() == other.hex())
-    return bool(getattr(one, "identity", one) == getattr(other, "identity", other))
-
-
-def hashed(value: Any) -> Any:
-    """Return what a field adds to a hash: the same for fields that are the same, also after a tensor has moved."""
-    if isinstance(value, _LISTS):
-        return tuple(map(hashed, value))
-    return type(value) if isinstance(value, Tensor) or not isinstance(value, Hashable) else getattr(value, "identity", value)
-
-
-class View:
-    """Abstract base of the view of one class: what is set on it hides the owner's, and its methods see that.
-
-    A formula reads `self.start`, so a field that is a schedule must read as its value at this step. Nothing is copied or
-    changed: a view lives for one evaluation, also inside a trace.
-    """
-
-    def __init__(self, owner: Any) -> None:
-        self.owner = owner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.owner, name)
-
-
-def view_of(cls: type) -> type[View]:
-    """Return the view of a schedule class, with the methods and properties that it defines."""
-    own = {n: member for n, member in vars(cls).items() if isinstance(member, FunctionType | property) and n[:2] != "__"}
-    return type(cls.__name__, (View,), own)
-
-
-_Self = TypeVar("_Self", bound="Value")
-
-
-class Value(Tables):
-    """Abstract base of `Schedule`: what its fields are, and that they stay."""
+class FrozenModule(Tables):
+    """Abstract base of `Schedule`: a module with checked fields that cannot be set again, and that compares by value."""
 
     _rules: ClassVar[dict[str, fields.Rule]] = {}
     _sealed: bool = False
@@ -97,10 +58,10 @@ class Value(Tables):
 
     @classmethod
     def _declare(cls) -> None:
-        """Make a dataclass of the annotated fields, each with the rule in its type."""
+        """Make the class a dataclass of its annotated fields. The type of each field carries its rule."""
         dataclass(eq=False, repr=False)(cls)
-        hints = get_annotations(cls, eval_str=True)  # its own: those of nn.Module would be evaluated for every class
-        signature: dict[str, Any] = {"return": None}  # for help(): the rules are left out
+        hints = get_annotations(cls, eval_str=True)  # without those of nn.Module
+        shown: dict[str, Any] = {"return": None}  # by help(), without the rules
         cls._rules = {}
         for name in cls.__dataclass_fields__:  # type: ignore[attr-defined]  # dataclass() has just made them
             rule = fields.rule_of(hints[name])
@@ -108,12 +69,12 @@ class Value(Tables):
                 allowed = "a type of tracelr.schedules.fields, such as Scalar or Steps, and a name other than schedule"
                 raise ScheduleTypeError(f"{cls.__name__}.{name}", hints[name], allowed, "annotate it so, or rename it")
             cls._rules[name] = rule
-            signature[name] = float | Tensor | cls.__base__ if rule.drivable else hints[name].__origin__
-            if name in vars(cls):  # a default: on the class, it would hide the tensor that a module keeps under its name
+            shown[name] = float | Tensor | cls.__base__ if rule.drivable else hints[name].__origin__
+            if name in vars(cls):  # a default. On the class, it would hide the buffer of the same name
                 delattr(cls, name)
-        cls.__init__.__annotations__ = signature
+        cls.__init__.__annotations__ = shown
 
-    def __new__(cls: type[_Self], *args: Any, **kwargs: Any) -> _Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         Tables.__init__(self)
         return self
@@ -141,21 +102,21 @@ class Value(Tables):
             return True
         if type(self) is not type(other) or hash(self) != hash(other):
             return NotImplemented
-        return self.place == other.place and all(same(getattr(self, n), getattr(other, n)) for n in self._rules)
+        return self.place == other.place and all(equal_fields(getattr(self, n), getattr(other, n)) for n in self._rules)
 
     def __hash__(self) -> int:
         if self._hash is None:
-            fields = (hashed(getattr(self, name)) for name in self._rules)
-            object.__setattr__(self, "_hash", hash((type(self).__name__, *fields)))
+            keys = (field_key(getattr(self, name)) for name in self._rules)
+            object.__setattr__(self, "_hash", hash((type(self).__name__, *keys)))
         return self._hash  # type: ignore[return-value]  # set in the line above
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_hash"}  # it holds in this process only
+        return {name: value for name, value in vars(self).items() if name != "_hash"}  # it is valid in this process only
 
     def named_modules(
         self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, nn.Module]]:
-        """Yield this module and those in it. torch's own would leave out one that equals another, and its tensors."""
+        """Yield this module and those in it. That of torch leaves out a module that equals another, with its tensors."""
         memo = set() if memo is None else memo
         if id(self) in memo or (self in memo and any(one is self for one in memo)):
             return
@@ -167,7 +128,7 @@ class Value(Tables):
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def __repr__(self) -> str:
-        parts = (f"{name}={shown(getattr(self, name))}" for name in self._rules)
+        parts = (f"{name}={field_repr(getattr(self, name))}" for name in self._rules)
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -194,7 +155,7 @@ class Value(Tables):
         >>> Linear(start=0.0, end=1.0, steps=2).to_dict()
         {'schedule': 'Linear', 'start': 0.0, 'end': 1.0, 'steps': 2}
         """
-        return plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]  # plain() is untyped
+        return to_plain(self, lambda tensor: float(tensor.detach()))  # type: ignore[no-any-return]  # to_plain is untyped
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change when the schedule does. The value of a tensor field does not count.
@@ -203,33 +164,34 @@ class Value(Tables):
         >>> Constant(0.1).fingerprint() == Constant(0.2).fingerprint()
         False
         """
-        described = plain(self, lambda _: "tensor")
+        described = to_plain(self, lambda _: "tensor")
         return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
 
-_BLOCK = 2**16
-REGISTRY: dict[str, type[Schedule]] = {}
-"""Every schedule class by its name. Config, command line, docs and tests read it."""
-
-DEEPEST = 64
-"""How deep schedules nest: Python evaluates, copies and traces this many with its own limit of recursion."""
-
-_STEP = "a Python int, or an int64 or int32 tensor of any shape"
-
-
 @dataclass_transform(eq_default=False, frozen_default=True)
-class Schedule(Formula, Display, Value):
+class Schedule(Formula, Display, FrozenModule):
     """Abstract base of every schedule: an immutable value, called with a step.
-
-    A subclass declares its fields by annotation and writes `forward(step, ops)`. It becomes a dataclass, and a module, so
-    that `torch.export` keeps the author's source line and the owner's path on every node.
 
     Calling it with an int64 or int32 tensor of any shape gives float32 of that shape; a Python int gives a 0-d tensor.
     A negative step counts as 0. The unit is optimizer updates.
+
+    A subclass declares its fields by annotation and writes `forward(step, ops)`, a formula in which every operation is a
+    method of `ops`. It becomes a dataclass, and a module, so that `torch.export` keeps the author's source line and the
+    path of the schedule on every node. The formula is then its `_formula`; its `forward` goes from a step to a rate.
+
+    >>> from tracelr.schedules import fields
+    >>> class SquareRoot(Schedule):
+    ...     end: fields.Scalar
+    ...     steps: fields.Steps
+    ...
+    ...     def forward(self, step, ops):
+    ...         return ops.ramp(step, self.steps, 0.0, ops.sqrt(ops.full(step, self.end)))
+    >>> SquareRoot(end=4.0, steps=2)(torch.arange(4))
+    tensor([0., 1., 2., 2.])
     """
 
-    _view: ClassVar[type[View]]
-    _driven: tuple[str, ...] = ()
+    _overlay: ClassVar[type[FieldOverlay]]
+    _driven: tuple[str, ...] = ()  # the fields that are schedules where a number may be
     _depth = 1
 
     if TYPE_CHECKING:  # nn.Module's says nothing about arguments and result
@@ -238,16 +200,15 @@ class Schedule(Formula, Display, Value):
 
     def __init_subclass__(cls) -> None:
         if cls.__bases__[0].__module__.startswith("torch."):
-            return  # torch.export makes such a class for a schedule that stands at two places
+            return  # torch.export makes such a class for a schedule that a module holds twice
         if Schedule not in cls.__bases__ or "forward" not in vars(cls):
             allowed = "a direct subclass of Schedule that defines forward(step, ops)"
             spelled = "write forward(self, step, ops) in place of evaluate(self, step, A)"
             fix = spelled if "evaluate" in vars(cls) else "derive it from Schedule, and define forward in it"
             raise ScheduleTypeError("schedule class", Unquoted(cls.__name__), allowed, fix)
+        check_formula(f"{cls.__name__}.forward", vars(cls)["forward"])
         cls._declare()
-        cls._view = view_of(cls)
-        # The tracers of torch start at the `forward` of a module's class, and read the inputs from its signature. They have
-        # to find the one below, from a step to a rate; it calls the author's.
+        cls._overlay = overlay_class(cls)
         cls._formula, cls.forward = cls.forward, forward  # type: ignore[method-assign, assignment]
         other = REGISTRY.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -278,14 +239,14 @@ class Schedule(Formula, Display, Value):
         """Yield the schedules that this one is made of."""
         for name in self._rules:
             value = getattr(self, name)
-            parts = value if isinstance(value, nn.ModuleList) else [value]
-            yield from (part for part in parts if isinstance(part, Schedule))
+            entries = value if isinstance(value, nn.ModuleList) else [value]
+            yield from (entry for entry in entries if isinstance(entry, Schedule))
 
     @abstractmethod
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        """Return the value at `step` (int64, any shape, 0 to 2**53) as a wide number of the arithmetic `ops`.
+        """Return the value at `step` (int64, any shape, from 0 to 2**53), before rounding, in the arithmetic `ops`.
 
-        The author of a schedule writes it; others call the schedule, or its `wide`.
+        The author of a schedule writes it. To evaluate a schedule, call it; to evaluate it before rounding, call its `wide`.
         """
         raise TypeError(f"{type(self).__name__} is abstract: a schedule defines forward(step, ops)")
 
@@ -306,12 +267,12 @@ class Schedule(Formula, Display, Value):
         return self.own_segments()
 
     def own_segments(self) -> Segments:
-        """Return the segments where no field is a schedule. A class of an author is one as long as it lasts, by its name."""
+        """Return the segments of a schedule without driven fields: if a class has no method of its own, one by its name."""
         return to_length(self, f"as {type(self).__name__}")
 
     @property
     def has_tensor_fields(self) -> bool:
-        """Whether a field, here or in a child, is a tensor: its value may change between two calls."""
+        """Whether a field of this schedule or of one inside it is a tensor, whose value may change between two calls."""
         every = (module for module in self.modules() if isinstance(module, Schedule))
         return any(isinstance(getattr(one, name), Tensor) for one in every for name in one._rules)
 
@@ -319,17 +280,17 @@ class Schedule(Formula, Display, Value):
         return torch.is_grad_enabled() and any(t.requires_grad for t in (*self.parameters(), *self.buffers()))
 
     def wide(self, step: Tensor, ops: Arithmetic) -> Real:
-        """Return the value before rounding. A schedule made of schedules calls its children so."""
-        return self(step, ops)  # type: ignore[call-arg]  # as a module, so that tracers keep who computes
+        """Return the value at `step` before rounding. A formula evaluates a schedule inside it with this method."""
+        return self(step, ops)  # type: ignore[call-arg]  # as a module, see the top of this file
 
     def _evaluated(self, step: Tensor, ops: Arithmetic) -> Real:
-        """Return what the author's `forward` gives, with the value at this step of each field that is a schedule."""
+        """Return the value of the formula, in which each driven field reads as its value at this step."""
         if not self._driven:
             return self._formula(step, ops)
-        view = self._view(self)
+        overlay = self._overlay(self)
         for name in self._driven:
-            setattr(view, name, getattr(self, name).wide(step, ops))
-        return view.forward(step, ops)
+            setattr(overlay, name, getattr(self, name).wide(step, ops))
+        return overlay.forward(step, ops)
 
     def then(
         self,
@@ -340,7 +301,7 @@ class Schedule(Formula, Display, Value):
     ) -> Sequential:
         """Run this schedule, and from step `at` on `other`, which starts at its own step 0.
 
-        `at` defaults to this schedule's own length. `join` and `reset` are those of `Sequential`; "rescale" fits this
+        `at` defaults to the length of this schedule. `join` and `reset` are those of `Sequential`; "rescale" fits this
         schedule to the `at` steps it has.
 
         >>> from tracelr import Constant, Linear
@@ -382,8 +343,8 @@ class Schedule(Formula, Display, Value):
     ) -> Product:
         """Multiply by a factor that goes from `start` to 1 in `steps` steps along `kind`, a name of `Ramp`, or "constant".
 
-        With `prefix` the schedule's own time begins after the warm-up, which makes it `steps` longer (HF, Keras); without,
-        the warm-up covers its first steps (timm, except that timm jumps where its warm-up ends).
+        With `prefix` the schedule begins after the warm-up, so the result is `steps` steps longer (HF, Keras). Without it
+        the warm-up covers the first steps of the schedule (timm, except that timm jumps where its warm-up ends).
 
         `origin` says how far along step t of n is. "0", t/n: `start` at step 0, the peak at n (HF, optax, Keras, OLMo,
         Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, fairseq's fixed).
@@ -413,7 +374,7 @@ class Schedule(Formula, Display, Value):
         return cooldown(self, steps, at, end, kind)
 
     def drive(self, **schedules: Schedule) -> Self:
-        """Return this schedule with some of its fields driven by schedules: each has their value at the same step.
+        """Return this schedule with schedules in some fields. At each step such a field has the value of its schedule.
 
         Any field of type `Scalar` can be driven; `Linear(start=Cosine(...), ...)` is the same.
 
@@ -434,9 +395,13 @@ class Schedule(Formula, Display, Value):
 
 
 def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -> Tensor:
-    """Return the rate at `step`; or, for the parent that gives its arithmetic, the wide number at a step it has clamped."""
+    """Return the rate at `step` as float32, of the shape of `step`: this is what `schedule(step)` calls.
+
+    It evaluates what the author of the class wrote as `forward(step, ops)`, which the class keeps as `_formula`. With `ops`,
+    which `wide` passes on, it returns the value before rounding, at a step that has been checked and clamped.
+    """
     if ops is not None and not isinstance(ops, Proxy):  # of symbolic_trace, which makes an input of each argument
-        return self._evaluated(step, ops)  # type: ignore[arg-type, no-any-return]  # a parent has a tensor
+        return self._evaluated(step, ops)  # type: ignore[arg-type, no-any-return]  # wide() takes a tensor
     device = None
     if isinstance(step, Tensor):
         if step.dtype not in (torch.int64, torch.int32):
@@ -447,14 +412,88 @@ def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -
         step = torch.tensor(min(max(step, 0), LAST_STEP))
     elif not isinstance(step, Proxy):
         raise ScheduleTypeError(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)")
-    # A long eager batch goes through in blocks that fit the cache: several times faster than whole.
+    # A long eager batch is evaluated in blocks that fit the cache, which is several times faster.
     if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
-        return torch.cat([self(part) for part in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
+        return torch.cat([self(block) for block in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
     ops = arithmetic_for(device)
     step = step.to(torch.int64).clamp(0, LAST_STEP)
     value = ops.round(self._evaluated(step, ops))
     if ops is TWO_FLOAT and self._carries_gradients():
-        # No gradient flows through bits. That of float32 stands in, on a term that is 0.
+        # TWO_FLOAT works on bits, which have no gradient. That of F32 is used, from a term that is 0.
         stand_in = F32.round(self._evaluated(step, F32))
         value = value + (stand_in - stand_in.detach())
     return value
+
+
+def check_formula(where: str, given: object) -> None:
+    """Raise `ScheduleTypeError` unless `given`, the `forward` of a new class, is a method that takes `step` and `ops`."""
+    shown = type(given).__name__
+    if isinstance(given, FunctionType):
+        try:
+            signature(given).bind("self", "step", "ops")
+            return
+        except TypeError:
+            shown = f"forward{signature(given)}"
+    raise ScheduleTypeError(where, Unquoted(shown), "a method forward(self, step, ops)", "define it so")
+
+
+class FieldOverlay:
+    """Abstract base of what stands in for `self` in a formula with driven fields, one class for each schedule class.
+
+    A formula reads `self.start`. If that field is a schedule, it has to read as its value at this step. So the formula runs
+    on an overlay: what is set on it hides the attribute of the schedule, it reads everything else from the schedule, and it
+    has the methods and properties of the schedule's class, which see the same values. Nothing is copied or changed. An
+    overlay lives for one evaluation, also inside a trace.
+    """
+
+    def __init__(self, schedule: Any) -> None:
+        self._schedule = schedule
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._schedule, name)
+
+
+def overlay_class(cls: type) -> type[FieldOverlay]:
+    """Return the class of the overlays of a schedule class, before `_formula` is set there: `forward` is the formula."""
+    own = {n: member for n, member in vars(cls).items() if isinstance(member, FunctionType | property) and n[:2] != "__"}
+    return type(cls.__name__, (FieldOverlay,), own)
+
+
+# What a field is for `to_dict`, `repr`, `==` and `hash`.
+
+_LISTS = (tuple, list, nn.ModuleList)
+
+
+def to_plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
+    """Return a field, or a schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
+    if isinstance(value, tuple | nn.ModuleList):
+        return [to_plain(entry, tensor) for entry in value]
+    if isinstance(value, nn.Module):
+        fields: Any = value._rules  # a schedule: no other module is a field
+        return {"schedule": type(value).__name__} | {name: to_plain(getattr(value, name), tensor) for name in fields}
+    return tensor(value) if isinstance(value, Tensor) else getattr(value, "identity", value)  # of a function
+
+
+def field_repr(value: Any) -> str:
+    """Return a field as `repr` shows it: Python that builds it again."""
+    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
+
+
+def equal_fields(one: Any, other: Any) -> bool:
+    """Whether two fields are the same: a number bit by bit, a tensor by its identity, a function by its `identity`."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, _LISTS):
+        return len(one) == len(other) and all(map(equal_fields, one, other))
+    if isinstance(one, Tensor) or not isinstance(one, Hashable):
+        return one is other
+    if isinstance(one, float):
+        return bool(one.hex() == other.hex())
+    return bool(getattr(one, "identity", one) == getattr(other, "identity", other))
+
+
+def field_key(value: Any) -> Any:
+    """Return what a field adds to the hash: the same for equal fields, also after a tensor has moved."""
+    if isinstance(value, _LISTS):
+        return tuple(map(field_key, value))
+    return type(value) if isinstance(value, Tensor) or not isinstance(value, Hashable) else getattr(value, "identity", value)
