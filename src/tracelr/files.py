@@ -12,22 +12,20 @@ from tracelr.errors import CheckpointError, Unquoted
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raise `CheckpointError`, which names `path`, where the system refuses to write there."""
+    """Raise `CheckpointError`, which names `path`, if the system refuses to write there."""
     try:
         yield
     except OSError as error:
-        given, fix = (
-            Unquoted(f"a path that cannot be written ({error.strerror or error})"),
-            "free it, or choose another folder",
-        )
-        raise CheckpointError(str(path), given, "a path that can be written; what was there is unchanged", fix) from error
+        given = Unquoted(f"a path that cannot be written ({error.strerror or error})")
+        allowed = "a path that can be written; what was there is unchanged"
+        raise CheckpointError(str(path), given, allowed, "free it, or choose another folder") from error
 
 
 def write_whole(path: Path, *content: bytes | memoryview) -> None:
-    """Write `content` to a file beside `path`, flush it to the disk, then rename it to `path`: nobody sees half a file.
+    """Write `content` to a file beside `path`, flush it to the disk, and rename it to `path`. Nobody sees half a file.
 
-    A device or a pipe at `path` is written into and never replaced. A link is followed. Raises `CheckpointError` if the disk
-    is full or the folder refuses; the old file at `path` is then still there.
+    A device or a pipe at `path` is written to and never replaced. A link is followed. Raises `CheckpointError` if the disk
+    is full or the folder cannot be written; the old file at `path` is then unchanged.
     """
     given, path = path, Path(os.path.realpath(path))
     if path.exists() and not path.is_file():

@@ -1,4 +1,4 @@
-"""What a schedule may do with numbers: the interface that every arithmetic fills in."""
+"""Arithmetic: the operations that a formula may use. Each number type of the room implements them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-Real: TypeAlias = Any  # a tensor here, a pair of tensors elsewhere: opaque to schedules on purpose
+Real: TypeAlias = Any  # a number before rounding: a tensor, or a pair of tensors. A formula must not look inside
 Number: TypeAlias = "float | Tensor"  # a Python number is folded into the graph, a 0-d tensor is an input of it
 
 LAST_STEP = 2**53
@@ -38,7 +38,7 @@ class Split(NamedTuple):
 
 
 def log2_ratio(rate: Number, steps: int = 1) -> Split:
-    """Return log2(rate) / steps in two parts; their sum is off by less than 2**-100 of it. `slope` takes a tensor's.
+    """Return log2(rate) / steps of a number, with a relative error below 2**-100. `Arithmetic.log2_of` takes tensors too.
 
     >>> log2_ratio(0.25, 2)
     Split(high=-1.0, low=0.0)
@@ -52,7 +52,7 @@ def log2_ratio(rate: Number, steps: int = 1) -> Split:
 
 
 class Arithmetic(ABC):
-    """What a schedule may do with numbers. `i` is an int64 tensor, `x` and `y` are wide, `c` is a number."""
+    """Abstract base of the number types. `i` and `k` are int64 tensors, `x` and `y` are numbers of the type."""
 
     name: str
 
@@ -62,7 +62,7 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def integer(self, i: Tensor) -> Real:
-        """Return `i` as a wide number."""
+        """Return `i` as a number of this type."""
 
     @abstractmethod
     def ratio(self, i: Tensor, n: Tensor | int) -> Real:
@@ -90,7 +90,7 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def clamp(self, x: Real, low: float | None, high: float | None) -> Real:
-        """Return x cut off at `low` and `high`; None leaves a side open."""
+        """Return x, but `low` where it is below that and `high` where it is above that; None stands for no bound."""
 
     @abstractmethod
     def floor(self, x: Real) -> Real:
@@ -130,7 +130,7 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def exp2(self, x: Real, c: Split | Real) -> Real:
-        """Return 2 ** (x c), for a whole number x >= 0."""
+        """Return 2 ** (x c), for an integer x >= 0."""
 
     @abstractmethod
     def log2(self, rate: Tensor, steps: int) -> Real:
@@ -142,15 +142,15 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def floordiv(self, i: Tensor, n: int) -> Tensor:
-        """Return floor(i / n) as an int64 tensor: targets have no division of integers."""
+        """Return floor(i / n) as an int64 tensor. It uses no division of integers, because some targets have none."""
 
     @abstractmethod
     def round(self, x: Real) -> Tensor:
-        """Return x as a float32 tensor. Called once, at the very end."""
+        """Return x as a float32 tensor. A schedule calls it once, at the end; a formula never does."""
 
-    def log2_of(self, rate: Number, made: Split, steps: int = 1) -> Split | Real:
-        """Return log2(rate) / steps: what `log2_ratio` made of a number, or a tensor's own, as it is now."""
-        return self.log2(rate, steps) if isinstance(rate, Tensor) else made
+    def log2_of(self, rate: Number, known: Split, steps: int = 1) -> Split | Real:
+        """Return log2(rate) / steps: for a number `known`, which `log2_ratio` returned; for a tensor as its value is now."""
+        return self.log2(rate, steps) if isinstance(rate, Tensor) else known
 
     def take(self, k: Tensor, table: Tensor) -> Tensor:
         """Return `table[k]`, of the table's own dtype, in a form that every tracer and target knows."""
@@ -158,7 +158,7 @@ class Arithmetic(ABC):
 
     def bucketize(self, i: Tensor, milestones: Tensor) -> Tensor:
         """Return how many of the `milestones` are at or below each i."""
-        # A sum of comparisons: the one look-up that needs no host value and that every lowering target can express.
+        # A sum of comparisons is the only look-up that needs no host value and that every lowering target can express.
         return (i.unsqueeze(-1) >= milestones).sum(-1)
 
     def table_lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Real:
@@ -188,12 +188,13 @@ class Arithmetic(ABC):
         mirrored: Callable[[Real], Real] | None = None,
         switch_at: int | None = None,
     ) -> Real:
-        """Return the value `done` steps after `start`, on the way to `end` at `width` along `easing`; 0 <= done <= width.
+        """Return the value `done` steps after `start`, on the way to `end`, which is reached after `width` steps.
 
-        `easing(x)`, for x up to 1/2, is the part of the way gone at x; `mirrored(x)` is the part still to go at 1 - x.
-        Without `mirrored` the two are the same. With `switch_at`, `easing` serves up to that step, where about half of the
-        way is gone, and `mirrored` after it. The value is measured from the nearer end, so both ends are exact and the steps
-        beside them are accurate. A straight line from or to 0 is accurate from either end, and is one product.
+        `done` is from 0 to `width`. With x = done / width, `easing(x)` is the fraction of the way covered, for x up to 1/2;
+        `mirrored(x)` is the fraction that remains at 1 - x, by default the same function. Up to the step `switch_at` the
+        value is measured from `start` by `easing`, after it from `end` by `mirrored`; by default the switch is half-way. So
+        both ends are exact, and the steps beside them are accurate. Without easings the way is a straight line; from or to 0
+        that is one product, which is accurate at either end.
         """
         left = width - done
         if easing is None and switch_at is None:
@@ -216,18 +217,18 @@ class Arithmetic(ABC):
         return self.mul(self.ratio(i, width), span)
 
     def floordiv_real(self, i: Tensor, width: int) -> Real:
-        """Return floor(i / width), exactly: the remainder goes first, so the quotient is an integer before it is rounded."""
+        """Return floor(i / width), exactly. The remainder is subtracted first, so that the exact quotient is an integer."""
         return self.ratio(i - i.remainder(width), width)
 
 
 class Formula:
-    """Abstract base of a module that a formula computes: what lowering knows of a schedule, and all that it knows."""
+    """Abstract base of a module that evaluates a formula. `lowering` knows nothing else about schedules."""
 
     kinds: ClassVar[dict[str, type[Formula]]] = {}
-    """Every class of them, by module and qualified name: torch.export keeps the name alone."""
+    """Every class derived from this one, by module and qualified name, because torch.export keeps only the name."""
 
     _formula: ClassVar[FunctionType]
-    """What the author wrote as `forward`. Each call of it is made in the `forward` that the class has in its place."""
+    """What the author wrote as `forward`. The class has another `forward`, which calls it."""
 
     forward: Any
 

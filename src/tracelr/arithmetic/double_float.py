@@ -1,7 +1,8 @@
 """Pairs: a number as an unevaluated sum of two float32 tensors, about 47 bits, for devices without float64.
 
-Nothing here depends on how a backend rounds a fused product. A product that meets a sum is either exact, of factors of 12
-bits, or behind `fence`, which no compiler can look through. Nothing is divided, and no function of the device is called.
+Nothing here depends on how a backend rounds a fused multiply-add. A product that is added to something is exact, because
+its factors have 12 bits, or goes through `fence`, which no compiler can look through. There is no division, and no call of
+a function that devices implement differently.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from torch import Tensor
 from tracelr.arithmetic.base import Split
 
 _HALF_BITS = -4096  # keeps 12 of the 24 bits of a float32
-_SEED = 0x7EF311C7  # minus the bits of y: about those of 1 / y
-_ROOT_SEED = 0x5F3759DF  # minus half the bits of x: about those of 1 / sqrt(x)
+_SEED = 0x7EF311C7  # this minus the bits of y is about the bits of 1 / y
+_ROOT_SEED = 0x5F3759DF  # this minus half the bits of x is about the bits of 1 / sqrt(x)
 
 
 class Pair(NamedTuple):
@@ -27,7 +28,7 @@ class Pair(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A constant as float32 numbers: high + low, and high as head + tail of 12 bits each."""
+    """A constant as the sum high + low of two float32 numbers, and high as the sum head + tail of two of 12 bits."""
 
     high: float
     low: float
@@ -36,7 +37,7 @@ class Parts(NamedTuple):
 
 
 def parts(c: Split) -> Parts:
-    """Return the parts of a constant, in Python floats: a tracer folds it."""
+    """Return the parts of a constant. They are Python floats, so a tracer sees constants."""
     high = _rounded(c.high, 29)
     low = _rounded((c.high - high) + c.low, 29)
     head = _rounded(high, 41)
@@ -44,7 +45,7 @@ def parts(c: Split) -> Parts:
 
 
 def _rounded(x: float, bits: int) -> float:
-    # As Veltkamp writes it: x without its last `bits` of 53.
+    # Veltkamp's splitting: x without its last `bits` of 53 bits.
     t = x * (2.0**bits + 1)
     return t - (t - x)
 
@@ -60,12 +61,12 @@ def float_of(bits: Tensor) -> Tensor:
 
 
 def fence(x: Tensor) -> Tensor:
-    """Return x without its last bit, where a compiler cannot fuse the product that x is into a sum."""
+    """Return the product x without its last bit, so that no compiler fuses it with a sum."""
     return float_of(bits_of(x) & -2)
 
 
 def halves(x: Tensor) -> Pair:
-    """Return x as two numbers of 12 bits."""
+    """Return x as a sum of two numbers of 12 bits."""
     head = float_of(bits_of(x) & _HALF_BITS)
     return Pair(head, x - head)
 
@@ -78,7 +79,7 @@ def two_sum(a: Tensor, b: Tensor | float) -> Pair:
 
 
 def fast_two_sum(a: Tensor, b: Tensor) -> Pair:
-    """Return a + b, exactly, where a is not the smaller one."""
+    """Return a + b, exactly, if the size of a is not below that of b."""
     total = a + b
     return Pair(total, b - (total - a))
 
@@ -110,27 +111,27 @@ def add_constant(x: Pair, c: Split) -> Pair:
 def mul(x: Pair, y: Pair) -> Pair:
     """Return x * y, to about 2**-44 of it."""
     (a, b), (c, d) = halves(x.high), halves(y.high)
-    whole = fence(x.high * y.high)
-    rest = (((a * c - whole) + a * d) + b * c) + b * d
-    return fast_two_sum(whole, rest + (fence(x.high * y.low) + fence(x.low * y.high)))
+    product = fence(x.high * y.high)
+    rest = (((a * c - product) + a * d) + b * c) + b * d
+    return fast_two_sum(product, rest + (fence(x.high * y.low) + fence(x.low * y.high)))
 
 
 def square(x: Pair) -> Pair:
     """Return x * x, to about 2**-44 of it."""
     a, b = halves(x.high)
-    whole = fence(x.high * x.high)
+    product = fence(x.high * x.high)
     cross = a * (b + b)
-    return fast_two_sum(whole, (((a * a - whole) + cross) + b * b) + fence(x.high * (x.low + x.low)))
+    return fast_two_sum(product, (((a * a - product) + cross) + b * b) + fence(x.high * (x.low + x.low)))
 
 
 def mul_constant(x: Pair, c: Split) -> Pair:
-    """Return x * c, to about 2**-44 of it; exactly, where c is a power of two."""
+    """Return x * c, to about 2**-44 of it; exactly, if c is a power of two."""
     own = parts(c)
     if own.low == 0 and math.frexp(own.high)[0] in (0.5, -0.5, 0.0):
         return scaled(x, own.high)
     a, b = halves(x.high)
-    whole = fence(x.high * own.high)
-    rest = a * own.head - whole
+    product = fence(x.high * own.high)
+    rest = a * own.head - product
     if own.tail:
         rest = rest + a * own.tail
     rest = rest + b * own.head
@@ -139,12 +140,12 @@ def mul_constant(x: Pair, c: Split) -> Pair:
     cross = fence(x.low * own.high)
     if own.low:
         cross = cross + fence(x.high * own.low)
-    return fast_two_sum(whole, rest + cross)
+    return fast_two_sum(product, rest + cross)
 
 
 def div(x: Pair, y: Pair) -> Pair:
     """Return x / y, to about 2**-44 of it."""
-    # 1 / y by Newton from the bits of y, then long division of two digits, the first with its exact remainder.
+    # 1 / y by Newton's method from the bits of y, then long division: the quotient, and its exact remainder times 1 / y.
     bits = bits_of(y.high)
     near = float_of((_SEED - (bits & 0x7FFFFFFF)) | (bits & -(2**31)))
     for _ in range(3):
@@ -188,8 +189,8 @@ def total(a: Split, b: Split) -> Split:
 
 
 def _exact_rest(q: float, c: float) -> float:
-    whole = q * c
-    return (1.0 - whole) - _error(q, c, whole)
+    product = q * c
+    return (1.0 - product) - _error(q, c, product)
 
 
 def _error(a: float, b: float, product: float) -> float:

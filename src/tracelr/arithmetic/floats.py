@@ -1,11 +1,11 @@
 """The number types in which a schedule is evaluated.
 
 A schedule is written once, against `Arithmetic`. `F64` evaluates it in float64 and rounds once to float32; `TWO_FLOAT` does
-so in pairs of float32, for devices without float64; `F32` stays in float32 and is the cheap mode. A *wide number* is what
-an arithmetic computes with; only its own methods may touch one.
+so in pairs of float32, on devices without float64; `F32` computes in float32 throughout, and only if `precision` asks for
+it. A formula passes their numbers from one method of the arithmetic to the next and never looks inside one.
 
-The formulas are the careful ones: the phase is an integer until the last moment, sums are taken on the side where nothing
-cancels, and a constant that is not representable is carried in two parts.
+No digit is lost on the way: the step stays an integer as long as possible, differences are formed where nothing cancels,
+and a constant that is not a float64 number is kept as a sum of two.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from tracelr.errors import ScheduleError
 
 @final
 class Float(Arithmetic):
-    """Arithmetic in one of the machine's own float types.
+    """Arithmetic in a float type of the machine.
 
-    `reach` bounds the exponents: a float32 times two to anything beyond ±reach is 0 or infinite whatever it was.
+    `reach` bounds the exponents of `exp2`: any float32 times a power of two outside ±reach is 0 or infinite.
     """
 
     def __init__(self, dtype: torch.dtype, reach: int) -> None:
@@ -44,7 +44,7 @@ class Float(Arithmetic):
         return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
     def full(self, i: Tensor, c: Real | Number) -> Tensor:
-        if isinstance(c, (float, int)):  # else a tensor, or what stands for one in a symbolic trace
+        if isinstance(c, (float, int)):  # otherwise a tensor, or the proxy of one in a symbolic trace
             return torch.full_like(i, c, dtype=self.dtype)
         return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
 
@@ -82,8 +82,8 @@ class Float(Arithmetic):
         return torch.exp(x)
 
     def expm1(self, x: Tensor) -> Tensor:
-        # As Kahan writes it: where e has lost digits, its logarithm has lost the same ones. (Inductor's own expm1 is
-        # exp(x) - 1, which keeps none.) The 2 keeps the branch not taken, and its gradient, finite.
+        # Kahan's formula: the logarithm of e has the same error as e, so the quotient has none. (Inductor computes expm1
+        # as exp(x) - 1, which loses every digit of a small x.) The 2 keeps the unused branch and its gradient finite.
         x = x.clamp(min=-40.0)
         e = torch.exp(x)
         return torch.where(e == 1.0, x, (e - 1.0) * x / torch.log(torch.where(e == 1.0, 2.0, e)))
@@ -123,7 +123,7 @@ class Float(Arithmetic):
             return torch.exp2((x * self._cast(c)).clamp(-self._reach, self._reach))
         if c.high == 0:
             return torch.ones_like(x)
-        # x * high is exact: `high` sits on a grid so coarse that the product, at most `reach`, has no digit to lose.
+        # x * high is exact, because `high` is rounded to so few bits that no product up to `reach` needs rounding.
         x = x.clamp(max=self._reach / abs(c.high))
         high = round(c.high * self._grid) / self._grid
         low = (c.high - high) + c.low
@@ -133,7 +133,7 @@ class Float(Arithmetic):
         return self.take(k, self._cast(values.high if values.wide is None else values.wide))
 
     def floordiv(self, i: Tensor, n: int) -> Tensor:
-        # Rounded, not cut off: where float32 cannot hold the dividend, the quotient is still the nearest integer.
+        # Rounded instead of cut off, because in float32 the dividend may be rounded, and then the quotient is not exact.
         return torch.round(self.ratio(i - i.remainder(n), n)).to(torch.int64)
 
     def round(self, x: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ F64 = Float(torch.float64, reach=512)
 """float64 inside, rounded once: correctly rounded float32 results at every step up to 2**53."""
 
 F32 = Float(torch.float32, reach=126)
-"""float32 throughout: cheap. No bits are promised; `docs/numerics.md` states its error."""
+"""float32 throughout, which is cheap. No bits are promised; `docs/numerics.md` states its error."""
 
 _NAMES: dict[str, Arithmetic] = {ops.name: ops for ops in (F64, TWO_FLOAT, F32)}
 _forced: Arithmetic | None = None

@@ -1,9 +1,9 @@
-"""Bounded functions of pairs as polynomials in int64 fixed point: the same bits wherever int64 is exact.
+"""Bounded functions of pairs as polynomials in int64 fixed point, which have the same bits on every device.
 
-A variable v of size 1/2 at most is an int64 in units of 2**-62, taken in two limbs of 31 bits. The inner steps of Horner's
-scheme use the upper limb alone, each in the finest units that keep its product below 2**63; the outer ones use both, in
-units of 2**-60. The coefficients interpolate at Chebyshev nodes; `tests/arithmetic/test_two_float.py` compares each with
-its function.
+A variable v of size 1/2 at most is an int64 in units of 2**-62, split into two limbs of 31 bits. The inner steps of
+Horner's scheme use only the upper limb, each in the finest units that keep its product below 2**63; the outer steps use
+both limbs, in units of 2**-60. The coefficients interpolate at Chebyshev nodes; `tests/arithmetic/test_two_float.py`
+compares each polynomial with its function.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _UNIT = 2**60
 
 
 class Series(NamedTuple):
-    """A polynomial: the first coefficient and, from the highest power down, (coefficient, shift) and coefficients of 2**-60.
+    """The coefficients of a polynomial, from the highest power down.
 
-    `lift` turns the units of the inner steps into those of the outer ones.
+    `first` and then `low`, as (coefficient, shift), belong to the inner steps; `high`, in units of 2**-60, belongs to the
+    outer ones. `lift` converts the units of the inner steps to those of the outer ones.
     """
 
     first: int
@@ -66,7 +67,7 @@ _NEAR_ONE = (
 )
 _SMALL = 0.0771484375
 _LEAST, _MOST = -150.0, 127.0
-_HALF = 0.5 - 2.0**-25  # 1/2 itself would round 1/2 - 2**-25 up to 1, and high - 1 would not be exact
+_HALF = 0.5 - 2.0**-25  # with 1/2, the sum for 1/2 - 2**-25 would be rounded up to 1, and high - 1 would not be exact
 LOG2_E = Split(1.4426950408889634, 2.0355273740931033e-17)
 LN_2 = Split(0.6931471805599453, 2.3190468138462996e-17)
 
@@ -77,7 +78,7 @@ def fixed(x: Pair) -> Tensor:
 
 
 def floating(t: Tensor) -> Pair:
-    """Return an integer of units of 2**-60 as a pair."""
+    """Return an integer, in units of 2**-60, as a pair."""
     return double_float.scaled(double_float.integer(t), 2.0**-60)
 
 
@@ -109,23 +110,23 @@ def haversine(x: Pair) -> Pair:
 
 
 def _reduced(y: Pair) -> tuple[Tensor, Pair, Tensor]:
-    """Return the whole number nearest to y, y without it, and two to that whole number."""
+    """Return the integer n nearest to y, y - n, and 2**n."""
     high = y.high.clamp(_LEAST, _MOST)
-    whole = torch.floor(high + _HALF)
-    # at -127 the exponent is 0, and the power of two is 0 itself
-    power = double_float.float_of(((whole + 127.0).clamp(min=0.0) * 2.0**23).to(torch.int32))
-    return whole, Pair(high - whole, y.low), power
+    n = torch.floor(high + _HALF)
+    # for n = -127 the bits of the exponent are 0, and so is the power
+    power = double_float.float_of(((n + 127.0).clamp(min=0.0) * 2.0**23).to(torch.int32))
+    return n, Pair(high - n, y.low), power
 
 
 def exp2(y: Pair) -> Pair:
-    """Return 2**y, which is 0 where y is below -126.5; above, it stays below 2**128."""
+    """Return 2**y; it is 0 for y below -126.5, and stays below 2**128 for a large y."""
     _, rest, power = _reduced(y)
     t, upper, lower = _evaluated(POWER, fixed(rest))
     return double_float.scaled(floating(_times(t, upper, lower) + _UNIT), power)
 
 
 def exp2m1(y: Pair) -> Pair:
-    """Return 2**y - 1, without cancellation where y is small."""
+    """Return 2**y - 1, without cancellation for a small y."""
     _, rest, power = _reduced(y)
     grown = double_float.scaled(double_float.mul(rest, floating(_evaluated(POWER, fixed(rest))[0])), power)
     return double_float.add(double_float.two_sum(power, -1.0), grown)
@@ -134,19 +135,19 @@ def exp2m1(y: Pair) -> Pair:
 def _near_one(x: Pair) -> tuple[Tensor, Tensor, Tensor]:
     """Return k, l and v with x = 2**(k + l) (1 + v), l in units of 2**-60 and v, at most 0.078 in size, of 2**-62."""
     bits = double_float.bits_of(x.high)
-    exponent = (bits - 0x3F3504F3) & -(2**23)  # of x / sqrt(1/2), in its place
+    exponent = (bits - 0x3F3504F3) & -(2**23)  # of x / sqrt(1/2), at its place in a float32
     m = double_float.scaled(x, double_float.float_of(0x3F800000 - exponent))
     bound, c, log = _NEAR_ONE[-2:][1]
     factor, logs = torch.full_like(bits, c, dtype=torch.int64), torch.full_like(bits, log, dtype=torch.int64)
     for bound, c, log in reversed(_NEAR_ONE[:-1]):
         below = m.high < bound
         factor, logs = torch.where(below, c, factor), torch.where(below, log, logs)
-    whole = (m.high * 2.0**58).to(torch.int64) + (m.low * 2.0**58).to(torch.int64)
-    return exponent.to(torch.float32) * 2.0**-23, logs, whole * factor - 2**62
+    scaled = (m.high * 2.0**58).to(torch.int64) + (m.low * 2.0**58).to(torch.int64)
+    return exponent.to(torch.float32) * 2.0**-23, logs, scaled * factor - 2**62
 
 
 def log2(x: Pair) -> Pair:
-    """Return the logarithm of x > 0; that of 0 is 0."""
+    """Return the logarithm of x > 0 to the base 2; for 0 it is 0."""
     x = Pair(torch.where(x.high == 0, 1.0, x.high), x.low)
     k, logs, v = _near_one(x)
     t, upper, rest = _evaluated(LOGARITHM, v)
@@ -154,7 +155,7 @@ def log2(x: Pair) -> Pair:
 
 
 def log2p1(x: Pair) -> Pair:
-    """Return the logarithm of 1 + x for x > -1, without cancellation where x is small."""
+    """Return the logarithm of 1 + x to the base 2 for x > -1, without cancellation for a small x."""
     k, logs, v = _near_one(double_float.add_constant(x, Split(1.0, 0.0)))
     small = x.high.abs() < _SMALL
     t, upper, rest = _evaluated(LOGARITHM, torch.where(small, fixed(x), v))

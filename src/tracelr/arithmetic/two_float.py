@@ -1,7 +1,7 @@
-"""TWO_FLOAT: the arithmetic of devices without float64. A wide number is a pair of float32 tensors.
+"""TWO_FLOAT: the arithmetic of devices without float64. Its numbers are pairs of float32 tensors.
 
-A constant is folded in Python floats, as a `Split`, and becomes float32 numbers where it meets a pair. What a bounded
-function is, `kernels` computes in int64; everything else is float32 sums and products of `pair`.
+Constants are computed in Python floats, as a `Split`, and become float32 numbers when they are combined with a pair.
+`polynomials` computes the bounded functions in int64; everything else is float32 sums and products of `double_float`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tracelr.arithmetic.double_float import Pair
 Known: TypeAlias = "Pair | Split"
 
 SMALLEST = 2.0**-78
-"""What is below this is 0: its low part has bits below 2**-126, which some devices flush to zero and others do not."""
+"""A smaller value counts as 0, because its low half has bits below 2**-126, which some devices flush to zero."""
 
 _ONE = Split(1.0, 0.0)
 
 
 def _known(x: Any) -> Known:
-    """Return a wide number, a tensor or a Python number as a pair or as a constant."""
+    """Return a pair, a constant, a tensor or a Python number as a pair or as a constant."""
     if isinstance(x, (Pair, Split)):
         return x
     if not isinstance(x, Tensor):
         high = float(x)
         return Split(high, float(x - int(high)) if isinstance(x, int) else 0.0)
-    x = x.detach()  # gradients are those of float32: `Schedule.forward` says how
+    x = x.detach()  # the gradient is that of F32, see `Schedule.forward`
     high = x.to(torch.float32)
     return Pair(high, (x - high).to(torch.float32) if x.dtype == torch.float64 else torch.zeros_like(high))
 
@@ -116,7 +116,7 @@ class TwoFloat(Arithmetic):
         if p == 0.5:
             return double_float.sqrt(x)
         if p in (1, 2, 3, 4):
-            if p > 2:  # what is larger would be infinite, and infinity minus itself is no number
+            if p > 2:  # a larger power would be infinite, and the error of an infinite product is NaN
                 x = self.clamp(x, None, 2.0 ** (126 / p))
             squared = x if p == 1 else double_float.square(x)
             return double_float.mul(squared, x) if p == 3 else double_float.square(squared) if p == 4 else squared
@@ -156,7 +156,7 @@ class TwoFloat(Arithmetic):
         return Pair(self.take(k, values.high), self.take(k, values.low))
 
     def floordiv(self, i: Tensor, n: int) -> Tensor:
-        # What is left is a multiple of n. Its odd part has an inverse modulo 2**64: exact, where a float is not.
+        # i minus its remainder is a multiple of n. The odd factor of n has an inverse modulo 2**64, so this is exact.
         zeros = (n & -n).bit_length() - 1
         inverse = pow(n >> zeros, -1, 2**64)
         return ((i - i.remainder(n)) >> zeros) * (inverse - 2**64 if inverse >= 2**63 else inverse)

@@ -31,7 +31,7 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Return where `value` is: 0 at the low end, 1 at the high one."""
+        """Return the place of `value` on the axis, from 0 at the low end to 1 at the high end."""
         if self.log:
             value = max(value, self.low)
             return (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
@@ -78,7 +78,7 @@ def _log_axis(low: float, high: float) -> Axis:
 
 
 def _nice(width: float) -> float:
-    """Return the least of 1, 2 and 5 times a power of ten that is not below `width`."""
+    """Return the smallest number of the form 1, 2 or 5 times a power of ten that is not below `width`."""
     power = 10.0 ** math.floor(math.log10(width))
     return next(float(f"{factor * power:.3g}") for factor in (1, 2, 5, 10) if factor * power >= width * (1 - 1e-9))
 
@@ -89,7 +89,7 @@ def _multiples(low: float, high: float, width: float) -> list[float]:
 
 
 def counted(step: float) -> str:
-    """Return a number of steps, short.
+    """Return a number of steps as a short label.
 
     >>> [counted(step) for step in (0, 250, 20_000, 1_500_000, 3e12)]
     ['0', '250', '20k', '1.5M', '3e12']
@@ -101,7 +101,7 @@ def counted(step: float) -> str:
 
 
 def rate(value: float) -> str:
-    """Return a learning rate, short.
+    """Return a learning rate as a short label.
 
     >>> [rate(value) for value in (0.0, 3e-4, 0.05, 1.5, 2e-10)]
     ['0', '3e-4', '0.05', '1.5', '2e-10']

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
-    """Draw `curves` on `axes` and return the axes. Names make a legend."""
+    """Draw `curves` on `axes` and return the axes. Several curves with names get a legend."""
     few = all(len(curve.steps) <= 200 for curve in curves)
     for curve in curves:
         axes.plot(curve.steps, curve.values, label=curve.name or None, drawstyle="steps-post" if few else "default")
@@ -41,7 +41,7 @@ def figure_of(curves: Sequence[Curve], title: str = "", log: bool = False) -> Fi
 
 
 def new_axes() -> Axes:
-    """Return empty axes of a new figure. It is a figure of pyplot where that is imported, so that a notebook shows it."""
+    """Return empty axes of a new figure: one of pyplot if that is imported, so that a notebook shows it."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     figure = _figure() if pyplot is None else pyplot.figure(figsize=(7, 3.5), layout="constrained")
     return figure.add_subplot()

@@ -21,8 +21,8 @@ _ALONE = (
 def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool = True) -> str:
     """Return `curves` as an SVG with axes; the same curves give the same bytes.
 
-    Text and lines have the colour of the text around the picture. With `alone`, for a file of its own, the picture brings
-    its own colours, for light and for dark screens.
+    With `alone`, for a file that holds nothing else, the picture has colours for light and for dark screens. Without it,
+    its text and lines have the colour of the text around it.
 
     Raises `ScheduleError` if no value can be drawn.
 

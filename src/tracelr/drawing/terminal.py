@@ -51,7 +51,7 @@ def _draw(cells: list[list[int]], curve: Curve, x: Axis, y: Axis) -> None:
 
 
 def _bottom(x: Axis, margin: int, columns: int) -> list[str]:
-    """Return the axis of the steps, with a label under each tick where there is room."""
+    """Return the axis of the steps, with a label under each tick that has room for one."""
     rule, text = ["─"] * columns, [" "] * (columns + 8)
     free = 0
     for tick, label in x.ticks:

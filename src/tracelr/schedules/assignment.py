@@ -12,10 +12,10 @@ class Assignment(NamedTuple):
     """One schedule for one hyper-parameter of some param groups; `Scheduler(optimizer, assignments)` takes a list of them.
 
     `key` is the key of the param group that is set: "lr", "weight_decay", or any other that holds a number; "betas[0]" is
-    the first of the numbers under "betas". `tags` picks the groups whose own "tags" (a name, or a list of names) has one of
-    them; None among them picks the groups without tags, and None in their place picks every group. `factor` names a key of
-    the group whose number the value is multiplied by, as layer-wise decay and muP need; a group without it has 1, and so has
-    every group where it is None.
+    the first of the numbers under "betas". `tags` picks the groups with one of these tags under their key "tags", which is a
+    name or a list of names; None in the tuple picks the groups without tags, and None in place of the tuple picks every
+    group. `factor` names a key of the group; the value is multiplied by the number under it, as layer-wise decay and muP
+    need, or by 1 if the group has no such key or `factor` is None.
 
     >>> from tracelr import Cosine
     >>> Assignment("weight_decay", ("decayed",), Cosine(start=0.04, end=0.4, steps=125_000))
@@ -45,4 +45,4 @@ class Assignment(NamedTuple):
 
 
 Loaded: TypeAlias = Schedule | list[Assignment]
-"""What a file describes: a schedule where there is one rate for everything, or who is driven by what."""
+"""What a file describes: a schedule if every group has the same rate, otherwise assignments."""

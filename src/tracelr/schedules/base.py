@@ -236,7 +236,7 @@ class Schedule(Formula, Display, FrozenModule):
             raise ScheduleError(type(self).__name__, given, allowed, fix)
 
     def _children(self) -> Iterator[Schedule]:
-        """Yield the schedules that this one is made of."""
+        """Yield the schedules in the fields of this one."""
         for name in self._rules:
             value = getattr(self, name)
             entries = value if isinstance(value, nn.ModuleList) else [value]

@@ -24,22 +24,22 @@ from tracelr.schedules.tables import Tables
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
 else:
-    Schedule = Tables  # its base, from which this file knows one
+    Schedule = Tables  # its base class, because the module of Schedule imports this one
 
 LARGEST = float(torch.finfo(torch.float32).max)
 FINITE = "a finite number within the float32 range"
-LONGEST = 1_000_000  # entries of a list: a `range` costs nothing until it is walked
+LONGEST = 1_000_000  # the most entries of a list, because a huge `range` costs nothing until it is read
 
 
 class Rule(ABC):
-    """What a field accepts. `table` is the dtype of the tensor that a list of numbers also becomes, for look-ups.
-
-    `drivable` says that the field may also be a schedule: its formula takes any wide number there.
-    """
+    """Abstract base of what a field accepts."""
 
     allowed: str
+    """What an error says is allowed."""
     table: torch.dtype | None = None
+    """The dtype of the table that a list of numbers also becomes, for look-ups; None for no table."""
     drivable: bool = False
+    """Whether the field may also be a schedule."""
 
     def __repr__(self) -> str:
         return type(self).__name__.lstrip("_")
@@ -54,7 +54,7 @@ class Rule(ABC):
 
 
 def rule_of(hint: Any) -> Rule | None:
-    """Return the rule that an annotation carries, if it does."""
+    """Return the rule in an annotation, or None."""
     return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Rule)), None)
 
 
@@ -84,7 +84,7 @@ def integer(where: str, given: Any, low: int, allowed: str, high: int = LAST_STE
 
 
 def named(given: object, names: Collection[str]) -> bool:
-    """Say whether `given` is one of the names, whatever it is: an array compares element by element."""
+    """Return whether `given` is one of the names. It may be any object, also an array, which compares by element."""
     return isinstance(given, str) and given in names
 
 
@@ -175,7 +175,7 @@ class _Values(Rule):
 
 @final
 class Increasing(Rule):
-    """Increasing steps, strictly unless `repeats`; `fewer` than the parts in the field `between`, where one is named."""
+    """Increasing steps, strictly unless `repeats`; if `between` names a field, `fewer` than the entries of that field."""
 
     def __init__(self, between: str | None, table: torch.dtype | None = None, fewer: int = 1, repeats: bool = False) -> None:
         self.between, self.table, self.fewer, self.repeats = between, table, fewer, repeats
@@ -192,16 +192,16 @@ class Increasing(Rule):
     def check_against(self, where: str, value: tuple[int, ...], fields: dict[str, Any]) -> None:
         if self.between is None:
             return
-        parts = len(fields[self.between])
-        if len(value) != parts - self.fewer:
-            allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {parts} {self.between}"
+        count = len(fields[self.between])
+        if len(value) != count - self.fewer:
+            allowed = f"exactly {'one fewer than' if self.fewer else 'as many as'} its {count} {self.between}"
             given = Unquoted(f"{len(value)} milestones {list(value)}")
-            raise ScheduleError(where, given, allowed, f"pass {parts - self.fewer} of them")
+            raise ScheduleError(where, given, allowed, f"pass {count - self.fewer} of them")
 
 
 @final
 class Tags(Rule):
-    """Which param groups are meant: a tag, or several, of which None stands for the groups without tags."""
+    """The tags of param groups: one, or several; None among them stands for the groups without tags."""
 
     allowed = "a tag, or a list of different tags; None in the list stands for the groups without tags"
 
@@ -229,7 +229,7 @@ NonNegative: TypeAlias = Annotated[float | Tensor, _Scalar(low=0.0)]
 """A `Scalar` of 0 or more."""
 
 Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False)]
-"""A number above 0 that shapes the expression, hence never a tensor."""
+"""A number above 0. It decides which operations the formula has, so it cannot be a tensor."""
 
 Steps: TypeAlias = Annotated[int, _Steps()]
 """A length in steps, from 1 to 2**53."""
@@ -241,10 +241,10 @@ Offset: TypeAlias = Annotated[int, _Offset()]
 """A number of steps, from -2**53 to 2**53."""
 
 GrowthFactor: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1.0, high=512.0)]
-"""How many times as long the next of a row of cycles is: it shapes the expression, and 512 keeps its lengths in an int64."""
+"""How many times as long each cycle is as the one before it. Up to 512 the lengths fit an int64."""
 
 Ratio: TypeAlias = Annotated[float, _Scalar(tensors=False, low=1e-6, high=0.999)]
-"""How far an exponential easing falls before it is stretched to reach its end."""
+"""The factor to which the exponential in an easing falls, before it is scaled so that the easing ends at 0."""
 
 EasingName: TypeAlias = Annotated[easing.EasingName, Choice(*easing.EASINGS)]
 """The name of an easing."""
@@ -253,7 +253,7 @@ NonNegativeSteps: TypeAlias = Annotated[int, _Steps(low=0)]
 """A length in steps, from 0 to 2**53."""
 
 Flag: TypeAlias = Annotated[bool, _Flag()]
-"""A choice."""
+"""True or False."""
 
 Values: TypeAlias = Annotated[Sequence[float], _Values()]
 """At least one finite number."""
@@ -262,7 +262,7 @@ Milestones: TypeAlias = Annotated[Sequence[int], Increasing(between="values", ta
 """Strictly increasing steps, one fewer than the field `values`."""
 
 RepeatedMilestones: TypeAlias = Annotated[Sequence[int], Increasing(between=None, table=torch.int64, repeats=True)]
-"""Increasing steps, any number of them; one that is repeated counts as often as it stands there."""
+"""Increasing steps, any number of them; a repeated step counts each time."""
 
 Knots: TypeAlias = Annotated[Sequence[int], Increasing(between="values", table=torch.int64, fewer=0)]
 """Strictly increasing steps, as many as the field `values`."""

@@ -1,4 +1,4 @@
-"""Tables: a module's constant tensors, derived from its fields, that follow it to a device and to nothing else."""
+"""Tables: constant tensors of a module, made from its fields. They move with it to a device, but keep their dtype."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tracelr.arithmetic import WITHOUT_FLOAT64, Table
 
 
 class Tables(nn.Module):
-    """Abstract base of a module whose tensors keep their dtype, and whose tables are made from values it remembers.
+    """Abstract base of a module whose tensors keep their dtype, and whose tables are made from values that it keeps.
 
-    A table is no parameter and no part of the `state_dict`. A model built on the meta device, cast, or moved by `to_empty`
-    has it right.
+    A table is not a parameter, and is not in the `state_dict`. It has the right values in a model that was built on the meta
+    device, cast, or moved by `to_empty`.
     """
 
     def __init__(self) -> None:
@@ -52,21 +52,21 @@ class Tables(nn.Module):
         high = wide.to(torch.float32)
         low = torch.where(high.isfinite(), wide - high, 0.0).to(torch.float32)
         here = {"": None if device.type in WITHOUT_FLOAT64 else wide, "_high": high, "_low": low}
-        for part, tensor in here.items():
+        for suffix, tensor in here.items():
             moved = None if tensor is None else tensor.to(device)
-            self.register_buffer(f"{name}{part}_table", moved, persistent=False)
+            self.register_buffer(f"{name}{suffix}_table", moved, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Tables:
-        # A model's .half() or .to(bfloat16) reaches its schedules too; they follow it to a device, never to a dtype.
+        # .half() or .to(bfloat16) of a model reaches its schedules too; they follow it to a device, but not to a dtype.
         def keep_dtype(tensor: Tensor) -> Tensor:
             moved = fn(tensor)
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
 
         for name, (_, dtype) in self._tables.items():
-            if dtype == torch.float64:  # it could not be moved to a device without float64
+            if dtype == torch.float64:  # because it cannot be moved to a device without float64
                 _torch.buffers_of(self)[f"{name}_table"] = None
         super()._apply(keep_dtype, recurse)  # type: ignore[no-untyped-call]  # torch's is untyped
         place = self.place or torch.device("cpu")
-        for name in self._tables:  # made anew: .to_empty() moves no values
+        for name in self._tables:  # again, because .to_empty() moves no values
             self._make(name, place)
         return self

@@ -1,4 +1,4 @@
-"""Schedules made of schedules. Children are combined as wide numbers, before the one rounding at the end."""
+"""Schedules made of schedules. The values of the children are combined before the one rounding at the end."""
 
 from tracelr.schedules.compose.clock import Loop as Loop
 from tracelr.schedules.compose.clock import Shift as Shift

@@ -1,4 +1,4 @@
-"""A schedule on another clock. Clocks are integers, so a changed clock is exact at every step up to 2**53."""
+"""Schedules read at other steps: later, in a loop, cut short or stretched. The steps are exact integers up to 2**53."""
 
 from fractions import Fraction
 from typing import Annotated, Any, TypeAlias, final
@@ -33,12 +33,12 @@ Term: TypeAlias = Annotated[int, _Term()]
 
 def stretched(step: Tensor, factor: int, divisor: int, ops: Arithmetic) -> Tensor:
     """Return floor(step * divisor / factor), at most 2**53, for factor * divisor up to 2**53."""
-    # t = q n + r: the inner step is q d + floor(r d / n). q is cut where q d is past the last step, and cannot overflow.
-    whole = step if factor == 1 else ops.floordiv(step, factor)
-    own = whole.clamp(max=LAST_STEP // divisor + 1) * divisor
+    # With t = q n + r the inner step is q d + floor(r d / n). q is bounded, so that q d is just past the last step at most.
+    quotient = step if factor == 1 else ops.floordiv(step, factor)
+    inner = quotient.clamp(max=LAST_STEP // divisor + 1) * divisor
     if factor > 1 and divisor > 1:
-        own = own + ops.floordiv(step.remainder(factor) * divisor, factor)
-    return own.clamp(max=LAST_STEP)
+        inner = inner + ops.floordiv(step.remainder(factor) * divisor, factor)
+    return inner.clamp(max=LAST_STEP)
 
 
 class Shift(Schedule):
@@ -129,13 +129,13 @@ class Shorten(Schedule):
 
 
 class Stretch(Schedule):
-    r"""A schedule that takes `factor` / `divisor` times as long, on whole steps of its own.
+    r"""A schedule that takes `factor` / `divisor` times as long. Its own steps stay integers.
 
     .. math:: f(t) = g(\lfloor t \tfrac{d}{n} \rfloor)
 
-    with g = `inner`, n = `factor`, d = `divisor`, both from 1 to 2**26. The inner step is the exact integer: with d = 1 each
-    one lasts n steps, and nothing lies between two of them. With n = 1 the inner schedule counts another unit, d of them per
-    step, such as the tokens or samples of an update. Source: ParameterSchedulers.jl `Interpolator`.
+    with g = `inner`, n = `factor`, d = `divisor`, both from 1 to 2**26. The inner step is an exact integer: with d = 1 each
+    inner step lasts n steps. With n = 1 the inner schedule counts another unit, d of them per step, such as the tokens or
+    samples of an update. Source: ParameterSchedulers.jl `Interpolator`.
 
     >>> import torch
     >>> from tracelr import Linear
@@ -163,7 +163,7 @@ class Stretch(Schedule):
 
 
 def stretch_segments(inner: Segments, factor: int, divisor: int) -> Segments:
-    """Return the segments of a schedule whose time runs at divisor / factor of the pace."""
+    """Return the segments of a schedule that is stretched by factor / divisor."""
 
     def later(step: int | None) -> int | None:
         return None if step is None else min(-(-step * factor // divisor), LAST_STEP)

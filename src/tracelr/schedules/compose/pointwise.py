@@ -1,4 +1,4 @@
-"""Schedules combined, or bent, at one step: their clocks stay as they are."""
+"""Schedules combined step by step: sums, products and bounds of the values at the same step."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Sum(Schedule):
 
 
 class Product(Schedule):
-    r"""The product of schedules at the same step; `a * b` builds it. A schedule whose amplitude is a schedule is this.
+    r"""The product of schedules at the same step; `a * b` builds it. One of them may be the amplitude of the other.
 
     .. math:: f(t) = \prod_k f_k(t)
 
@@ -152,12 +152,12 @@ Bound: TypeAlias = Annotated[float | None, _Bound()]
 
 
 class Clamp(Schedule):
-    r"""A schedule kept between a floor and a ceiling: cut off there, not squeezed.
+    r"""A schedule between bounds: values outside are replaced by the bound, values inside stay as they are.
 
     .. math:: f(t) = \min(\max(g(t), l), h)
 
-    with g = `inner`, l = `low`, h = `high`; None, for one of them, leaves that side open. A decay *towards* a minimum is a
-    different curve: that is the `end` of `Cosine` and its like. Source: MLX, NeMo and Megatron cut (`max(lr, min_lr)`).
+    with g = `inner`, l = `low`, h = `high`; None, for one of them, stands for no bound. A decay *towards* a minimum is a
+    different curve: `Cosine` and others have `end` for it. Source: MLX, NeMo and Megatron, `max(lr, min_lr)`.
 
     >>> import torch
     >>> from tracelr import Linear

@@ -53,16 +53,16 @@ class Sequential(Schedule):
 
     .. math:: f(t) = c_k f_k(t - m_{k-1}) + d_k, \quad m_{k-1} \le t < m_k, \quad m_{-1} = 0
 
-    with f = `schedules`, m = `milestones` (steps, strictly increasing, one fewer than the schedules). `reset` says what a
-    schedule's own time is: with True (the default) it starts at 0 where the schedule starts; with False it is the global
-    step; with "rescale" a schedule of length L runs once over its window, from its milestone to the next, of W steps: on
-    whole steps of its own, floor((t - m) L / W), as `Stretch` does. A list says it for each one. The last schedule has no
-    window; its time starts at 0 under "rescale". L / W in lowest terms is l / w with l w at most 2**53.
+    with f = `schedules`, m = `milestones` (steps, strictly increasing, one fewer than the schedules). `reset` says at
+    which step a schedule is read: with True (the default) at t - m, which is 0 where it starts; with False at the global
+    step t; with "rescale" a schedule of length L runs once over its window, the W steps from its milestone m to the next,
+    and is read at floor((t - m) L / W), as `Stretch` does. A list has an entry for each schedule. The last schedule has no
+    window and is read at t - m under "rescale". L / W in lowest terms is l / w with l w at most 2**53.
 
-    `join` says what happens at a milestone. With "jump" each schedule has its own values: c = 1, d = 0. The others begin
-    each schedule at the value p that the sequence would have had at the milestone without it, where its own first value is
-    b: "scale" multiplies it by c = p / b, "shift" adds d = p - b. Where the values meet already, neither changes anything.
-    "scale" needs b other than 0; this is checked here unless b hangs on a tensor field.
+    `join` says what happens at a milestone. With "jump" nothing does: c = 1, d = 0. The others make a schedule begin at the
+    value p that the schedule before it leads to there. If its first value is b, "scale" multiplies it by c = p / b, and
+    "shift" adds d = p - b. If p and b are equal, neither changes anything. "scale" needs b other than 0; this is checked
+    when the sequence is built, unless b depends on a tensor field.
 
     >>> import torch
     >>> from tracelr import Constant, Linear
@@ -97,7 +97,7 @@ class Sequential(Schedule):
         self._paces = tuple(self._pace(k) if reset == _RESCALE else (1, 1) for k, reset in enumerate(self._resets))
         if self.join == "jump":
             return
-        # Computed here, a join costs its graph a constant, however deep it is nested.
+        # These are computed here, so that in the graph they are constants, however deep the schedules are nested.
         followers = zip(self.schedules[1:], self._begins[1:], strict=True)
         self._firsts = (None, *(known_value(schedule, begin) for schedule, begin in followers))
         if self.join == "scale" and 0 in self._firsts:
@@ -107,7 +107,7 @@ class Sequential(Schedule):
             raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
 
     def _pace(self, k: int) -> tuple[int, int]:
-        """Return how many steps of the sequence are how many of schedule k, which fits its window."""
+        """Return the ratio of the window of schedule k to its length, in lowest terms."""
         where, length = f"Sequential.schedules[{k}]", self.schedules[k].length
         window = self.milestones[k] - (self.milestones[k - 1] if k else 0)
         if not length:
@@ -122,7 +122,7 @@ class Sequential(Schedule):
         return pace.numerator, pace.denominator
 
     def _child(self, k: int, own: Tensor, ops: Arithmetic) -> Real:
-        """Return the value of schedule k at its `own` time, at the pace of the sequence."""
+        """Return the value of schedule k, `own` steps of the sequence after its start."""
         pace = self._paces[k]
         return self.schedules[k].wide(own if pace == (1, 1) else stretched(own, *pace, ops), ops)
 
@@ -136,7 +136,7 @@ class Sequential(Schedule):
         return value
 
     def _joined(self, step: Tensor, ops: Arithmetic) -> Real:
-        # Each piece holds its value past its window, so that from a milestone on `value` is what the next one begins at.
+        # Each piece keeps its last value after its window, so that `value` is what the next piece begins at.
         ends = (*self.milestones, None)
         value = self._child(0, step.clamp(0, ends[0]), ops)
         for k, start in enumerate(self.milestones, 1):
@@ -166,16 +166,16 @@ class Sequential(Schedule):
             inner, later = self.schedules[k].segments(), first - self._begins[k]
             if self._paces[k] != (1, 1):
                 inner = stretch_segments(inner, *self._paces[k])
-            joined = self.join != "jump"  # continuous: its own values are also those that a segment leads to
+            joined = self.join != "jump"  # it is continuous, so at a milestone it has the value that the segment leads to
             curve = (lambda _: self) if joined else (lambda c, by=later: Shift(c, by) if by else c)
             found += cut(moved(inner, later, curve, first), until)
         return found
 
 
 def known_value(schedule: Schedule, step: int) -> float | None:
-    """Return the wide value at `step`, or None where it hangs on a tensor, or has no memory."""
+    """Return the value at `step` before rounding; None if it depends on a tensor field or is on the meta device."""
     device = next((buffer.device.type for buffer in schedule.buffers()), "cpu")
     if schedule.has_tensor_fields or device == "meta":
         return None
-    here = schedule if device == "cpu" else deepcopy(schedule).cpu()
-    return float(here.wide(torch.tensor(step, device="cpu"), F64))
+    on_cpu = schedule if device == "cpu" else deepcopy(schedule).cpu()
+    return float(on_cpu.wide(torch.tensor(step, device="cpu"), F64))

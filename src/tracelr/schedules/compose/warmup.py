@@ -1,4 +1,4 @@
-"""What is put around any schedule: compositions of what there is already, with the curves of `tracelr.schedules`."""
+"""Warm-up and cool-down of any schedule, as compositions of other schedules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STEPS = "an int from 1 to 2**53"
 
 
 def lift(value: Schedule | float | Tensor) -> Schedule:
-    """Return `value` as a schedule: a number is a constant one."""
+    """Return `value` as a schedule; a number becomes a `Constant`."""
     return value if isinstance(value, Schedule) else Constant(value)
 
 
@@ -34,24 +34,24 @@ def warmup(
     prefix: bool = True,
     origin: Origin = "0",
 ) -> Product:
-    """Return `schedule` times a factor that goes from `start` to 1 in `steps` steps; `Schedule.warmup` says more."""
+    """Return `schedule` times a factor that goes from `start` to 1 in `steps` steps; see `Schedule.warmup`."""
     steps = fields.integer("warmup(steps)", steps, 1, _STEPS)
     start = fields.number("warmup(start)", start)
     _choose("warmup(kind)", kind, (*EASINGS, "constant"))
     _choose("warmup(origin)", origin, ORIGINS)
-    whole = steps + 1 if origin == "1/(n+1)" else steps
-    factor = PiecewiseConstant((start, 1.0), (whole,)) if kind == "constant" else _ramp(start, 1.0, whole, kind, rising=True)
+    width = steps + 1 if origin == "1/(n+1)" else steps
+    factor = PiecewiseConstant((start, 1.0), (width,)) if kind == "constant" else _ramp(start, 1.0, width, kind, rising=True)
     if origin != "0":
         factor = Shift(factor, by=-1)
     return Product((factor, Shift(schedule, steps) if prefix else schedule))
 
 
 def cooldown(schedule: Schedule, steps: int, at: int, end: float | Tensor = 0.0, kind: EasingName = "linear") -> Sum:
-    """Return `schedule` with a way from its value at step `at` to `end`, `steps` steps long, along `kind`."""
+    """Return `schedule` up to step `at`, then `steps` steps from its value there to `end` along `kind`."""
     steps = fields.integer("cooldown(steps)", steps, 1, _STEPS)
     at = fields.integer("cooldown(at)", at, 0, "an int from 0 to 2**53")
     _choose("cooldown(kind)", kind, EASINGS)
-    # (1 - u) f(at) + u end, without a difference of the two: exact at both ends, and nothing cancels.
+    # (1 - u) f(at) + u end is exact at both ends, and nothing cancels, because the difference of the two is not formed.
     held = Product((Shorten(schedule, at), Shift(_ramp(1.0, 0.0, steps, kind), at)))
     return Sum((held, Shift(_ramp(0.0, end, steps, kind), at)))
 
@@ -62,7 +62,7 @@ def _choose(where: str, given: str, names: Sequence[str]) -> None:
 
 
 def _ramp(start: float, end: float | Tensor, steps: int, kind: EasingName, rising: bool = False) -> Schedule:
-    """Return the curve that goes so, by its own name where it has one."""
+    """Return a `Ramp`, or the simpler class with the same values."""
     if kind == "linear":
         return Linear(start, end, steps)
     return Cosine(start, end, steps) if kind == "cosine" else Ramp(start, end, steps, kind, rising=rising)

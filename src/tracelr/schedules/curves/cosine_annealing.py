@@ -8,7 +8,7 @@ from tracelr.schedules.fields import Scalar, Steps
 
 
 class CosineAnnealing(Schedule):
-    r"""A whole cosine wave: from `start` to `end` over `period` steps, back over the next, and so on for ever.
+    r"""A cosine wave: from `start` to `end` over `period` steps, back over the next, and so on for ever.
 
     .. math:: f(t) = e + \tfrac{1}{2} (s - e) (1 + \cos(\pi \tfrac{t}{n}))
 

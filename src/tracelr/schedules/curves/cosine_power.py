@@ -28,7 +28,7 @@ class CosinePower(Schedule):
     power: Exponent
 
     def prepare(self) -> None:
-        # Up to here the value is measured from `start`, after it from `end`: nothing cancels.
+        # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
         drop = 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
         self._turn = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
 

@@ -44,15 +44,15 @@ def _wave(cycles: float, steps: int) -> tuple[int, int]:
 
 
 class CosineWaves(Schedule):
-    r"""Cosine waves between `start` and `end`, `cycles` of them in `steps` steps; with `restart`, halves of one, then `end`.
+    r"""Cosine waves between `start` and `end`, `cycles` of them in `steps` steps; with `restart`, half waves, then flat.
 
     .. math:: f(t) = e + (s - e) \tfrac{1}{2} (1 + \cos(2 \pi c \tfrac{t}{n})) \quad\text{or}\quad
         f(t) = e + (s - e) \tfrac{1}{2} (1 + \cos(\pi\, (c \tfrac{t}{n} \bmod 1))),\ t < n
 
-    with s = `start`, e = `end`, n = `steps`, c = `cycles`. The first form is periodic: it **goes on past** n. With
-    `restart` each of c equal parts goes from `start` to `end`, a restart step already has the value `start`, and from n on
-    the value is `end`. `cycles` is any a / b with b up to 2**16 (a float stands for the fraction nearest to it, so that 1/3
-    is a third); the phase is an exact integer, for which a b n has to be below 2**62.
+    with s = `start`, e = `end`, n = `steps`, c = `cycles`. The first form is periodic and **continues after** n. With
+    `restart` each of the c cycles goes from `start` to `end`, a restart step has the value `start` again, and from n on the
+    value is `end`. `cycles` is any a / b with b up to 2**16 (a float stands for the fraction nearest to it, so that 1/3 is a
+    third). The phase is an exact integer, so a b n has to be below 2**62.
 
     Source: HF `cosine` and `cosine_with_restarts`, whose `num_cycles` is c (0.5, one way, and 1 by default).
 
@@ -73,7 +73,7 @@ class CosineWaves(Schedule):
         self._up, self._width = _wave(self.cycles, self.steps)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        place = (step.remainder(self._width) * self._up).remainder(self._width)  # in parts of a wave, which has _width
+        place = (step.remainder(self._width) * self._up).remainder(self._width)  # the wave is _width long
         if self.restart:
             value = ops.interpolate(place, self._width, self.start, self.end, ops.haversine)
             return ops.where(step < self.steps, value, ops.full(step, self.end))

@@ -11,8 +11,8 @@ class Exponential(Schedule):
 
     .. math:: f(t) = s\, r^{t/n} \quad\text{or}\quad f(t) = s\, r^{\lfloor t/n \rfloor}
 
-    with s = `start`, r = `rate` > 0, n = `steps`. Source: Keras `ExponentialDecay`. It is not torch's `ExponentialLR`, whose
-    gamma is per step: that is `steps=1`.
+    with s = `start`, r = `rate` > 0, n = `steps`. Source: Keras `ExponentialDecay`. torch's `ExponentialLR`, whose gamma is
+    per step, is `steps=1`.
 
     >>> import torch
     >>> Exponential(start=1.0, rate=0.25, steps=2)(torch.arange(5))

@@ -18,8 +18,8 @@ class Interpolate(Schedule):
         \quad \tau = \tfrac{t - m_k}{m_{k+1} - m_k}, \quad m_k \le t \le m_{k+1}
 
     with v = `values`, m = `milestones` (steps, strictly increasing, as many as the values); `kind` is "linear" (x = τ) or
-    "cosine". Source: ignite `PiecewiseLinear`, optax `piecewise_interpolate_schedule`; optax's values are factors that
-    multiply up, these are the values themselves. The graph is the same for 10 knots and for 10,000.
+    "cosine". Source: ignite `PiecewiseLinear`, optax `piecewise_interpolate_schedule`, whose values are factors, each of the
+    value before it. The graph is the same for 10 knots and for 10,000.
 
     >>> import torch
     >>> Interpolate(values=[0.0, 1.0, 0.5], milestones=[1, 3, 5])(torch.arange(7))
@@ -35,7 +35,7 @@ class Interpolate(Schedule):
         return self.milestones[-1] or None
 
     def prepare(self) -> None:
-        # Half a piece per entry: the curve is measured from the knot at its end, so that nothing cancels.
+        # Two entries for each piece, because each half is measured from the knot at its end, so that nothing cancels.
         first, last = self.milestones[0], self.milestones[-1]
         breaks, knots, widths, bases, spans = [], [first], [1], [self.values[0]], [0.0]
         for (a, b), (v, w) in zip(pairwise(self.milestones), pairwise(self.values), strict=True):

@@ -23,7 +23,7 @@ class _Power(fields.Rule):
 
 
 class KDecay(Schedule):
-    r"""`Cosine`, or with `power` `Polynomial`, on a bent clock, x^k in place of x; then flat.
+    r"""`Cosine`, or with `power` `Polynomial`, with the power x^k of the time in place of x; then flat.
 
     .. math:: f(t) = e + (s - e) \cos^2(\tfrac{\pi}{2} x^k) \quad\text{or}\quad f(t) = e + (s - e) (1 - x^k)^p,
         \quad x = \tfrac{t}{n}, \quad 0 \le t \le n
@@ -45,9 +45,9 @@ class KDecay(Schedule):
     power: Annotated[float | None, _Power()] = None
 
     def prepare(self) -> None:
-        # Up to here the value is measured from `start`, after it from `end`: nothing cancels.
-        part = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
-        self._turn = int(self.steps * part ** (1.0 / self.k))
+        # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
+        drop = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
+        self._turn = int(self.steps * drop ** (1.0 / self.k))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
@@ -62,7 +62,7 @@ class KDecay(Schedule):
         return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
 
     def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Real:
-        """Return 1 - x**k, by the logarithm of x or of 1 - (1 - x), whichever has lost nothing."""
+        """Return 1 - x**k without cancellation: from log(x) in the first half, from 1 - x in the second."""
         early = ops.mul(ops.log(ops.ratio(torch.minimum(done, left).clamp(min=1), self.steps)), self.k)
         late = ops.one_minus_pow(ops.ratio(torch.minimum(done, left), self.steps), self.k)
         return ops.where(done <= left, ops.sub(0.0, ops.expm1(early)), late)

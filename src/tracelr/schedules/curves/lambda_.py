@@ -17,7 +17,7 @@ _ALLOWED = "tensor operations alone: no `if` on the step, no .item(), int(step),
 
 @final
 class Function:
-    """A user's function of the step, with an `identity`: 16 hex digits of the graph it traces to."""
+    """A user's function of the step. Its `identity` is 16 hex digits of the graph that it traces to."""
 
     def __init__(self, call: Callable[[Tensor], Tensor], identity: str) -> None:
         self.call, self.identity = call, identity
@@ -45,7 +45,7 @@ class _Function(fields.Rule):
         return Function(given, hashlib.sha256("\n".join(graphs).encode()).hexdigest()[:16])
 
     def _traced(self, where: str, given: Callable[[Tensor], Tensor], step: Tensor) -> str:
-        """Return the graph of the function as text, constants included; or raise, with the tracer's reason."""
+        """Return the graph of the function, with its constants, as text; raise with the tracer's reason if there is none."""
         try:
             graph = _torch.make_fx_of_any(given)(step)
         except Exception as error:
@@ -86,14 +86,14 @@ class Lambda(Schedule):
 
     .. math:: f(t) = g(t)
 
-    with g = `function`: given an int64 tensor of steps, of any shape, it returns a floating point tensor of that shape. The
-    result is rounded to float32 once; an int64 step times a Python float is float32 already, so compute with
-    `step.double()` where bits count. It is traced here, once: a Python `if` on the step, `.item()` or a random number is an
-    error. Numbers it closes over become constants.
+    with g = `function`. It takes an int64 tensor of steps, of any shape, and returns a floating point tensor of that shape,
+    which is rounded to float32 once. An int64 step times a Python float is float32 already, so compute with `step.double()`
+    if the last bits matter. The function is traced once, when the schedule is built: a Python `if` on the step, `.item()` or
+    a random number is an error, and numbers that it closes over become constants.
 
-    A file cannot hold a function: `to_dict` and `fingerprint` write 16 hex digits of its graph, which change when the
-    formula does, and `from_dict` refuses them. A function of a module pickles; a `lambda` does not, as everywhere in Python.
-    A formula worth keeping is a `Schedule` of its own. Source: torch `LambdaLR`, of a factor there.
+    A file cannot hold a function. `to_dict` and `fingerprint` write 16 hex digits of its graph, which change with the
+    formula, and `from_dict` refuses them. A function of a module can be pickled, a `lambda` cannot. For a formula that is
+    used more than once, write a class derived from `Schedule`. Source: torch `LambdaLR`, whose function gives a factor.
 
     >>> import torch
     >>> Lambda(lambda step: 0.5 * 0.1 ** (step // 2).double())(torch.arange(5))

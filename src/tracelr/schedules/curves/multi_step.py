@@ -14,7 +14,7 @@ from tracelr.schedules.fields import Positive, RepeatedMilestones, Scalar
 def stairs(schedule: Schedule, milestones: Sequence[int]) -> Segments:
     """Return the segments of a schedule that is constant between milestones."""
     bounds = [0, *sorted({step for step in milestones if step > 0})]
-    values = schedule.wide(torch.tensor(bounds), F64).tolist()  # not rounded: a factor may come before that
+    values = schedule.wide(torch.tensor(bounds), F64).tolist()  # before rounding, because a factor may be multiplied in
     ends = [*bounds[1:], None]
     return [Segment(first, until, "", Constant(v)) for first, until, v in zip(bounds, ends, values, strict=True)]
 
@@ -24,8 +24,8 @@ class MultiStep(Schedule):
 
     .. math:: f(t) = s\, \gamma^k, \quad k = \#\{i : m_i \le t\}
 
-    with s = `start`, γ = `gamma` > 0, m = `milestones` (increasing steps; one that is repeated counts as often as it is
-    there). Source: torch `MultiStepLR`. A drop comes **at** its milestone; timm's comes one step before, MXNet's one after.
+    with s = `start`, γ = `gamma` > 0, m = `milestones` (increasing steps; a repeated one counts each
+    time). Source: torch `MultiStepLR`. A drop comes **at** its milestone; timm's comes one step before, MXNet's one after.
 
     >>> import torch
     >>> MultiStep(start=1.0, gamma=0.1, milestones=[2, 4])(torch.arange(5))
@@ -44,7 +44,7 @@ class MultiStep(Schedule):
         self._log2_gamma = log2_ratio(self.gamma)
         if not (isinstance(self.start, float) and isinstance(self.gamma, float)):
             return
-        # 60 digits, an unbounded exponent: each value is the exact one, rounded once (to infinity where float64 ends).
+        # With 60 digits and any exponent, each value is rounded once, to float64 (to infinity if it is too large for that).
         with localcontext(Context(prec=60, traps=[])):
             values = [Decimal(self.start)]
             for _ in self.milestones:

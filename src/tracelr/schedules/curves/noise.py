@@ -15,7 +15,7 @@ from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Choice, Exponent
 
-_PRIME, _OTHER = 2**31 - 1, 2**31 - 19  # their product is above 2**53: the two remainders of a step are its own
+_PRIME, _OTHER = 2**31 - 1, 2**31 - 19  # no two steps have the same two remainders, because the product is above 2**53
 _HALF = _PRIME // 2
 _ROUNDS = 2
 
@@ -61,18 +61,18 @@ class _Spread(fields.Rule):
 
 
 class Noise(Schedule):
-    r"""A random factor near 1 for every step, the same one wherever and whenever it is asked for; `schedule * Noise(...)`.
+    r"""A random factor near 1 for every step, the same on every machine and in every run; use it as `schedule * Noise(...)`.
 
     .. math:: f(t) = 1 + \sigma\, z_t
 
-    with σ = `spread`. z is uniform from -1 to 1, or, as `kind` says, normal with standard deviation 1 but of size `limit` at
-    most: the quantile of a draw from that part alone, so that none piles up there (uniform noise ignores it). σ, or σ times
-    `limit`, is at most 1: no factor is negative.
+    with σ = `spread`. By `kind`, z is uniform from -1 to 1, or normal with standard deviation 1, truncated at ±`limit`. It
+    is drawn from that range, so that no values pile up at the limit (uniform noise ignores `limit`). σ, or for the normal
+    kind σ times `limit`, is at most 1, so that no factor is negative.
 
-    There is no generator and no state. z is a hash of `seed`, an int from 0 to 2**53, and t: two rounds of x -> (x + c)^5
-    modulo 2^31 - 1, a permutation, with constants c from the SHA-256 of the seed, then t modulo a second prime is added, and
-    two rounds more. The hash is exact in int64: eager code, a compiled graph and C draw the same. One seed gives one noise;
-    take another where it has to differ. Sources: Albrecht et al. 2016 (MiMC), Wichura 1988 (the normal quantile).
+    It needs no generator and no state. z is a hash of t and `seed`, an int from 0 to 2**53: two rounds of x -> (x + c)^5
+    modulo 2^31 - 1, a permutation, with constants c from the SHA-256 of `seed`; then t modulo a second prime is added, and
+    two more rounds follow. The hash is exact in int64, so eager code, a compiled graph and C draw the same. Two schedules
+    with the same `seed` draw the same noise. Sources: Albrecht et al. 2016 (MiMC), Wichura 1988 (the normal quantile).
 
     timm's noise has the same distribution (`noise_pct` is σ, or, for the normal kind, `limit` with σ = 1), but draws other
     numbers: it seeds a `torch.Generator` at every step. Inside a range of steps, timm's `noise_range_t`, it is
@@ -115,7 +115,7 @@ class Noise(Schedule):
         q = ops.mul(ops.ratio(away, _PRIME), self._inside)  # the probability between the median and z
         r = ops.sub(0.180625, ops.mul(q, q))
         near = ops.mul(ops.div(_polynomial(r, _NEAR[0], ops), _polynomial(r, _NEAR[1], ops)), q)
-        # 1/2 - q without a difference: what is left of the draws, in whole numbers, and what lies past the limit.
+        # 1/2 - q without a difference: the sum of the probability up to the limit, from integers, and of that beyond it.
         tail = ops.add(ops.ratio(2 * (_HALF - away) + 1, 2 * _PRIME), ops.mul(ops.ratio(away, _PRIME), self._outside))
         r = ops.sub(ops.sqrt(ops.mul(ops.log(tail), -1.0)), 1.6)
         far = ops.div(_polynomial(r, _FAR[0], ops), _polynomial(r, _FAR[1], ops))

@@ -32,12 +32,12 @@ class OneCycle(Schedule):
         \tfrac{t - t_a}{t_b - t_a}, \quad t_a \le t \le t_b
 
     between the knots (t, value): (0, `start`), (`warm`, `peak`), (`steps`, `end`), and with `three_phase` also
-    (2 `warm`, `start`) on the way down. `ease` is "cosine" (the first x) or "linear". `warm` may lie between two steps; no
-    step has the value `peak` then.
+    (2 `warm`, `start`) on the way down. `ease` is "cosine" (the first x) or "linear". If `warm` lies between two steps, no
+    step has the value `peak`.
 
     Source: Smith & Topin 2019 (arXiv 1708.07120). torch's `OneCycleLR(max_lr=M, total_steps=T, pct_start=p, div_factor=d,
-    final_div_factor=f)` is `OneCycle(M / d, M, M / d / f, steps=T - 1, warm=p * T - 1)` as far as step T - 1, its last; at T
-    torch's overshoots `end`. In optax the knots are `int(p * T)` and T.
+    final_div_factor=f)` is `OneCycle(M / d, M, M / d / f, steps=T - 1, warm=p * T - 1)` up to step T - 1, its last; at T
+    that of torch overshoots `end`. In optax the knots are `int(p * T)` and T.
 
     >>> import torch
     >>> OneCycle(start=0.5, peak=1.0, end=0.0, steps=6, warm=2, ease="linear")(torch.arange(8))
@@ -56,8 +56,8 @@ class OneCycle(Schedule):
         knots = [Fraction(0), Fraction(self.warm), Fraction(self.steps)]
         if self.three_phase:
             knots.insert(2, 2 * knots[1])
-        # Plain numbers for traced code: each knot as a whole step and the rest of one, each piece's length and middle.
-        self._parts = [(int(knot), float(knot % 1)) for knot in knots]
+        # Python numbers for traced code: each knot as an integer and a fraction, the width and the middle of each piece.
+        self._knots = [(int(knot), float(knot % 1)) for knot in knots]
         self._widths = [float(b - a) for a, b in pairwise(knots)]
         self._middles = [math.floor((a + b) / 2) for a, b in pairwise(knots)]
 
@@ -66,14 +66,14 @@ class OneCycle(Schedule):
         values = [self.start, self.peak, *[self.start] * self.three_phase, self.end]
         value = self._piece(step, ops, 0, *values[:2])
         for k in range(1, len(self._widths)):
-            value = ops.where(step <= self._parts[k][0], value, self._piece(step, ops, k, *values[k : k + 2]))
+            value = ops.where(step <= self._knots[k][0], value, self._piece(step, ops, k, *values[k : k + 2]))
         return value
 
     def _piece(self, step: Tensor, ops: Arithmetic, k: int, first: Real, last: Real) -> Real:
         """Return the value between the knots k and k + 1, measured from the nearer one."""
-        (whole, part), (next_whole, next_part) = self._parts[k : k + 2]
+        (first_step, first_rest), (last_step, last_rest) = self._knots[k : k + 2]
         early = step <= self._middles[k]
-        done, left = ops.add(ops.integer(step - whole), -part), ops.add(ops.integer(next_whole - step), next_part)
+        done, left = ops.add(ops.integer(step - first_step), -first_rest), ops.add(ops.integer(last_step - step), last_rest)
         near, span = ops.where(early, done, left), ops.sub(last, first)
         if self.ease == "linear":
             rise = ops.div(ops.mul(near, span), self._widths[k])

@@ -30,7 +30,7 @@ class Polynomial(Schedule):
     cycle: Flag = False
 
     def prepare(self) -> None:
-        # Up to here (1 - t/n)**p is measured by how far it has dropped from 1, after it by its own size: nothing cancels.
+        # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
         self._turn = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:

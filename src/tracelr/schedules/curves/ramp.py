@@ -25,11 +25,11 @@ class Ramp(Schedule):
     ``"1-sqrt"``       1 - √x                          "sqrt" (torchtitan), "minus_sqrt" (Megatron)
     ``"1-square"``     1 - x²                          "power" with 2 (timm)
     ``"exponential"``  (rˣ - r) / (1 - r), r: `ratio`  "exp" (timm); Megatron's 2 · 0.5ˣ - 1 has r = 0.5
-    ``"log"``          log(1 + n - t) / log(1 + n)     DeepSpeed's warm-up, in the mirror
+    ``"log"``          log(1 + n - t) / log(1 + n)     mirrored, DeepSpeed's warm-up
     =================  ==============================  ==========================================================
 
-    A warm-up is a decay in the mirror: with `rising` the same `kind` runs backwards, so that "1-sqrt" is 1 - √(1 - x), as
-    Hugging Face has it, and "log" is log(1 + t) / log(1 + n). Source: Hägele et al. 2024 (arXiv 2405.18392) for "1-sqrt".
+    A warm-up is a mirrored decay: with `rising` the same `kind` runs backwards, so that "1-sqrt" is 1 - √(1 - x), as in
+    Hugging Face, and "log" is log(1 + t) / log(1 + n). Source: Hägele et al. 2024 (arXiv 2405.18392) for "1-sqrt".
 
     >>> import torch
     >>> Ramp(start=1.0, end=0.0, steps=4, kind="1-sqrt")(torch.arange(6))

@@ -7,7 +7,7 @@ from tracelr.schedules.fields import Flag, NonNegative, Scalar, Steps
 
 
 class RangeTest(Schedule):
-    r"""A rate that grows by `rate` times itself every `steps` steps, smoothly or in stairs, to find the largest that trains.
+    r"""Add `rate` times `start` every `steps` steps, smoothly or in stairs, to find the largest learning rate that trains.
 
     .. math:: f(t) = s\, (1 + r \tfrac{t + 1}{n}) \quad\text{or}\quad f(t) = s\, (1 + r \lfloor \tfrac{t + 1}{n} \rfloor)
 

@@ -38,7 +38,7 @@ class Tanh(Schedule):
         \quad 0 \le t \le n
 
     with s = `start`, e = `end`, n = `steps`, l = `low`, h = `high` (l < h, both from -128 to 128). It reaches neither
-    end: the first value is off `start` by (s - e) / (1 + exp(-2 l)), the last, which it holds, off `end` by
+    end: the first value differs from `start` by (s - e) / (1 + exp(-2 l)), the last, which it holds, from `end` by
     (s - e) / (1 + exp(2 h)); that is 0.25 % of s - e for h = 3. Source: timm `TanhLRScheduler`, which jumps to `end` at n,
     as `.then(Constant(end))` does.
 
@@ -54,7 +54,7 @@ class Tanh(Schedule):
     high: Annotated[float, _Bound()] = 3.0
 
     def prepare(self) -> None:
-        # (1 - tanh y) / 2 is 1 / (1 + e^2y): with q = e^-|2y|, either q / (1 + q) of the way is gone, or so much is left.
+        # (1 - tanh y) / 2 is 1 / (1 + e^2y). With q = e^-|2y|, q / (1 + q) of the way is covered, or after the turn remains.
         width = Fraction(self.high) - Fraction(self.low)
         self._turn = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
         rate = 2 * width / self.steps * _LOG2_E

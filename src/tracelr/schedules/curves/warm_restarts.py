@@ -19,8 +19,8 @@ class WarmRestarts(Schedule):
         \quad t_i \le t < t_{i+1}, \quad t_i = \lceil n\, (1 + \mu + \dots + \mu^{i-1}) \rceil
 
     with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle
-    number `limit` on, the value e. A restart step already has the new peak. Cycles are whole steps: where μ is no integer, a
-    restart falls on the first step at or after the exact time. With μ > 1 there are at most 4096 cycles up to 2**53.
+    number `limit` on, the value e. A restart step has the new peak. If μ is not an integer, a restart falls on the first
+    step at or after its exact time. With μ > 1 at most 4096 cycles may begin up to 2**53.
 
     Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). torch's `CosineAnnealingWarmRestarts` has integer μ and no decay.
     Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's
@@ -54,7 +54,7 @@ class WarmRestarts(Schedule):
         self._stop = None if stop is None or stop > LAST_STEP else stop
 
     def _starts(self) -> list[int]:
-        """Return where each cycle starts, and where the last of them ends."""
+        """Return the step at which each cycle starts, and that at which the last one ends."""
         up, down = self.multiplier.as_integer_ratio()
         starts, time, scale = [0], 0, 1  # time / scale is the exact start
         while starts[-1] <= LAST_STEP and (self.limit is None or len(starts) <= self.limit):

@@ -40,8 +40,9 @@ class At(NamedTuple):
 class Difference(NamedTuple):
     """What a comparison found.
 
-    `steps` were compared, and the values differ at `differing` of them. `first` is where they differ first: of all steps if
-    `exact`, otherwise of the steps that were compared. `most` and `most_relative` are where they differ most.
+    `steps` is how many steps were compared, `differing` at how many of them the values differ. `first` is the first of all
+    steps at which they differ if `exact`, otherwise the first of those that were compared. `most` and `most_relative` are
+    where the difference is largest.
     """
 
     steps: int
@@ -98,7 +99,7 @@ def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
 
 
 def _first(a: Schedule, b: Schedule, begin: int, differs: int) -> tuple[int, bool]:
-    """Return the first step of `begin` to `differs` at which they differ, and whether every step before it was compared."""
+    """Return the first step from `begin` to `differs` at which they differ, and whether every step before was compared."""
     for start in range(begin, min(differs, begin + 64 * _BLOCK), _BLOCK):
         steps = torch.arange(start, min(start + _BLOCK, differs))
         found = (a(steps) != b(steps)).nonzero().flatten()

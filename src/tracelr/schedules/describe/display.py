@@ -25,7 +25,7 @@ class Display:
     ) -> Axes:
         """Draw the values from step `first` to `last` (None: 1.1 times the length) on matplotlib axes; return the axes.
 
-        Without `axes` a new figure is made, by pyplot where that is imported. `log` makes the axis of the values
+        Without `axes` it makes a new figure, with pyplot if that is imported. `log` makes the axis of the values
         logarithmic; `name` is the label of the line. Raises `ScheduleError` if matplotlib is not installed.
 
         >>> from tracelr import Linear
@@ -48,9 +48,9 @@ class Display:
         return Text(f"{self!r}\n{'' if self._has_no_values() else terminal([self._curve()])}")
 
     def _curve(self, first: int = 0, last: int | None = None, name: str = "") -> Curve:
-        return curve(cast("Schedule", self), first, last, name)  # the only class that derives this one
+        return curve(cast("Schedule", self), first, last, name)  # the only class that derives from this one
 
     def _has_no_values(self) -> bool:
-        """Say whether a tensor is on the meta device, and so has no value."""
+        """Return whether a tensor is on the meta device, and so has no value."""
         schedule = cast("Schedule", self)
         return any(tensor.is_meta for tensor in (*schedule.buffers(), *schedule.parameters()))

@@ -20,7 +20,7 @@ class Phase(NamedTuple):
     """What a schedule does from step `first` to the step before `until` (None: without end).
 
     `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
-    with another value; None if there is no end. `shape` says how the value changes, and is empty where it stays. A phase
+    with another value; None if there is no end. `shape` says how the value changes, and is empty if it does not. A phase
     that repeats has a `period`, in steps. `low` and `high` bound the values at up to 5000 steps of the phase.
     """
 

@@ -60,12 +60,13 @@ def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.
     column = ((steps - steps[0]).double() / float(steps[-1] - steps[0]) * columns).long().tolist()
     rates = values.tolist()
     groups: dict[int, list[int]] = {}
-    for k, own in enumerate(column):
-        groups.setdefault(own, []).append(k)
+    for k, number in enumerate(column):
+        groups.setdefault(number, []).append(k)
     extremes = (
-        {own[0], own[-1], min(own, key=rates.__getitem__), max(own, key=rates.__getitem__)} for own in groups.values()
+        {points[0], points[-1], min(points, key=rates.__getitem__), max(points, key=rates.__getitem__)}
+        for points in groups.values()
     )
-    return torch.tensor(sorted(k for own in extremes for k in own))
+    return torch.tensor(sorted(k for points in extremes for k in points))
 
 
 def steps_between(first: int, last: int, most: int) -> torch.Tensor:
