@@ -42,9 +42,11 @@ def taken(parameters: Iterable[Parameter]) -> str:
 def _torch() -> Names:
     from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
-    from tracelr.interop.torch.curves import FACTORS, FOLLOWERS, WRITERS
+    from tracelr.interop.torch.curves import CONTINUING, CONTINUING_PER_GROUP, OVERWRITING
 
-    kinds = sorted((*FACTORS, *FOLLOWERS, *WRITERS, SequentialLR, ChainedScheduler), key=lambda kind: kind.__name__)
+    kinds = sorted(
+        (*CONTINUING, *CONTINUING_PER_GROUP, *OVERWRITING, SequentialLR, ChainedScheduler), key=lambda kind: kind.__name__
+    )
     return {kind.__name__: taken(signature(kind).parameters.values()) for kind in kinds}
 
 
@@ -56,7 +58,7 @@ def _cerebras() -> Names:
 
 
 def _hugging_face() -> Names:
-    from tracelr.interop.huggingface.types import TYPES
+    from tracelr.interop.huggingface.scheduler_types import TYPES
 
     return {name: ", ".join(kind.keys) for name, kind in TYPES.items()}
 

@@ -12,7 +12,7 @@ from transformers.trainer_utils import SchedulerType
 from tracelr import Constant, Linear
 from tracelr.errors import ConfigError
 from tracelr.interop.huggingface.read import _KNOWN, _MEASURED
-from tracelr.interop.huggingface.types import TYPES
+from tracelr.interop.huggingface.scheduler_types import TYPES
 from tracelr.interop.load import from_dict
 
 RUN = {"lr_scheduler_type": "linear", "learning_rate": 0.1, "max_steps": 100}

@@ -14,7 +14,7 @@ from torch import nn
 import tracelr
 from tracelr import lr_scheduler, weight_decay_scheduler
 from tracelr.interop.cerebras.curves import CURVES
-from tracelr.lr_scheduler.base import Named
+from tracelr.lr_scheduler.base import CerebrasScheduler
 from tracelr.optim.scheduler import Scheduler
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=[f"{case.stem}{k}" for k, case in enumerate(CASES)])
@@ -24,11 +24,11 @@ def sgd() -> torch.optim.SGD:
     return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=1.0, weight_decay=0.5)
 
 
-def rate(case: Case) -> type[Named]:
+def rate(case: Case) -> type[CerebrasScheduler]:
     return getattr(lr_scheduler, case.rate)
 
 
-def decay(case: Case) -> type[Named]:
+def decay(case: Case) -> type[CerebrasScheduler]:
     return getattr(weight_decay_scheduler, f"{case.stem}WD")
 
 

@@ -12,14 +12,14 @@ from torch.optim import Optimizer
 
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop.cerebras import curves as cerebras
-from tracelr.interop.cerebras.parts import Timed
+from tracelr.interop.cerebras.combine import Timed
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Flag, Tags
 
 _OPTIMIZER = "a torch.optim.Optimizer"
-_NONE = object()
+_NOT_GIVEN = object()
 _KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
@@ -31,7 +31,7 @@ _EXTRAS = {word: parameter._replace(own="") for word, parameter in cerebras.para
 TAGS, RESET = (inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in _EXTRAS.items())
 
 
-class Named(Scheduler):
+class CerebrasScheduler(Scheduler):
     """Abstract base of the names. A name is a curve of `tracelr.cerebras`, in the words of the key that it drives.
 
     Its parameters are made from the curve's, with the optimizer before them and `extras` behind. With an optimizer, the
@@ -69,15 +69,15 @@ class Named(Scheduler):
         if args and "optimizer" not in kwargs:
             if isinstance(args[0], Optimizer):
                 args, kwargs = args[1:], {"optimizer": args[0], **kwargs}
-            elif not isinstance(args[0], Real | Tensor | Sequence | Schedule | Named) or isinstance(
+            elif not isinstance(args[0], Real | Tensor | Sequence | Schedule | CerebrasScheduler) or isinstance(
                 args[0], bool | str | bytes
             ):
                 first, parameter = next(iter(self._parameters.items()))
                 fix = f"pass the optimizer first, or leave it out and pass {first}"
                 allowed = f"{_OPTIMIZER}, or {first}: {parameter.rule.allowed}"
                 raise OptimizerError(name, args[0], allowed, fix)
-        optimizer = kwargs.pop("optimizer", _NONE)
-        if optimizer is not _NONE and not isinstance(optimizer, Optimizer):
+        optimizer = kwargs.pop("optimizer", _NOT_GIVEN)
+        if optimizer is not _NOT_GIVEN and not isinstance(optimizer, Optimizer):
             raise OptimizerError(f"{name}.optimizer", optimizer, _OPTIMIZER, "pass one, or leave it out")
         self._arguments = self._checked(args, kwargs)
         for extra in self.extras:
@@ -99,7 +99,7 @@ class Named(Scheduler):
             raise error if error.where.startswith(name) else error.inside(name) from None
         if isinstance(made, Timed):
             return made
-        said = cerebras.runs(values)
+        said = cerebras.run_length(values)
         return Timed(made, made.length if said is None else said)
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
@@ -148,7 +148,7 @@ class Named(Scheduler):
             raise OptimizerError(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")
 
 
-class Rate(Named):
+class LearningRateScheduler(CerebrasScheduler):
     """Abstract base of the names that drive the learning rate."""
 
     words = cerebras.LR

@@ -8,10 +8,10 @@ from typing import Annotated, Any, TypeAlias, final
 from torch.optim import Optimizer
 
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted
-from tracelr.interop.cerebras import parts
+from tracelr.interop.cerebras import combine
+from tracelr.interop.cerebras.combine import Member, Timed
 from tracelr.interop.cerebras.curves import CURVES, FACTORS
-from tracelr.interop.cerebras.parts import Part, Timed
-from tracelr.lr_scheduler.base import TAGS, Named, Rate
+from tracelr.lr_scheduler.base import TAGS, CerebrasScheduler, LearningRateScheduler
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Increasing, Rule
@@ -21,8 +21,8 @@ from tracelr.schedules.fields import Increasing, Rule
 class _Child(Rule):
     allowed = "a scheduler of this family, or a tracelr schedule"
 
-    def parse(self, where: str, given: Any) -> Named | Schedule:
-        if not isinstance(given, Named | Schedule):
+    def parse(self, where: str, given: Any) -> CerebrasScheduler | Schedule:
+        if not isinstance(given, CerebrasScheduler | Schedule):
             raise ScheduleTypeError(where, given, self.allowed, "pass one, such as LinearLR(...)")
         return given
 
@@ -31,7 +31,7 @@ class _Child(Rule):
 class _Children(Rule):
     allowed = "a list of at least one scheduler of this family, or tracelr schedule"
 
-    def parse(self, where: str, given: Any) -> tuple[Named | Schedule, ...]:
+    def parse(self, where: str, given: Any) -> tuple[CerebrasScheduler | Schedule, ...]:
         children = fields.sequence(where, given, self.allowed)
         if not children:
             raise ScheduleError(where, given, self.allowed, "pass a scheduler")
@@ -46,20 +46,20 @@ class _Start(Rule):
         return fields.integer(where, given, -1, self.allowed)
 
 
-Child: TypeAlias = Annotated[Any, _Child()]  # a `Part` when it comes to the curve
+Child: TypeAlias = Annotated[Any, _Child()]  # a `Member` when it comes to the curve
 Children: TypeAlias = Annotated[Any, _Children()]
 Switches: TypeAlias = Annotated[Sequence[int], Increasing(between="schedulers")]
 Start: TypeAlias = Annotated[int, _Start()]
 
 
-def in_turn(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Timed:
+def sequential(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Timed:
     """Return what `SequentialLR` is."""
-    return parts.in_turn(schedulers, milestones)
+    return combine.sequential(schedulers, milestones)
 
 
 def chained(schedulers: Children) -> Timed:
     """Return what `ChainedLR` is."""
-    return parts.chained(schedulers)
+    return combine.chained(schedulers)
 
 
 def scaled(scheduler: Child) -> Timed:
@@ -67,7 +67,7 @@ def scaled(scheduler: Child) -> Timed:
     return Timed(scheduler.schedule, scheduler.runs)
 
 
-class Made(Named):
+class CombinedScheduler(CerebrasScheduler):
     """Abstract base of the names whose parameters are other schedulers.
 
     They may be bound, as they have to be in the original: to one optimizer, which this one then drives too.
@@ -76,13 +76,13 @@ class Made(Named):
     def _make(self, values: dict[str, Any]) -> Timed:
         where = f"{type(self).__name__}.scheduler"
         if "scheduler" in values:
-            return super()._make(values | {"scheduler": self._part(where, values["scheduler"])})
-        children = [self._part(f"{where}s[{k}]", child) for k, child in enumerate(values["schedulers"])]
+            return super()._make(values | {"scheduler": self._member(where, values["scheduler"])})
+        children = [self._member(f"{where}s[{k}]", child) for k, child in enumerate(values["schedulers"])]
         return super()._make(values | {"schedulers": children})
 
-    def _part(self, where: str, child: Named | Schedule) -> Part:
+    def _member(self, where: str, child: CerebrasScheduler | Schedule) -> Member:
         if isinstance(child, Schedule):
-            return Part(where, child, child.length)
+            return Member(where, child, child.length)
         if child.key != self.key:
             raise ScheduleTypeError(where, child, f"a scheduler of {self.key}", "use its twin")
         if child.factor is not None:
@@ -94,11 +94,15 @@ class Made(Named):
             allowed = "those of the whole" + ("" if bound else ", or none")
             fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
             raise ScheduleError(where, given, allowed, fix)
-        return Part(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
+        return Member(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
         children = self._values["schedulers"] if "schedulers" in self._values else [self._values["scheduler"]]
-        owners = [vars(child)["optimizer"] for child in children if isinstance(child, Named) and "optimizer" in vars(child)]
+        owners = [
+            vars(child)["optimizer"]
+            for child in children
+            if isinstance(child, CerebrasScheduler) and "optimizer" in vars(child)
+        ]
         found = [optimizer] if optimizer is not None else owners[:1]
         if any(owner is not found[0] for owner in owners):
             given, fix = Unquoted("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
@@ -106,7 +110,7 @@ class Made(Named):
         return found[0] if found else None
 
 
-class Lambda(Named):
+class LambdaScheduler(CerebrasScheduler):
     """Base of `LambdaLR`: a function is passed, or a class of one's own overrides `set_value_lambda`."""
 
     def set_value_lambda(self) -> Sequence[Callable[..., Any]]:
@@ -114,7 +118,7 @@ class Lambda(Named):
         return self._values["val_lambda"] or ()
 
     def _make(self, values: dict[str, Any]) -> Timed:
-        own = type(self).set_value_lambda is not Lambda.set_value_lambda
+        own = type(self).set_value_lambda is not LambdaScheduler.set_value_lambda
         if own == (values["val_lambda"] is not None):
             word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")
             given = Unquoted(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
@@ -124,7 +128,7 @@ class Lambda(Named):
 
 
 @final
-class SequentialLR(Made, Rate, curve=in_turn):
+class SequentialLR(CombinedScheduler, LearningRateScheduler, curve=sequential):
     r"""One scheduler after another: `tracelr.Sequential`.
 
     .. math:: f(t) = f_k(t - m_{k-1}), \quad m_{k-1} \le t < m_k, \quad m_{-1} = 0
@@ -143,7 +147,7 @@ class SequentialLR(Made, Rate, curve=in_turn):
 
 
 @final
-class ChainedLR(Made, Rate, curve=chained):
+class ChainedLR(CombinedScheduler, LearningRateScheduler, curve=chained):
     r"""The first scheduler times what each other one has become of its first value: a `tracelr.Product`.
 
     .. math:: f(t) = f_0(t) \prod_{k > 0} \frac{f_k(t)}{f_k(0)}
@@ -164,7 +168,7 @@ ChainedScheduler = ChainedLR
 
 
 @final
-class ScalePerParamLR(Made, Rate, curve=scaled):
+class ScalePerParamLR(CombinedScheduler, LearningRateScheduler, curve=scaled):
     """A scheduler times the `adjust_learning_rate` of each param group, 1 for a group without: layer-wise decay, muP.
 
     `scheduler` is one of this module or a tracelr schedule. This one goes around a whole, never into one.
@@ -178,7 +182,9 @@ class ScalePerParamLR(Made, Rate, curve=scaled):
     factor = FACTORS["lr"]
 
 
-class LambdaLR(Lambda, Rate, curve=CURVES["Lambda"]):  # not final: the original is there to be derived from
+class LambdaLR(
+    LambdaScheduler, LearningRateScheduler, curve=CURVES["Lambda"]
+):  # not final: the original is there to be derived from
     r"""A rate times functions of the step: `tracelr.Lambda`.
 
     .. math:: f(t) = s \prod_k g_k(t)

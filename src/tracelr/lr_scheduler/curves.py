@@ -3,11 +3,11 @@
 from typing import final
 
 from tracelr.interop.cerebras.curves import CURVES
-from tracelr.lr_scheduler.base import Rate
+from tracelr.lr_scheduler.base import LearningRateScheduler
 
 
 @final
-class ConstantLR(Rate, curve=CURVES["Constant"]):
+class ConstantLR(LearningRateScheduler, curve=CURVES["Constant"]):
     """The same learning rate at every step: `tracelr.Constant`.
 
     `learning_rate` is the rate. `total_iters` is how many steps it lasts where schedulers follow one another, and does
@@ -19,7 +19,7 @@ class ConstantLR(Rate, curve=CURVES["Constant"]):
 
 
 @final
-class PolynomialLR(Rate, curve=CURVES["Polynomial"]):
+class PolynomialLR(LearningRateScheduler, curve=CURVES["Polynomial"]):
     r"""A power of the remaining time: `tracelr.Polynomial`.
 
     .. math:: f(t) = e + (s - e) (1 - \tfrac{t}{m})^p, \quad m = n \text{, or with cycle } m = n \max(1, \lceil t/n \rceil)
@@ -33,7 +33,7 @@ class PolynomialLR(Rate, curve=CURVES["Polynomial"]):
 
 
 @final
-class LinearLR(Rate, curve=CURVES["Linear"]):
+class LinearLR(LearningRateScheduler, curve=CURVES["Linear"]):
     r"""A straight line: `tracelr.Linear`.
 
     .. math:: f(t) = s + (e - s) \tfrac{t}{n}, \quad 0 \le t \le n
@@ -47,7 +47,7 @@ class LinearLR(Rate, curve=CURVES["Linear"]):
 
 
 @final
-class ExponentialLR(Rate, curve=CURVES["Exponential"]):
+class ExponentialLR(LearningRateScheduler, curve=CURVES["Exponential"]):
     r"""Multiply by a rate every n steps, smoothly or all at once: `tracelr.Exponential`.
 
     .. math:: f(t) = s\, r^{t/n} \quad\text{or}\quad f(t) = s\, r^{\lfloor t/n \rfloor}
@@ -61,7 +61,7 @@ class ExponentialLR(Rate, curve=CURVES["Exponential"]):
 
 
 @final
-class InverseExponentialTimeDecayLR(Rate, curve=CURVES["InverseExponentialTimeDecay"]):
+class InverseExponentialTimeDecayLR(LearningRateScheduler, curve=CURVES["InverseExponentialTimeDecay"]):
     r"""Divide by a line, or a power, of the time: `tracelr.InverseTime`.
 
     .. math:: f(t) = \frac{s}{1 + r\, t^k / n} \quad\text{or}\quad f(t) = \frac{s}{1 + r \lfloor t^k / n \rfloor}
@@ -76,7 +76,7 @@ class InverseExponentialTimeDecayLR(Rate, curve=CURVES["InverseExponentialTimeDe
 
 
 @final
-class InverseSquareRootDecayLR(Rate, curve=CURVES["InverseSquareRootDecay"]):
+class InverseSquareRootDecayLR(LearningRateScheduler, curve=CURVES["InverseSquareRootDecay"]):
     r"""Flat for some steps, then falling with one over the square root of the step: `tracelr.InverseSqrt`.
 
     .. math:: f(t) = \frac{s\, c}{\sqrt{\max(t, n)}}
@@ -90,7 +90,7 @@ class InverseSquareRootDecayLR(Rate, curve=CURVES["InverseSquareRootDecay"]):
 
 
 @final
-class CosineDecayLR(Rate, curve=CURVES["CosineDecay"]):
+class CosineDecayLR(LearningRateScheduler, curve=CURVES["CosineDecay"]):
     r"""Half a cosine, then flat: `tracelr.Cosine`.
 
     .. math:: f(t) = e + \tfrac{1}{2} (s - e) (1 + \cos(\pi \tfrac{t}{n})), \quad 0 \le t \le n
@@ -103,7 +103,7 @@ class CosineDecayLR(Rate, curve=CURVES["CosineDecay"]):
 
 
 @final
-class MultiplicativeLR(Rate, curve=CURVES["Multiplicative"]):
+class MultiplicativeLR(LearningRateScheduler, curve=CURVES["Multiplicative"]):
     r"""Multiply by the same number every step: `tracelr.Exponential`.
 
     .. math:: f(t) = s\, c^t
@@ -117,7 +117,7 @@ class MultiplicativeLR(Rate, curve=CURVES["Multiplicative"]):
 
 
 @final
-class PiecewiseConstantLR(Rate, curve=CURVES["PiecewiseConstant"]):
+class PiecewiseConstantLR(LearningRateScheduler, curve=CURVES["PiecewiseConstant"]):
     r"""One rate after another: `tracelr.PiecewiseConstant`.
 
     .. math:: f(t) = v_k, \quad m_{k-1} \le t < m_k
@@ -132,7 +132,7 @@ class PiecewiseConstantLR(Rate, curve=CURVES["PiecewiseConstant"]):
 
 
 @final
-class MultiStepLR(Rate, curve=CURVES["MultiStep"]):
+class MultiStepLR(LearningRateScheduler, curve=CURVES["MultiStep"]):
     r"""Multiply by a factor at each milestone: `tracelr.MultiStep`.
 
     .. math:: f(t) = s\, \gamma^k, \quad k = \#\{i : m_i \le t\}
@@ -146,7 +146,7 @@ class MultiStepLR(Rate, curve=CURVES["MultiStep"]):
 
 
 @final
-class StepLR(Rate, curve=CURVES["Step"]):
+class StepLR(LearningRateScheduler, curve=CURVES["Step"]):
     r"""Multiply by a factor every n steps: `tracelr.Step`.
 
     .. math:: f(t) = s\, \gamma^{\lfloor t/n \rfloor}
@@ -160,7 +160,7 @@ class StepLR(Rate, curve=CURVES["Step"]):
 
 
 @final
-class CosineAnnealingLR(Rate, curve=CURVES["CosineAnnealing"]):
+class CosineAnnealingLR(LearningRateScheduler, curve=CURVES["CosineAnnealing"]):
     r"""A whole cosine wave, again and again: `tracelr.CosineAnnealing`.
 
     .. math:: f(t) = e + \tfrac{1}{2} (s - e) (1 + \cos(\pi \tfrac{t}{n}))
@@ -174,7 +174,7 @@ class CosineAnnealingLR(Rate, curve=CURVES["CosineAnnealing"]):
 
 
 @final
-class CosineAnnealingWarmRestarts(Rate, curve=CURVES["CosineAnnealingWarmRestarts"]):
+class CosineAnnealingWarmRestarts(LearningRateScheduler, curve=CURVES["CosineAnnealingWarmRestarts"]):
     r"""Half a cosine, again and again from the top: `tracelr.WarmRestarts`.
 
     .. math:: f(t) = e + \tfrac{1}{2} (s - e) (1 + \cos(\pi \tfrac{t - t_i}{t_{i+1} - t_i})),
@@ -190,7 +190,7 @@ class CosineAnnealingWarmRestarts(Rate, curve=CURVES["CosineAnnealingWarmRestart
 
 
 @final
-class CyclicLR(Rate, curve=CURVES["Cyclic"]):
+class CyclicLR(LearningRateScheduler, curve=CURVES["Cyclic"]):
     r"""Up and down between two rates: `tracelr.Cyclic`.
 
     .. math:: f(t) = l + (h - l)\, a\, x(t), \quad a = 1,\ 2^{-c} \text{ or } \gamma^t, \quad c = \lfloor t / (u + d) \rfloor
@@ -206,7 +206,7 @@ class CyclicLR(Rate, curve=CURVES["Cyclic"]):
 
 
 @final
-class OneCycleLR(Rate, curve=CURVES["OneCycle"]):
+class OneCycleLR(LearningRateScheduler, curve=CURVES["OneCycle"]):
     r"""Up to a peak, down below the start, then flat: `tracelr.OneCycle`.
 
     It goes through the points (step, rate): (0, s), (p n - 1, h), (n - 1, s / d), and with `three_phase` also

@@ -8,19 +8,19 @@ from typing import Any, final, overload
 from torch.optim import Optimizer
 
 from tracelr.interop.cerebras import curves as cerebras
-from tracelr.lr_scheduler.base import RESET, Named
+from tracelr.lr_scheduler.base import RESET, CerebrasScheduler
 from tracelr.schedules.fields import Positive, Scalar, Values
 
 
-class _Seed(Named):
+class _FirstReleaseScheduler(CerebrasScheduler):
     """Abstract base of the names of the first release, with `disable_lr_steps_reset` as their last parameter."""
 
-    words = cerebras.SEED
+    words = cerebras.FIRST_RELEASE
     extras = (RESET,)
 
 
 @final
-class Constant(_Seed, curve=cerebras.CURVES["Constant"]):
+class Constant(_FirstReleaseScheduler, curve=cerebras.CURVES["Constant"]):
     """The same learning rate at every step: `tracelr.Constant`.
 
     `val` is the learning rate. `decay_steps` is how many steps it lasts where schedulers follow one another; alone, or as
@@ -45,7 +45,7 @@ class Constant(_Seed, curve=cerebras.CURVES["Constant"]):
 
 
 @final
-class Exponential(_Seed, curve=cerebras.CURVES["Exponential"]):
+class Exponential(_FirstReleaseScheduler, curve=cerebras.CURVES["Exponential"]):
     """A rate that is multiplied by `decay_rate` every `decay_steps` steps: `tracelr.Exponential`.
 
     `learning_rate` is the rate at step 0. `decay_rate`, above 0, is reached after `decay_steps` steps, smoothly or, with
@@ -79,7 +79,7 @@ class Exponential(_Seed, curve=cerebras.CURVES["Exponential"]):
 
 
 @final
-class PiecewiseConstant(_Seed, curve=cerebras.CURVES["PiecewiseConstant"]):
+class PiecewiseConstant(_FirstReleaseScheduler, curve=cerebras.CURVES["PiecewiseConstant"]):
     """One rate after another: `tracelr.PiecewiseConstant`.
 
     `learning_rates` are the rates, `milestones` the steps **at** which the next one starts: exactly one fewer, strictly
@@ -103,7 +103,7 @@ class PiecewiseConstant(_Seed, curve=cerebras.CURVES["PiecewiseConstant"]):
 
 
 @final
-class Polynomial(_Seed, curve=cerebras.CURVES["Polynomial"]):
+class Polynomial(_FirstReleaseScheduler, curve=cerebras.CURVES["Polynomial"]):
     """A power of the remaining time, a straight line for `power` 1: `tracelr.Polynomial`.
 
     `learning_rate` is the rate at step 0, `end_learning_rate` the one after `decay_steps` steps. `power` is any number above

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias, get_type_hints
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, only
+from tracelr.interop._tools.checks import Place, only_keys
 from tracelr.schedules.base import Schedule
 
 Builder: TypeAlias = Callable[..., Schedule]
@@ -47,7 +47,7 @@ def call(where: Place, name: str, build: Builder, arguments: Mapping[Any, Any], 
     Raises `ConfigError`, naming the key, for one that is missing, unknown or wrong; an error of the builder keeps its words.
     """
     parameters, hints = signature(build).parameters, get_type_hints(build, include_extras=True)
-    only(where, arguments, [*beside, *parameters])
+    only_keys(where, arguments, [*beside, *parameters])
     for key, parameter in parameters.items():
         if parameter.default is Parameter.empty and key not in arguments:
             required = [key for key, parameter in parameters.items() if parameter.default is Parameter.empty]
@@ -56,4 +56,4 @@ def call(where: Place, name: str, build: Builder, arguments: Mapping[Any, Any], 
     try:
         return build(**values)
     except (ScheduleError, ScheduleTypeError) as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None

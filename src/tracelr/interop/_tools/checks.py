@@ -58,7 +58,7 @@ class Place:
     def _at(self) -> Location | None:
         return self.at or (Location(self.path) if self.path else None)
 
-    def forward(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
+    def blame(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
         """Return a schedule's own error as an error of this place, with its sentence whole."""
         return error.of(ConfigError, str(self), self._at())
 
@@ -90,7 +90,7 @@ def in_steps(where: Place, given: object) -> object:
     try:
         return where.units.steps(given)
     except ScheduleError as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None
 
 
 def _decimal(given: object) -> Decimal | None:
@@ -144,7 +144,7 @@ def choose(where: Place, given: object, table: Mapping[str, T], fold: Callable[[
     return rows[fold(given)]
 
 
-def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> None:
+def only_keys(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> None:
     """Raise if `mapping` has a key that is not `allowed`."""
     for key in mapping:
         if key not in allowed:
@@ -163,7 +163,7 @@ def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
         raise where.refuse(given, allowed, fix) from None
 
 
-def distinct(where: Place, found: list[Assignment]) -> None:
+def disjoint(where: Place, found: list[Assignment]) -> None:
     """Raise if two schedules would set the same key of one group."""
     taken: dict[str, dict[str | _Every | None, int]] = {}
     for k, other in enumerate(found):

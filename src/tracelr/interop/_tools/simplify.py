@@ -39,7 +39,7 @@ def refuse(to: str, what: object, why: str = "") -> ConfigError:
     return ConfigError(f"convert to {to}", Unquoted(words), allowed, fix, 300)
 
 
-def alone(found: Loaded, to: str) -> Schedule:
+def only_schedule(found: Loaded, to: str) -> Schedule:
     """Return the one schedule that is converted; raises `ConfigError` if there are several."""
     if isinstance(found, Schedule):
         return found
@@ -50,7 +50,7 @@ def alone(found: Loaded, to: str) -> Schedule:
     raise ConfigError(f"convert to {to}", given, f"one of: {listed}", fix)
 
 
-def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:
+def require_numbers(to: str, schedule: Schedule, largest: int | None = None) -> None:
     """Raise if a field of `schedule` is a tensor, or a schedule that drives it, or a number of steps above `largest`."""
     if schedule._driven:
         raise refuse(to, schedule, f"whose {' and '.join(schedule._driven)} follow a schedule")
@@ -62,7 +62,7 @@ def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:
         raise refuse(to, schedule, f"whose steps are past {largest}, the largest integer there")
 
 
-def value(schedule: Schedule, step: int) -> float:
+def value_at(schedule: Schedule, step: int) -> float:
     """Return the value at a step, not rounded to float32."""
     return float(schedule.wide(torch.tensor(step), F64))
 
@@ -80,10 +80,10 @@ def scaled(schedule: Schedule, factor: float) -> Schedule | None:
     return None
 
 
-def simple(schedule: Schedule) -> Schedule:
+def simplified(schedule: Schedule) -> Schedule:
     """Return an equal schedule in which warm-ups, factors, trapezoids and knots are one schedule after another.
 
-    >>> simple(0.5 * Linear(start=0.0, end=1.0, steps=4))
+    >>> simplified(0.5 * Linear(start=0.0, end=1.0, steps=4))
     Linear(start=0.0, end=0.5, steps=4)
     """
     rule = _RULES.get(type(schedule).__name__)
@@ -91,25 +91,25 @@ def simple(schedule: Schedule) -> Schedule:
 
 
 def _scale(schedule: Scale) -> Schedule:
-    inner, factor = simple(schedule.inner), schedule.factor
+    inner, factor = simplified(schedule.inner), schedule.factor
     return (scaled(inner, factor) if isinstance(factor, float) else None) or replace(schedule, inner=inner)
 
 
 def _product(schedule: Product) -> Schedule:
     """Return a warm-up and what follows: what `schedule.warmup` builds."""
-    children = [simple(child) for child in schedule.schedules]
+    children = [simplified(child) for child in schedule.schedules]
     if len(children) == 2 and isinstance(children[1], Shift):
         rise, rest = children[0], children[1]
         if isinstance(rise, Linear | Cosine | Ramp) and rise.end == 1.0 and rise.steps == rest.by:
-            inner = simple(rest.inner)
-            first = scaled(rise, value(inner, 0))
+            inner = simplified(rest.inner)
+            first = scaled(rise, value_at(inner, 0))
             assert first is not None
             return _joined([(rise.steps, first), (None, inner)])
     return replace(schedule, schedules=children)
 
 
 def _sequential(schedule: Sequential) -> Schedule:
-    return replace(schedule, schedules=[simple(child) for child in schedule.schedules])
+    return replace(schedule, schedules=[simplified(child) for child in schedule.schedules])
 
 
 def _joined(parts: Iterable[tuple[int | None, Schedule]]) -> Schedule:

@@ -1,7 +1,7 @@
 """The curves of the Cerebras family: what each of its names takes, and the schedule it stands for. No optimizer is needed.
 
 A curve is a function; its parameters have the words that the family uses for any key of a param group (`initial_val`), each
-with its rule. `LR` are the words for the learning rate, `SEED` those of the first release; the weight decay has the curve's
+with its rule. `LR` are the words for the learning rate, `FIRST_RELEASE` those of the first release; the weight decay has the curve's
 own. `parameters(curve, words)` says what a name takes, and `CURVES` lists the curves by their names without `LR` or `WD`.
 The Python names and the files both read them here.
 """
@@ -58,7 +58,7 @@ LR = {
     "max_val": "max_lr",
     "val_lambda": "lr_lambda",
 }
-SEED = LR | {"val": "val", "initial_val": "learning_rate", "total_iters": "decay_steps"}
+FIRST_RELEASE = LR | {"val": "val", "initial_val": "learning_rate", "total_iters": "decay_steps"}
 OLDER = {"val": "learning_rate", "learning_rate": "initial_learning_rate", "decay_steps": "total_iters"}
 """What older releases called a parameter of `LR`; it holds where a name has the newer one and not the older."""
 FACTORS = {"lr": "adjust_learning_rate", "weight_decay": "adjust_val"}
@@ -245,10 +245,10 @@ def parameters(curve: Callable[..., Any], words: Mapping[str, str]) -> dict[str,
     return found
 
 
-def runs(values: Mapping[str, Any]) -> int | None:
+def run_length(values: Mapping[str, Any]) -> int | None:
     """Return how many steps a curve with these values, by its own words, is said to run before another one follows.
 
-    >>> runs({"val": 0.1, "total_iters": 5})
+    >>> run_length({"val": 0.1, "total_iters": 5})
     5
     """
     return next((values[own] for own in ("total_iters", "total_steps") if values.get(own) is not None), None)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, choose, only
+from tracelr.interop._tools.checks import Place, choose, only_keys
 from tracelr.interop.cerebras.curves import Curve, Parameter, parameters
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Positive, Scalar
@@ -50,7 +50,7 @@ _BLAMED = {
 """The parameters that a field of a schedule comes from, where it has another name."""
 
 
-class Given(NamedTuple):
+class GivenValue(NamedTuple):
     """A parameter of a curve that an entry gives: its place there, and its value."""
 
     where: Place
@@ -70,7 +70,7 @@ def once(where: Place, known: Collection[str], entry: Mapping[Any, Any], beside:
     return names
 
 
-def given(
+def read_parameters(
     where: Place,
     name: str,
     curve: Curve,
@@ -78,10 +78,10 @@ def given(
     spelling: Spelling,
     others: Collection[str],
     beside: str = "",
-) -> dict[str, Given]:
+) -> dict[str, GivenValue]:
     """Return what `entry` gives for the curve's parameters, by its own words; `others` are keys it may have besides."""
     taken = {own: (keys(own, spelling), parameter) for own, parameter in parameters(curve, {}).items()}
-    only(where, entry, list(dict.fromkeys([*(key for known, _ in taken.values() for key in known), *others])))
+    only_keys(where, entry, list(dict.fromkeys([*(key for known, _ in taken.values() for key in known), *others])))
     found = {}
     for own, (known, parameter) in taken.items():
         names = once(where, known, entry, beside)
@@ -90,7 +90,7 @@ def given(
             fix = ("add one of " if len(known) > 1 else "add ") + ", ".join(known)
             raise where.refuse(Unquoted(f"{name} without {known[0]}"), f"the keys {needed}", fix)
         for one in names[:1]:
-            found[own] = Given(where / one, _read(where / one, parameter, entry[one]))
+            found[own] = GivenValue(where / one, _read(where / one, parameter, entry[one]))
     return found
 
 
@@ -102,16 +102,16 @@ def _read(where: Place, parameter: Parameter, value: object) -> Any:
     return _OWN.get(parameter.own, _READERS[parameter.kind])(where, value)
 
 
-def values(found: Mapping[str, Given]) -> dict[str, Any]:
+def values(found: Mapping[str, GivenValue]) -> dict[str, Any]:
     """Return the values alone."""
     return {own: one.value for own, one in found.items()}
 
 
-def built(where: Place, curve: Curve, found: Mapping[str, Given]) -> Schedule:
+def build(where: Place, curve: Curve, found: Mapping[str, GivenValue]) -> Schedule:
     """Return the schedule; an error of its own becomes one of the place that its field came from."""
     try:
         return curve(**values(found))
     except (ScheduleError, ScheduleTypeError) as error:
         fields = _BLAMED.get(error.field, (error.field,))
         place = next((found[own].where for own in fields if own in found), where)
-        raise place.forward(error) from None
+        raise place.blame(error) from None

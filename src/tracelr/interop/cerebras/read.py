@@ -19,9 +19,9 @@ from typing import Any
 from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose
-from tracelr.interop.cerebras.curves import FACTORS, parameters, runs
-from tracelr.interop.cerebras.entries import built, given, once, values
-from tracelr.interop.cerebras.parts import Part, chain, follow
+from tracelr.interop.cerebras.combine import Member, read_chained, read_sequential
+from tracelr.interop.cerebras.curves import FACTORS, parameters, run_length
+from tracelr.interop.cerebras.entries import build, once, read_parameters, values
 from tracelr.interop.cerebras.spellings import FUNCTION, OLDER, SPELLINGS, UNUSED
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
@@ -62,20 +62,20 @@ def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:
     reset = not checks.flag(where / _RESET, optimizer.get(_RESET, False))
     where, spec = where / "learning_rate", optimizer["learning_rate"]
     if isinstance(spec, Mapping):
-        return _part(where, spec, reset).schedule
+        return _member(where, spec, reset).schedule
     if not isinstance(spec, list | tuple):
         if spec is None:
             raise where.refuse(spec, "a number, a scheduler or a list of schedulers", "write one of these")
         return Constant(checks.number(where, spec))
     entries = checks.sequence(where, spec, "a list of schedulers")
-    parts = [_part(where / k, entry, reset) for k, entry in enumerate(entries)]
+    parts = [_member(where / k, entry, reset) for k, entry in enumerate(entries)]
     chained = {entry[_MAIN]: _chained(where / k / _MAIN, entry[_MAIN]) for k, entry in enumerate(entries) if _MAIN in entry}
     if len(set(chained.values())) > 1:
         given, fix = Unquoted(f"{_MAIN} {' and '.join(map(str, chained))}"), "write the same one in every entry"
         raise where.refuse(given, "one of them for the whole list", fix)
     if any(chained.values()):
-        return chain(where, parts).schedule
-    return follow(where, parts, "one of " + ", ".join(_LENGTHS)).schedule
+        return read_chained(where, parts).schedule
+    return read_sequential(where, parts, "one of " + ", ".join(_LENGTHS)).schedule
 
 
 def _fold(name: str) -> str:
@@ -86,7 +86,7 @@ def _chained(where: Place, name: object) -> bool:
     return choose(where, name, _CHAINED, _fold)
 
 
-def _part(where: Place, entry: object, reset: bool) -> Part:
+def _member(where: Place, entry: object, reset: bool) -> Member:
     if not isinstance(entry, Mapping):
         raise where.refuse(entry, "a mapping with the key scheduler", "write {scheduler: ..., ...}")
     if "scheduler" not in entry:
@@ -98,8 +98,8 @@ def _part(where: Place, entry: object, reset: bool) -> Part:
     length = parameters(curve, {}).get("total_iters")
     beside = "decay_steps" if length and length.required else ""  # the curve's length, beside how long the entry runs
     others = ["scheduler", _RESET, _MAIN, *UNUSED.get(stem, ()), *_LENGTHS]
-    found = given(where, name, curve, entry, _SPELLING, others, beside)
+    found = read_parameters(where, name, curve, entry, _SPELLING, others, beside)
     lengths = once(where, _LENGTHS, entry, beside)
-    lasts = checks.count(where / lengths[-1], entry[lengths[-1]]) if lengths else runs(values(found))
+    lasts = checks.count(where / lengths[-1], entry[lengths[-1]]) if lengths else run_length(values(found))
     reset = not checks.flag(where / _RESET, entry.get(_RESET, not reset))
-    return Part(str(where), built(where, curve, found), lasts, reset)
+    return Member(str(where), build(where, curve, found), lasts, reset)

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, choose, distinct, only, tags
+from tracelr.interop._tools.checks import Place, choose, disjoint, only_keys, tags
 from tracelr.interop.cerebras import read as cerebras
-from tracelr.interop.cerebras.curves import FACTORS, Curve, runs
-from tracelr.interop.cerebras.entries import built, given, values
-from tracelr.interop.cerebras.parts import Part, Timed, chain, follow
+from tracelr.interop.cerebras.combine import Member, Timed, read_chained, read_sequential
+from tracelr.interop.cerebras.curves import FACTORS, Curve, run_length
+from tracelr.interop.cerebras.entries import build, read_parameters, values
 from tracelr.interop.cerebras.spellings import FUNCTION, NEWER, SPELLINGS
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.curves.constant import Constant
@@ -69,7 +69,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     if not isinstance(listed, list | tuple):
         raise (where / "schedulers").refuse(listed, "a list of schedulers", "write one, such as - LinearLR: {...}")
     found = [_assignment(where / "schedulers" / k, entry) for k, entry in enumerate(listed)]
-    distinct(where / "schedulers", found)
+    disjoint(where / "schedulers", found)
     if not any(one.key == "lr" for one in found):
         found = [*_own(place, optimizer), *found]
     elif isinstance(optimizer.get("learning_rate"), list | tuple | Mapping):
@@ -135,11 +135,11 @@ def _assignment(where: Place, entry: object) -> Assignment:
     chosen = tags(where / _TAGS, inner.get(_TAGS))
     inner = {key: value for key, value in inner.items() if key != _TAGS}
     if kind.what == "ScalePerParam":
-        only(where, inner, ["scheduler", _TAGS])
+        only_keys(where, inner, ["scheduler", _TAGS])
         if "scheduler" not in inner:
             raise where.refuse(Unquoted(f"{name} without scheduler"), "the key scheduler", "add scheduler: <what it scales>")
         return Assignment(
-            kind.key, chosen, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, FACTORS[kind.key]
+            kind.key, chosen, _member(where / "scheduler", inner["scheduler"], kind.key).schedule, FACTORS[kind.key]
         )
     return Assignment(kind.key, chosen, _curve(where, name, kind, inner).schedule)
 
@@ -159,7 +159,7 @@ def _named(where: Place, entry: object) -> tuple[str, Kind, Mapping[Any, Any]]:
     return name, kind, inner or {}
 
 
-def _part(where: Place, entry: object, key: str) -> Part:
+def _member(where: Place, entry: object, key: str) -> Member:
     """Return a scheduler inside another one, which has its tags and sets the same key."""
     name, kind, inner = _named(where, entry)
     if kind.key != key:
@@ -170,23 +170,23 @@ def _part(where: Place, entry: object, key: str) -> Part:
     if _TAGS in inner:
         fix = "move it to the scheduler around this one"
         raise (where / _TAGS).refuse(Unquoted("tags of an inner scheduler"), "tags of the outermost one", fix)
-    return Part(str(where), *_curve(where, name, kind, inner))
+    return Member(str(where), *_curve(where, name, kind, inner))
 
 
 def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Timed:
     if not isinstance(kind.what, str):
-        found = given(where, name, kind.what, inner, SPELLINGS[kind.key], [_TAGS])
-        return Timed(built(where, kind.what, found), runs(values(found)))
+        found = read_parameters(where, name, kind.what, inner, SPELLINGS[kind.key], [_TAGS])
+        return Timed(build(where, kind.what, found), run_length(values(found)))
     several = kind.what == "Sequential"
-    only(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
+    only_keys(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
     last = inner.get("last_epoch", -1)
     if not isinstance(last, int | float) or last != -1:
         fix = "leave it out: a Scheduler is resumed from its own state"
         raise (where / "last_epoch").refuse(last, "-1, the beginning", fix)
     place = where / "schedulers"
     listed = checks.sequence(place, inner.get("schedulers"), "a list of schedulers")
-    parts = [_part(place / k, entry, kind.key) for k, entry in enumerate(listed)]
+    parts = [_member(place / k, entry, kind.key) for k, entry in enumerate(listed)]
     if not several:
-        return chain(place, parts)
+        return read_chained(place, parts)
     at = inner.get("milestones")
-    return follow(place, parts, "total_iters", None if at is None else checks.counts(where / "milestones", at))
+    return read_sequential(place, parts, "total_iters", None if at is None else checks.counts(where / "milestones", at))

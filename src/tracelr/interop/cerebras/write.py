@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracelr.errors import ScheduleError
-from tracelr.interop._tools.simplify import plain, refuse, simple
+from tracelr.interop._tools.simplify import refuse, require_numbers, simplified
 from tracelr.interop.cerebras.curves import CURVES, FACTORS, LR
 from tracelr.interop.native.write import yaml
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -27,7 +27,7 @@ def write(found: Loaded) -> str:
 def _assignment(one: Assignment) -> dict[str, Any]:
     if one.key not in _ENDS:
         raise refuse("cerebras", one.key, f"a key that is not {' or '.join(_ENDS)}")
-    name, inner = _entry(simple(one.schedule), one.key)
+    name, inner = _entry(simplified(one.schedule), one.key)
     if one.factor is not None:
         if one.factor != FACTORS[one.key]:
             raise refuse("cerebras", one.factor, f"a factor of the {one.key} that is not {FACTORS[one.key]}")
@@ -38,7 +38,7 @@ def _assignment(one: Assignment) -> dict[str, Any]:
 
 def _entry(schedule: Schedule, key: str) -> _Entry:
     """Return the class and its parameters, by the words that they have for `key`."""
-    plain("cerebras", schedule)
+    require_numbers("cerebras", schedule)
     if isinstance(schedule, Sequential):
         if schedule.join != "jump" or schedule.reset is not True:
             raise refuse("cerebras", schedule, "which does not begin each part at its own step 0, with its own values")

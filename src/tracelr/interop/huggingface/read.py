@@ -18,7 +18,7 @@ from typing import Any
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, show
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose, suggest
-from tracelr.interop.huggingface.types import TYPES, Run, Type
+from tracelr.interop.huggingface.scheduler_types import TYPES, Run, SchedulerType
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import named
 
@@ -64,7 +64,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     try:
         return kind.build(Run(peak, warmup, steps or 0), **values)
     except (ScheduleError, ScheduleTypeError) as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None
 
 
 def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothing: tuple[object, ...]) -> str | None:
@@ -106,7 +106,7 @@ def _below_1(given: object) -> bool:
         return False
 
 
-def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: Type) -> dict[str, Any]:
+def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: SchedulerType) -> dict[str, Any]:
     """Return the parameters of the type itself, from under `lr_scheduler_kwargs` and from beside it."""
     inner = {} if mapping.get(_KWARGS) is None else mapping[_KWARGS]
     if not isinstance(inner, Mapping):

@@ -11,7 +11,7 @@ from typing import Any
 
 from tracelr.errors import ScheduleError, Unquoted
 from tracelr.interop._tools.calls import Builder, Count, Number, Numbers, OptionalNumber, Steps, Switch, Whole, call
-from tracelr.interop._tools.checks import Place, choose, only
+from tracelr.interop._tools.checks import Place, choose, only_keys
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.constant import Constant
@@ -37,7 +37,7 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that a serialized object of Keras describes."""
-    only(where, mapping, _KEYS)
+    only_keys(where, mapping, _KEYS)
     module = mapping.get("module")
     if module is not None and not (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")):
         raise (where / "module").refuse(module, "keras.optimizers.schedules", "convert a class of your own by its formula")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tracelr.interop._tools.simplify import alone, plain, refuse, simple, value
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified, value_at
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.cosine import Cosine
@@ -18,9 +18,9 @@ _Call = tuple[str, dict[str, Any]]
 
 def write(found: Loaded) -> str:
     """Return the JSON of one class of Keras."""
-    schedule = simple(alone(found, "keras"))
+    schedule = simplified(only_schedule(found, "keras"))
     rule = _RULES.get(type(schedule).__name__)
-    plain("keras", schedule, 2**31 - 1)
+    require_numbers("keras", schedule, 2**31 - 1)
     if rule is None:
         raise refuse("keras", schedule)
     name, config = rule(schedule)
@@ -76,7 +76,7 @@ def _piecewise(s: Any) -> _Call:
     if not steps or steps[0] == 0:
         raise refuse("keras", s, "which has no step before its first milestone" if steps else "which has one value")
     # Keras keeps the old value at a boundary itself.
-    values = [value(s, step) for step in (0, *steps)]
+    values = [value_at(s, step) for step in (0, *steps)]
     return "PiecewiseConstantDecay", {"boundaries": [step - 1 for step in steps], "values": values}
 
 

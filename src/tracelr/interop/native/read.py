@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
-from tracelr.interop._tools.checks import Place, choose, distinct, in_steps, only, sequence, tags
+from tracelr.interop._tools.checks import Place, choose, disjoint, in_steps, only_keys, sequence, tags
 from tracelr.interop._tools.units import is_time
 from tracelr.interop.native.expression import parse
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -36,18 +36,18 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     """Return the schedule, or the assignments, that `mapping` describes."""
     if "assignments" not in mapping:
         return _schedule(mapping, where)
-    only(where, mapping, ["assignments"])
+    only_keys(where, mapping, ["assignments"])
     where /= "assignments"
     listed = sequence(where, mapping["assignments"], "a list of assignments")
     found = [_assignment(entry, where / k) for k, entry in enumerate(listed)]
-    distinct(where, found)
+    disjoint(where, found)
     return found
 
 
 def _assignment(entry: object, where: Place) -> Assignment:
     if not isinstance(entry, Mapping):
         raise where.refuse(entry, "a mapping with the keys key and schedule", "write {key: lr, schedule: {...}}")
-    only(where, entry, Assignment._fields)
+    only_keys(where, entry, Assignment._fields)
     key, factor = entry.get("key"), entry.get("factor")
     if not isinstance(key, str) or not key:
         raise (where / "key").refuse(key, "the key of a param group, such as lr", "add key: lr")
@@ -63,12 +63,12 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     if "schedule" not in mapping:
         raise where.refuse(Unquoted("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
     if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
-        only(where, mapping, ["schedule"])
+        only_keys(where, mapping, ["schedule"])
         return parse(mapping["schedule"], str(where / "schedule"))
     kind = choose(where / "schedule", mapping["schedule"], REGISTRY)
     # mypy does not see that `__init_subclass__` makes a dataclass
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    only(where, mapping, ["schedule", *fields])
+    only_keys(where, mapping, ["schedule", *fields])
     for field in fields.values():
         if field.default is dataclasses.MISSING and field.name not in mapping:
             raise where.refuse(Unquoted(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
@@ -76,7 +76,7 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     try:
         return kind(**values)
     except (ScheduleError, ScheduleTypeError) as error:
-        raise (where / error.field if error.field else where).forward(error) from None
+        raise (where / error.field if error.field else where).blame(error) from None
 
 
 def _value(where: Place, given: Any, rule: Rule) -> Any:

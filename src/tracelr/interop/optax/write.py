@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from tracelr.interop._tools.simplify import alone, plain, refuse, simple, value
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified, value_at
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
@@ -17,14 +17,14 @@ _HEAD = '"""A learning-rate schedule for optax, from tracelr: {title}."""\n\n'
 
 def write(found: Loaded) -> str:
     """Return the Python file."""
-    given = alone(found, "optax")
-    body = f"schedule = {_code(simple(given))}\n"
+    given = only_schedule(found, "optax")
+    body = f"schedule = {_code(simplified(given))}\n"
     imports = [f"import {name}\n" for name in ("jax.numpy as jnp", "optax") if f"{name.split()[-1]}." in body]
     return f"{_HEAD.format(title=type(given).__name__)}{''.join(imports)}\n{body}"
 
 
 def _code(schedule: Schedule) -> str:
-    plain("optax", schedule, 2**31 - 1)
+    require_numbers("optax", schedule, 2**31 - 1)
     rule = _RULES.get(type(schedule).__name__)
     if rule is None:
         raise refuse("optax", schedule)
@@ -79,7 +79,7 @@ def _sequential(s: Sequential) -> str:
 
 def _stairs(s: Any) -> str:
     steps = [0, *sorted({step for step in s.milestones if step > 0})]
-    constants = [_call("constant_schedule", value=value(s, step)) for step in steps]
+    constants = [_call("constant_schedule", value=value_at(s, step)) for step in steps]
     return _join(constants, steps[1:])
 
 

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import SWALR
 
 from tracelr import _torch
 from tracelr.errors import ScheduleError, Unquoted
-from tracelr.interop.torch.functions import from_lambda, ignores_step
+from tracelr.interop.torch.lambdas import constant_result, from_lambda
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
@@ -51,7 +51,7 @@ def _multi_step(scheduler: Any, rate: float) -> Schedule:
 
 def _multiplicative(scheduler: Any, rate: float, group: int) -> Schedule:
     """Return the schedule of a MultiplicativeLR. Its factors have a product in closed form only if they are one number."""
-    factor = ignores_step(scheduler.lr_lambdas[group])
+    factor = constant_result(scheduler.lr_lambdas[group])
     if factor is None:
         given = Unquoted("factors that depend on the step")
         allowed = "one number, such as lambda step: 0.95: the product of all factors so far is no function of the step"
@@ -72,7 +72,7 @@ def _cosine(scheduler: Any, rate: float) -> Schedule:
     return CosineAnnealing(rate, scheduler.eta_min, scheduler.T_max)
 
 
-FACTORS: dict[type, Callable[[Any, float], Schedule]] = {
+CONTINUING: dict[type, Callable[[Any, float], Schedule]] = {
     torchs.StepLR: lambda scheduler, rate: Step(rate, scheduler.gamma, scheduler.step_size),
     torchs.MultiStepLR: _multi_step,
     torchs.ConstantLR: _constant,
@@ -83,7 +83,10 @@ FACTORS: dict[type, Callable[[Any, float], Schedule]] = {
 }
 """Those that go on from the rate that they find, each with a builder of the schedule that begins at a given rate."""
 
-FOLLOWERS: dict[type, Callable[[Any, float, int], Schedule]] = {torchs.MultiplicativeLR: _multiplicative, SWALR: _swa}
+CONTINUING_PER_GROUP: dict[type, Callable[[Any, float, int], Schedule]] = {
+    torchs.MultiplicativeLR: _multiplicative,
+    SWALR: _swa,
+}
 """Those that go on from the rate that they find, and for a group; in a SequentialLR too, where the others start anew."""
 
 
@@ -138,7 +141,7 @@ def _one_cycle_momentum(scheduler: Any, group: int) -> Schedule:
     return _cycle(scheduler, *(float(values[name]) for name in ("max_momentum", "base_momentum", "max_momentum")))
 
 
-WRITERS: dict[type, Callable[[Any, int], Schedule]] = {
+OVERWRITING: dict[type, Callable[[Any, int], Schedule]] = {
     torchs.LambdaLR: _lambda,
     torchs.CosineAnnealingWarmRestarts: _restarts,
     torchs.CyclicLR: _cyclic,
@@ -146,7 +149,7 @@ WRITERS: dict[type, Callable[[Any, int], Schedule]] = {
 }
 """Those that write a rate of their own, whatever they find, each with a builder of the schedule of a group."""
 
-MOMENTA: dict[type, Callable[[Any, int], Schedule]] = {
+MOMENTUM: dict[type, Callable[[Any, int], Schedule]] = {
     torchs.CyclicLR: _cyclic_momentum,
     torchs.OneCycleLR: _one_cycle_momentum,
 }

@@ -21,13 +21,13 @@ from torch.optim.swa_utils import SWALR
 from tracelr import _torch
 from tracelr.arithmetic import F64
 from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Unquoted
-from tracelr.interop.torch.curves import FACTORS, FOLLOWERS, MOMENTA, WRITERS
-from tracelr.interop.torch.functions import ignores_step
+from tracelr.interop.torch.curves import CONTINUING, CONTINUING_PER_GROUP, MOMENTUM, OVERWRITING
+from tracelr.interop.torch.lambdas import constant_result
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Product, Sequential
 from tracelr.schedules.fields import named
 
-_KNOWN = sorted(kind.__name__ for kind in (*FACTORS, *FOLLOWERS, *WRITERS, SequentialLR, ChainedScheduler))
+_KNOWN = sorted(kind.__name__ for kind in (*CONTINUING, *CONTINUING_PER_GROUP, *OVERWRITING, SequentialLR, ChainedScheduler))
 _KEYS = ("lr", "momentum", "betas")
 
 
@@ -80,7 +80,7 @@ def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
     if kind is ChainedScheduler:
         return _chain(scheduler, group, rate)
     with _inside(kind.__name__):
-        if kind not in {*FACTORS, *FOLLOWERS, *WRITERS}:
+        if kind not in {*CONTINUING, *CONTINUING_PER_GROUP, *OVERWRITING}:
             raise _refusal(scheduler)
         if group >= len(scheduler.base_lrs):
             given, fix = (
@@ -88,10 +88,12 @@ def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
                 "build the scheduler after the last group",
             )
             raise ScheduleError("base_lrs", given, "one for each param group of the optimizer", fix)
-        if kind in WRITERS:
-            return WRITERS[kind](scheduler, group)
+        if kind in OVERWRITING:
+            return OVERWRITING[kind](scheduler, group)
         rate = float(scheduler.base_lrs[group]) if rate is None else rate
-        return FACTORS[kind](scheduler, rate) if kind in FACTORS else FOLLOWERS[kind](scheduler, rate, group)
+        return (
+            CONTINUING[kind](scheduler, rate) if kind in CONTINUING else CONTINUING_PER_GROUP[kind](scheduler, rate, group)
+        )
 
 
 def _refusal(scheduler: LRScheduler) -> TracelrError:
@@ -112,10 +114,10 @@ def _sequence(scheduler: SequentialLR, group: int) -> Schedule:
     for k, child in enumerate(_torch.members(scheduler)[begin:]):
         with _inside(f"SequentialLR.schedulers[{begin + k}]"):
             rate = initial if k == 0 else None
-            if k > 0 and type(child) in FOLLOWERS:
+            if k > 0 and type(child) in CONTINUING_PER_GROUP:
                 rate = float(_join(parts, milestones[: k - 1]).wide(torch.tensor(milestones[k - 1] - 1), F64))
                 if isinstance(child, MultiplicativeLR):  # torch multiplies at the milestone already
-                    rate *= ignores_step(child.lr_lambdas[group]) or 0.0
+                    rate *= constant_result(child.lr_lambdas[group]) or 0.0
             parts.append(_schedule(child, group, rate))
     with _inside("SequentialLR"):
         return _join(parts, milestones)
@@ -152,7 +154,7 @@ def _not_a_factor(member: Any) -> str:
     """Return what makes a chain with `member` no product of schedules, or nothing."""
     if type(member) is SequentialLR:
         return "starts each of its schedulers at a rate of its own"
-    if type(member) in WRITERS:
+    if type(member) in OVERWRITING:
         return "writes a rate of its own over the others'"
     if type(member) is SWALR:
         return "goes to a rate of its own, whatever the others do"
@@ -164,8 +166,8 @@ def _not_a_factor(member: Any) -> str:
 def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
     name = type(scheduler).__name__
     given = Unquoted(f"{key!r} of a {name}")
-    if type(scheduler) not in MOMENTA:
-        names = " or ".join(kind.__name__ for kind in MOMENTA)
+    if type(scheduler) not in MOMENTUM:
+        names = " or ".join(kind.__name__ for kind in MOMENTUM)
         raise ScheduleError("from_torch(key)", given, f"'lr', or a {names}", "convert one of these on its own")
     if not scheduler.cycle_momentum:
         raise ScheduleError("from_torch(key)", given, "'lr', with cycle_momentum=False", "leave the key out")
@@ -174,7 +176,7 @@ def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
         optimizer = type(scheduler.optimizer).__name__
         raise ScheduleError("from_torch(key)", given, f"{allowed!r}, which {optimizer} has", f"pass key={allowed!r}")
     with _inside(name):
-        return MOMENTA[type(scheduler)](scheduler, group)
+        return MOMENTUM[type(scheduler)](scheduler, group)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ The code is the graph of the schedule, traced: it has the bits of the schedule b
 from __future__ import annotations
 
 from tracelr.errors import ConfigError, TracelrError, printable
-from tracelr.interop._tools.simplify import alone, refuse
+from tracelr.interop._tools.simplify import only_schedule, refuse
 from tracelr.lowering.graph import trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.printing.formats.code import function
@@ -39,7 +39,7 @@ def schedule(optimizer: Optimizer) -> LambdaLR:
 
 def write(found: Loaded) -> str:
     """Return the Python file."""
-    given = alone(found, "torch")
+    given = only_schedule(found, "torch")
     try:
         graph = run(trace(given))
     except TracelrError as error:  # a function that somebody wrote cannot be traced

@@ -26,7 +26,7 @@ class Timed(NamedTuple):
 
 
 @final
-class Part(NamedTuple):
+class Member(NamedTuple):
     """A part of a whole: its place, for errors, its schedule, how many steps it runs, whether its own time starts at 0."""
 
     where: str
@@ -35,21 +35,21 @@ class Part(NamedTuple):
     reset: bool = True
 
 
-def endless(parts: Sequence[Part]) -> int | None:
+def first_without_length(parts: Sequence[Member]) -> int | None:
     """Return which part, but for the last, does not say how long it runs: the first of them, None if all do."""
     return next((k for k, part in enumerate(parts[:-1]) if part.runs is None), None)
 
 
-def in_turn(parts: Sequence[Part], milestones: Sequence[int] | None = None) -> Timed:
+def sequential(parts: Sequence[Member], milestones: Sequence[int] | None = None) -> Timed:
     """Return the parts one after another; without `milestones`, each but the last runs for its own length.
 
     >>> from tracelr import Constant, Linear
-    >>> whole = in_turn([Part("first", Linear(0.0, 1.0, 4), 4), Part("second", Constant(1.0), 3)])
+    >>> whole = sequential([Member("first", Linear(0.0, 1.0, 4), 4), Member("second", Constant(1.0), 3)])
     >>> whole.schedule.milestones, whole.runs
     ((4,), 7)
     """
     if milestones is None:
-        k = endless(parts)
+        k = first_without_length(parts)
         if k is not None:
             given, allowed = Unquoted(f"{parts[k].schedule} without a length"), "a length for every one but the last"
             raise ScheduleError(parts[k].where, given, allowed, "pass its total_iters, or pass milestones")
@@ -63,13 +63,13 @@ def in_turn(parts: Sequence[Part], milestones: Sequence[int] | None = None) -> T
     return Timed(schedule, None if last is None else milestones[-1] + last)
 
 
-def zero(parts: Sequence[Part]) -> int | None:
+def first_zero(parts: Sequence[Member]) -> int | None:
     """Return which part, but for the first, is 0 at step 0: the first of them, None if none is, as far as is known."""
     known = (k for k, part in enumerate(parts) if k and not part.schedule.has_tensor_fields)
     return next((k for k in known if parts[k].schedule(0) == 0), None)
 
 
-def chained(parts: Sequence[Part]) -> Timed:
+def chained(parts: Sequence[Member]) -> Timed:
     r"""Return the first part times what each other one has become of its first value.
 
     .. math:: f(t) = f_0(t) \prod_{k > 0} \frac{f_k(t)}{f_k(0)}
@@ -77,11 +77,11 @@ def chained(parts: Sequence[Part]) -> Timed:
     It runs as long as the longest of them.
 
     >>> from tracelr import Linear, Step
-    >>> whole = chained([Part("first", Linear(1.0, 0.0, 4)), Part("second", Step(3.0, 0.5, 2))])
+    >>> whole = chained([Member("first", Linear(1.0, 0.0, 4)), Member("second", Step(3.0, 0.5, 2))])
     >>> whole.schedule(2)
     tensor(0.2500)
     """
-    k = zero(parts)
+    k = first_zero(parts)
     if k is not None:
         given, allowed = Unquoted(f"{parts[k].schedule}, which is 0 at step 0"), "any other value there: it is divided by it"
         raise ScheduleError(parts[k].where, given, allowed, "put it first: the first one is not divided")
@@ -101,24 +101,24 @@ def _relative(schedule: Schedule) -> Schedule:
     return Scale(schedule, 1.0 / first)
 
 
-def follow(where: Place, parts: list[Part], lengths: str, milestones: list[int] | None = None) -> Timed:
+def read_sequential(where: Place, parts: list[Member], lengths: str, milestones: list[int] | None = None) -> Timed:
     """Return the parts one after another: at the milestones, or else each where the one before has run.
 
     `lengths` names the keys that say how long a part runs.
     """
-    k = endless(parts) if milestones is None else None
+    k = first_without_length(parts) if milestones is None else None
     if k is not None:
         given, fix = Unquoted("an entry that does not say how long it runs"), f"add {lengths}"
         raise (where / k).refuse(given, "a length in every entry but the last", fix)
     try:
-        return in_turn(parts, milestones)
+        return sequential(parts, milestones)
     except ScheduleError as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None
 
 
-def chain(where: Place, parts: list[Part]) -> Timed:
+def read_chained(where: Place, parts: list[Member]) -> Timed:
     """Return the first part times what each other one has become of its first value."""
-    k = zero(parts)
+    k = first_zero(parts)
     if k is not None:
         fix = "put it first, or start it above 0"
         raise (where / k).refuse(Unquoted("a scheduler that starts at 0"), "a factor that starts at 1, once divided", fix)

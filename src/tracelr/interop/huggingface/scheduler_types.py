@@ -40,7 +40,7 @@ class Run(NamedTuple):
         return Linear(0.0, self.peak, self.warmup).then(decay) if self.warmup else decay
 
 
-class Type(NamedTuple):
+class SchedulerType(NamedTuple):
     """What builds the schedule of a run, how its own parameters are read, which it needs, and whether it needs the end."""
 
     build: Callable[..., Schedule]
@@ -133,7 +133,7 @@ def _stable(
     return WSD(run.peak, run.warmup, stable, num_decay_steps, low, low, warmup_type, decay_type)
 
 
-def _part(where: Place, given: object) -> float:
+def _fraction(where: Place, given: object) -> float:
     """Return a part of the peak: HF's own curves cut off what is below 0."""
     value = checks.number(where, given)
     if value < 0:
@@ -150,25 +150,25 @@ def _from_0(where: Place, given: object) -> int:
 
 
 _CYCLES: dict[str, Callable[[Place, object], Any]] = {"num_cycles": checks.number}
-_MIN = {**_CYCLES, "min_lr": _part, "min_lr_rate": _part}
+_MIN = {**_CYCLES, "min_lr": _fraction, "min_lr_rate": _fraction}
 TYPES = {
-    "linear": Type(_linear, {}),
-    "cosine": Type(_cosine, _CYCLES),
-    "cosine_with_restarts": Type(_restarts, _CYCLES),
-    "polynomial": Type(_polynomial, {"lr_end": checks.number, "power": checks.number}),
-    "constant": Type(_constant, {}, ends=False),
-    "constant_with_warmup": Type(_constant_with_warmup, {}, ends=False),
-    "inverse_sqrt": Type(_inverse_sqrt, {"timescale": checks.count}, ends=False),
-    "cosine_with_min_lr": Type(_cosine_with_min, _MIN),
-    "cosine_warmup_with_min_lr": Type(_cosine_warmup_with_min, {**_MIN, "warmup_lr_rate": _part}),
-    "warmup_stable_decay": Type(
+    "linear": SchedulerType(_linear, {}),
+    "cosine": SchedulerType(_cosine, _CYCLES),
+    "cosine_with_restarts": SchedulerType(_restarts, _CYCLES),
+    "polynomial": SchedulerType(_polynomial, {"lr_end": checks.number, "power": checks.number}),
+    "constant": SchedulerType(_constant, {}, ends=False),
+    "constant_with_warmup": SchedulerType(_constant_with_warmup, {}, ends=False),
+    "inverse_sqrt": SchedulerType(_inverse_sqrt, {"timescale": checks.count}, ends=False),
+    "cosine_with_min_lr": SchedulerType(_cosine_with_min, _MIN),
+    "cosine_warmup_with_min_lr": SchedulerType(_cosine_warmup_with_min, {**_MIN, "warmup_lr_rate": _fraction}),
+    "warmup_stable_decay": SchedulerType(
         _stable,
         {
             "num_decay_steps": checks.count,
             "num_stable_steps": _from_0,
             "warmup_type": _ease,
             "decay_type": _ease,
-            "min_lr_ratio": _part,
+            "min_lr_ratio": _fraction,
             "num_cycles": checks.number,
         },
         needs=("num_decay_steps",),

@@ -79,7 +79,7 @@ def _try(function: Callable[[Any], Any]) -> Any:
     raise TraceError("lr_lambda", Unquoted(f"a function that {what}"), _ALLOWED, instead)
 
 
-def ignores_step(function: Callable[[Any], Any]) -> float | None:
+def constant_result(function: Callable[[Any], Any]) -> float | None:
     """Return the number that `function` returns whatever the step, or None if it uses the step."""
     try:
         made = _try(function)
