@@ -1,8 +1,9 @@
 """The schedulers of `tracelr.lr_scheduler` for the weight decay: the same curves, under `...WD` names.
 
-Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` and `max_val` where the learning rate's are
-`learning_rate`, `learning_rates`, `initial_learning_rate`, `end_learning_rate`, `base_lr` and `max_lr`. Every name takes
-`param_group_tags`; the words of older releases are not understood, since those had no such schedulers.
+Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` and `max_val` where those of the
+learning rate are `learning_rate`, `learning_rates`, `initial_learning_rate`, `end_learning_rate`, `base_lr` and
+`max_lr`. Every class takes `param_group_tags`. Names of parameters from older releases are not accepted, because those had no
+such schedulers.
 
 >>> import torch
 >>> groups = [{"params": [torch.nn.Parameter(torch.zeros(3))]}]
@@ -21,7 +22,7 @@ from tracelr.lr_scheduler.combined import CombinedScheduler, LambdaScheduler, ch
 
 
 class _WeightDecayScheduler(CerebrasScheduler):
-    """Abstract base of the names that drive the weight decay."""
+    """Abstract base of the schedulers that drive the weight decay."""
 
     key = "weight_decay"
 
@@ -103,23 +104,23 @@ class OneCycleWD(_WeightDecayScheduler, curve=CURVES["OneCycle"]):
 
 @final
 class SequentialWD(CombinedScheduler, _WeightDecayScheduler, curve=sequential):
-    """`SequentialLR` for the weight decay: of `...WD` schedulers, or tracelr schedules."""
+    """`SequentialLR` for the weight decay, from `...WD` schedulers or tracelr schedules."""
 
 
 @final
 class ChainedWD(CombinedScheduler, _WeightDecayScheduler, curve=chained):
-    """`ChainedLR` for the weight decay: of `...WD` schedulers, or tracelr schedules."""
+    """`ChainedLR` for the weight decay, from `...WD` schedulers or tracelr schedules."""
 
 
 @final
 class ScalePerParamWD(CombinedScheduler, _WeightDecayScheduler, curve=scaled):
-    """`ScalePerParamLR` for the weight decay: times the `adjust_val` of each param group, and that alone.
+    """`ScalePerParamLR` for the weight decay, times the `adjust_val` of each param group and no other number.
 
-    The original takes a group's `adjust_learning_rate` first, so that a factor of the rate scales the decay as well.
+    In the original, `adjust_learning_rate` of a group takes precedence, so that a factor of the rate scales the decay too.
     """
 
     factor = FACTORS["weight_decay"]
 
 
 class LambdaWD(LambdaScheduler, _WeightDecayScheduler, curve=CURVES["Lambda"]):  # not final, as `LambdaLR`
-    """`LambdaLR` for the weight decay, with `val_lambda` for its `lr_lambda`."""
+    """`LambdaLR` for the weight decay, with `val_lambda` in place of `lr_lambda`."""

@@ -1,4 +1,4 @@
-"""Names made of other schedulers, of schedules or of functions: for any key of a param group, and the learning rate's."""
+"""Schedulers built from other schedulers, from schedules or from functions (SequentialLR, ChainedLR, LambdaLR, ...)."""
 
 from __future__ import annotations
 
@@ -46,31 +46,31 @@ class _Start(Rule):
         return fields.integer(where, given, -1, self.allowed)
 
 
-Child: TypeAlias = Annotated[Any, _Child()]  # a `Member` when it comes to the curve
+Child: TypeAlias = Annotated[Any, _Child()]  # `CombinedScheduler._make` passes a `Member` to the curve
 Children: TypeAlias = Annotated[Any, _Children()]
 Switches: TypeAlias = Annotated[Sequence[int], Increasing(between="schedulers")]
 Start: TypeAlias = Annotated[int, _Start()]
 
 
 def sequential(schedulers: Children, milestones: Switches | None = None, last_epoch: Start = -1) -> Timed:
-    """Return what `SequentialLR` is."""
+    """Return the schedule and length of `SequentialLR`."""
     return combine.sequential(schedulers, milestones)
 
 
 def chained(schedulers: Children) -> Timed:
-    """Return what `ChainedLR` is."""
+    """Return the schedule and length of `ChainedLR`."""
     return combine.chained(schedulers)
 
 
 def scaled(scheduler: Child) -> Timed:
-    """Return what `ScalePerParamLR` is, without the factors of the groups."""
+    """Return the schedule and length of `ScalePerParamLR`, without the factors of the groups."""
     return Timed(scheduler.schedule, scheduler.runs)
 
 
 class CombinedScheduler(CerebrasScheduler):
-    """Abstract base of the names whose parameters are other schedulers.
+    """Abstract base of the schedulers whose parameters are other schedulers.
 
-    They may be bound, as they have to be in the original: to one optimizer, which this one then drives too.
+    In the original the inner schedulers must be bound. Here they may be, to one optimizer, which this scheduler then drives.
     """
 
     def _make(self, values: dict[str, Any]) -> Timed:
@@ -84,15 +84,17 @@ class CombinedScheduler(CerebrasScheduler):
         if isinstance(child, Schedule):
             return Member(where, child, child.length)
         if child.key != self.key:
-            raise ScheduleTypeError(where, child, f"a scheduler of {self.key}", "use its twin")
+            raise ScheduleTypeError(
+                where, child, f"a scheduler of {self.key}", f"use the scheduler of {self.key} with the same curve"
+            )
         if child.factor is not None:
-            fix = f"put {type(child).__name__} around the whole"
+            fix = f"put {type(child).__name__} around the outermost scheduler"
             raise ScheduleTypeError(where, child, "a scheduler that is the same for every group", fix)
         bound, tags = "optimizer" in vars(child), child.param_group_tags
         if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
             given = Unquoted(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
-            allowed = "those of the whole" + ("" if bound else ", or none")
-            fix = "pass the optimizer to the whole alone" if bound else f"pass them to {type(self).__name__}"
+            allowed = f"those of {type(self).__name__}" + ("" if bound else ", or None")
+            fix = f"pass the optimizer to {type(self).__name__} only" if bound else f"pass them to {type(self).__name__}"
             raise ScheduleError(where, given, allowed, fix)
         return Member(where, child.schedule, child.runs, not child.disable_lr_steps_reset)
 
@@ -105,16 +107,16 @@ class CombinedScheduler(CerebrasScheduler):
         ]
         found = [optimizer] if optimizer is not None else owners[:1]
         if any(owner is not found[0] for owner in owners):
-            given, fix = Unquoted("schedulers that are bound to different optimizers"), "bind the whole, not its parts"
-            raise OptimizerError(type(self).__name__, given, "one optimizer for the whole", fix)
+            given, fix = Unquoted("schedulers that are bound to different optimizers"), "bind the outermost scheduler only"
+            raise OptimizerError(type(self).__name__, given, "one optimizer for all of them", fix)
         return found[0] if found else None
 
 
 class LambdaScheduler(CerebrasScheduler):
-    """Base of `LambdaLR`: a function is passed, or a class of one's own overrides `set_value_lambda`."""
+    """Base of `LambdaLR` and `LambdaWD`, which take functions, or from which a subclass overrides `set_value_lambda`."""
 
     def set_value_lambda(self) -> Sequence[Callable[..., Any]]:
-        """Return the functions that the initial value is multiplied by."""
+        """Return the functions by which the initial value is multiplied."""
         return self._values["val_lambda"] or ()
 
     def _make(self, values: dict[str, Any]) -> Timed:
@@ -135,7 +137,8 @@ class SequentialLR(CombinedScheduler, LearningRateScheduler, curve=sequential):
 
     with f = `schedulers`, each one of this module or a tracelr schedule, and m = `milestones`, the steps **at** which the
     next one starts: exactly one fewer, strictly increasing. Without them, each but the last runs for its own length
-    (`total_iters`). The own time of one with `disable_lr_steps_reset` is t. `last_epoch` is torch's: -1 starts from 0.
+    (`total_iters`). For a scheduler with `disable_lr_steps_reset`, the time is t. `last_epoch` is as in torch; -1 starts at
+    step 0.
 
     >>> import torch
     >>> from tracelr.lr_scheduler import ConstantLR, LinearLR
@@ -148,13 +151,13 @@ class SequentialLR(CombinedScheduler, LearningRateScheduler, curve=sequential):
 
 @final
 class ChainedLR(CombinedScheduler, LearningRateScheduler, curve=chained):
-    r"""The first scheduler times what each other one has become of its first value: a `tracelr.Product`.
+    r"""The first scheduler times each other one relative to its value at step 0: a `tracelr.Product`.
 
     .. math:: f(t) = f_0(t) \prod_{k > 0} \frac{f_k(t)}{f_k(0)}
 
-    with f = `schedulers`, each one of this module or a tracelr schedule; none but the first may start at 0. All of them
-    have the same time. The original divides by the parameter `initial_learning_rate`, which not every scheduler has, and
-    which is not the first value of `InverseSquareRootDecayLR`. `ChainedScheduler` is another name of this.
+    with f = `schedulers`, each one of this module or a tracelr schedule; only the first may start at 0. All have the
+    same time. The original divides by the parameter `initial_learning_rate`, which not every scheduler has, and which is not
+    the first value of `InverseSquareRootDecayLR`. `ChainedScheduler` is another name for this class.
 
     >>> from tracelr.lr_scheduler import LinearLR, StepLR
     >>> ChainedLR([LinearLR(1.0, 0.0, total_iters=4), StepLR(0.1, step_size=2, gamma=0.5)]).schedule(2)
@@ -171,7 +174,7 @@ ChainedScheduler = ChainedLR
 class ScalePerParamLR(CombinedScheduler, LearningRateScheduler, curve=scaled):
     """A scheduler times the `adjust_learning_rate` of each param group, 1 for a group without: layer-wise decay, muP.
 
-    `scheduler` is one of this module or a tracelr schedule. This one goes around a whole, never into one.
+    `scheduler` is one of this module or a tracelr schedule. It is always the outermost scheduler.
 
     >>> from tracelr.lr_scheduler import ConstantLR
     >>> ScalePerParamLR(ConstantLR(0.1)).factor
@@ -184,12 +187,12 @@ class ScalePerParamLR(CombinedScheduler, LearningRateScheduler, curve=scaled):
 
 class LambdaLR(
     LambdaScheduler, LearningRateScheduler, curve=CURVES["Lambda"]
-):  # not final: the original is there to be derived from
+):  # not final, because the original is made for subclasses
     r"""A rate times functions of the step: `tracelr.Lambda`.
 
     .. math:: f(t) = s \prod_k g_k(t)
 
     with s = `initial_learning_rate`, and g = `lr_lambda`, a function or a list of them, or what `set_value_lambda` of a
-    derived class returns. A function takes the step as an int64 tensor and returns a floating tensor. The original
+    subclass returns. A function takes the step as an int64 tensor and returns a floating tensor. The original
     multiplies by s once for every function; torch's list has one function for each param group.
     """

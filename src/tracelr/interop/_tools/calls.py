@@ -1,7 +1,7 @@
-"""A call written as a mapping: a function of a foreign library by its name, and its arguments by theirs.
+"""Reads a call that is written as a mapping: the name of a foreign function, and its arguments by name.
 
-The function is a builder here, whose signature is the foreign one: which arguments there are, which have a default, and,
-as annotations, how each is read out of a configuration.
+For each foreign function there is a builder with the same parameters and defaults. The annotation of a parameter says how
+its value is read from a configuration.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Builder: TypeAlias = Callable[..., Schedule]
 
 
 def whole(where: Place, given: object) -> int:
-    """Return a number of steps that may be 0 or negative, where a peer gives that a meaning."""
+    """Return a number of steps that may be 0 or negative, for libraries in which that has a meaning."""
     value = checks.number(where, given)
     if not value.is_integer() or abs(value) > LAST_STEP:
         raise where.refuse(given, "a whole number of steps up to 2**53", "write a number such as 2000 or 1e5")
@@ -42,9 +42,9 @@ Switch: TypeAlias = Annotated[bool, checks.flag]
 
 
 def call(where: Place, name: str, build: Builder, arguments: Mapping[Any, Any], beside: tuple[str, ...] = ()) -> Schedule:
-    """Return what `build` makes of `arguments`, each read as its parameter is annotated; keys of `beside` say nothing.
+    """Return what `build` makes of `arguments`, each read as its parameter is annotated; keys in `beside` are ignored.
 
-    Raises `ConfigError`, naming the key, for one that is missing, unknown or wrong; an error of the builder keeps its words.
+    Raises `ConfigError` that names a missing, unknown or wrong key; an error of the builder keeps its message.
     """
     parameters, hints = signature(build).parameters, get_type_hints(build, include_extras=True)
     only_keys(where, arguments, [*beside, *parameters])

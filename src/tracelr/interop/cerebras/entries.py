@@ -1,4 +1,4 @@
-"""Curves of `tracelr.cerebras` out of an entry of a file: which key gives each parameter, and how its value is read."""
+"""Reads a curve of `tracelr.cerebras` from an entry of a file: the key of each parameter, and its value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Positive, Scalar
 
 Spelling: TypeAlias = Mapping[str, tuple[str, ...]]
-"""The keys of a parameter, by the curve's own word for it; a word that is not there is its own key."""
+"""The keys of each parameter, by its name in the curve; a parameter that is missing here has its name as its key."""
 
 _Readers: TypeAlias = dict[Any, Callable[[Place, object], Any]]
 
@@ -34,12 +34,12 @@ _READERS: _Readers = {
     Sequence[float]: checks.numbers,
     Sequence[int]: checks.counts,
 }
-"""How a file gives a parameter of each type; what the numbers may be is left to the schedule that is built of them."""
+"""How a parameter of each type is read; the schedule that is built checks the range of the numbers."""
 _OWN: _Readers = {
     "total_steps": partial(checks.count, low=2),
     "final_div_factor": _positive,
 }
-"""The parameters that a schedule's own fields are computed from, where its error would not name them."""
+"""Parameters that are checked here, because an error of the schedule would name the field computed from them."""
 _BLAMED = {
     "start": ("initial_val",),
     "values": ("vals",),
@@ -47,23 +47,23 @@ _BLAMED = {
     "exponent": ("step_exponent",),
     "multiplier": ("T_mult",),
 }
-"""The parameters that a field of a schedule comes from, where it has another name."""
+"""The parameters from which a field of a schedule comes, for fields with another name."""
 
 
 class GivenValue(NamedTuple):
-    """A parameter of a curve that an entry gives: its place there, and its value."""
+    """The value of a parameter in an entry, and its place."""
 
     where: Place
     value: Any
 
 
 def keys(own: str, spelling: Spelling) -> tuple[str, ...]:
-    """Return the keys that a parameter goes by."""
+    """Return the keys that a parameter may have."""
     return spelling.get(own, (own,))
 
 
 def once(where: Place, known: Collection[str], entry: Mapping[Any, Any], beside: str = "") -> list[str]:
-    """Return which of the keys `entry` has: one at most, not counting the one that may stand beside another."""
+    """Return which of the `known` keys `entry` has; raise for more than one, except that `beside` may be there too."""
     names = [key for key in known if key in entry]
     if len([key for key in names if key != beside]) > 1:
         raise where.refuse(Unquoted(" and ".join(names)), "one of them", "remove one: they are names of the same thing")
@@ -79,7 +79,7 @@ def read_parameters(
     others: Collection[str],
     beside: str = "",
 ) -> dict[str, GivenValue]:
-    """Return what `entry` gives for the curve's parameters, by its own words; `others` are keys it may have besides."""
+    """Return the values in `entry` by the names of the curve's parameters; `others` are further keys that are allowed."""
     taken = {own: (keys(own, spelling), parameter) for own, parameter in parameters(curve, {}).items()}
     only_keys(where, entry, list(dict.fromkeys([*(key for known, _ in taken.values() for key in known), *others])))
     found = {}
@@ -103,12 +103,12 @@ def _read(where: Place, parameter: Parameter, value: object) -> Any:
 
 
 def values(found: Mapping[str, GivenValue]) -> dict[str, Any]:
-    """Return the values alone."""
+    """Return the values without their places."""
     return {own: one.value for own, one in found.items()}
 
 
 def build(where: Place, curve: Curve, found: Mapping[str, GivenValue]) -> Schedule:
-    """Return the schedule; an error of its own becomes one of the place that its field came from."""
+    """Return the schedule; if it raises, the error is about the place from which the field came."""
     try:
         return curve(**values(found))
     except (ScheduleError, ScheduleTypeError) as error:

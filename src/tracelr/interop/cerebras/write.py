@@ -1,4 +1,4 @@
-"""Cerebras: the newer params files, `trainer: init: schedulers:`."""
+"""Writes the newer Cerebras params files: `trainer: init: schedulers:`."""
 
 from __future__ import annotations
 
@@ -37,11 +37,13 @@ def _assignment(one: Assignment) -> dict[str, Any]:
 
 
 def _entry(schedule: Schedule, key: str) -> _Entry:
-    """Return the class and its parameters, by the words that they have for `key`."""
+    """Return the class and its parameters, by their names in the classes for `key`."""
     require_numbers("cerebras", schedule)
     if isinstance(schedule, Sequential):
         if schedule.join != "jump" or schedule.reset is not True:
-            raise refuse("cerebras", schedule, "which does not begin each part at its own step 0, with its own values")
+            raise refuse(
+                "cerebras", schedule, "whose schedules do not all start at their own step 0 and keep their own values"
+            )
         children = [dict([_entry(child, key)]) for child in schedule.schedules]
         return f"Sequential{_ENDS[key]}", {"schedulers": children, "milestones": list(schedule.milestones)}
     rule = _RULES.get(type(schedule).__name__)
@@ -64,7 +66,7 @@ def _inverse_sqrt(s: Any) -> _Entry:
 
 def _restarts(s: Any) -> _Entry:
     if s.decay != 1 or s.limit is not None:
-        raise refuse("cerebras", s, "whose peaks fall, or come to an end")
+        raise refuse("cerebras", s, "whose peaks fall, or whose cycles are limited")
     own = {"initial_val": s.start, "T_0": s.period, "T_mult": s.multiplier, "eta_min": s.end}
     return "CosineAnnealingWarmRestarts", own
 
@@ -82,7 +84,7 @@ def _one_cycle(s: Any) -> _Entry:
     try:
         CURVES["OneCycle"](**own)
     except ScheduleError as error:
-        raise refuse("cerebras", s, "whose end is no part of its start, or whose peak is out of reach") from error
+        raise refuse("cerebras", s, "whose end is not a fraction of its start, or whose peak is out of reach") from error
     return "OneCycle", own
 
 

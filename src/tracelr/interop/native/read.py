@@ -1,6 +1,6 @@
-"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does.
+"""Reads the native format: what `schedule.to_dict()` returns, or `assignments:` with a list of `assignment.to_dict()`.
 
-In place of its name and fields, a schedule may be a line of text that `tracelr.parse` reads:
+In place of a name and fields, a schedule may be a line of text for `tracelr.parse`:
 `schedule: linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)`.
 """
 
@@ -28,7 +28,7 @@ steps: 100000
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` names a schedule of this library, or holds assignments."""
+    """Return whether `mapping` names a schedule of this library, or holds assignments."""
     return "schedule" in mapping or "assignments" in mapping
 
 
@@ -59,7 +59,7 @@ def _assignment(entry: object, where: Place) -> Assignment:
 
 
 def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
-    """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
+    """Return the schedule that `mapping` describes, with its children. Names are looked up only in the registry."""
     if "schedule" not in mapping:
         raise where.refuse(Unquoted("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
     if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
@@ -80,18 +80,18 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
 
 
 def _value(where: Place, given: Any, rule: Rule) -> Any:
-    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping.
+    """Return `given` with every mapping in it read as a schedule, because no other value of a field is a mapping.
 
-    A time with a unit becomes a number of steps where the rule of the field keeps whole numbers.
+    A time with a unit becomes a number of steps if the field holds whole numbers.
     """
     if isinstance(given, Mapping):
         return _schedule(given, where)
     if isinstance(given, list | tuple):  # no field holds a list of lists
         return [item if isinstance(item, list | tuple) else _value(where / k, item, rule) for k, item in enumerate(given)]
-    return in_steps(where, given) if is_time(given) and _whole(rule) else given
+    return in_steps(where, given) if is_time(given) and _holds_integers(rule) else given
 
 
-def _whole(rule: Rule) -> bool:
+def _holds_integers(rule: Rule) -> bool:
     for probe in (1, [1]):
         with suppress(ScheduleError, ScheduleTypeError):
             kept = rule.parse("", probe)

@@ -1,4 +1,4 @@
-"""optax: a Python file that defines `schedule`, a function of the step."""
+"""Writes a Python file for optax that defines `schedule`, a function of the step."""
 
 from __future__ import annotations
 
@@ -59,21 +59,23 @@ def _cosine(s: Any) -> str:
     if s.start:
         return _call("cosine_decay_schedule", init_value=s.start, decay_steps=s.steps, alpha=s.end / s.start, **power)
     if power:
-        raise refuse("optax", s, "whose end is no multiple of its start")
-    falls = _call("cosine_decay_schedule", init_value=s.end, decay_steps=s.steps)  # mirrored: the end is a part of the start
+        raise refuse("optax", s, "whose end is not a multiple of its start")
+    falls = _call(
+        "cosine_decay_schedule", init_value=s.end, decay_steps=s.steps
+    )  # mirrored, because alpha is a ratio to the start
     return f"(lambda step: {s.end!r} - {falls}(step))"
 
 
-def _join(parts: list[str], boundaries: list[int]) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    listed = "".join(f"        {part},\n" for part in parts)
+def _join(schedules: list[str], boundaries: list[int]) -> str:
+    if len(schedules) == 1:
+        return schedules[0]
+    listed = "".join(f"        {one},\n" for one in schedules)
     return f"optax.join_schedules(\n    schedules=[\n{listed}    ],\n    boundaries={boundaries!r},\n)"
 
 
 def _sequential(s: Sequential) -> str:
     if s.join != "jump" or s.reset is not True:
-        raise refuse("optax", s, "which does not begin each part at its own step 0, with its own values")
+        raise refuse("optax", s, "whose schedules do not all start at their own step 0 and keep their own values")
     return _join([_code(child).replace("\n", "\n        ") for child in s.schedules], list(s.milestones))
 
 
@@ -83,7 +85,7 @@ def _stairs(s: Any) -> str:
     return _join(constants, steps[1:])
 
 
-def _together(sign: str) -> Callable[[Any], str]:
+def _pointwise(sign: str) -> Callable[[Any], str]:
     return lambda s: "(lambda step: " + f" {sign} ".join(f"{_code(child)}(step)" for child in s.schedules) + ")"
 
 
@@ -134,8 +136,8 @@ _RULES: dict[str, Callable[[Any], str]] = {
     "CosineAnnealing": _annealing,
     "Cyclic": _cyclic,
     "Scale": lambda s: f"(lambda step: {s.factor!r} * {_code(s.inner)}(step))",
-    "Sum": _together("+"),
-    "Product": _together("*"),
+    "Sum": _pointwise("+"),
+    "Product": _pointwise("*"),
     "Shift": _shift,
     "Clamp": _clamp,
     "Shorten": lambda s: f"(lambda step: {_code(s.inner)}(jnp.minimum(step, {s.steps})))",
