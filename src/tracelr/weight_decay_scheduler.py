@@ -2,8 +2,8 @@
 
 Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` and `max_val` where those of the
 learning rate are `learning_rate`, `learning_rates`, `initial_learning_rate`, `end_learning_rate`, `base_lr` and
-`max_lr`. Every class takes `param_group_tags`. Names of parameters from older releases are not accepted, because those had no
-such schedulers.
+`max_lr`. Every class takes `param_group_tags`. Names of parameters from older releases are not accepted, because those
+had no such schedulers.
 
 >>> import torch
 >>> groups = [{"params": [torch.nn.Parameter(torch.zeros(3))]}]

@@ -28,5 +28,5 @@ def plain(found: object) -> object:
     return [one._replace(schedule=one.schedule.to_dict()) for one in found] if isinstance(found, list) else found.to_dict()
 
 
-TAGS = "allowed: a tag, a list of different tags, or [null]; to fix it: write the tags of the groups it is for."
+TAGS = "allowed: a tag, a list of different tags, or [null]; to fix it: write the tags of the groups that it drives."
 TWICE = "allowed: one schedule for each key of a group; to fix it: give them different tags."

@@ -19,7 +19,7 @@ from tracelr.schedules.fields import Increasing, Rule
 
 @final
 class _Child(Rule):
-    allowed = "a scheduler of this family, or a tracelr schedule"
+    allowed = "a Cerebras scheduler, or a tracelr schedule"
 
     def parse(self, where: str, given: Any) -> CerebrasScheduler | Schedule:
         if not isinstance(given, CerebrasScheduler | Schedule):
@@ -29,7 +29,7 @@ class _Child(Rule):
 
 @final
 class _Children(Rule):
-    allowed = "a list of at least one scheduler of this family, or tracelr schedule"
+    allowed = "a list of at least one Cerebras scheduler or tracelr schedule"
 
     def parse(self, where: str, given: Any) -> tuple[CerebrasScheduler | Schedule, ...]:
         children = fields.sequence(where, given, self.allowed)

@@ -34,7 +34,7 @@ class Units:
     .. math:: n = \lceil q\, u \rceil
 
     with q = the number written and u = the steps of its unit: "ep" is `steps_per_epoch`, "ba" (a batch) one step, "sp" (a
-    sample) 1 / `batch_size`, "tok" (a token) 1 / `tokens_per_step`, "dur" (the run from start to end) `duration`. `batch_size`
+    sample) 1 / `batch_size`, "tok" (a token) 1 / `tokens_per_step`, "dur" (the length of the run) `duration`. `batch_size`
     and `tokens_per_step` count what one optimizer update sees, on all devices and in all accumulated batches. The product is
     exact and rounded **up** to a whole step, so that n steps cover the length and n is at least 1. Raises `ScheduleError`
     that names a unit whose size is None. Source: Composer's time strings; Composer rounds down.

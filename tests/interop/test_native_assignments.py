@@ -1,4 +1,4 @@
-"""Assignments in a file, in our own form: written, read, and what each mistake is told."""
+"""Assignments in the native format: written, read, and the message of each mistake."""
 
 import pytest
 import yaml
@@ -49,7 +49,7 @@ def given(**changes: object) -> dict[str, object]:
         ({"assignments": [{"key": "lr", "schedule": UP.to_dict()}] * 2}, f"assignments[1]: given lr of every group, set at [0] too; {TWICE}"),
     ],
 )  # fmt: skip
-def test_mistakes_in_our_own_form(mapping, message):
+def test_errors(mapping, message):
     with pytest.raises(ConfigError) as caught:
         from_dict(mapping)
     assert str(caught.value) == f"mapping: {message}"
