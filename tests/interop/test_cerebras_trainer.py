@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.cerebras_trainer_files import LINE, TWIN, UP, WAVE, plain, read
+from support.cerebras_trainer_files import LINE, TWIN, UP, WAVE, read
 
 import tracelr
 from tracelr import Constant, Cosine, Exponential, InverseSqrt, PiecewiseConstant, Polynomial
@@ -55,22 +55,22 @@ NAMES = {
 
 @pytest.mark.parametrize(("stem", "given", "ours"), CLASSES, ids=[f"{k}-{row[0]}" for k, row in enumerate(CLASSES)])
 def test_each_class_gives_its_schedule_for_rate_and_weight_decay(stem, given, ours):
-    assert plain(read([{f"{stem}LR": given}])) == ours.to_dict()
-    assert plain(read({f"{stem}LR": given})) == ours.to_dict()
+    assert read([{f"{stem}LR": given}]) == ours
+    assert read({f"{stem}LR": given}) == ours
     twin = given and {NAMES.get(key, key): value for key, value in given.items()}
-    assert plain(read([{f"{stem}WD": twin}])) == plain([Assignment("weight_decay", None, ours)])
+    assert read([{f"{stem}WD": twin}]) == [Assignment("weight_decay", None, ours)]
 
 
 @pytest.mark.parametrize(("stem", "given", "ours"), CLASSES, ids=[f"{k}-{row[0]}" for k, row in enumerate(CLASSES)])
 def test_the_older_files_take_each_curve_too(stem, given, ours):
     for scheduler in (stem, f"{stem}LR", f"{stem.lower()}lr"):
         entry = {key: value for key, value in (given or {}).items() if value is not None}
-        assert plain(from_dict({"optimizer": {"learning_rate": {"scheduler": scheduler, **entry}}})) == ours.to_dict()
+        assert from_dict({"optimizer": {"learning_rate": {"scheduler": scheduler, **entry}}}) == ours
 
 
 def test_the_class_without_a_suffix():
     given = {"initial_learning_rate": 1, "T_0": 4}
-    assert plain(read([{"CosineAnnealingWarmRestarts": given}])) == tracelr.WarmRestarts(1.0, 0.0, 4).to_dict()
+    assert read([{"CosineAnnealingWarmRestarts": given}]) == tracelr.WarmRestarts(1.0, 0.0, 4)
 
 
 def test_corrected_curves():
@@ -102,7 +102,7 @@ def test_corrected_curves():
     ],
 )
 def test_layouts_of_published_files(optimizer, whole):
-    assert plain(from_dict(whole({"optimizer": optimizer, "schedulers": [{"LinearLR": LINE}]}))) == UP.to_dict()
+    assert from_dict(whole({"optimizer": optimizer, "schedulers": [{"LinearLR": LINE}]})) == UP
 
 
 @pytest.mark.parametrize("schedulers", [None, [], {}])
@@ -115,9 +115,9 @@ def test_layouts_of_published_files(optimizer, whole):
     ],
 )
 def test_without_schedulers_the_rate_is_that_of_the_optimizer(schedulers, optimizer):
-    assert plain(read(schedulers, optimizer)) == Constant(0.1).to_dict()
+    assert read(schedulers, optimizer) == Constant(0.1)
 
 
 def test_beside_a_weight_decay_scheduler_the_rate_is_that_of_the_optimizer():
     found = read([{"LinearWD": TWIN}], {"SGD": {"learning_rate": 0.1}})
-    assert plain(found) == plain([Assignment("lr", None, Constant(0.1)), Assignment("weight_decay", None, UP)])
+    assert found == [Assignment("lr", None, Constant(0.1)), Assignment("weight_decay", None, UP)]

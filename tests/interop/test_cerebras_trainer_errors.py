@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from support.cerebras_trainer_files import LINE, TAGS, TWICE, TWIN, UP, WAVE, read, told
+from support.cerebras_trainer_files import LINE, TAGS, TWICE, TWIN, UP, WAVE, message_of, read
 
 from tracelr.__main__ import main
 from tracelr.errors import ConfigError
@@ -76,7 +76,7 @@ KEYS = "allowed: cycle, end_learning_rate, initial_learning_rate, param_group_ta
     ],
 )  # fmt: skip
 def test_errors(schedulers, message):
-    assert told(schedulers) == message
+    assert message_of(schedulers) == message
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_errors(schedulers, message):
     ],
 )  # fmt: skip
 def test_errors_in_the_optimizer(optimizer, message):
-    assert told([{"LinearLR": LINE}], optimizer) == message
+    assert message_of([{"LinearLR": LINE}], optimizer) == message
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ NEEDS = "allowed: the keys initial_learning_rate, end_learning_rate, decay_steps
 TWICE = "allowed: one of them; to fix it: remove one: they are names of the same thing."
 
 
-def told(content: str | bytes) -> str:
+def message_of(content: str | bytes) -> str:
     Path("params.yaml").write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(ConfigError) as caught:
         load("params.yaml")
@@ -101,7 +101,7 @@ MANY = f"given more values, the aliases written out; allowed: at most 100000 of 
     ids=lambda v: repr(v[:20]) if v[:5] not in ("given", "line ") else "",
 )
 def test_errors_of_the_file(content, message):
-    assert told(content) == message
+    assert message_of(content) == message
 
 
 def lr(text: str) -> str:
@@ -186,7 +186,7 @@ def lr(text: str) -> str:
 )  # fmt: skip
 def test_errors_in_older_cerebras_files(text, message):
     sep = "" if message[0] in ".[" else ": "
-    assert told(lr(text)) == f"optimizer.learning_rate{sep}{message}"
+    assert message_of(lr(text)) == f"optimizer.learning_rate{sep}{message}"
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_errors_in_older_cerebras_files(text, message):
 def test_errors_in_the_native_format(content, message):
     from tracelr.schedules.base import REGISTRY
 
-    assert told(content) == message.replace("REGISTRY", ", ".join(sorted(REGISTRY)))
+    assert message_of(content) == message.replace("REGISTRY", ", ".join(sorted(REGISTRY)))
 
 
 def test_the_error_of_an_unknown_format_shows_the_formats():
-    assert told("rate: 1\nsteps: 3") == (
+    assert message_of("rate: 1\nsteps: 3") == (
         "given a mapping with the keys 'rate', 'steps'; allowed: one of the formats below; to fix it: write one of them.\n"
         "\n"
         "optimizer:\n"
