@@ -1,4 +1,4 @@
-"""Write docs/peers.md, the table of every peer's schedules and ours: python docs/peers.py"""
+"""Write docs/peers.md, the table of the schedules of other libraries and ours: python docs/peers.py"""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from support.peers.peer import Peer
 
 HEAD = """\
-# Peers: theirs, and ours
+# Peers: schedules of other libraries and ours
 
-Written by `python docs/peers.py` from `tests/support/peers/`; `pytest tests/interop/test_peers.py` checks every row:
-all steps, or 500 of a long schedule, both sides of every boundary, and past the end. "run" means that the library itself
-was run, "formula" that its formula, as read in its source, was; then the largest difference allowed, as a part of their
-largest value, and where it comes from. "converted": `from_torch`, `from_dict` or `load` makes ours out of theirs. Unless a
-row says otherwise, both do the same past the end.
+`python docs/peers.py` writes this page from `tests/support/peers/`, and `pytest tests/interop/test_peers.py` checks every
+row at all steps (500 of a long schedule), on both sides of every boundary, and past the end. "run" means that the test runs
+the library itself, and "formula" that it computes the formula in the source of the library. The number is the largest
+allowed difference, relative to their largest value, followed by its cause. "converted" means that `from_torch`, `from_dict`
+or `load` makes our schedule from theirs. Unless a row says otherwise, both have the same values past the end.
 """
 
 

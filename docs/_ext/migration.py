@@ -1,6 +1,6 @@
-"""The directive `migration`: every name of a library, what it takes, and ours for it.
+"""The directive `migration`: a table of every name of a library, its parameters, and our schedule for it.
 
-Names and parameters come from the tables that the conversions read, the pairs from docs/peers.md, whose rows
+Names and parameters come from the tables of the conversions. The pairs come from docs/peers.md, whose rows
 `pytest tests/interop/test_peers.py` compares. A name without a row is a warning.
 """
 
@@ -22,15 +22,15 @@ from tracelr.schedules.base import REGISTRY
 
 PEERS = Path(__file__).parent.parent / "peers.md"
 Names = Mapping[str, str]
-"""The names of a library, each with what it takes."""
+"""The names of a library, each with its parameters."""
 
 
 COMMON = ("optimizer", "last_epoch", "name", "param_group_tags", "disable_lr_steps_reset")
-"""What every name of a library takes, and the page says once, if it says it."""
+"""Parameters that every name of a library has. The table leaves them out."""
 
 
 def taken(parameters: Iterable[Parameter]) -> str:
-    """Return parameters as they are written in a call, without those of `COMMON`."""
+    """Return parameters as they are written in a call, without those in `COMMON`."""
     shown = []
     for one in parameters:
         if one.name in COMMON:
@@ -42,9 +42,11 @@ def taken(parameters: Iterable[Parameter]) -> str:
 def _torch() -> Names:
     from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
-    from tracelr.interop.torch.curves import FACTORS, FOLLOWERS, WRITERS
+    from tracelr.interop.torch.curves import CONTINUING, CONTINUING_PER_GROUP, OVERWRITING
 
-    kinds = sorted((*FACTORS, *FOLLOWERS, *WRITERS, SequentialLR, ChainedScheduler), key=lambda kind: kind.__name__)
+    kinds = sorted(
+        (*CONTINUING, *CONTINUING_PER_GROUP, *OVERWRITING, SequentialLR, ChainedScheduler), key=lambda kind: kind.__name__
+    )
     return {kind.__name__: taken(signature(kind).parameters.values()) for kind in kinds}
 
 
@@ -56,13 +58,13 @@ def _cerebras() -> Names:
 
 
 def _hugging_face() -> Names:
-    from tracelr.interop.huggingface.types import TYPES
+    from tracelr.interop.huggingface.scheduler_types import TYPES
 
     return {name: ", ".join(kind.keys) for name, kind in TYPES.items()}
 
 
 def _optax() -> Names:
-    return dict.fromkeys(sorted(pairs("optax")), "")  # nothing reads its calls, so nothing has their parameters
+    return dict.fromkeys(sorted(pairs("optax")), "")  # no reader reads its calls, so the parameters are not known here
 
 
 def _keras() -> Names:
@@ -78,19 +80,19 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Names]]] = {
     "optax": ("optax", _optax),
     "keras": ("keras", _keras),
 }
-"""The libraries of the page, each as the rows of the tests call it, and where its names are."""
+"""The libraries of the page, each with its name in the rows of the tests, and the function that returns its names."""
 ALIASES = {"ChainedLR": "ChainedScheduler"}
-"""Names that are another one's."""
+"""Names for the class of another name."""
 OWN = {"ScalePerParamLR": "`Assignment(..., factor=...)`, and a number of each param group under that key"}
-"""Names that stand for no curve, and so have no row: what is written here."""
+"""The text for names without a row, because they are not a curve."""
 
 
 @cache
 def pairs(project: str) -> dict[str, tuple[str, str]]:
-    """Return the plainest row of each name of `project`: theirs, and ours."""
+    """Return the shortest row of each name of `project`: their call and ours."""
     found: dict[str, tuple[str, str]] = {}
-    part = PEERS.read_text().split(f"\n## {project}\n")[1].split("\n## ")[0]
-    for theirs, ours in re.findall(r"^\| `(.*?)` \| `(.*?)` \| ", part, re.M):
+    section = PEERS.read_text().split(f"\n## {project}\n")[1].split("\n## ")[0]
+    for theirs, ours in re.findall(r"^\| `(.*?)` \| `(.*?)` \| ", section, re.M):
         match = re.match(r'get_scheduler\("(\w+)"|(\w+)\(', theirs)
         if match is None or re.search(r"\): (momentum|betas)", theirs):
             continue
@@ -108,7 +110,7 @@ def classes(ours: str) -> list[str]:
 
 
 def rows(library: str) -> list[tuple[str, str, str, str]]:
-    """Return the table of a library: name there, parameters there, classes here, a pair of calls; empty where missing."""
+    """Return the table of a library: its name, its parameters, our classes, and a pair of calls; a missing cell is empty."""
     project, names = LIBRARIES[library]
     table = []
     for name, parameters in names().items():
@@ -125,7 +127,7 @@ class Migration(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        lines = ["| there | here | for example |", "|---|---|---|"]
+        lines = ["| theirs | ours | for example |", "|---|---|---|"]
         for name, parameters, here, example in rows(self.arguments[0]):
             if not here:
                 logging.getLogger(__name__).warning("no row of docs/peers.md for %s", name, location=self.get_location())

@@ -1,8 +1,9 @@
 """The schedulers of `tracelr.lr_scheduler` for the weight decay: the same curves, under `...WD` names.
 
-Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` and `max_val` where the learning rate's are
-`learning_rate`, `learning_rates`, `initial_learning_rate`, `end_learning_rate`, `base_lr` and `max_lr`. Every name takes
-`param_group_tags`; the words of older releases are not understood, since those had no such schedulers.
+Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` and `max_val` where those of the
+learning rate are `learning_rate`, `learning_rates`, `initial_learning_rate`, `end_learning_rate`, `base_lr` and
+`max_lr`. Every class takes `param_group_tags`. Names of parameters from older releases are not accepted, because those
+had no such schedulers.
 
 >>> import torch
 >>> groups = [{"params": [torch.nn.Parameter(torch.zeros(3))]}]
@@ -16,110 +17,110 @@ Their parameters are called `val`, `vals`, `initial_val`, `end_val`, `base_val` 
 from typing import final
 
 from tracelr.interop.cerebras.curves import CURVES, FACTORS
-from tracelr.lr_scheduler.base import Named
-from tracelr.lr_scheduler.combined import Lambda, Made, chained, in_turn, scaled
+from tracelr.lr_scheduler.base import CerebrasScheduler
+from tracelr.lr_scheduler.combined import CombinedScheduler, LambdaScheduler, chained, scaled, sequential
 
 
-class _Decay(Named):
-    """Abstract base of the names that drive the weight decay."""
+class _WeightDecayScheduler(CerebrasScheduler):
+    """Abstract base of the schedulers that drive the weight decay."""
 
     key = "weight_decay"
 
 
 @final
-class ConstantWD(_Decay, curve=CURVES["Constant"]):
+class ConstantWD(_WeightDecayScheduler, curve=CURVES["Constant"]):
     """`ConstantLR` for the weight decay."""
 
 
 @final
-class PolynomialWD(_Decay, curve=CURVES["Polynomial"]):
+class PolynomialWD(_WeightDecayScheduler, curve=CURVES["Polynomial"]):
     """`PolynomialLR` for the weight decay."""
 
 
 @final
-class LinearWD(_Decay, curve=CURVES["Linear"]):
+class LinearWD(_WeightDecayScheduler, curve=CURVES["Linear"]):
     """`LinearLR` for the weight decay."""
 
 
 @final
-class ExponentialWD(_Decay, curve=CURVES["Exponential"]):
+class ExponentialWD(_WeightDecayScheduler, curve=CURVES["Exponential"]):
     """`ExponentialLR` for the weight decay."""
 
 
 @final
-class InverseExponentialTimeDecayWD(_Decay, curve=CURVES["InverseExponentialTimeDecay"]):
+class InverseExponentialTimeDecayWD(_WeightDecayScheduler, curve=CURVES["InverseExponentialTimeDecay"]):
     """`InverseExponentialTimeDecayLR` for the weight decay."""
 
 
 @final
-class InverseSquareRootDecayWD(_Decay, curve=CURVES["InverseSquareRootDecay"]):
+class InverseSquareRootDecayWD(_WeightDecayScheduler, curve=CURVES["InverseSquareRootDecay"]):
     """`InverseSquareRootDecayLR` for the weight decay."""
 
 
 @final
-class CosineDecayWD(_Decay, curve=CURVES["CosineDecay"]):
+class CosineDecayWD(_WeightDecayScheduler, curve=CURVES["CosineDecay"]):
     """`CosineDecayLR` for the weight decay."""
 
 
 @final
-class PiecewiseConstantWD(_Decay, curve=CURVES["PiecewiseConstant"]):
+class PiecewiseConstantWD(_WeightDecayScheduler, curve=CURVES["PiecewiseConstant"]):
     """`PiecewiseConstantLR` for the weight decay."""
 
 
 @final
-class MultiStepWD(_Decay, curve=CURVES["MultiStep"]):
+class MultiStepWD(_WeightDecayScheduler, curve=CURVES["MultiStep"]):
     """`MultiStepLR` for the weight decay."""
 
 
 @final
-class StepWD(_Decay, curve=CURVES["Step"]):
+class StepWD(_WeightDecayScheduler, curve=CURVES["Step"]):
     """`StepLR` for the weight decay."""
 
 
 @final
-class CosineAnnealingWD(_Decay, curve=CURVES["CosineAnnealing"]):
+class CosineAnnealingWD(_WeightDecayScheduler, curve=CURVES["CosineAnnealing"]):
     """`CosineAnnealingLR` for the weight decay."""
 
 
 @final
-class CosineAnnealingWarmRestartsWD(_Decay, curve=CURVES["CosineAnnealingWarmRestarts"]):
+class CosineAnnealingWarmRestartsWD(_WeightDecayScheduler, curve=CURVES["CosineAnnealingWarmRestarts"]):
     """`CosineAnnealingWarmRestarts` for the weight decay."""
 
 
 @final
-class MultiplicativeWD(_Decay, curve=CURVES["Multiplicative"]):
+class MultiplicativeWD(_WeightDecayScheduler, curve=CURVES["Multiplicative"]):
     """`MultiplicativeLR` for the weight decay."""
 
 
 @final
-class CyclicWD(_Decay, curve=CURVES["Cyclic"]):
+class CyclicWD(_WeightDecayScheduler, curve=CURVES["Cyclic"]):
     """`CyclicLR` for the weight decay."""
 
 
 @final
-class OneCycleWD(_Decay, curve=CURVES["OneCycle"]):
+class OneCycleWD(_WeightDecayScheduler, curve=CURVES["OneCycle"]):
     """`OneCycleLR` for the weight decay."""
 
 
 @final
-class SequentialWD(Made, _Decay, curve=in_turn):
-    """`SequentialLR` for the weight decay: of `...WD` schedulers, or tracelr schedules."""
+class SequentialWD(CombinedScheduler, _WeightDecayScheduler, curve=sequential):
+    """`SequentialLR` for the weight decay, from `...WD` schedulers or tracelr schedules."""
 
 
 @final
-class ChainedWD(Made, _Decay, curve=chained):
-    """`ChainedLR` for the weight decay: of `...WD` schedulers, or tracelr schedules."""
+class ChainedWD(CombinedScheduler, _WeightDecayScheduler, curve=chained):
+    """`ChainedLR` for the weight decay, from `...WD` schedulers or tracelr schedules."""
 
 
 @final
-class ScalePerParamWD(Made, _Decay, curve=scaled):
-    """`ScalePerParamLR` for the weight decay: times the `adjust_val` of each param group, and that alone.
+class ScalePerParamWD(CombinedScheduler, _WeightDecayScheduler, curve=scaled):
+    """`ScalePerParamLR` for the weight decay, times the `adjust_val` of each param group and no other number.
 
-    The original takes a group's `adjust_learning_rate` first, so that a factor of the rate scales the decay as well.
+    In the original, `adjust_learning_rate` of a group takes precedence, so that a factor of the rate scales the decay too.
     """
 
     factor = FACTORS["weight_decay"]
 
 
-class LambdaWD(Lambda, _Decay, curve=CURVES["Lambda"]):  # not final, as `LambdaLR`
-    """`LambdaLR` for the weight decay, with `val_lambda` for its `lr_lambda`."""
+class LambdaWD(LambdaScheduler, _WeightDecayScheduler, curve=CURVES["Lambda"]):  # not final, as `LambdaLR`
+    """`LambdaLR` for the weight decay, with `val_lambda` in place of `lr_lambda`."""

@@ -20,7 +20,7 @@ from tracelr import Assignment, Constant, Linear, Schedule, Units, from_dict
 from tracelr.errors import ScheduleError
 from tracelr.interop.cerebras.read_trainer import KINDS
 from tracelr.interop.cerebras.spellings import OLDER, SPELLINGS
-from tracelr.interop.huggingface.types import TYPES
+from tracelr.interop.huggingface.scheduler_types import TYPES
 from tracelr.interop.keras import read as keras
 from tracelr.interop.readers import READERS
 from tracelr.schedules.base import DEEPEST

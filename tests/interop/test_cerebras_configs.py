@@ -27,7 +27,7 @@ def length(entry: dict[str, Any]) -> int:
 
 
 def formula(entry: dict[str, Any]) -> Exact:
-    """The formula of one entry, from the vocabulary's own documentation, independently of `src`."""
+    """The formula of one entry, from Cerebras' documentation, independently of `src`."""
     match entry["scheduler"].lower().removesuffix("lr"):
         case "constant":
             return lambda t: mpf(entry["learning_rate"])
@@ -47,7 +47,7 @@ def formula(entry: dict[str, Any]) -> Exact:
 
 
 def whole(spec: Any) -> tuple[Exact, list[int]]:
-    """The formula of a whole setting, and where it changes."""
+    """The formula of a setting, and the steps where it changes."""
     if isinstance(spec, float):
         return (lambda t: mpf(spec)), []
     entries = spec if isinstance(spec, list) else [spec]
@@ -58,7 +58,7 @@ def whole(spec: Any) -> tuple[Exact, list[int]]:
 
 
 def near(changes: list[int]) -> list[int]:
-    """Both sides of every change, and a walk over the whole run and far past it."""
+    """Both sides of every change, and steps over the run and far past it."""
     last = max(changes, default=1000)
     edges = {t + d for t in [0, *changes] for d in (-1, 0, 1) if t + d >= 0}
     return sorted(edges | {last * k // 97 for k in range(98)} | {last * 2 + 1, last * 1000})
@@ -91,7 +91,7 @@ def test_every_published_setting_has_the_textbook_value_at_every_step(row, tmp_p
 
 
 def older(entry: dict[str, Any]) -> tuple[str, Any, Any]:
-    """The key, the tag, and the setting in the older form, of an entry of the newer one."""
+    """The key, the tag, and the setting as in older files, of an entry of a newer file."""
     ((name, inner),) = entry.items()
     inner = dict(inner)
     tag = inner.pop("param_group_tags", None)

@@ -1,8 +1,8 @@
-"""The newer form of the Cerebras params files, `trainer: init: schedulers:`: every class, and the shapes of a file."""
+"""The newer Cerebras params files, `trainer: init: schedulers:`: every class, and every layout of a file."""
 
 import pytest
 import torch
-from support.cerebras_trainer_files import LINE, TWIN, UP, WAVE, plain, read
+from support.cerebras_trainer_files import LINE, TWIN, UP, WAVE, read
 
 import tracelr
 from tracelr import Constant, Cosine, Exponential, InverseSqrt, PiecewiseConstant, Polynomial
@@ -54,26 +54,26 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("stem", "given", "ours"), CLASSES, ids=[f"{k}-{row[0]}" for k, row in enumerate(CLASSES)])
-def test_each_class_is_the_schedule_it_says_and_so_is_its_twin(stem, given, ours):
-    assert plain(read([{f"{stem}LR": given}])) == ours.to_dict()
-    assert plain(read({f"{stem}LR": given})) == ours.to_dict()
+def test_each_class_gives_its_schedule_for_rate_and_weight_decay(stem, given, ours):
+    assert read([{f"{stem}LR": given}]) == ours
+    assert read({f"{stem}LR": given}) == ours
     twin = given and {NAMES.get(key, key): value for key, value in given.items()}
-    assert plain(read([{f"{stem}WD": twin}])) == plain([Assignment("weight_decay", None, ours)])
+    assert read([{f"{stem}WD": twin}]) == [Assignment("weight_decay", None, ours)]
 
 
 @pytest.mark.parametrize(("stem", "given", "ours"), CLASSES, ids=[f"{k}-{row[0]}" for k, row in enumerate(CLASSES)])
-def test_the_older_place_knows_each_of_them_too(stem, given, ours):
+def test_the_older_files_take_each_curve_too(stem, given, ours):
     for scheduler in (stem, f"{stem}LR", f"{stem.lower()}lr"):
         entry = {key: value for key, value in (given or {}).items() if value is not None}
-        assert plain(from_dict({"optimizer": {"learning_rate": {"scheduler": scheduler, **entry}}})) == ours.to_dict()
+        assert from_dict({"optimizer": {"learning_rate": {"scheduler": scheduler, **entry}}}) == ours
 
 
-def test_the_name_that_has_no_suffix():
+def test_the_class_without_a_suffix():
     given = {"initial_learning_rate": 1, "T_0": 4}
-    assert plain(read([{"CosineAnnealingWarmRestarts": given}])) == tracelr.WarmRestarts(1.0, 0.0, 4).to_dict()
+    assert read([{"CosineAnnealingWarmRestarts": given}]) == tracelr.WarmRestarts(1.0, 0.0, 4)
 
 
-def test_where_the_originals_are_wrong():
+def test_corrected_curves():
     restarts = read([{"CosineAnnealingWarmRestartsLR": {"initial_learning_rate": 1, "T_0": 4}}])
     assert restarts(torch.arange(4, 8)).tolist() == restarts(torch.arange(4)).tolist()  # theirs is 1, 1, 1, 1
     cycling = read([{"PolynomialLR": {"initial_learning_rate": 1, "end_learning_rate": 0, "total_iters": 4, "cycle": True}}])
@@ -101,8 +101,8 @@ def test_where_the_originals_are_wrong():
         lambda init: {"trainer": [{"trainer": {"init": init}}]},
     ],
 )
-def test_the_shapes_that_occur(optimizer, whole):
-    assert plain(from_dict(whole({"optimizer": optimizer, "schedulers": [{"LinearLR": LINE}]}))) == UP.to_dict()
+def test_layouts_of_published_files(optimizer, whole):
+    assert from_dict(whole({"optimizer": optimizer, "schedulers": [{"LinearLR": LINE}]})) == UP
 
 
 @pytest.mark.parametrize("schedulers", [None, [], {}])
@@ -114,10 +114,10 @@ def test_the_shapes_that_occur(optimizer, whole):
         {"optimizer_type": "SGD", "learning_rate": [{"scheduler": "Constant", "learning_rate": 0.1}]},
     ],
 )
-def test_without_schedulers_the_rate_is_the_optimizers_own(schedulers, optimizer):
-    assert plain(read(schedulers, optimizer)) == Constant(0.1).to_dict()
+def test_without_schedulers_the_rate_is_that_of_the_optimizer(schedulers, optimizer):
+    assert read(schedulers, optimizer) == Constant(0.1)
 
 
-def test_beside_a_scheduler_of_the_weight_decay_the_rate_is_the_optimizers_own():
+def test_beside_a_weight_decay_scheduler_the_rate_is_that_of_the_optimizer():
     found = read([{"LinearWD": TWIN}], {"SGD": {"learning_rate": 0.1}})
-    assert plain(found) == plain([Assignment("lr", None, Constant(0.1)), Assignment("weight_decay", None, UP)])
+    assert found == [Assignment("lr", None, Constant(0.1)), Assignment("weight_decay", None, UP)]

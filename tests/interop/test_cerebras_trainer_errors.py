@@ -1,8 +1,8 @@
-"""The newer Cerebras form: what each mistake is told, and where one schedule is wanted."""
+"""The newer Cerebras files: the message of each mistake."""
 
 import pytest
 import yaml
-from support.cerebras_trainer_files import LINE, TAGS, TWICE, TWIN, UP, WAVE, read, told
+from support.cerebras_trainer_files import LINE, TAGS, TWICE, TWIN, UP, WAVE, message_of, read
 
 from tracelr.__main__ import main
 from tracelr.errors import ConfigError
@@ -17,7 +17,7 @@ lr of groups with 'a': Linear(start=0.0, end=1.0, steps=4)
 weight_decay of every group: Linear(start=0.0, end=1.0, steps=4)"""
 
 
-def test_single_demands_one_schedule(tmp_path, capsys):
+def test_a_list_of_assignments_is_not_one_schedule(tmp_path, capsys):
     assert single(UP) is UP
     schedulers = [{"LinearLR": LINE | {"param_group_tags": "a"}}, {"LinearWD": TWIN}]
     with pytest.raises(ConfigError) as caught:
@@ -66,17 +66,17 @@ KEYS = "allowed: cycle, end_learning_rate, initial_learning_rate, param_group_ta
         ([{"SequentialLR": {}}], "schedulers[0].SequentialLR.schedulers: given None; allowed: a list of schedulers, with at least one entry; to fix it: write such a list."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE}], "total_iters": 3}}], "schedulers[0].SequentialLR: given the key 'total_iters'; allowed: last_epoch, milestones, param_group_tags, schedulers; to fix it: remove it."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE}], "last_epoch": 5}}], "schedulers[0].SequentialLR.last_epoch: given 5; allowed: -1, the beginning; to fix it: leave it out: a Scheduler is resumed from its own state."),
-        ([{"SequentialLR": {"schedulers": [{"CosineAnnealingLR": WAVE}, {"LinearLR": LINE}]}}], "schedulers[0].SequentialLR.schedulers[0]: given an entry that does not say how long it runs; allowed: a length in every entry but the last; to fix it: add total_iters."),
+        ([{"SequentialLR": {"schedulers": [{"CosineAnnealingLR": WAVE}, {"LinearLR": LINE}]}}], "schedulers[0].SequentialLR.schedulers[0]: given an entry without a length; allowed: a length in every entry but the last; to fix it: add total_iters."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE}, {"LinearLR": LINE}], "milestones": [1, 2]}}], "schedulers[0].SequentialLR.schedulers: Sequential.milestones: given 2 milestones [1, 2]; allowed: exactly one fewer than its 2 schedules; to fix it: pass 1 of them."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE | {"param_group_tags": "a"}}]}}], "schedulers[0].SequentialLR.schedulers[0].LinearLR.param_group_tags: given tags of an inner scheduler; allowed: tags of the outermost one; to fix it: move it to the scheduler around this one."),
-        ([{"SequentialLR": {"schedulers": [{"LinearWD": TWIN}]}}], "schedulers[0].SequentialLR.schedulers[0]: given 'LinearWD'; allowed: a scheduler of the lr, as the one around it; to fix it: move it out of there."),
-        ([{"SequentialLR": {"schedulers": [{"ScalePerParamLR": {"scheduler": {"LinearLR": LINE}}}]}}], "schedulers[0].SequentialLR.schedulers[0].ScalePerParamLR: given ScalePerParamLR inside another scheduler; allowed: it around all others; to fix it: put the other one into it."),
+        ([{"SequentialLR": {"schedulers": [{"LinearWD": TWIN}]}}], "schedulers[0].SequentialLR.schedulers[0]: given 'LinearWD'; allowed: a scheduler of the lr, as the outer one is; to fix it: move it out of the outer one."),
+        ([{"SequentialLR": {"schedulers": [{"ScalePerParamLR": {"scheduler": {"LinearLR": LINE}}}]}}], "schedulers[0].SequentialLR.schedulers[0].ScalePerParamLR: given ScalePerParamLR inside another scheduler; allowed: it as the outermost one; to fix it: put the other one into it."),
         ([{"ScalePerParamLR": {}}], "schedulers[0].ScalePerParamLR: given ScalePerParamLR without scheduler; allowed: the key scheduler; to fix it: add scheduler: <what it scales>."),
-        ([{"ChainedLR": {"schedulers": [{"LinearLR": LINE}, {"LinearLR": LINE}]}}], "schedulers[0].ChainedLR.schedulers[1]: given a scheduler that starts at 0; allowed: a factor that starts at 1, once divided; to fix it: put it first, or start it above 0."),
+        ([{"ChainedLR": {"schedulers": [{"LinearLR": LINE}, {"LinearLR": LINE}]}}], "schedulers[0].ChainedLR.schedulers[1]: given a scheduler that starts at 0; allowed: another start, because the chain divides by it; to fix it: put it first, or start it above 0."),
     ],
 )  # fmt: skip
-def test_mistakes(schedulers, message):
-    assert told(schedulers) == message
+def test_errors(schedulers, message):
+    assert message_of(schedulers) == message
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_mistakes(schedulers, message):
         ({"SGD": {"learning_rate": [{"scheduler": "Constant", "learning_rate": 1}]}}, "optimizer.SGD.learning_rate: given schedulers here and under schedulers; allowed: one of them; to fix it: remove the ones here."),
     ],
 )  # fmt: skip
-def test_mistakes_in_the_optimizer(optimizer, message):
-    assert told([{"LinearLR": LINE}], optimizer) == message
+def test_errors_in_the_optimizer(optimizer, message):
+    assert message_of([{"LinearLR": LINE}], optimizer) == message
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_mistakes_in_the_optimizer(optimizer, message):
         ({"init": {"optimizer": {"SGD": {"lr": "x"}}}}, "trainer.init.optimizer.SGD.lr: given 'x'; allowed: a finite number within the float32 range; to fix it: write a number such as 0.001 or 1e-3."),
     ],
 )  # fmt: skip
-def test_mistakes_around_it(trainer, message):
+def test_errors_around_the_schedulers(trainer, message):
     with pytest.raises(ConfigError) as caught:
         from_dict({"trainer": trainer})
     assert str(caught.value) == f"mapping: {message}"

@@ -1,4 +1,4 @@
-"""Every row of the table in the words of each other library: run or loaded there, the values are the same; or refused by name."""
+"""Every row of the table in every format: loaded or run in that library, it has the same values; otherwise it is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tracelr.interop.convert import WRITERS, convert
 from tracelr.lowering import dump
 
 REFUSED = {"native": {"lambda"}, "torch": set[str]()}
-SAID = {"cerebras": 25, "optax": 23, "keras": 15}  # how many rows each can say
+WRITTEN = {"cerebras": 25, "optax": 23, "keras": 15}  # how many rows each format can express
 LARGEST = 2**24  # float32 counts steps no further; optax and Keras compute in it
 
 
@@ -34,13 +34,13 @@ def steps_of(name: str, most: int) -> list[int]:
     return sorted({*near, *(draw.randrange(last) for _ in range(40)), min(last + last // 3, most)})
 
 
-def said(name: str, to: str) -> str | None:
+def written(name: str, to: str) -> str | None:
     try:
         return convert(ROWS[name].schedule, to)
     except ConfigError as error:
         message = str(error)
     assert message.startswith(f"convert to {to}: given ")
-    assert message.endswith("; to fix it: leave that part out, or use another form.")
+    assert message.endswith("; to fix it: leave it out, or convert to another format.")
     return None
 
 
@@ -51,8 +51,8 @@ def apart(schedule: Schedule, steps: list[int], theirs: Any) -> float:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_ours_reads_back(name: str) -> None:
-    text = said(name, "native")
+def test_native_reads_back(name: str) -> None:
+    text = written(name, "native")
     assert (text is None) == (name in REFUSED["native"])
     if text is not None:
         assert tracelr.from_dict(yaml.safe_load(text)).to_dict() == ROWS[name].schedule.to_dict()
@@ -60,7 +60,7 @@ def test_ours_reads_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_cerebras_reads_back(name: str) -> None:
-    text = said(name, "cerebras")
+    text = written(name, "cerebras")
     if text is not None:
         steps = steps_of(name, 2**53)
         back = tracelr.from_dict(yaml.safe_load(text))
@@ -70,7 +70,7 @@ def test_cerebras_reads_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_the_code_for_torch_runs_without_tracelr(name: str) -> None:
-    text = said(name, "torch")
+    text = written(name, "torch")
     assert (text is None) == (name in REFUSED["torch"])
     if text is None:
         return
@@ -87,9 +87,21 @@ def test_the_code_for_torch_runs_without_tracelr(name: str) -> None:
         scheduler.step()
 
 
+@pytest.mark.parametrize("name", ["piecewise_constant", "multi_step", "warm_restarts_growing", "cosine", "noise_normal"])
+def test_the_code_for_torch_runs_under_any_default_device(name: str) -> None:
+    text, names, schedule = convert(ROWS[name].schedule, "torch"), dict[str, Any](), ROWS[name].schedule
+    torch.set_default_device("meta")
+    try:
+        exec(compile(text, "schedule.py", "exec", dont_inherit=True), names)
+        found = [names["rate"](step) for step in (0, 1, 10, 1000)]
+    finally:
+        torch.set_default_device(None)
+    assert found == schedule(torch.tensor([0, 1, 10, 1000])).tolist()
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_the_code_for_optax_runs_without_tracelr(name: str) -> None:
-    text = said(name, "optax")
+    text = written(name, "optax")
     if text is None:
         return
     assert "import tracelr" not in text
@@ -106,7 +118,7 @@ def test_the_code_for_optax_runs_without_tracelr(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_keras_loads_the_config(name: str) -> None:
-    text = said(name, "keras")
+    text = written(name, "keras")
     if text is None:
         return
     os.environ.setdefault("KERAS_BACKEND", "torch")  # before keras is imported
@@ -121,9 +133,9 @@ def test_keras_loads_the_config(name: str) -> None:
     assert apart(ROWS[name].schedule, steps, back(torch.tensor(steps))) <= 1.2e-7
 
 
-@pytest.mark.parametrize("to", SAID)
-def test_each_says_what_it_can(to: str) -> None:
-    assert sum(said(name, to) is not None for name in ROWS) >= SAID[to]
+@pytest.mark.parametrize("to", WRITTEN)
+def test_each_format_expresses_this_many_rows(to: str) -> None:
+    assert sum(written(name, to) is not None for name in ROWS) >= WRITTEN[to]
 
 
 RUN = Linear(0.0, 3e-4, 2000).then(Cosine(3e-4, 3e-5, 98000))
@@ -195,7 +207,7 @@ trainer:
 """
 
 
-def test_the_whole_text_of_each_form() -> None:
+def test_the_text_of_each_format() -> None:
     assert convert(RUN, "optax") == OPTAX
     code = "aten = " + dump(RUN, "code").partition("aten = ")[2]
     assert convert(RUN, "torch") == TORCH.format(schedule=repr(RUN), code=code)
@@ -204,13 +216,13 @@ def test_the_whole_text_of_each_form() -> None:
 
 
 @pytest.mark.parametrize("to", [to for to in WRITERS if to != "native"])
-def test_a_warmup_around_a_schedule_is_one_after_the_other(to: str) -> None:
+def test_a_warmup_becomes_a_sequence(to: str) -> None:
     warm = Cosine(3e-4, 3e-5, 98000).warmup(2000)
     if to != "torch":
         assert convert(warm, to).replace("Product", "Sequential") == convert(RUN, to)
 
 
-def test_assignments_keep_their_tags_in_cerebras_and_ours() -> None:
+def test_assignments_keep_their_tags_in_cerebras_and_native() -> None:
     found = [
         Assignment("lr", ("a", None), RUN, "adjust_learning_rate"),
         Assignment("weight_decay", None, Linear(0.0, 0.1, 10)),
@@ -226,22 +238,22 @@ def test_assignments_keep_their_tags_in_cerebras_and_ours() -> None:
         (
             Noise(seed=1, spread=0.1),
             "optax",
-            "convert to optax: given Noise(seed=1, spread=0.1, kind='uniform', limit=3.0); allowed: what optax can say at every step; to fix it: leave that part out, or use another form.",
+            "convert to optax: given Noise(seed=1, spread=0.1, kind='uniform', limit=3.0); allowed: what optax can express at every step; to fix it: leave it out, or convert to another format.",
         ),
         (
             tracelr.Constant(0.1),
             "keras",
-            "convert to keras: given Constant(value=0.1); allowed: what keras can say at every step; to fix it: leave that part out, or use another form.",
+            "convert to keras: given Constant(value=0.1); allowed: what keras can express at every step; to fix it: leave it out, or convert to another format.",
         ),
         (
             Linear(0.0, torch.tensor(1.0), 4),
             "torch",
-            "convert to torch: given Linear(start=0.0, end=tensor(1.), steps=4), which has a tensor for a number; allowed: what torch can say at every step; to fix it: leave that part out, or use another form.",
+            "convert to torch: given Linear(start=0.0, end=tensor(1.), steps=4), which has a tensor for a number; allowed: what torch can express at every step; to fix it: leave it out, or convert to another format.",
         ),
         (
             [Assignment("betas[0]", None, RUN)],
             "cerebras",
-            "convert to cerebras: given 'betas[0]', a key that is not lr or weight_decay; allowed: what cerebras can say at every step; to fix it: leave that part out, or use another form.",
+            "convert to cerebras: given 'betas[0]', a key that is not lr or weight_decay; allowed: what cerebras can express at every step; to fix it: leave it out, or convert to another format.",
         ),
         (
             [Assignment("lr", ("a",), RUN), Assignment("lr", ("b",), RUN)],
@@ -251,11 +263,11 @@ def test_assignments_keep_their_tags_in_cerebras_and_ours() -> None:
         (
             RUN,
             "mxnet",
-            "convert(to): given 'mxnet'; allowed: ours, cerebras, optax, keras, torch; to fix it: use one of these names.",
+            "convert(to): given 'mxnet'; allowed: native, cerebras, optax, keras, torch; to fix it: use one of these names.",
         ),
     ],
 )
-def test_what_has_no_word_there_is_named(found: Any, to: str, message: str) -> None:
+def test_the_error_names_what_a_format_cannot_express(found: Any, to: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         convert(found, to)
     assert str(caught.value) == message
@@ -263,10 +275,10 @@ def test_what_has_no_word_there_is_named(found: Any, to: str, message: str) -> N
 
 def test_a_formula_that_cannot_be_traced_is_an_error_of_the_conversion() -> None:
     class Branches(Schedule):
-        def evaluate(self, step: Any, A: Any) -> Any:
-            return A.full(step, 1.0 if step > 3 else 0.5)
+        def forward(self, step: Any, ops: Any) -> Any:
+            return ops.full(step, 1.0 if step > 3 else 0.5)
 
     with pytest.raises(
-        ConfigError, match=r"^convert to torch: Branches.evaluate, .*: given the truth of a tensor; .* in place of `if`"
+        ConfigError, match=r"^convert to torch: Branches.forward, .*: given the truth of a tensor; .* in place of `if`"
     ):
         convert(Branches(), "torch")

@@ -1,4 +1,4 @@
-"""`from_torch`: random schedulers against torch stepping, at any point of their life."""
+"""`from_torch`: random schedulers against torch stepping, at any step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build(kind: Any, *strategies: Any) -> st.SearchStrategy[Build]:
     return st.tuples(*strategies).map(lambda given: lambda o: kind(o, *given))
 
 
-# Those that multiply the rate they find; those that start anew in a sequence; and those that go on from the last rate there.
+# Schedulers that multiply the current rate; that start at their base rate in a sequence; that continue from the last rate.
 FACTORS = st.one_of(
     build(torchs.StepLR, counts, parts),
     build(torchs.MultiStepLR, st.lists(st.integers(0, 200), max_size=4), parts),
@@ -80,7 +80,7 @@ def test_any_chain(members: list[Build], inner: int) -> None:
 
 @FEW
 @given(sequences(RESTARTED, least=2))
-def test_a_sequence_in_a_sequence_is_what_it_is_without_the_brackets(sequence: tuple[list[Build], list[int]]) -> None:
+def test_a_nested_sequence_is_the_flat_one(sequence: tuple[list[Build], list[int]]) -> None:
     children, milestones = sequence
     first = sequential([sequential(children[:2], milestones[:1]), *children[2:]], milestones[1:])
     second = sequential([children[0], sequential(children[1:], [m - milestones[0] for m in milestones[1:]])], milestones[:1])
@@ -90,7 +90,7 @@ def test_a_sequence_in_a_sequence_is_what_it_is_without_the_brackets(sequence: t
 
 @FEW
 @given(SINGLE | sequences().map(lambda sequence: sequential(*sequence)) | st.lists(FACTORS, min_size=1).map(chained))
-def test_the_schedule_is_the_same_at_any_point_of_life(theirs: Build) -> None:
+def test_the_schedule_is_the_same_at_any_step(theirs: Build) -> None:
     driven = optimizer()
     scheduler = built(theirs, driven)
     fresh = from_torch(scheduler)
@@ -104,7 +104,7 @@ def test_the_schedule_is_the_same_at_any_point_of_life(theirs: Build) -> None:
         scheduler.step()
 
 
-def test_a_loaded_scheduler_is_the_one_it_was_saved_from() -> None:
+def test_a_loaded_scheduler_has_the_schedule_of_the_saved_one() -> None:
     driven = optimizer()
     old = torchs.SequentialLR(driven, [torchs.LinearLR(driven, 0.5, 1, 9), torchs.StepLR(driven, 30, 0.5)], [10])
     for _ in range(137):
@@ -121,7 +121,7 @@ def test_a_loaded_scheduler_is_the_one_it_was_saved_from() -> None:
         assert schedule.to_dict() == want.to_dict()
 
 
-def test_a_scheduler_that_goes_on_at_last_epoch() -> None:
+def test_a_scheduler_that_continues_from_last_epoch() -> None:
     driven = optimizer()
     driven.param_groups[0] |= {"initial_lr": 0.1, "lr": 0.003}
     schedule = from_torch(torchs.CosineAnnealingLR(driven, 50, last_epoch=20))
@@ -155,7 +155,7 @@ def test_a_tensor_rate() -> None:
         (lambda o: SWALR(o, [0.5, 0.25], 0), [tracelr.PiecewiseConstant([v], []) for v in (0.5, 0.25)]),
     ],
 )
-def test_each_group_has_its_own(theirs: Build, ours: Any) -> None:
+def test_each_group_has_its_schedule(theirs: Build, ours: Any) -> None:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (0.1, 0.01)]
     found = from_torch(built(theirs, torch.optim.SGD(groups, momentum=0.9)))
     assert repr(found) == repr(ours)
@@ -168,8 +168,8 @@ def test_the_schedules_go_straight_into_a_scheduler() -> None:
     assert tracelr.Scheduler(driven, lr=schedules).get_last_lr() == pytest.approx([0.1, 0.01])
 
 
-def test_torch_chains_with_a_writer_are_no_product_in_either_order() -> None:
-    """Why they are refused: the writer first, the others count once; the writer last, they do not count at all."""
+def test_torch_chains_with_a_scheduler_that_overwrites_are_not_a_product() -> None:
+    """They are refused because the others count once if the overwriting one is first, and not at all if it is last."""
     restarts, fading = (lambda o: torchs.CosineAnnealingWarmRestarts(o, 4)), (lambda o: torchs.ExponentialLR(o, 0.5))
     steps = list(range(1, 20))
     alone = stepped(restarts)(steps)
@@ -181,8 +181,8 @@ def half(o: torch.optim.Optimizer) -> torchs.LRScheduler:
     return torchs.ConstantLR(o, 0.5, 10)
 
 
-def test_a_chain_at_the_head_of_a_sequence_is_what_it_is_alone() -> None:
-    """torch makes one step too many there with what multiplies at every step, and cannot start a chain later on."""
+def test_a_chain_at_the_head_of_a_sequence_is_the_chain_alone() -> None:
+    """There torch applies a factor of every step once too often, and it cannot start a chain at a milestone."""
     chain = chained([lambda o: torchs.LinearLR(o, 0.5, 1, 10), lambda o: torchs.ExponentialLR(o, 0.9)])
     schedule = converted(sequential([chain, half], [30]))()
     steps = list(range(30))

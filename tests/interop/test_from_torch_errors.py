@@ -1,4 +1,4 @@
-"""Every error of `from_torch`, word for word."""
+"""The message of every error of `from_torch`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LOOKUP = (
     f"{FUNCTION} use tracelr.PiecewiseConstant or tracelr.Interpolate."
 )
 PRODUCT = (
-    "allowed: schedulers that multiply the rate they find, so that the chain is their product; to fix it: multiply tracelr's "
+    "allowed: schedulers that multiply the current rate, so that the chain is their product; to fix it: multiply tracelr's "
     "own schedules, as in WarmRestarts(0.1, 0.0, 10) * Exponential(1.0, 0.9, 1)."
 )
 MULTIPLICATIVE = (
-    "given factors that depend on the step; allowed: one number, such as lambda step: 0.95: the product of all factors so far "
-    "is no function of the step; to fix it: write that product as a function of the step, in a LambdaLR, or as one of "
+    "given factors that depend on the step; allowed: one number, such as lambda step: 0.95, because the product of all factors so "
+    "far is not a function of the step; to fix it: write that product as a function of the step, in a LambdaLR, or as one of "
     "tracelr's schedules."
 )
 KNOWN = (
@@ -47,7 +47,7 @@ KNOWN = (
 
 
 class Mine(torchs.StepLR):
-    """A class of a user's own, whose get_lr may be anything."""
+    """A user's class, whose get_lr may be anything."""
 
 
 def chain_with(member: Build) -> Build:
@@ -108,25 +108,24 @@ ERRORS: dict[str, tuple[Build, str]] = {
         lambda o: torchs.MultiplicativeLR(o, lambda t: 1 / t),
         f"MultiplicativeLR: lr_lambda: {MULTIPLICATIVE}",
     ),
-    "a writer in a chain": (
+    "an overwriting scheduler in a chain": (
         chain_with(lambda o: torchs.CosineAnnealingWarmRestarts(o, 5)),
-        "ChainedScheduler.schedulers[1]: scheduler: given CosineAnnealingWarmRestarts, which writes a rate of its own over "
-        f"the others'; {PRODUCT}",
+        "ChainedScheduler.schedulers[1]: scheduler: given CosineAnnealingWarmRestarts, which overwrites the rate of "
+        f"the others; {PRODUCT}",
     ),
     "a sequence in a chain": (
         chain_with(sequential([lambda o: torchs.ConstantLR(o, 0.5, 9)] * 2, [5])),
-        "ChainedScheduler.schedulers[1]: scheduler: given SequentialLR, which starts each of its schedulers at a rate of its "
-        f"own; {PRODUCT}",
+        "ChainedScheduler.schedulers[1]: scheduler: given SequentialLR, which starts each of its schedulers at its own base "
+        f"rate; {PRODUCT}",
     ),
     "a floor in a chain": (
         chain_with(lambda o: torchs.CosineAnnealingLR(o, 5, 0.01)),
-        "ChainedScheduler.schedulers[1]: scheduler: given CosineAnnealingLR, which goes to an eta_min of its own, whatever the "
+        "ChainedScheduler.schedulers[1]: scheduler: given CosineAnnealingLR, which goes to eta_min, whatever the "
         f"others do; {PRODUCT}",
     ),
     "SWA in a chain": (
         chain_with(lambda o: SWALR(o, 0.5)),
-        "ChainedScheduler.schedulers[1]: scheduler: given SWALR, which goes to a rate of its own, whatever the others do; "
-        f"{PRODUCT}",
+        f"ChainedScheduler.schedulers[1]: scheduler: given SWALR, which goes to swa_lr, whatever the others do; {PRODUCT}",
     ),
     "a chain in a chain": (
         chained([chain_with(lambda o: torchs.MultiplicativeLR(o, lambda t: 1 / t))]),
@@ -144,12 +143,12 @@ ERRORS: dict[str, tuple[Build, str]] = {
     ),
     "no iterations": (
         lambda o: torchs.LinearLR(o, total_iters=0),
-        "LinearLR: total_iters: given 0; allowed: 1 or more: with 0, what torch computes step by step is not its own closed "
-        "form; to fix it: leave this scheduler out.",
+        "LinearLR: total_iters: given 0; allowed: 1 or more, because with 0 torch's steps and its closed "
+        "form differ; to fix it: leave this scheduler out.",
     ),
     "scale_fn": (
         lambda o: torchs.CyclicLR(o, 0.1, 0.2, scale_fn=lambda x: 0.9**x),
-        "CyclicLR: scale_fn: given a function; allowed: None: a mode instead of a function; to fix it: use one of its modes, "
+        "CyclicLR: scale_fn: given a function; allowed: None, with a mode in place of the function; to fix it: use one of its modes, "
         "or multiply tracelr.Cyclic by a schedule of your own.",
     ),
     "half steps": (
@@ -158,8 +157,8 @@ ERRORS: dict[str, tuple[Build, str]] = {
     ),
     "no warm-up": (
         lambda o: torchs.OneCycleLR(o, 0.1, 10, pct_start=0.0),
-        "OneCycleLR: pct_start: given 0.0; allowed: a part of total_steps that ends after its first step and before its last; "
-        "to fix it: use a larger part, or Cosine or Linear where one of its phases is all there is.",
+        "OneCycleLR: pct_start: given 0.0; allowed: a fraction of total_steps that ends after its first step and before its last; "
+        "to fix it: use a larger fraction, or Cosine or Linear for a single phase.",
     ),
 }
 
@@ -204,7 +203,7 @@ def test_keys(theirs: Build, key: Any, message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_a_class_is_no_scheduler() -> None:
+def test_a_class_is_not_a_scheduler() -> None:
     with pytest.raises(TracelrError) as caught:
         from_torch(torchs.StepLR)  # type: ignore[arg-type]
     assert str(caught.value) == (
@@ -213,7 +212,7 @@ def test_a_class_is_no_scheduler() -> None:
     )
 
 
-def test_a_group_that_came_later() -> None:
+def test_a_group_added_later() -> None:
     driven = optimizer()
     scheduler = torchs.StepLR(driven, 5)
     driven.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})

@@ -1,4 +1,4 @@
-"""`from_torch` of functions: those made of arithmetic are traced, alone, in a sequence and for each group."""
+"""`from_torch` of LambdaLR: arithmetic functions are traced, alone, in a sequence and for each group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a Hugging Face run: what they mean, against transformers itself, and what each mistake is told."""
+"""The settings of a Hugging Face run: compared with transformers, and the message of each mistake."""
 
 import dataclasses
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from transformers.trainer_utils import SchedulerType
 from tracelr import Constant, Linear
 from tracelr.errors import ConfigError
 from tracelr.interop.huggingface.read import _KNOWN, _MEASURED
-from tracelr.interop.huggingface.types import TYPES
+from tracelr.interop.huggingface.scheduler_types import TYPES
 from tracelr.interop.load import from_dict
 
 RUN = {"lr_scheduler_type": "linear", "learning_rate": 0.1, "max_steps": 100}
@@ -26,12 +26,12 @@ def after(warmup: int) -> object:
     return Linear(0.0, 0.1, warmup).then(Linear(0.1, 0.0, 100 - warmup)).to_dict()
 
 
-def test_every_type_of_theirs_is_known_and_run():
+def test_every_type_of_transformers_is_known_and_run():
     assert {kind.value for kind in SchedulerType} == {*TYPES, *_MEASURED}
     assert {peer.theirs.split('"')[1] for peer in PEERS} == set(TYPES)
 
 
-def test_no_other_setting_of_theirs_looks_like_a_misspelt_one():
+def test_no_other_setting_of_transformers_looks_like_a_misspelt_one():
     others = {field.name for field in dataclasses.fields(TrainingArguments)} - set(_KNOWN)
     assert [name for name in others if get_close_matches(name, _KNOWN, n=1, cutoff=0.9)] == []
     assert plain(**dict.fromkeys(others)) == Linear(0.1, 0.0, 100).to_dict()
@@ -54,13 +54,13 @@ def test_a_warm_up_has_three_names_and_two_units(warmup):
 
 
 @pytest.mark.parametrize(("ratio", "steps"), [(0.1, 30), (0.07, 100), (0.29, 100), (1 / 3, 99)])
-def test_a_ratio_is_rounded_as_theirs_is(ratio, steps):
+def test_a_ratio_is_rounded_as_in_transformers(ratio, steps):
     theirs = TrainingArguments.get_warmup_steps(SimpleNamespace(warmup_steps=ratio), steps)
     found = from_dict(RUN | {"max_steps": steps, "warmup_ratio": ratio})
     assert found.milestones == (theirs,)
 
 
-def test_what_is_given_without_being_anything():
+def test_settings_that_count_as_not_given():
     settings = {"warmup_steps": None, "lr_scheduler_kwargs": None, "num_training_steps": 100, "max_steps": -1}
     assert plain(**settings) == Linear(0.1, 0.0, 100).to_dict()
     assert plain(lr_scheduler_type="cosine_with_min_lr", min_lr=0.01, min_lr_rate=None)["end"] == 0.01
@@ -71,7 +71,7 @@ def test_a_parameter_may_stand_beside_the_others():
     assert beside == plain(lr_scheduler_type="polynomial", lr_scheduler_kwargs={"power": 2, "lr_end": 0.01})
 
 
-def test_constant_ignores_the_warm_up_as_theirs_does():
+def test_constant_ignores_the_warm_up_as_in_transformers():
     assert plain(lr_scheduler_type="constant", warmup_ratio=0.03) == Constant(0.1).to_dict()
     assert plain(lr_scheduler_type="constant_with_warmup", max_steps=None) == Constant(0.1).to_dict()
 
@@ -85,18 +85,18 @@ NUMBER = "allowed: a finite number within the float32 range; to fix it: write a 
     ("settings", "message"),
     [
         ({"lr_scheduler_type": "cosin"}, f"lr_scheduler_type: given 'cosin'; allowed: {', '.join(sorted(TYPES))}; to fix it: use 'cosine'."),
-        *(({"lr_scheduler_type": name}, f"lr_scheduler_type: given {name!r}; allowed: {KINDS}; to fix it: use one of these: this one follows a metric, not the step.") for name in ("reduce_lr_on_plateau", "greedy")),
+        *(({"lr_scheduler_type": name}, f"lr_scheduler_type: given {name!r}; allowed: {KINDS}; to fix it: use one of these, because this one follows a metric and not the step.") for name in ("reduce_lr_on_plateau", "greedy")),
         ({"warmup_step": 10}, f"given the key 'warmup_step'; allowed: {', '.join(_KNOWN)}; to fix it: rename it to 'warmup_steps'."),
         ({"learning_rate": None}, f"learning_rate: given None; {NUMBER}"),
         ({"max_steps": 0}, f"max_steps: given 0; {COUNT}"),
-        ({"max_steps": None}, "given linear without num_training_steps or max_steps; allowed: the number of steps; to fix it: add max_steps: what linear does, and where it ends, hangs on it."),
+        ({"max_steps": None}, "given linear without num_training_steps or max_steps; allowed: the number of steps; to fix it: add max_steps, because the curve of linear depends on it."),
         ({"num_training_steps": 100}, "given num_training_steps and max_steps; allowed: one of them; to fix it: remove one."),
         ({"warmup_steps": 10, "warmup_ratio": 0.1}, "given warmup_steps and warmup_ratio; allowed: one of them; to fix it: remove one."),
         ({"warmup_steps": 2.5}, f"warmup_steps: given 2.5; {COUNT}"),
         ({"warmup_steps": 10**400}, f"warmup_steps: given {'1' + '0' * 76}...; {COUNT}"),
-        ({"warmup_steps": -1}, "warmup_steps: given -1; allowed: a number from 0 to 1; to fix it: write the warm-up's part of all steps."),
-        ({"warmup_ratio": 1.5}, "warmup_ratio: given 1.5; allowed: a number from 0 to 1; to fix it: write the warm-up's part of all steps."),
-        ({"lr_scheduler_type": "inverse_sqrt", "max_steps": -1, "warmup_ratio": 0.1}, "warmup_ratio: given 0.1; allowed: a ratio only beside num_training_steps or max_steps; to fix it: add one, or write warmup_steps."),
+        ({"warmup_steps": -1}, "warmup_steps: given -1; allowed: a number from 0 to 1; to fix it: write the fraction of all steps that the warm-up takes."),
+        ({"warmup_ratio": 1.5}, "warmup_ratio: given 1.5; allowed: a number from 0 to 1; to fix it: write the fraction of all steps that the warm-up takes."),
+        ({"lr_scheduler_type": "inverse_sqrt", "max_steps": -1, "warmup_ratio": 0.1}, "warmup_ratio: given 0.1; allowed: a ratio together with num_training_steps or max_steps; to fix it: add one, or write warmup_steps."),
         ({"warmup_steps": 100}, "given a warm-up of 100 in 100 steps; allowed: a shorter one; to fix it: shorten it."),
         ({"lr_scheduler_kwargs": 3}, "lr_scheduler_kwargs: given 3; allowed: a mapping; to fix it: write {name: value, ...}."),
         ({"lr_scheduler_kwargs": {"power": 3}}, "lr_scheduler_kwargs: given the key 'power'; allowed: those of linear: none; to fix it: remove it."),
@@ -104,8 +104,8 @@ NUMBER = "allowed: a finite number within the float32 range; to fix it: write a 
         ({"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"powr": 3}}, "lr_scheduler_kwargs: given the key 'powr'; allowed: those of polynomial: lr_end, power; to fix it: rename it to 'power'."),
         ({"lr_scheduler_type": "polynomial", "power": 2, "lr_scheduler_kwargs": {"power": 3}}, "given the key 'power' twice; allowed: each key once; to fix it: keep the one under lr_scheduler_kwargs."),
         ({"lr_scheduler_type": "polynomial", "power": 0}, "Polynomial.power: given 0.0; allowed: a finite number above 0; to fix it: pass a number in this range."),
-        ({"lr_scheduler_type": "cosine_with_min_lr"}, "min_lr: given none of them; allowed: one of min_lr and min_lr_rate; to fix it: give the lowest rate, or its part of the peak."),
-        ({"lr_scheduler_type": "cosine_with_min_lr", "min_lr": 0, "min_lr_rate": 0}, "min_lr: given both of them; allowed: one of min_lr and min_lr_rate; to fix it: give the lowest rate, or its part of the peak."),
+        ({"lr_scheduler_type": "cosine_with_min_lr"}, "min_lr: given neither of them; allowed: one of min_lr and min_lr_rate; to fix it: give the lowest rate, or its ratio to the peak."),
+        ({"lr_scheduler_type": "cosine_with_min_lr", "min_lr": 0, "min_lr_rate": 0}, "min_lr: given both of them; allowed: one of min_lr and min_lr_rate; to fix it: give the lowest rate, or its ratio to the peak."),
         ({"lr_scheduler_type": "cosine_with_min_lr", "min_lr": -1}, "min_lr: given -1; allowed: a number of 0 or more; to fix it: write one."),
         ({"lr_scheduler_type": "warmup_stable_decay"}, "given warmup_stable_decay without num_decay_steps; allowed: the key num_decay_steps; to fix it: add num_decay_steps."),
         ({"lr_scheduler_type": "warmup_stable_decay", "num_decay_steps": 101}, "num_decay_steps: given 101; allowed: at most 100, the steps after the warm-up; to fix it: shorten a phase."),
@@ -113,7 +113,7 @@ NUMBER = "allowed: a finite number within the float32 range; to fix it: write a 
         ({"lr_scheduler_type": "warmup_stable_decay", "num_decay_steps": 10, "decay_type": "sqrt"}, "decay_type: given 'sqrt'; allowed: 1-sqrt, cosine, linear; to fix it: use '1-sqrt'."),
     ],
 )  # fmt: skip
-def test_mistakes(settings, message):
+def test_errors(settings, message):
     with pytest.raises(ConfigError) as caught:
         from_dict(RUN | settings)
     assert str(caught.value).removeprefix("mapping: ") == message

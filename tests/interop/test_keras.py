@@ -1,4 +1,4 @@
-"""What each mistake in a serialized Keras schedule is told, word for word, and the forms that it may have."""
+"""Serialized Keras schedules: the layouts that are read, and the message of each mistake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG: dict[str, Any] = {"initial_learning_rate": 0.1, "decay_steps": 100}
 COSINE = "allowed: alpha, decay_steps, initial_learning_rate, name, warmup_steps, warmup_target"
 
 
-def test_every_schedule_of_keras_is_there() -> None:
+def test_every_schedule_of_keras_is_known() -> None:
     classes = {name for name in dir(peers_keras.schedules) if name[0].isupper()}
     assert classes - {"LearningRateSchedule"} == set(CLASSES)
 
@@ -30,7 +30,7 @@ def test_json_in_a_file(tmp_path: Path) -> None:
     assert repr(tracelr.load(tmp_path / "rate.json")) == repr(tracelr.Polynomial(0.1, 1e-4, 100))
 
 
-def test_the_short_form() -> None:
+def test_module_and_registered_name_may_be_left_out() -> None:
     assert repr(tracelr.from_dict({"class_name": "CosineDecay", "config": CONFIG})) == repr(tracelr.Cosine(0.1, 0.0, 100))
 
 
@@ -49,10 +49,10 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
         {"class_name": "ReduceLROnPlateau", "config": CONFIG},
         f"mapping: class_name: given 'ReduceLROnPlateau'; allowed: {NAMES}; to fix it: use one of these.",
     ),
-    "a class of one's own": (
+    "a class of a user": (
         {"module": "mine", "class_name": "CosineDecay", "config": CONFIG},
-        "mapping: module: given 'mine'; allowed: keras.optimizers.schedules; to fix it: convert a class of your own by its "
-        "formula.",
+        "mapping: module: given 'mine'; allowed: keras.optimizers.schedules; to fix it: write the formula of your own "
+        "class as a Schedule.",
     ),
     "no config": (
         {"class_name": "CosineDecay"},

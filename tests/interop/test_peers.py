@@ -1,4 +1,4 @@
-"""Ours beside every peer: over the whole length, on both sides of every boundary, and past the end."""
+"""Our schedules compared with every peer: all steps or a sample, both sides of every boundary, and past the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_ours_is_theirs(peer: Peer) -> None:
     same = torch.tensor([peer.until is None or step < peer.until for step in steps])
     assert apart[same].max() <= peer.tolerance, steps[int((apart * same).argmax())]
     assert (peer.until is None) == (peer.differs == "")
-    if peer.until is not None:  # a difference that has gone is no difference
+    if peer.until is not None:  # fails when the peer no longer differs
         assert apart[~same].max() > 10 * peer.tolerance
 
 

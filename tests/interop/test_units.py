@@ -1,4 +1,4 @@
-"""Lengths with a unit: what they are in steps, exactly, and what each mistake is told."""
+"""Lengths with a unit: their exact number of steps, and the message of each mistake."""
 
 import math
 import pickle
@@ -27,24 +27,24 @@ def test_a_time_in_steps(time, steps):
 
 
 @pytest.mark.parametrize("steps", [1, 7, 2**53])
-def test_steps_are_steps(steps):
+def test_a_number_of_steps_stays_as_it_is(steps):
     assert Units().steps(steps) == steps
 
 
 @given(st.integers(1, 10**12), st.integers(0, 6), st.integers(1, 1000))
-def test_the_product_is_exact_and_goes_up(digits, places, size):
+def test_the_product_is_exact_and_rounded_up(digits, places, size):
     exact = Fraction(digits, 10**places)
     text = f"{digits // 10**places}.{digits % 10**places:0{places}d}" if places else str(digits)
     assert Units(tokens_per_step=size).steps(f"{text}tok") == math.ceil(exact / size)
     assert Units(steps_per_epoch=size).steps(f"{digits}e-{places}ep") == math.ceil(exact * size)
 
 
-def test_no_float_is_on_the_way():
+def test_no_product_of_floats():
     assert Units(duration=30).steps("0.1dur") == 3  # 30 * 0.1 is 3.0000000000000004
     assert Units(tokens_per_step=3).steps("27021597764222973tok") == 9007199254740991
 
 
-def test_units_are_a_value():
+def test_units_compare_by_value():
     assert pickle.loads(pickle.dumps(UNITS)) == UNITS
     assert repr(Units(duration=3)) == "Units(steps_per_epoch=None, batch_size=None, tokens_per_step=None, duration=3)"
 
@@ -64,7 +64,7 @@ ALLOWED = 'an int from 1 to 2**53, or a time such as "5ep", "10ba", "128sp", "3e
         ("1e99ba", "given '1e99ba', which is far too many steps; allowed: a time of 1 to 2**53 steps; to fix it: write one."),
     ],
 )  # fmt: skip
-def test_what_is_no_time(time, message):
+def test_errors(time, message):
     with pytest.raises((ScheduleError, ScheduleTypeError)) as caught:
         UNITS.steps(time)
     assert str(caught.value) == f"Units.steps(given): {message}"
@@ -78,7 +78,7 @@ def test_a_missing_unit_is_named(time, name):
         Units().steps(time)
     assert (
         str(caught.value)
-        == f"Units.steps(given): given {time!r}; allowed: a time in a unit that the Units say: {name} is None; to fix it: pass Units({name}=...)."
+        == f"Units.steps(given): given {time!r}; allowed: a time in a unit that these Units define; {name} is None; to fix it: pass Units({name}=...)."
     )
 
 
@@ -109,7 +109,7 @@ FIX = "allowed: a number of steps, or a time whose unit is known; to fix it: pas
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_form_has_lengths_with_units(name, tmp_path):
+def test_every_format_has_lengths_with_units(name, tmp_path):
     mapping, ours = FILES[name]
     file = tmp_path / "params.yaml"
     file.write_text(yaml.safe_dump(mapping))
@@ -119,7 +119,7 @@ def test_every_form_has_lengths_with_units(name, tmp_path):
     assert str(caught.value).endswith(FIX)
 
 
-def test_assignments_have_them_too():
+def test_assignments_have_lengths_with_units_too():
     found = from_dict({"assignments": [{"key": "lr", "schedule": FILES["native"][0]}]}, units=UNITS)
     assert found[0].schedule.to_dict() == UP.to_dict()
 
@@ -130,14 +130,14 @@ def test_assignments_have_them_too():
         (FILES["older"][0], None, f"optimizer.learning_rate.steps: given '5ep'; {FIX}"),
         (FILES["older milestones"][0], None, f"optimizer.learning_rate.milestones[0]: given '1ep'; {FIX}"),
         (FILES["ours, inside"][0] | {"schedules": [UP.to_dict()] * 3}, None, f"milestones[0]: given '128sp'; {FIX}"),
-        (FILES["older"][0], Units(), "optimizer.learning_rate.steps: Units.steps(given): given '5ep'; allowed: a time in a unit that the Units say: steps_per_epoch is None; to fix it: pass Units(steps_per_epoch=...)."),
+        (FILES["older"][0], Units(), "optimizer.learning_rate.steps: Units.steps(given): given '5ep'; allowed: a time in a unit that these Units define; steps_per_epoch is None; to fix it: pass Units(steps_per_epoch=...)."),
         (FILES["older"][0], 500, "given 500; allowed: units=Units(...), or None; to fix it: pass tracelr.Units(steps_per_epoch=...)."),
         ({"optimizer": {"learning_rate": "5ep"}}, UNITS, "optimizer.learning_rate: given '5ep'; allowed: a finite number within the float32 range; to fix it: write a number such as 0.001 or 1e-3."),
         ({"schedule": "Constant", "value": "5ep"}, UNITS, "value: Constant.value: given '5ep'; allowed: a finite number within the float32 range, or a 0-d floating point tensor; to fix it: remove the quotes."),
         ({"schedule": "Linear", "start": 0, "end": 1, "steps": "5 ep"}, UNITS, "steps: Linear.steps: given '5 ep'; allowed: an int from 1 to 2**53; to fix it: pass a whole number of steps."),
     ],
 )  # fmt: skip
-def test_mistakes_in_files(mapping, units, message):
+def test_errors_in_files(mapping, units, message):
     with pytest.raises(ConfigError) as caught:
         from_dict(mapping, units=units)
     assert str(caught.value) == f"mapping: {message}"

@@ -1,7 +1,7 @@
-"""The Cerebras family: one case per curve and form, with its formula as read in cerebras_pytorch 2.10, in plain Python floats.
+"""One case for each Cerebras curve, with its formula as read in cerebras_pytorch 2.10, in Python floats.
 
-The formulas are written here independently of `src`, wrong where the original is wrong: `until` is the first step at which
-ours differs then, on purpose, and `differs` says how.
+The formulas are written independently of `src`, and are wrong where the original is wrong. There `until` is the first step at
+which ours differs, and `differs` says how.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Formula = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Case:
-    """`given` are the parameters in the words of the curve, `ours` is an expression of tracelr's names."""
+    """`given` are the parameters by their names in the curve, `ours` is an expression of tracelr's names."""
 
     stem: str
     given: dict[str, Any]
@@ -30,12 +30,12 @@ class Case:
 
     @property
     def rate(self) -> str:
-        """The name for the learning rate."""
+        """The name of the class for the learning rate."""
         return self.stem if self.stem == "CosineAnnealingWarmRestarts" else f"{self.stem}LR"
 
     @property
     def words(self) -> dict[str, Any]:
-        """The parameters in the words for the learning rate."""
+        """The parameters by their names in that class."""
         return {LR.get(own, own): value for own, value in self.given.items()}
 
     def __str__(self) -> str:
@@ -108,9 +108,9 @@ def one_cycle(
     return value
 
 
-FLAT = "its last value holds; theirs goes on, the line below 0, the cosine up again"
-NEVER = "it cycles, as in Keras: at every multiple of total_iters it is at the end, and goes on from a longer line; theirs stays there"
-SQUARE = "each cycle is half a cosine from the top; theirs is a square wave from the first restart on"
+FLAT = "ours keeps its last value; theirs continues, a line below 0 and a cosine upwards"
+NEVER = "ours cycles as in Keras, reaches the end at every multiple of total_iters and continues on a longer curve; theirs stays at the end"
+SQUARE = "each of our cycles is half a cosine from the peak; theirs is a square wave from the first restart on"
 
 CASES = [
     Case("Constant", {"val": 0.1, "total_iters": 7}, "Constant(0.1)", lambda t: 0.1, (7,)),

@@ -1,4 +1,4 @@
-"""Params files of the newer Cerebras form: what the tests write, read and are told."""
+"""Newer Cerebras params files for tests: parameters, a reader, and the messages of errors."""
 
 import pytest
 
@@ -16,17 +16,12 @@ def read(schedulers: object, optimizer: object = None) -> object:
     return from_dict({"trainer": {"init": init}})
 
 
-def told(schedulers: object, optimizer: object = None) -> str:
+def message_of(schedulers: object, optimizer: object = None) -> str:
     with pytest.raises(ConfigError) as caught:
         read(schedulers, optimizer)
     assert caught.value.__cause__ is None
     return str(caught.value).removeprefix("mapping: trainer.init.")
 
 
-def plain(found: object) -> object:
-    """What was found, as plain data: two schedules with the same fields are not equal."""
-    return [one._replace(schedule=one.schedule.to_dict()) for one in found] if isinstance(found, list) else found.to_dict()
-
-
-TAGS = "allowed: a tag, a list of different tags, or [null]; to fix it: write the tags of the groups it is for."
+TAGS = "allowed: a tag, a list of different tags, or [null]; to fix it: write the tags of the groups that it drives."
 TWICE = "allowed: one schedule for each key of a group; to fix it: give them different tags."

@@ -7,12 +7,28 @@ A wrong call is marked. Where a checker lets it pass, the mark is unused, and th
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 import torch
 from torch import Tensor, nn
 
-from tracelr import WSD, Clamp, Constant, Cosine, Linear, PiecewiseConstant, Schedule, Sequential, Sum
+from tracelr import (
+    WSD,
+    Assignment,
+    Clamp,
+    Constant,
+    Cosine,
+    Linear,
+    PiecewiseConstant,
+    Schedule,
+    Sequential,
+    Sum,
+    Units,
+    from_dict,
+    load,
+    load_schedule,
+)
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.fields import Scalar, Steps
 
@@ -41,6 +57,17 @@ def right() -> None:
     assert_type(cosine.steps, int)
     assert_type(Linear(0.0, 1.0, 10) == cosine, bool)
     assert_type({cosine: 1}[cosine], int)
+
+
+def read() -> None:
+    assert_type(load_schedule("params.yaml"), Schedule)
+    assert_type(load_schedule(Path("params.yaml"), Units(steps_per_epoch=2)), Schedule)
+    assert_type(load("params.yaml"), Schedule | list[Assignment])
+    assert_type(from_dict({"schedule": "Constant", "value": 1.0}), Schedule | list[Assignment])
+    Linear(start=load_schedule("params.yaml"), end=0.0, steps=10)
+    Linear(start=load("params.yaml"), end=0.0, steps=10)  # type: ignore[arg-type]
+    load_schedule({"schedule": "Constant"})  # type: ignore[arg-type]
+    from_dict("params.yaml")  # type: ignore[arg-type]
 
 
 def wrong() -> None:

@@ -38,13 +38,13 @@ def _schedule(listing: Listing, graph: Graph) -> str:
     return "\n".join([*head, "import torch", "from torch import Tensor", "", function(listing, graph)])
 
 
-def function(listing: Listing, graph: Graph) -> str:
-    """Return `lr(step)` and the tables it reads, for a file that imports torch and `Tensor`."""
+def function(listing: Listing, graph: Graph, device: str | None = None) -> str:
+    """Return `lr(step)` and the tables it reads, on `device`, for a file that imports torch and `Tensor`."""
     head = ["aten = torch.ops.aten"]
     for node in graph.nodes:
         if node.op == "get_attr":
             note = "" if graph.constant(node) else "  # its value when this was written"
-            head.append(f"{node.name} = {_tensor(graph.tensor(node))}{note}")
+            head.append(f"{node.name} = {_tensor(graph.tensor(node), device)}{note}")
     define = ["", "", "def lr(step: Tensor) -> Tensor:"]
     return "\n".join([*head, *define, *_body(listing), f"    return {graph.result.name}", ""])
 
@@ -85,5 +85,6 @@ def _python(value: Any) -> str:
     return value.name if isinstance(value, fx.Node) else str(value) if plain else repr(value)
 
 
-def _tensor(tensor: Tensor) -> str:
-    return f"torch.tensor({_python(tensor.tolist())}, dtype={tensor.dtype})"
+def _tensor(tensor: Tensor, device: str | None) -> str:
+    place = "" if device is None else f", device={device!r}"
+    return f"torch.tensor({_python(tensor.tolist())}, dtype={tensor.dtype}{place})"

@@ -1,4 +1,4 @@
-"""The place in a YAML text that an error names: by line and column, or by the path of a key."""
+"""Finds the place in a YAML text that an error is about, by line and column or by the path of a key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def pointed(error: ConfigError, text: str) -> ConfigError:
-    """Return `error`, about the YAML `text`, with the line it is about and a caret, where it has a location."""
+    """Return `error`, about the YAML `text`, with the line and a caret if the error has a location."""
     if error.at is None or error.at.text or error.more:
         return error
     found = (error.at.line, error.at.column) if error.at.line else located(text, error.at.path)
@@ -20,7 +20,7 @@ def pointed(error: ConfigError, text: str) -> ConfigError:
 
 
 def located(text: str, path: str) -> tuple[int, int] | None:
-    """Return line and column, from 1, of what a path such as `optimizer.learning_rate[1].steps` leads to, if it does.
+    """Return line and column, from 1, of the value at a path such as `optimizer.learning_rate[1].steps`, or None.
 
     >>> located("a:\\n- {b: 1}", "a[0].b")
     (2, 7)

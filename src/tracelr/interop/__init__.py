@@ -1,1 +1,1 @@
-"""Interop: schedules read from and written to the formats of other libraries, one room each."""
+"""Reads and writes schedules in the formats of other libraries: one package for each library."""

@@ -1,4 +1,4 @@
-"""A schedule in the words of another library: a configuration that it loads, or code that runs where tracelr is not."""
+"""Writes a schedule for another library: a configuration that it loads, or code that runs without tracelr."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ WRITERS: dict[str, Callable[[Loaded], str]] = {
     "keras": keras.write,
     "torch": torch.write,
 }
-"""Every form, and what writes it."""
+"""The function that writes each format."""
 
 
 def convert(found: Loaded, to: str) -> str:
-    """Return a schedule, or a list of assignments, in the form `to`.
+    """Return a schedule, or a list of assignments, as text in the format `to`.
 
     "native" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
-    Python files that define `schedule`. Values are the same but for the float arithmetic of the other library;
-    torch code has the same bits.
+    Python files that define `schedule`. The values are the same, up to the rounding of the other library; the torch
+    code gives the same bits.
 
-    Raises `ConfigError` for what it has no words for, naming it.
+    Raises `ConfigError` that names what the format cannot express.
 
     >>> from tracelr import Linear
     >>> print(convert(Linear(start=0.0, end=0.5, steps=10), "native"), end="")

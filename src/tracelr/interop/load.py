@@ -1,4 +1,4 @@
-"""Schedules out of files and mappings: the form is recognised by its keys, one dialect per form.
+"""Reads schedules from files and mappings. The keys of a mapping say which format it is in, and so which reader reads it.
 
 Nothing in a file is looked up, imported or called except the names of registered schedules.
 """
@@ -18,18 +18,18 @@ from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 
 LARGEST = 1_000_000
-"""The most values a mapping may hold, one that is shared counting wherever it stands: a copy of it costs nothing to keep."""
+"""The most values a mapping may hold. A shared value counts each time it occurs, because a reader walks it each time."""
 
 
 def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
-    """Return the schedule that a YAML file describes, in any of the forms of `tracelr.interop`.
+    """Return the schedule that a YAML file describes, in any format that `tracelr.interop` reads.
 
-    It is one `Schedule` if the file sets one rate for everything, and else a list of `Assignment`: which schedule drives
-    which hyper-parameter of which param groups. `Scheduler(optimizer, assignments)` takes that list; `load_schedule` refuses
-    it.
-    `units` says what the units of lengths are in steps, for a file that writes "5ep" or "3e4tok".
+    The result is one `Schedule` if the file sets one learning rate for all param groups. Otherwise it is a list of
+    `Assignment`, which say which schedule drives which hyper-parameter of which param groups;
+    `Scheduler(optimizer, assignments)` takes that list, and `load_schedule` refuses it. `units` gives the number of steps of
+    each unit of time, for a file that writes "5ep" or "3e4tok".
 
-    Raises `ConfigError` if the file cannot be read, is in none of the forms, or does not describe a schedule; the message
+    Raises `ConfigError` if the file cannot be read, is in no known format, or does not describe a schedule; the message
     names the file and the key.
 
     >>> from pathlib import Path
@@ -45,9 +45,10 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
 
 
 def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> Schedule:
-    """Return the one schedule that a YAML file describes, for the rate of every group; `units` is that of `load`.
+    """Return the one schedule that a YAML file describes, for the learning rate of all param groups.
 
-    Raises `ConfigError` as `load` does, and for a file that sets other hyper-parameters, or only some groups: it lists them.
+    `units` is as in `load`. Raises `ConfigError` as `load` does, and if the file sets other hyper-parameters or only some
+    groups; the message then lists the assignments.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -61,12 +62,12 @@ def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> S
 
 
 def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None) -> Loaded:
-    """Return the schedule that `mapping` describes: what `schedule.to_dict()` wrote, or a params file already read.
+    """Return the schedule that `mapping` describes, which is what `schedule.to_dict()` returned or the content of a file.
 
-    As `load`, it returns a list of `Assignment` where the mapping does not set one rate for everything, and needs `units`
-    for a length with a unit.
+    As `load` does, it returns a list of `Assignment` if the mapping does not set one learning rate for all param groups, and
+    needs `units` for a length with a unit.
 
-    Raises `ConfigError` if it is in none of the forms or does not describe a schedule; `where` names it in the message.
+    Raises `ConfigError` if `mapping` is in no known format or does not describe a schedule; `where` names it in the message.
 
     >>> from_dict({"schedule": "Linear", "start": 0.0, "end": 1.0, "steps": 10})
     Linear(start=0.0, end=1.0, steps=10)
@@ -82,25 +83,25 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
         if _size(mapping, {}) > LARGEST:
             fix = "keep the training parameters only"
             raise place.refuse(Unquoted("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
-        for dialect in READERS.values():
-            if dialect.matches(mapping):
-                return dialect.read(mapping, place)
+        for reader in READERS.values():
+            if reader.matches(mapping):
+                return reader.read(mapping, place)
     except RecursionError:
         raise place.refuse(Unquoted("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
-    forms = "\n".join(dialect.EXAMPLE for dialect in READERS.values())
+    formats = "\n".join(reader.EXAMPLE for reader in READERS.values())
     given = Unquoted("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
-    raise ConfigError(str(place), given, "one of the forms below", "write one of them", more=forms)
+    raise ConfigError(str(place), given, "one of the formats below", "write one of them", more=formats)
 
 
 def _size(value: Any, sizes: dict[int, int]) -> int:
-    """Return how many values `value` stands for, up to about `LARGEST`; each object is looked at once."""
+    """Return how many values `value` stands for, up to about `LARGEST`; each object is counted once."""
     if not isinstance(value, Mapping | list | tuple):
         return 1
     if id(value) not in sizes:
-        sizes[id(value)] = 1  # one that holds itself is left to what reads it
+        sizes[id(value)] = 1  # if it contains itself, its reader raises
         total = 1
-        for part in value.values() if isinstance(value, Mapping) else value:
-            total += _size(part, sizes)
+        for item in value.values() if isinstance(value, Mapping) else value:
+            total += _size(item, sizes)
             if total > LARGEST:
                 break
         sizes[id(value)] = total
@@ -108,9 +109,9 @@ def _size(value: Any, sizes: dict[int, int]) -> int:
 
 
 def single(found: Loaded, where: str = "mapping") -> Schedule:
-    """Return `found`, what `load` or `from_dict` gave, if it is one schedule for the rate of every group.
+    """Return `found`, which `load` or `from_dict` returned, if it is one schedule for the learning rate of all param groups.
 
-    Raises `ConfigError`, which names the assignments, if it is a list of them; `where` names the source in the message.
+    Raises `ConfigError` with a list of the assignments if it is one; `where` names the source in the message.
 
     >>> single(from_dict({"optimizer": {"learning_rate": 6e-4}}))
     Constant(value=0.0006)

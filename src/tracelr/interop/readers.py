@@ -1,4 +1,4 @@
-"""Which reader a file is for: each room of a library has `read`, with `matches`, `read` and `EXAMPLE`."""
+"""The readers: each is a module with `matches`, `read` and `EXAMPLE`, in the package of its library."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -13,15 +13,15 @@ from tracelr.schedules.assignment import Loaded
 
 
 class Reader(Protocol):
-    """What such a module defines. `EXAMPLE` is the format in a few lines, for the error of a file in none of them."""
+    """What a reader defines. `EXAMPLE` shows the format in a few lines, in the error about a file of no known format."""
 
     EXAMPLE: str
 
     def matches(self, mapping: Mapping[Any, Any]) -> bool:
-        """Say from its keys alone whether `mapping` is written in this format."""
+        """Return whether its keys show that `mapping` is written in this format; values are not looked at."""
 
     def read(self, mapping: Mapping[Any, Any], where: Place) -> Loaded:
-        """Return what `mapping` describes, schedule or assignments, or raise `ConfigError` naming the key below `where`."""
+        """Return the schedule or assignments of `mapping`, or raise `ConfigError` that names the key below `where`."""
 
 
 READERS: dict[str, Reader] = {
@@ -31,4 +31,4 @@ READERS: dict[str, Reader] = {
     "keras": keras,
     "native": native,
 }
-"""Every reader, in the order in which `load` asks them."""
+"""Every reader by the name of its format, in the order in which `load` asks them."""

@@ -1,16 +1,18 @@
-"""The schedulers of the Cerebras family, in its words: each is a schedule that is, or can be, bound to an optimizer.
+"""The schedulers of `cerebras_pytorch`, with its names and parameters, bound to an optimizer or not.
 
 With an optimizer, as the first argument or by keyword, the object is a `tracelr.Scheduler` that drives its learning rate.
-Without one it holds `schedule`, and `bind(optimizer)` returns the bound one. `Constant`, `Exponential`, `PiecewiseConstant`
-and `Polynomial` are the names and the words of the first release; the others, those of the later ones.
+Without one it holds `schedule`, and `bind(optimizer)` returns a bound scheduler. `Constant`, `Exponential`,
+`PiecewiseConstant` and `Polynomial` have the names and parameters of the first release; the other classes have those of
+later releases.
 
-Every later name also takes `param_group_tags`: a tag, or a list of them, picks the param groups whose own "tags" has one of
-these; `[None]` picks the groups without tags, and None, the default, every group. The others are left alone. A curve also
-takes `disable_lr_steps_reset`: True makes its own time the global step where schedulers follow one another. `decay_steps` is
-understood for `total_iters`, `learning_rate` for `initial_learning_rate`, and `val` for the `learning_rate` of `ConstantLR`.
+The classes of later releases also take `param_group_tags`. A tag, or a list of tags, picks the param groups whose "tags" has
+one of these; `[None]` picks the groups without tags, and None, the default, picks every group. The scheduler does not touch
+the other groups. A curve also takes `disable_lr_steps_reset`; with True its time in a sequence is the global step.
+`decay_steps` is accepted for `total_iters`, `learning_rate` for `initial_learning_rate`, and `val` for the `learning_rate`
+of `ConstantLR`.
 
 A value that is not allowed raises `ScheduleError` or `ScheduleTypeError`, an optimizer that is not one `OptimizerError`.
-Source: cerebras_pytorch 2.10 and the releases before it; `docs/differences.md` says where they are not followed.
+Source: cerebras_pytorch 2.10 and the releases before it; `docs/differences.md` lists the differences.
 """
 
 from tracelr.lr_scheduler.combined import ChainedLR as ChainedLR

@@ -1,4 +1,4 @@
-"""What the names of the Cerebras family have in common: how they are called, and how they are bound to an optimizer."""
+"""The base of the Cerebras schedulers: how they are called, and how they are bound to an optimizer."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from torch.optim import Optimizer
 
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop.cerebras import curves as cerebras
-from tracelr.interop.cerebras.parts import Timed
+from tracelr.interop.cerebras.combine import Timed
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Flag, Tags
 
 _OPTIMIZER = "a torch.optim.Optimizer"
-_NONE = object()
+_NOT_GIVEN = object()
 _KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def _beside(param_group_tags: Annotated[Any, Tags()] | None = None, disable_lr_steps_reset: Flag = False) -> None:
-    """What a name takes beside the curve's own parameters."""
+    """The parameters that a scheduler takes beside those of its curve."""
 
 
 _EXTRAS = {word: parameter._replace(own="") for word, parameter in cerebras.parameters(_beside, {}).items()}
 TAGS, RESET = (inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in _EXTRAS.items())
 
 
-class Named(Scheduler):
-    """Abstract base of the names. A name is a curve of `tracelr.cerebras`, in the words of the key that it drives.
+class CerebrasScheduler(Scheduler):
+    """Abstract base of the Cerebras schedulers. Each wraps a curve of `tracelr.cerebras`, with Cerebras' names for its key.
 
-    Its parameters are made from the curve's, with the optimizer before them and `extras` behind. With an optimizer, the
-    object is a `Scheduler` that drives it; without, it holds `schedule`, and `bind(optimizer)` returns the bound one.
-    `runs` says how many steps it runs where schedulers follow one another: what it was given, or else the curve's length.
+    Its parameters are the optimizer, then those of the curve by the names in `words`, then `extras`. With an optimizer, the
+    object is a `Scheduler` that drives it. Without one it holds `schedule`, and `bind(optimizer)` returns a bound scheduler.
+    `runs` is how many steps it runs in a sequence: the number that was passed, or the length of the curve.
     """
 
     key: ClassVar[str] = "lr"
@@ -54,14 +54,14 @@ class Named(Scheduler):
     _parameters: ClassVar[dict[str, cerebras.Parameter]]
 
     def __init_subclass__(cls, curve: Callable[..., Schedule | Timed] | None = None) -> None:
-        if curve is None:  # a base of names, or the class that somebody derived from LambdaLR
+        if curve is None:  # an abstract base, or a user's subclass of LambdaLR
             return
         taken = cerebras.parameters(curve, cls.words)
         cls._parameters = taken | {extra.name: _EXTRAS[extra.name] for extra in cls.extras}
         own = [inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in taken.items()]
         cls._curve = staticmethod(curve)
         cls._signature = inspect.Signature([*own, *cls.extras])
-        # mypy: `inspect` reads this attribute, no class declares it
+        # mypy: `inspect` reads this attribute, which no class declares
         cls.__signature__ = inspect.Signature([inspect.Parameter("optimizer", _KIND), *own, *cls.extras])  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,15 +69,15 @@ class Named(Scheduler):
         if args and "optimizer" not in kwargs:
             if isinstance(args[0], Optimizer):
                 args, kwargs = args[1:], {"optimizer": args[0], **kwargs}
-            elif not isinstance(args[0], Real | Tensor | Sequence | Schedule | Named) or isinstance(
+            elif not isinstance(args[0], Real | Tensor | Sequence | Schedule | CerebrasScheduler) or isinstance(
                 args[0], bool | str | bytes
             ):
                 first, parameter = next(iter(self._parameters.items()))
                 fix = f"pass the optimizer first, or leave it out and pass {first}"
                 allowed = f"{_OPTIMIZER}, or {first}: {parameter.rule.allowed}"
                 raise OptimizerError(name, args[0], allowed, fix)
-        optimizer = kwargs.pop("optimizer", _NONE)
-        if optimizer is not _NONE and not isinstance(optimizer, Optimizer):
+        optimizer = kwargs.pop("optimizer", _NOT_GIVEN)
+        if optimizer is not _NOT_GIVEN and not isinstance(optimizer, Optimizer):
             raise OptimizerError(f"{name}.optimizer", optimizer, _OPTIMIZER, "pass one, or leave it out")
         self._arguments = self._checked(args, kwargs)
         for extra in self.extras:
@@ -91,23 +91,23 @@ class Named(Scheduler):
             super().__init__(owner, [assignment], last_epoch=self._values.get("last_epoch", -1))
 
     def _make(self, values: dict[str, Any]) -> Timed:
-        """Return the schedule that the curve's parameters describe, which are checked already, and how long it runs."""
+        """Return the schedule that the curve's parameters describe, which are checked already, and its length."""
         name = type(self).__name__
         try:
             made = type(self)._curve(**values)
-        except (ScheduleError, ScheduleTypeError) as error:  # of the schedule, in its own words
+        except (ScheduleError, ScheduleTypeError) as error:  # about a field of the schedule
             raise error if error.where.startswith(name) else error.inside(name) from None
         if isinstance(made, Timed):
             return made
-        said = cerebras.runs(values)
-        return Timed(made, made.length if said is None else said)
+        length = cerebras.run_length(values)
+        return Timed(made, made.length if length is None else length)
 
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
-        """Return the optimizer to drive, given the one that was passed."""
+        """Return the optimizer to drive; `optimizer` is the one that was passed."""
         return optimizer
 
     def _checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return every parameter by name, as its rule keeps it; a default needs no rule."""
+        """Return every parameter by name, as its rule parses it; defaults are not checked."""
         name, signature = type(self).__name__, self._signature
         for older, newer in self.older.items():
             if older in kwargs and newer in signature.parameters and older not in signature.parameters:
@@ -132,24 +132,24 @@ class Named(Scheduler):
         return kept
 
     def bind(self, optimizer: Optimizer) -> Self:
-        """Return the same schedule, driving `optimizer`. Raises `OptimizerError` if it is not one."""
+        """Return a scheduler with the same schedule that drives `optimizer`. Raises `OptimizerError` if it is not one."""
         return type(self)(optimizer=optimizer, **self._arguments)
 
     def __repr__(self) -> str:
         return super().__repr__() if "optimizer" in vars(self) else f"{type(self).__name__}({self.schedule}, not bound)"
 
-    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+    if not TYPE_CHECKING:  # a type checker would accept every attribute
 
         def __getattr__(self, name: str) -> Any:
-            # What the methods of a scheduler need is missing until it is bound: whichever one is called ends here.
+            # Before it is bound, the attributes that the methods of a scheduler read are missing, so every call ends here.
             if "optimizer" in vars(self) or name.startswith("__"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             given = Unquoted("a schedule that is not bound to an optimizer")
             raise OptimizerError(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")
 
 
-class Rate(Named):
-    """Abstract base of the names that drive the learning rate."""
+class LearningRateScheduler(CerebrasScheduler):
+    """Abstract base of the schedulers that drive the learning rate."""
 
     words = cerebras.LR
     older = cerebras.OLDER

@@ -1,4 +1,4 @@
-"""The names of the first release, with its parameter names."""
+"""The schedulers of the first release of `cerebras_pytorch`, with its names of parameters."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any, final, overload
 from torch.optim import Optimizer
 
 from tracelr.interop.cerebras import curves as cerebras
-from tracelr.lr_scheduler.base import RESET, Named
+from tracelr.lr_scheduler.base import RESET, CerebrasScheduler
 from tracelr.schedules.fields import Positive, Scalar, Values
 
 
-class _Seed(Named):
-    """Abstract base of the names of the first release, with `disable_lr_steps_reset` as their last parameter."""
+class _FirstReleaseScheduler(CerebrasScheduler):
+    """Abstract base of the schedulers of the first release, with `disable_lr_steps_reset` as the last parameter."""
 
-    words = cerebras.SEED
+    words = cerebras.FIRST_RELEASE
     extras = (RESET,)
 
 
 @final
-class Constant(_Seed, curve=cerebras.CURVES["Constant"]):
+class Constant(_FirstReleaseScheduler, curve=cerebras.CURVES["Constant"]):
     """The same learning rate at every step: `tracelr.Constant`.
 
-    `val` is the learning rate. `decay_steps` is how many steps it lasts where schedulers follow one another; alone, or as
-    the last of them, it does nothing. `disable_lr_steps_reset` is for such a sequence too: True makes the scheduler's own
-    time the global step there, and changes nothing alone. `optimizer` comes first, or is left out.
+    `val` is the learning rate. `decay_steps` is how many steps it lasts in a sequence; elsewhere, or as the last of a
+    sequence, it has no effect. `disable_lr_steps_reset` is for a sequence too: with True the time of the scheduler there is
+    the global step. `optimizer` comes first, or is left out.
 
     Raises `ScheduleError` or `ScheduleTypeError` for a value that is not allowed, `OptimizerError` for an optimizer that
     is not one.
@@ -45,11 +45,11 @@ class Constant(_Seed, curve=cerebras.CURVES["Constant"]):
 
 
 @final
-class Exponential(_Seed, curve=cerebras.CURVES["Exponential"]):
+class Exponential(_FirstReleaseScheduler, curve=cerebras.CURVES["Exponential"]):
     """A rate that is multiplied by `decay_rate` every `decay_steps` steps: `tracelr.Exponential`.
 
     `learning_rate` is the rate at step 0. `decay_rate`, above 0, is reached after `decay_steps` steps, smoothly or, with
-    `staircase`, all at once. `optimizer` and `disable_lr_steps_reset`, and what is raised: as in `Constant`.
+    `staircase`, all at once. `optimizer`, `disable_lr_steps_reset` and the errors are as in `Constant`.
 
     >>> Exponential(learning_rate=0.1, decay_steps=100, decay_rate=0.5).schedule(200)
     tensor(0.0250)
@@ -79,11 +79,11 @@ class Exponential(_Seed, curve=cerebras.CURVES["Exponential"]):
 
 
 @final
-class PiecewiseConstant(_Seed, curve=cerebras.CURVES["PiecewiseConstant"]):
+class PiecewiseConstant(_FirstReleaseScheduler, curve=cerebras.CURVES["PiecewiseConstant"]):
     """One rate after another: `tracelr.PiecewiseConstant`.
 
     `learning_rates` are the rates, `milestones` the steps **at** which the next one starts: exactly one fewer, strictly
-    increasing. `optimizer` and `disable_lr_steps_reset`, and what is raised: as in `Constant`.
+    increasing. `optimizer`, `disable_lr_steps_reset` and the errors are as in `Constant`.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
@@ -103,12 +103,12 @@ class PiecewiseConstant(_Seed, curve=cerebras.CURVES["PiecewiseConstant"]):
 
 
 @final
-class Polynomial(_Seed, curve=cerebras.CURVES["Polynomial"]):
+class Polynomial(_FirstReleaseScheduler, curve=cerebras.CURVES["Polynomial"]):
     """A power of the remaining time, a straight line for `power` 1: `tracelr.Polynomial`.
 
     `learning_rate` is the rate at step 0, `end_learning_rate` the one after `decay_steps` steps. `power` is any number above
-    0; with `cycle` the rate does not stay at the end but continues on a longer curve. `optimizer` and
-    `disable_lr_steps_reset`, and what is raised: as in `Constant`.
+    0; with `cycle` the rate does not stay at the end but continues on a longer curve. `optimizer`,
+    `disable_lr_steps_reset` and the errors are as in `Constant`.
 
     >>> Polynomial(learning_rate=0.1, end_learning_rate=0.0, decay_steps=100).schedule(25)
     tensor(0.0750)

@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["tracelr"]):
     from tracelr.interop import load as config
     from tracelr.interop.cerebras import read_trainer
     from tracelr.interop.cerebras import spellings as cerebras_names
-    from tracelr.interop.huggingface import types as huggingface_types
+    from tracelr.interop.huggingface import scheduler_types as huggingface_types
     from tracelr.interop.keras import read as keras
     from tracelr.interop.readers import READERS
     from tracelr.schedules.base import REGISTRY, Schedule

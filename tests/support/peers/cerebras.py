@@ -1,4 +1,4 @@
-"""cerebras_pytorch 2.10 beside ours: its formulas, in float64."""
+"""Rows for cerebras_pytorch 2.10: its formulas in float64, compared with our schedules."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from support.cerebras_formulas import CASES, Formula, exponential, polynomial, w
 from support.peers.peer import Peer
 from tracelr import Schedule, lr_scheduler
 
-ROUNDED = "float32 of ours; their formula in float64"
+ROUNDED = "our rounding to float32; their formula in float64"
 
 
-def named(call: str) -> Callable[[], Schedule]:
-    """Return what builds the schedule of a call of theirs, made in our names."""
+def convert(call: str) -> Callable[[], Schedule]:
+    """Return a function that makes their call with the class of the same name in `tracelr.lr_scheduler`."""
 
     def build() -> Schedule:
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -34,12 +34,12 @@ def row(
     differs: str = "",
     same: bool = True,
 ) -> Peer:
-    """Return the row of a call; `same` says that our name makes exactly `ours` of it."""
+    """Return the row of a call; `same` says whether our class of that name gives exactly `ours`."""
 
     def values(steps: list[int]) -> list[float]:
         return [formula(step) for step in steps]
 
-    return Peer("Cerebras", call, ours, values, ends, 1e-7, ROUNDED, named(call) if same else None, until, differs)
+    return Peer("Cerebras", call, ours, values, ends, 1e-7, ROUNDED, convert(call) if same else None, until, differs)
 
 
 def sequence(t: int) -> float:
@@ -71,7 +71,7 @@ PEERS = [
         lambda t: 0.1 * 0.1 * (t / 30) * 0.95**t,
         (30, 90),
         1,
-        "0.1 is multiplied once; theirs, once for every function",
+        "ours multiplies by 0.1 once; theirs once for every function",
         same=False,
     ),
 ]

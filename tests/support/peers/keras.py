@@ -1,4 +1,4 @@
-"""keras.optimizers.schedules beside ours, run with torch behind it, and read from what `serialize` writes."""
+"""Rows for keras.optimizers.schedules: run on its torch backend, and converted from what `serialize` returns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from support.peers.peer import Peer
 
-os.environ.setdefault("KERAS_BACKEND", "torch")  # before keras is imported: it has no other here
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before keras is imported, because the other backends are not installed
 from keras.optimizers import schedules
 
 import tracelr
 
-REASON = "float32 there, also the step"
+REASON = "their float32, which holds the step too"
 
 
 def made(theirs: str) -> Any:
@@ -74,7 +74,7 @@ PEERS = [
         "WarmRestarts(0.1, 0.1 * 0.1, 100, 2.0)",
         (100, 300, 700),
         2e-4,
-        "float32 there: the place in a cycle is a difference of two numbers near 1",
+        "their float32, in which the place in a cycle is a difference of two numbers near 1",
     ),
     row(
         "CosineDecayRestarts(0.1, 128, t_mul=1.0, m_mul=0.5)",

@@ -1,4 +1,4 @@
-"""optax.schedules beside ours, run in JAX's float32."""
+"""Rows for optax.schedules, run in JAX's float32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import optax
 
 from support.peers.peer import Peer
 
-REASON = "float32 there"
+REASON = "their float32"
 
 
 def values(theirs: str) -> Callable[[list[int]], Sequence[float]]:

@@ -1,4 +1,4 @@
-"""What a row of `peers_*.py` is: one curve of another library, ours for it, and how far apart they may be, with the reason."""
+"""A row of the tables: a curve of another library, our schedule for it, and the allowed difference with its reason."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ RUN = frozenset({"torch", "optax", "keras", "transformers"})
 
 @dataclass(frozen=True)
 class Peer:
-    """`theirs` is the call as their users write it, `ours` an expression of tracelr's names, `values` what theirs gives.
+    """`theirs` is the call as their users write it, `ours` an expression of tracelr's names, `values` their values at steps.
 
-    `tolerance` is absolute, in units of their largest value, and `reason` says where it comes from. `convert` is what our
-    dialect makes of theirs; it must be `ours`. A deliberate difference is named by `differs`: they agree before the step
-    `until`, and not everywhere after it.
+    `tolerance` is absolute, in units of their largest value, and `reason` says where it comes from. `convert` converts
+    theirs to ours; the result must be `ours`. `differs` names an intended difference: the two agree before the step `until`
+    and not everywhere after it.
     """
 
     project: str
@@ -37,7 +37,7 @@ class Peer:
         return f"{self.project} {self.theirs}"
 
     def schedule(self) -> Schedule:
-        """Return ours."""
+        """Return our schedule."""
         built = eval(self.ours, dict(vars(tracelr)))
         assert isinstance(built, Schedule), self.ours
         return built
@@ -47,5 +47,5 @@ class Peer:
         last = max(self.ends)
         near = {max(end + d, 0) for end in (0, *self.ends, 2 * last) for d in (-2, -1, 0, 1, 2)}
         draw = random.Random(0)
-        whole = range(last + 1) if last <= 2000 else [draw.randrange(last) for _ in range(500)]
-        return sorted({*near, *whole, last + last // 3})
+        inside = range(last + 1) if last <= 2000 else [draw.randrange(last) for _ in range(500)]
+        return sorted({*near, *inside, last + last // 3})

@@ -1,4 +1,4 @@
-"""Warm-ups, phases and what other libraries put together out of them, beside ours."""
+"""Rows of other libraries for warm-ups, phases and their combinations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.optim import lr_scheduler
 from support.peers.peer import Peer
 from support.peers.torch import stepped
 
-READ = "read in its source, in float64"
-ROUNDED = "our last rounding, to float32"
+READ = "their formula, as in the source, in float64"
+ROUNDED = "our rounding to float32"
 
 
 def formula(f: Callable[[int], float]) -> Callable[[list[int]], Sequence[float]]:
@@ -21,7 +21,7 @@ def formula(f: Callable[[int], float]) -> Callable[[list[int]], Sequence[float]]
 
 
 def transformers(name: str, lr: float = 1.0, **options: Any) -> Callable[[list[int]], Sequence[float]]:
-    """Return what `transformers.optimization.<name>` gives at the steps; its lambda is a function of the step."""
+    """Return the values of `transformers.optimization.<name>` at the steps; its lambda is a function of the step."""
 
     def values(steps: list[int]) -> list[float]:
         import transformers.optimization as library
@@ -131,7 +131,7 @@ WSD = [
             1e-7,
             READ,
             until=101,
-            differs="holds the end; theirs goes on, below 0 (linear, sqrt) or up again (cosine)",
+            differs="ours keeps the end value; theirs continues, below 0 (linear, sqrt) or up again (cosine)",
         )
         for style, kind, shape in [
             ("linear", "linear", lambda x: 1 - x),
@@ -148,7 +148,7 @@ WSD = [
         1e-7,
         READ,
         until=101,
-        differs="holds the end; theirs goes on below 0",
+        differs="ours keeps the end value; theirs continues below 0",
     ),
     *(
         Peer(
@@ -203,7 +203,7 @@ WSD = [
         1e-7,
         READ,
         until=301,
-        differs="reaches the minimum at the last step; theirs falls to 0 (except its cosine), then jumps up to it",
+        differs="ours reaches the minimum at the last step; theirs falls to 0 (except its cosine), then jumps up to the minimum",
     ),
     Peer(
         "fairseq",
@@ -216,7 +216,7 @@ WSD = [
     ),
 ]
 
-# -- warm-ups around a schedule, and what is put together out of them -----------------------------------------------------
+# -- warm-ups around a schedule, and combinations -------------------------------------------------------------------------
 
 
 def cos(x: float) -> float:
@@ -276,7 +276,7 @@ WARMUPS = [
         keras,
         (100, 1000),
         1e-6,
-        "float32 there",
+        "their float32",
     ),
     Peer(
         "optax",
@@ -285,7 +285,7 @@ WARMUPS = [
         optax,
         (100, 1000),
         1e-6,
-        "float32 there",
+        "their float32",
     ),
     Peer(
         "transformers",
@@ -301,7 +301,7 @@ WARMUPS = [
         1e-7,
         ROUNDED,
         until=1000,
-        differs="holds the end; theirs rises again",
+        differs="ours keeps the end value; theirs rises again",
     ),
     *(
         Peer(
@@ -311,7 +311,7 @@ WARMUPS = [
             swa(strategy),
             (61, 81),
             1e-7,
-            "recursive there",
+            "they compute it recursively",
         )
         for strategy, kind in [("cos", "cosine"), ("linear", "linear")]
     ),
@@ -324,7 +324,7 @@ WARMUPS = [
         1e-7,
         READ,
         until=1001,
-        differs="holds the end; theirs goes on below 0",
+        differs="ours keeps the end value; theirs continues below 0",
     ),
     Peer(
         "Composer",
@@ -389,7 +389,7 @@ WARMUPS = [
         1e-7,
         READ,
         until=1000,
-        differs="holds the end; theirs rises again",
+        differs="ours keeps the end value; theirs rises again",
     ),
     Peer(
         "DeepSpeed",
@@ -480,7 +480,7 @@ WARMUPS = [
         1e-7,
         READ,
         until=1000,
-        differs="holds the end; theirs starts the next period, lower at both ends: `Loop` with `Step`",
+        differs="ours keeps the end value; theirs starts the next period, lower at both ends (here `Loop` with `Step`)",
     ),
     Peer(
         "fvcore",
@@ -501,7 +501,7 @@ LAMBDAS = [
         stepped(lambda o: lr_scheduler.LambdaLR(o, lambda k: 0.95 ** (k // 30))),
         (30, 1000),
         1e-7,
-        "float64, stepped, there",
+        "their float64, computed step by step",
     ),
     Peer(
         "torch",
@@ -510,7 +510,7 @@ LAMBDAS = [
         stepped(lambda o: lr_scheduler.MultiplicativeLR(o, lambda k: 0.99)),
         (1000,),
         1e-7,
-        "float64, stepped, there",
+        "their float64, computed step by step",
     ),
 ]
 

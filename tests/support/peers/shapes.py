@@ -1,4 +1,4 @@
-"""Single curves of other libraries, and those that are a composition here: power laws, factor strings, stairs."""
+"""Rows of other libraries for single curves, and for curves that are compositions here (power laws, factor strings)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from support.peers.peer import Peer
 
 Values = Callable[[list[int]], Sequence[float]]
 
-ONCE = "ours is rounded to float32 once"
-SINGLE = "float32 throughout, there"
+ONCE = "our rounding to float32"
+SINGLE = "their float32 throughout"
 
 
 def at(formula: Callable[[int], float]) -> Values:
-    """Return what `formula`, in Python's floats, gives at the steps."""
+    """Return the values of `formula` at the steps, in Python's floats."""
     return lambda steps: [formula(step) for step in steps]
 
 
 def hf(build: Callable[..., Any], *args: int, **kwargs: float) -> Values:
-    """Return 0.1 times what the library's own function of the step gives at the steps."""
+    """Return 0.1 times the values of the library's function at the steps."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     (factor,) = build(optimizer, *args, **kwargs).lr_lambdas
     return at(lambda t: 0.1 * factor(t))
@@ -83,7 +83,7 @@ CURVES = [
         210,
         300,
         until=300,
-        differs="ours holds its last value, a tangent's that does not reach `end`; theirs jumps to lr_min",
+        differs="ours keeps its last value, which is not `end`; theirs jumps to lr_min",
     ),
     formula(
         "timm",
@@ -465,7 +465,7 @@ STAIRS = [
         increase(cosine=True),
         1000,
     ),
-    # they end, or raise, at step 1000: the two comparisons stop before it
+    # these end, or raise, at step 1000, so the two comparisons stop before it
     formula(
         "fvcore",
         "StepWithFixedGammaParamScheduler(0.1, num_decays=4, gamma=0.3, num_updates=1000)",

@@ -1,4 +1,4 @@
-"""All rows of this room, by file."""
+"""All rows, in the order of the files."""
 
 from __future__ import annotations
 

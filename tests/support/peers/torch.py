@@ -1,4 +1,4 @@
-"""torch.optim.lr_scheduler beside ours, and converted to it."""
+"""Rows for torch.optim.lr_scheduler, run and converted by `from_torch`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def optimizer(key: Key = "lr", rate: float = 0.1) -> torch.optim.Optimizer:
 
 
 def built(build: Build, driven: torch.optim.Optimizer) -> torchs.LRScheduler:
-    with warnings.catch_warnings():  # a scheduler inside another steps before the optimizer has
+    with warnings.catch_warnings():  # an inner scheduler steps before the optimizer does
         warnings.simplefilter("ignore", UserWarning)
         return build(driven)
 
 
 def stepped(build: Build, key: Key = "lr") -> Callable[[list[int]], Sequence[float]]:
-    """Return what `build` gives at the steps, stepped from 0 with a Python float for the rate; its last where it refuses."""
+    """Return the rates of `build`, stepped from 0 with a Python float, at the steps; the last one where it raises."""
 
     def values(steps: list[int]) -> list[float]:
         driven, found = optimizer(key), list[float]()
@@ -62,7 +62,7 @@ def row(
     ours: str,
     build: Build,
     ends: tuple[int, ...],
-    reason: str = "float64, stepped, there",
+    reason: str = "their float64, computed step by step",
     tolerance: float = 1e-7,
     key: Key = "lr",
     until: int | None = None,
@@ -71,9 +71,7 @@ def row(
     return Peer("torch", theirs, ours, stepped(build, key), ends, tolerance, reason, converted(build, key), until, differs)
 
 
-ENDS = (
-    "torch's last knot is at total_steps - 1; its next value goes past the end of the curve, and the one after is an error"
-)
+ENDS = "torch's last knot is at total_steps - 1; its next value is past the end of the curve, and the one after that is an error"
 
 PEERS = [
     row("StepLR(optimizer, 30, gamma=0.5)", "Step(0.1, 0.5, 30)", lambda o: torchs.StepLR(o, 30, 0.5), (30, 60)),
@@ -264,6 +262,6 @@ PEERS = [
         lambda o: torchs.ChainedScheduler([torchs.CosineAnnealingLR(o, 100), torchs.ExponentialLR(o, 0.99)]),
         (100,),
         until=101,
-        differs="the rate is 0 at T_max, and torch goes up from there with a fresh one: what the others were until then is gone",
+        differs="the rate is 0 at T_max, and from there torch rises from a new rate in which the other factors are lost",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Hugging Face transformers' own schedules beside ours, and what the settings of a run become."""
+"""Rows for Hugging Face transformers: its schedules, run, and the settings of a run, converted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tracelr import Schedule
 from tracelr.interop.load import from_dict, single
 
 PEAK = 0.1
-HOLDS = "theirs rises again after its last step, ours holds"
+HOLDS = "ours keeps its last value; theirs rises again"
 
 
 def values(name: str, warmup: int | None, steps: int | None, **kwargs: Any) -> Callable[[list[int]], Sequence[float]]:
-    """Return what transformers' own function gives at the steps."""
+    """Return the values of the function of transformers at the steps."""
 
     def given(at: list[int]) -> list[float]:
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=PEAK)
@@ -52,7 +52,7 @@ def row(
         values(name, warmup, steps, **kwargs),
         ends or tuple(end for end in (warmup, steps) if end),
         1e-7,
-        "float64 there",
+        "their float64",
         convert,
         until,
         differs,

@@ -1,1 +1,1 @@
-"""What several readers and writers share."""
+"""Helpers that several readers and writers share."""

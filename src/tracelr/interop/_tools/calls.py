@@ -1,7 +1,7 @@
-"""A call written as a mapping: a function of a foreign library by its name, and its arguments by theirs.
+"""Reads a call that is written as a mapping: the name of a foreign function, and its arguments by name.
 
-The function is a builder here, whose signature is the foreign one: which arguments there are, which have a default, and,
-as annotations, how each is read out of a configuration.
+For each foreign function there is a builder with the same parameters and defaults. The annotation of a parameter says how
+its value is read from a configuration.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Annotated, Any, TypeAlias, get_type_hints
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, only
+from tracelr.interop._tools.checks import Place, only_keys
 from tracelr.schedules.base import Schedule
 
 Builder: TypeAlias = Callable[..., Schedule]
 
 
 def whole(where: Place, given: object) -> int:
-    """Return a number of steps that may be 0 or negative, where a peer gives that a meaning."""
+    """Return a number of steps that may be 0 or negative, for libraries in which that has a meaning."""
     value = checks.number(where, given)
     if not value.is_integer() or abs(value) > LAST_STEP:
         raise where.refuse(given, "a whole number of steps up to 2**53", "write a number such as 2000 or 1e5")
@@ -42,12 +42,12 @@ Switch: TypeAlias = Annotated[bool, checks.flag]
 
 
 def call(where: Place, name: str, build: Builder, arguments: Mapping[Any, Any], beside: tuple[str, ...] = ()) -> Schedule:
-    """Return what `build` makes of `arguments`, each read as its parameter is annotated; keys of `beside` say nothing.
+    """Return what `build` makes of `arguments`, each read as its parameter is annotated; keys in `beside` are ignored.
 
-    Raises `ConfigError`, naming the key, for one that is missing, unknown or wrong; an error of the builder keeps its words.
+    Raises `ConfigError` that names a missing, unknown or wrong key; an error of the builder keeps its message.
     """
     parameters, hints = signature(build).parameters, get_type_hints(build, include_extras=True)
-    only(where, arguments, [*beside, *parameters])
+    only_keys(where, arguments, [*beside, *parameters])
     for key, parameter in parameters.items():
         if parameter.default is Parameter.empty and key not in arguments:
             required = [key for key, parameter in parameters.items() if parameter.default is Parameter.empty]
@@ -56,4 +56,4 @@ def call(where: Place, name: str, build: Builder, arguments: Mapping[Any, Any], 
     try:
         return build(**values)
     except (ScheduleError, ScheduleTypeError) as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None

@@ -1,4 +1,4 @@
-"""Plain values, and the tags of param groups, out of a configuration: checked, with the key path in every error."""
+"""Checks of the plain values and tags in a configuration; every error names the path of the key."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _LONGEST_KEY, _LONGEST_PATH = 80, 1000
 T = TypeVar("T")
 _Every: TypeAlias = Literal[0]
 EVERY: _Every = 0
-"""The tag that stands for every group."""
+"""Stands for all tags: the schedule drives every param group."""
 
 
 @final
 @dataclass(frozen=True)
 class Place:
-    """A key path inside a source, as an error shows it, and what a unit of time is there.
+    """The path of a key in a source, as errors show it, with the units of time that hold there.
 
     >>> str(Place("params.yaml") / "optimizer" / "learning_rate" / 1 / "scheduler")
     'params.yaml: optimizer.learning_rate[1].scheduler'
@@ -52,19 +52,19 @@ class Place:
         return ConfigError(str(self), given, allowed, fix, at=self._at())
 
     def line(self, line: int, column: int) -> Place:
-        """Return the place by line and column, from 1: of what has no key."""
+        """Return the place at a line and column, both from 1, for what has no key."""
         return replace(self / f"line {line}, column {column}", at=Location("", line, column))
 
     def _at(self) -> Location | None:
         return self.at or (Location(self.path) if self.path else None)
 
-    def forward(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
-        """Return a schedule's own error as an error of this place, with its sentence whole."""
+    def blame(self, error: ScheduleError | ScheduleTypeError) -> ConfigError:
+        """Return a schedule's error as a `ConfigError` about this place; its sentence stays as it is."""
         return error.of(ConfigError, str(self), self._at())
 
 
 def number(where: Place, given: object) -> float:
-    """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is one."""
+    """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is accepted."""
     value = _decimal(given)
     if value is None or not value.copy_abs() <= Decimal(LARGEST):
         raise where.refuse(given, FINITE, "write a number such as 0.001 or 1e-3")
@@ -72,7 +72,7 @@ def number(where: Place, given: object) -> float:
 
 
 def count(where: Place, given: object, low: int = 1) -> int:
-    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are whole numbers too, and "5ep" is a time."""
+    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are accepted, and so is a time such as "5ep"."""
     given = in_steps(where, given)
     value = _decimal(given)
     if value is None or not low <= value <= LAST_STEP or value != value.to_integral_value():
@@ -81,7 +81,7 @@ def count(where: Place, given: object, low: int = 1) -> int:
 
 
 def in_steps(where: Place, given: object) -> object:
-    """Return `given`, in steps if it is a time with a unit."""
+    """Return `given`, converted to steps if it is a time with a unit."""
     if not isinstance(given, str) or not is_time(given):
         return given
     if where.units is None:
@@ -90,7 +90,7 @@ def in_steps(where: Place, given: object) -> object:
     try:
         return where.units.steps(given)
     except ScheduleError as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None
 
 
 def _decimal(given: object) -> Decimal | None:
@@ -98,7 +98,7 @@ def _decimal(given: object) -> Decimal | None:
         return None
     if isinstance(given, str) and not _NUMBER.fullmatch(given):
         return None
-    if isinstance(given, int) and given.bit_length() > 2048:  # no number of ours, and slow to write in decimals
+    if isinstance(given, int) and given.bit_length() > 2048:  # out of every range here, and slow to write in decimals
         return None
     try:
         value = Decimal(given)
@@ -108,7 +108,7 @@ def _decimal(given: object) -> Decimal | None:
 
 
 def is_given(given: object) -> bool:
-    """Say whether something is given: null, false, 0 and what is empty are not."""
+    """Return whether a setting has a value: null, false, 0 and empty ones have none."""
     return bool(given) if given is None or isinstance(given, bool | int | float | str | list | tuple | Mapping) else True
 
 
@@ -125,7 +125,7 @@ def numbers(where: Place, given: object) -> list[float]:
 
 
 def counts(where: Place, given: object) -> list[int]:
-    """Return a list of steps, of which the first may be 0."""
+    """Return a list of steps, each 0 or more."""
     return [count(where / k, item, low=0) for k, item in enumerate(sequence(where, given, "a list of steps", low=0))]
 
 
@@ -137,14 +137,14 @@ def sequence(where: Place, given: object, allowed: str, low: int = 1) -> list[An
 
 
 def choose(where: Place, given: object, table: Mapping[str, T], fold: Callable[[str], str] = str) -> T:
-    """Return the row of `table` whose name is `given`, both folded, or raise with the names there are."""
+    """Return the row of `table` under the name `given`, both through `fold`, or raise an error that lists the names."""
     rows = {fold(name): row for name, row in table.items()}
     if not isinstance(given, str) or fold(given) not in rows:
         raise where.refuse(given, ", ".join(sorted(table)), suggest(given, table))
     return rows[fold(given)]
 
 
-def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> None:
+def only_keys(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> None:
     """Raise if `mapping` has a key that is not `allowed`."""
     for key in mapping:
         if key not in allowed:
@@ -153,18 +153,18 @@ def only(where: Place, mapping: Mapping[Any, Any], allowed: Collection[str]) -> 
 
 
 def tags(where: Place, given: object) -> tuple[str | None, ...] | None:
-    """Return the tags, of which None stands for the groups without any; None alone, and nothing, is every group."""
+    """Return the tags, in which None stands for the groups without tags; None in place of a list means every group."""
     if given is None:
         return None
     try:
         return Tags().parse(str(where), given)
     except (ScheduleError, ScheduleTypeError):
-        allowed, fix = "a tag, a list of different tags, or [null]", "write the tags of the groups it is for"
+        allowed, fix = "a tag, a list of different tags, or [null]", "write the tags of the groups that it drives"
         raise where.refuse(given, allowed, fix) from None
 
 
-def distinct(where: Place, found: list[Assignment]) -> None:
-    """Raise if two schedules would set the same key of one group."""
+def disjoint(where: Place, found: list[Assignment]) -> None:
+    """Raise if two schedules would set the same key of the same group."""
     taken: dict[str, dict[str | _Every | None, int]] = {}
     for k, other in enumerate(found):
         before = taken.setdefault(other.key, {})

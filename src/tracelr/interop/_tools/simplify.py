@@ -1,4 +1,4 @@
-"""A schedule made of fewer kinds, before it is written in another vocabulary; and the errors of what has no word there."""
+"""What writers share: rewriting a schedule with fewer classes, and the errors for what a format cannot express."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _HEIGHTS = {
     },
     **{name: ("start",) for name in ("Exponential", "InverseTime", "InverseSqrt", "PowerLaw", "Step", "MultiStep")},
 }
-"""The fields that a factor of the whole multiplies."""
+"""The fields to multiply where the schedule is multiplied by a number."""
 
 
 def refuse(to: str, what: object, why: str = "") -> ConfigError:
-    """Return the error that a vocabulary has no word for a part; the caller raises it."""
+    """Return the error that a format cannot express `what`; the caller raises it."""
     words = show(what, 100) + (f", {why}" if why else "")
-    allowed = f"what {to} can say at every step"
-    fix = "leave that part out, or use another form"
+    allowed = f"what {to} can express at every step"
+    fix = "leave it out, or convert to another format"
     return ConfigError(f"convert to {to}", Unquoted(words), allowed, fix, 300)
 
 
-def alone(found: Loaded, to: str) -> Schedule:
-    """Return the one schedule that is converted; raises `ConfigError` if there are several."""
+def only_schedule(found: Loaded, to: str) -> Schedule:
+    """Return the one schedule to convert; raise `ConfigError` if there are several."""
     if isinstance(found, Schedule):
         return found
     if len(found) == 1:
@@ -50,8 +50,8 @@ def alone(found: Loaded, to: str) -> Schedule:
     raise ConfigError(f"convert to {to}", given, f"one of: {listed}", fix)
 
 
-def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:
-    """Raise if a field of `schedule` is a tensor, or a schedule that drives it, or a number of steps above `largest`."""
+def require_numbers(to: str, schedule: Schedule, largest: int | None = None) -> None:
+    """Raise if a field of `schedule` is a tensor, is driven by a schedule, or is an integer above `largest`."""
     if schedule._driven:
         raise refuse(to, schedule, f"whose {' and '.join(schedule._driven)} follow a schedule")
     if schedule.has_tensor_fields:
@@ -62,13 +62,13 @@ def plain(to: str, schedule: Schedule, largest: int | None = None) -> None:
         raise refuse(to, schedule, f"whose steps are past {largest}, the largest integer there")
 
 
-def value(schedule: Schedule, step: int) -> float:
+def value_at(schedule: Schedule, step: int) -> float:
     """Return the value at a step, not rounded to float32."""
     return float(schedule.wide(torch.tensor(step), F64))
 
 
 def scaled(schedule: Schedule, factor: float) -> Schedule | None:
-    """Return `schedule` times a number, as a schedule of the same class; None where that is not one."""
+    """Return `schedule` times a number, as a schedule of the same class, or None where no field can take the factor."""
     names = _HEIGHTS.get(type(schedule).__name__)
     if names is not None and not schedule._driven:
         # mypy does not see that `__init_subclass__` makes a dataclass
@@ -80,10 +80,10 @@ def scaled(schedule: Schedule, factor: float) -> Schedule | None:
     return None
 
 
-def simple(schedule: Schedule) -> Schedule:
-    """Return an equal schedule in which warm-ups, factors, trapezoids and knots are one schedule after another.
+def simplified(schedule: Schedule) -> Schedule:
+    """Return a schedule of the same values, with warm-ups, factors, WSD, one-cycle and knots as plain sequences.
 
-    >>> simple(0.5 * Linear(start=0.0, end=1.0, steps=4))
+    >>> simplified(0.5 * Linear(start=0.0, end=1.0, steps=4))
     Linear(start=0.0, end=0.5, steps=4)
     """
     rule = _RULES.get(type(schedule).__name__)
@@ -91,33 +91,33 @@ def simple(schedule: Schedule) -> Schedule:
 
 
 def _scale(schedule: Scale) -> Schedule:
-    inner, factor = simple(schedule.inner), schedule.factor
+    inner, factor = simplified(schedule.inner), schedule.factor
     return (scaled(inner, factor) if isinstance(factor, float) else None) or replace(schedule, inner=inner)
 
 
 def _product(schedule: Product) -> Schedule:
-    """Return a warm-up and what follows: what `schedule.warmup` builds."""
-    children = [simple(child) for child in schedule.schedules]
+    """Return the sequence of a warm-up and a decay if `schedule` is the product that `Schedule.warmup` builds."""
+    children = [simplified(child) for child in schedule.schedules]
     if len(children) == 2 and isinstance(children[1], Shift):
         rise, rest = children[0], children[1]
         if isinstance(rise, Linear | Cosine | Ramp) and rise.end == 1.0 and rise.steps == rest.by:
-            inner = simple(rest.inner)
-            first = scaled(rise, value(inner, 0))
+            inner = simplified(rest.inner)
+            first = scaled(rise, value_at(inner, 0))
             assert first is not None
             return _joined([(rise.steps, first), (None, inner)])
     return replace(schedule, schedules=children)
 
 
 def _sequential(schedule: Sequential) -> Schedule:
-    return replace(schedule, schedules=[simple(child) for child in schedule.schedules])
+    return replace(schedule, schedules=[simplified(child) for child in schedule.schedules])
 
 
-def _joined(parts: Iterable[tuple[int | None, Schedule]]) -> Schedule:
-    """Return schedules one after another, each with the step at which it ends; one of no steps is left out."""
+def _joined(children: Iterable[tuple[int | None, Schedule]]) -> Schedule:
+    """Return the sequence of schedules that are given with the steps at which they end; empty ones are left out."""
     first, kept, bounds = 0, [], []
-    for until, part in parts:
+    for until, child in children:
         if until is None or until > first:
-            kept.append(part)
+            kept.append(child)
             bounds.append(until)
             first = until or 0
     # only the last bound can be None
@@ -149,8 +149,8 @@ def _one_cycle(schedule: Any) -> Schedule:
 
 def _knots(knots: list[int], values: list[float], kind: str) -> Schedule:
     pieces = zip(pairwise(knots), pairwise(values), strict=True)
-    parts: list[tuple[int | None, Schedule]] = [(b, _eased(kind, v, w, b - a)) for (a, b), (v, w) in pieces]
-    return _joined([(knots[0], Constant(values[0])), *parts[:-1], (None, parts[-1][1])])
+    lines: list[tuple[int | None, Schedule]] = [(b, _eased(kind, v, w, b - a)) for (a, b), (v, w) in pieces]
+    return _joined([(knots[0], Constant(values[0])), *lines[:-1], (None, lines[-1][1])])
 
 
 def _interpolate(schedule: Any) -> Schedule:

@@ -1,4 +1,4 @@
-"""Units: lengths that are written in epochs, batches, samples, tokens or parts of the run, in steps."""
+"""Units: converts lengths in epochs, batches, samples, tokens or fractions of the run to steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ALLOWED = f'{_COUNT}, or a time such as "5ep", "10ba", "128sp", "3e4tok" or "0.
 
 
 def is_time(given: object) -> bool:
-    """Say whether `given` is a string of a number and a unit.
+    """Return whether `given` is a string of a number and a unit.
 
     >>> is_time("3e4tok"), is_time("3e4")
     (True, False)
@@ -29,15 +29,15 @@ def is_time(given: object) -> bool:
 @final
 @dataclass(frozen=True)
 class Units:
-    r"""What a unit of time is in steps, for lengths that are written with one: `tracelr.load(path, units=Units(...))`.
+    r"""The number of steps of each unit of time, for `tracelr.load(path, units=Units(...))`.
 
     .. math:: n = \lceil q\, u \rceil
 
     with q = the number written and u = the steps of its unit: "ep" is `steps_per_epoch`, "ba" (a batch) one step, "sp" (a
-    sample) 1 / `batch_size`, "tok" (a token) 1 / `tokens_per_step`, "dur" (the whole run) `duration`. `batch_size` and
-    `tokens_per_step` count what one optimizer update sees, on all devices and in all accumulated batches. The product is
-    exact and goes **up** to a whole step: n steps cover what was written, and are never none. Raises `ScheduleError` for a
-    unit that is not given here, by its name. Source: Composer's time strings; Composer cuts off.
+    sample) 1 / `batch_size`, "tok" (a token) 1 / `tokens_per_step`, "dur" (the length of the run) `duration`. `batch_size`
+    and `tokens_per_step` count what one optimizer update sees, on all devices and in all accumulated batches. The product is
+    exact and rounded **up** to a whole step, so that n steps cover the length and n is at least 1. Raises `ScheduleError`
+    that names a unit whose size is None. Source: Composer's time strings; Composer rounds down.
 
     >>> Units(steps_per_epoch=500, tokens_per_step=4096).steps("3e4tok")
     8
@@ -55,7 +55,7 @@ class Units:
                 object.__setattr__(self, field.name, integer(f"Units.{field.name}", value, 1, f"{_COUNT}, or None"))
 
     def steps(self, given: int | str) -> int:
-        """Return a time in steps; a number of steps is one already."""
+        """Return a time in steps; a number of steps is returned as it is."""
         where = "Units.steps(given)"
         if not isinstance(given, str):
             return integer(where, given, 1, _ALLOWED)
@@ -69,12 +69,12 @@ class Units:
         return value
 
     def _unit(self, given: str, unit: str) -> Fraction:
-        """Return how many steps `unit` is."""
+        """Return the number of steps of `unit`."""
         name = {"ep": "steps_per_epoch", "sp": "batch_size", "tok": "tokens_per_step", "dur": "duration"}.get(unit)
         if name is None:
             return Fraction(1)
         size: int | None = getattr(self, name)
         if size is None:
-            allowed = f"a time in a unit that the Units say: {name} is None"
+            allowed = f"a time in a unit that these Units define; {name} is None"
             raise ScheduleError("Units.steps(given)", given, allowed, f"pass Units({name}=...)")
         return Fraction(size) if unit in ("ep", "dur") else Fraction(1, size)

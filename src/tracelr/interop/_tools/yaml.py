@@ -1,4 +1,4 @@
-"""The mapping in a YAML file, read safely and with the line and column in every error."""
+"""Reads the mapping in a YAML file safely; every error has the line and column."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LARGEST_FILE = 2**20
 """The most bytes a file may have."""
 
 LARGEST_DOCUMENT = 100_000
-"""The most keys and values a file may hold, an alias counting as all that it stands for."""
+"""The most keys and values a file may hold; an alias counts as everything that it stands for."""
 
 _LESS = "keep the training parameters only"
-_LONGEST_INT = 4300  # Python's own limit of decimal digits; 1:59:59 and its like have none, and cost its square
+_LONGEST_INT = 4300  # Python's limit of decimal digits; it does not hold for 1:59:59, whose cost is quadratic
 
-# YAML 1.1 wants a dot and a sign, 1.0e+5; everybody else, and many a params file, writes 1e5 and 1e-5.
+# YAML 1.1 needs a dot and a sign, 1.0e+5; other formats, and many params files, write 1e5 and 1e-5.
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
 def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
-    """Return the mapping in a YAML file: plain types only, each key once, no alias that runs away.
+    """Return the mapping in a YAML file: plain types, each key once, aliases within the limit.
 
     Raises `ConfigError` if the file cannot be read or holds anything else.
     """
@@ -40,12 +40,12 @@ def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
         reason = getattr(error, "strerror", None) or error
         raise place.refuse(Unquoted(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
     if raw is None:
-        raise place.refuse(Unquoted("a path of no regular file"), "a YAML file", "copy what is to be read into a file")
+        raise place.refuse(Unquoted("a path that is not a regular file"), "a YAML file", "copy its content into a file")
     return mapping(raw, place)
 
 
 def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
-    """Return the mapping that the bytes of a YAML file hold; a line that `tracelr.parse` reads is one too.
+    """Return the mapping in the bytes of a YAML file; a line for `tracelr.parse` becomes one with the key schedule.
 
     Raises `ConfigError` if they hold anything else.
     """
@@ -64,10 +64,10 @@ def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
 
 
 def _regular(path: str | os.PathLike[str]) -> bytes | None:
-    """Return the beginning of a file, or None for a pipe or a device, which may never say anything, or never stop."""
+    """Return the beginning of a file, or None for a pipe or a device, which may never send anything, or never end."""
 
     def at_once(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for its other end
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # without it, opening a pipe waits for a writer
 
     with open(path, "rb", opener=at_once) as file:
         return file.read(LARGEST_FILE + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
@@ -77,13 +77,13 @@ def _parse(text: str, place: Place) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """PyYAML's safe loader, which also reads 1e-5 as a number and says where a value does not fit its type."""
+        """PyYAML's safe loader, which also reads 1e-5 as a number and gives the place of a value of the wrong type."""
 
         nodes = 0
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             self.nodes += 1
-            if self.nodes > LARGEST_DOCUMENT:  # measured again below, aliases written out; here before all of it is read
+            if self.nodes > LARGEST_DOCUMENT:  # `_measure` counts again, with aliases; this stops before everything is read
                 raise place.refuse(Unquoted("more values"), f"at most {LARGEST_DOCUMENT} of them", _LESS)
             return super().compose_node(parent, index)
 
@@ -124,25 +124,25 @@ def _broken(error: yaml.YAMLError, text: str, place: Place) -> ConfigError:
 
 
 def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
-    """Return how many values `node` stands for, aliases written out; raise if they run away or a key comes twice.
+    """Return how many values `node` stands for, aliases written out; raise if they are too many or a key comes twice.
 
-    Nodes are measured before anything is built from them: an alias costs nothing to keep and everything to walk.
+    Nodes are measured before anything is built from them, because walking the built value follows every alias.
     """
     import yaml
 
     here = place.line(node.start_mark.line + 1, node.start_mark.column + 1)
     if node in sizes:
         if not sizes[node]:
-            raise here.refuse(Unquoted("an anchor that contains itself"), "an alias of what is complete", "write it out")
+            raise here.refuse(Unquoted("an anchor that contains itself"), "an alias of a complete value", "write it out")
         return sizes[node]
     sizes[node] = 0
-    parts = node.value if isinstance(node, yaml.SequenceNode) else []
+    inner = node.value if isinstance(node, yaml.SequenceNode) else []
     if isinstance(node, yaml.MappingNode):
-        parts = [part for pair in node.value for part in pair]
+        inner = [each for pair in node.value for each in pair]
         _distinct([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)], place)
     size = 1
-    for part in parts:
-        size += _measure(part, place, sizes)
+    for each in inner:
+        size += _measure(each, place, sizes)
         if size > LARGEST_DOCUMENT:
             given = Unquoted("more values, the aliases written out")
             raise here.refuse(given, f"at most {LARGEST_DOCUMENT} of them", _LESS)

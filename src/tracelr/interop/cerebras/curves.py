@@ -1,9 +1,9 @@
-"""The curves of the Cerebras family: what each of its names takes, and the schedule it stands for. No optimizer is needed.
+"""The curves of the Cerebras schedulers, without an optimizer: their parameters, and the schedule that each one returns.
 
-A curve is a function; its parameters have the words that the family uses for any key of a param group (`initial_val`), each
-with its rule. `LR` are the words for the learning rate, `SEED` those of the first release; the weight decay has the curve's
-own. `parameters(curve, words)` says what a name takes, and `CURVES` lists the curves by their names without `LR` or `WD`.
-The Python names and the files both read them here.
+A curve is a function from parameters, each with its rule, to a schedule. Its parameters have Cerebras' general names, such
+as `initial_val`, which the weight-decay schedulers use. `LR` has the names in the learning-rate schedulers and
+`FIRST_RELEASE` those in the first release. `parameters(curve, words)` returns the parameters under such names, and `CURVES`
+lists the curves by the names of their classes without `LR` or `WD`. The classes and the readers of files both use them.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ LR = {
     "max_val": "max_lr",
     "val_lambda": "lr_lambda",
 }
-SEED = LR | {"val": "val", "initial_val": "learning_rate", "total_iters": "decay_steps"}
+FIRST_RELEASE = LR | {"val": "val", "initial_val": "learning_rate", "total_iters": "decay_steps"}
 OLDER = {"val": "learning_rate", "learning_rate": "initial_learning_rate", "decay_steps": "total_iters"}
-"""What older releases called a parameter of `LR`; it holds where a name has the newer one and not the older."""
+"""Names of parameters in older releases, and the newer names. A class that has only the newer one accepts the older one."""
 FACTORS = {"lr": "adjust_learning_rate", "weight_decay": "adjust_val"}
-"""The number of a param group that `ScalePerParam` multiplies by, one for each key that is driven. In the original a group's
-`adjust_learning_rate` goes before its `adjust_val`, and so scales the decay too."""
+"""The key of a param group by whose number `ScalePerParam` multiplies, for each key that is driven. In the original, a
+group's `adjust_learning_rate` takes precedence over its `adjust_val`, and so scales the weight decay too."""
 
 
 def _peak_at(pct_start: float, total_steps: int) -> float:
-    """Return the step of the peak, in decimals: 0.07 of 100 steps is 7."""
+    """Return the step of the peak, computed in decimals so that 0.07 of 100 steps is 7."""
     return float(Decimal(str(pct_start)) * total_steps - 1)
 
 
@@ -184,7 +184,7 @@ def _one_cycle(
     three_phase: Flag = False,
     anneal_strategy: Strategy = "cos",
 ) -> Schedule:
-    end, last = initial_val / final_div_factor, total_steps - 1  # the last of total_steps steps
+    end, last = initial_val / final_div_factor, total_steps - 1
     ease: Literal["cosine", "linear"] = "linear" if anneal_strategy == "linear" else "cosine"
     return OneCycle(initial_val, max_val, end, last, _peak_at(pct_start, total_steps), ease, three_phase)
 
@@ -211,9 +211,9 @@ CURVES: dict[str, Curve] = {
 
 @final
 class Parameter(NamedTuple):
-    """A parameter of a name: the curve's own word for it, its type, the rule that the type carries, its default.
+    """A parameter of a scheduler: its name in the curve, its type, the rule that the type carries, its default.
 
-    The default is `inspect.Parameter.empty` where there is none.
+    The default is `inspect.Parameter.empty` if the parameter is required.
     """
 
     own: str
@@ -223,12 +223,12 @@ class Parameter(NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Whether it has no default."""
+        """Whether the parameter has no default."""
         return self.default is inspect.Parameter.empty
 
 
 def parameters(curve: Callable[..., Any], words: Mapping[str, str]) -> dict[str, Parameter]:
-    """Return what `curve` takes, in order, by the names that `words` give its parameters.
+    """Return the parameters of `curve`, in order, by the names that `words` gives them.
 
     >>> list(parameters(CURVES["Polynomial"], LR))
     ['initial_learning_rate', 'end_learning_rate', 'total_iters', 'power', 'cycle']
@@ -245,10 +245,10 @@ def parameters(curve: Callable[..., Any], words: Mapping[str, str]) -> dict[str,
     return found
 
 
-def runs(values: Mapping[str, Any]) -> int | None:
-    """Return how many steps a curve with these values, by its own words, is said to run before another one follows.
+def run_length(values: Mapping[str, Any]) -> int | None:
+    """Return how many steps a curve with these values runs in a sequence, or None if no parameter says so.
 
-    >>> runs({"val": 0.1, "total_iters": 5})
+    >>> run_length({"val": 0.1, "total_iters": 5})
     5
     """
     return next((values[own] for own in ("total_iters", "total_steps") if values.get(own) is not None), None)

@@ -1,4 +1,4 @@
-"""Curves of `tracelr.cerebras` out of an entry of a file: which key gives each parameter, and how its value is read."""
+"""Reads a curve of `tracelr.cerebras` from an entry of a file: the key of each parameter, and its value."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, choose, only
+from tracelr.interop._tools.checks import Place, choose, only_keys
 from tracelr.interop.cerebras.curves import Curve, Parameter, parameters
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Positive, Scalar
 
 Spelling: TypeAlias = Mapping[str, tuple[str, ...]]
-"""The keys of a parameter, by the curve's own word for it; a word that is not there is its own key."""
+"""The keys of each parameter, by its name in the curve; a parameter that is missing here has its name as its key."""
 
 _Readers: TypeAlias = dict[Any, Callable[[Place, object], Any]]
 
@@ -34,12 +34,12 @@ _READERS: _Readers = {
     Sequence[float]: checks.numbers,
     Sequence[int]: checks.counts,
 }
-"""How a file gives a parameter of each type; what the numbers may be is left to the schedule that is built of them."""
+"""How a parameter of each type is read; the schedule that is built checks the range of the numbers."""
 _OWN: _Readers = {
     "total_steps": partial(checks.count, low=2),
     "final_div_factor": _positive,
 }
-"""The parameters that a schedule's own fields are computed from, where its error would not name them."""
+"""Parameters that are checked here, because an error of the schedule would name the field computed from them."""
 _BLAMED = {
     "start": ("initial_val",),
     "values": ("vals",),
@@ -47,30 +47,30 @@ _BLAMED = {
     "exponent": ("step_exponent",),
     "multiplier": ("T_mult",),
 }
-"""The parameters that a field of a schedule comes from, where it has another name."""
+"""The parameters from which a field of a schedule comes, for fields with another name."""
 
 
-class Given(NamedTuple):
-    """A parameter of a curve that an entry gives: its place there, and its value."""
+class GivenValue(NamedTuple):
+    """The value of a parameter in an entry, and its place."""
 
     where: Place
     value: Any
 
 
 def keys(own: str, spelling: Spelling) -> tuple[str, ...]:
-    """Return the keys that a parameter goes by."""
+    """Return the keys that a parameter may have."""
     return spelling.get(own, (own,))
 
 
 def once(where: Place, known: Collection[str], entry: Mapping[Any, Any], beside: str = "") -> list[str]:
-    """Return which of the keys `entry` has: one at most, not counting the one that may stand beside another."""
+    """Return which of the `known` keys `entry` has; raise for more than one, except that `beside` may be there too."""
     names = [key for key in known if key in entry]
     if len([key for key in names if key != beside]) > 1:
         raise where.refuse(Unquoted(" and ".join(names)), "one of them", "remove one: they are names of the same thing")
     return names
 
 
-def given(
+def read_parameters(
     where: Place,
     name: str,
     curve: Curve,
@@ -78,10 +78,10 @@ def given(
     spelling: Spelling,
     others: Collection[str],
     beside: str = "",
-) -> dict[str, Given]:
-    """Return what `entry` gives for the curve's parameters, by its own words; `others` are keys it may have besides."""
+) -> dict[str, GivenValue]:
+    """Return the values in `entry` by the names of the curve's parameters; `others` are further keys that are allowed."""
     taken = {own: (keys(own, spelling), parameter) for own, parameter in parameters(curve, {}).items()}
-    only(where, entry, list(dict.fromkeys([*(key for known, _ in taken.values() for key in known), *others])))
+    only_keys(where, entry, list(dict.fromkeys([*(key for known, _ in taken.values() for key in known), *others])))
     found = {}
     for own, (known, parameter) in taken.items():
         names = once(where, known, entry, beside)
@@ -90,7 +90,7 @@ def given(
             fix = ("add one of " if len(known) > 1 else "add ") + ", ".join(known)
             raise where.refuse(Unquoted(f"{name} without {known[0]}"), f"the keys {needed}", fix)
         for one in names[:1]:
-            found[own] = Given(where / one, _read(where / one, parameter, entry[one]))
+            found[own] = GivenValue(where / one, _read(where / one, parameter, entry[one]))
     return found
 
 
@@ -102,16 +102,16 @@ def _read(where: Place, parameter: Parameter, value: object) -> Any:
     return _OWN.get(parameter.own, _READERS[parameter.kind])(where, value)
 
 
-def values(found: Mapping[str, Given]) -> dict[str, Any]:
-    """Return the values alone."""
+def values(found: Mapping[str, GivenValue]) -> dict[str, Any]:
+    """Return the values without their places."""
     return {own: one.value for own, one in found.items()}
 
 
-def built(where: Place, curve: Curve, found: Mapping[str, Given]) -> Schedule:
-    """Return the schedule; an error of its own becomes one of the place that its field came from."""
+def build(where: Place, curve: Curve, found: Mapping[str, GivenValue]) -> Schedule:
+    """Return the schedule; if it raises, the error is about the place from which the field came."""
     try:
         return curve(**values(found))
     except (ScheduleError, ScheduleTypeError) as error:
         fields = _BLAMED.get(error.field, (error.field,))
         place = next((found[own].where for own in fields if own in found), where)
-        raise place.forward(error) from None
+        raise place.blame(error) from None

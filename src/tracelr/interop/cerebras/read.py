@@ -1,14 +1,15 @@
-"""The params files of the Cerebras Model Zoo, whose names follow TensorFlow: `optimizer: learning_rate:`.
+"""Reads the older params files of the Cerebras Model Zoo: `optimizer: learning_rate:`, with names that follow TensorFlow.
 
-The value is a number, one scheduler, or a list of schedulers that run one after another; every one but the last then says
-how long it runs. Where this differs from the programs those files were written for:
+The value is a number, one scheduler, or a list of schedulers that run one after another, in which every entry but the last
+needs a length. The reading differs from the programs for which those files were written in three points:
 
-- `decay_steps` is the length of a curve, and `steps` (`total_iters` in later files) how long an entry runs in a list. Mostly
-  there is one of them, for both; where there are two, later releases let `steps` be the curve as well.
-- A polynomial with `cycle` cycles as in Keras; there it never did.
-- A key that its scheduler does not know is an error, except `alpha` in `Linear`: a published file has it, without effect.
+- `decay_steps` is the length of a curve, and `steps` (`total_iters` in later files) is how long an entry runs in a list.
+  Most entries have one of them for both. If an entry has both, later releases use `steps` as the length of the curve too.
+- A polynomial with `cycle` cycles as in Keras; in those programs it never did.
+- A key that the scheduler does not know is an error, except `alpha` in `Linear`, which a published file has without effect.
 
-`adjust_learning_rate` beside it scales the rate of some groups: the result is then an assignment with that factor.
+`adjust_learning_rate` beside `learning_rate` scales the rate of some groups; the result is then an assignment with that
+factor.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import Any
 from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose
-from tracelr.interop.cerebras.curves import FACTORS, parameters, runs
-from tracelr.interop.cerebras.entries import built, given, once, values
-from tracelr.interop.cerebras.parts import Part, chain, follow
+from tracelr.interop.cerebras.combine import Member, read_chained, read_sequential
+from tracelr.interop.cerebras.curves import FACTORS, parameters, run_length
+from tracelr.interop.cerebras.entries import build, once, read_parameters, values
 from tracelr.interop.cerebras.spellings import FUNCTION, OLDER, SPELLINGS, UNUSED
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
@@ -42,12 +43,12 @@ _CHAINED = {"Sequential": False, "Chained": True, "ChainedScheduler": True}
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` is a params file of this form: the newer one has the key `trainer`, or `schedulers`."""
+    """Return whether `mapping` is an older params file; the newer ones have the key `trainer` or `schedulers`."""
     return "optimizer" in mapping and "trainer" not in mapping and "schedulers" not in mapping
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
-    """Return the schedule under `optimizer: learning_rate:`; every other key of the file is somebody else's."""
+    """Return the schedule under `optimizer: learning_rate:`; the other keys of the file are ignored."""
     where, optimizer = where / "optimizer", mapping["optimizer"]
     if not isinstance(optimizer, Mapping):
         raise where.refuse(optimizer, "a mapping with the key learning_rate", "write learning_rate: under it")
@@ -62,20 +63,20 @@ def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:
     reset = not checks.flag(where / _RESET, optimizer.get(_RESET, False))
     where, spec = where / "learning_rate", optimizer["learning_rate"]
     if isinstance(spec, Mapping):
-        return _part(where, spec, reset).schedule
+        return _member(where, spec, reset).schedule
     if not isinstance(spec, list | tuple):
         if spec is None:
             raise where.refuse(spec, "a number, a scheduler or a list of schedulers", "write one of these")
         return Constant(checks.number(where, spec))
     entries = checks.sequence(where, spec, "a list of schedulers")
-    parts = [_part(where / k, entry, reset) for k, entry in enumerate(entries)]
+    members = [_member(where / k, entry, reset) for k, entry in enumerate(entries)]
     chained = {entry[_MAIN]: _chained(where / k / _MAIN, entry[_MAIN]) for k, entry in enumerate(entries) if _MAIN in entry}
     if len(set(chained.values())) > 1:
         given, fix = Unquoted(f"{_MAIN} {' and '.join(map(str, chained))}"), "write the same one in every entry"
-        raise where.refuse(given, "one of them for the whole list", fix)
+        raise where.refuse(given, "one of them for all entries", fix)
     if any(chained.values()):
-        return chain(where, parts).schedule
-    return follow(where, parts, "one of " + ", ".join(_LENGTHS)).schedule
+        return read_chained(where, members).schedule
+    return read_sequential(where, members, "one of " + ", ".join(_LENGTHS)).schedule
 
 
 def _fold(name: str) -> str:
@@ -86,7 +87,7 @@ def _chained(where: Place, name: object) -> bool:
     return choose(where, name, _CHAINED, _fold)
 
 
-def _part(where: Place, entry: object, reset: bool) -> Part:
+def _member(where: Place, entry: object, reset: bool) -> Member:
     if not isinstance(entry, Mapping):
         raise where.refuse(entry, "a mapping with the key scheduler", "write {scheduler: ..., ...}")
     if "scheduler" not in entry:
@@ -96,10 +97,12 @@ def _part(where: Place, entry: object, reset: bool) -> Part:
         raise (where / "scheduler").refuse(name, "a scheduler whose values a file can hold", "build the schedule in Python")
     stem, curve = choose(where / "scheduler", name, {stem: (stem, curve) for stem, curve in OLDER.items()}, _fold)
     length = parameters(curve, {}).get("total_iters")
-    beside = "decay_steps" if length and length.required else ""  # the curve's length, beside how long the entry runs
+    beside = (
+        "decay_steps" if length and length.required else ""
+    )  # the length of the curve, which may be given beside that of the entry
     others = ["scheduler", _RESET, _MAIN, *UNUSED.get(stem, ()), *_LENGTHS]
-    found = given(where, name, curve, entry, _SPELLING, others, beside)
+    found = read_parameters(where, name, curve, entry, _SPELLING, others, beside)
     lengths = once(where, _LENGTHS, entry, beside)
-    lasts = checks.count(where / lengths[-1], entry[lengths[-1]]) if lengths else runs(values(found))
+    lasts = checks.count(where / lengths[-1], entry[lengths[-1]]) if lengths else run_length(values(found))
     reset = not checks.flag(where / _RESET, entry.get(_RESET, not reset))
-    return Part(str(where), built(where, curve, found), lasts, reset)
+    return Member(str(where), build(where, curve, found), lasts, reset)

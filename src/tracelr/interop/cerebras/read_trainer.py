@@ -1,13 +1,14 @@
-"""The newer params files of the Cerebras Model Zoo (releases 2.3 and later): `trainer: init: schedulers:`.
+"""Reads the newer params files of the Cerebras Model Zoo (releases 2.3 and later): `trainer: init: schedulers:`.
 
-A list of schedulers, or one: each a mapping whose one key is the class, `...LR` for the rate and `...WD` for the weight
-decay, and whose value holds the parameters. Without the list, the rate is the `learning_rate` of the optimizer.
+The value is a list of schedulers, or one scheduler. A scheduler is a mapping whose only key is the class, `...LR` for the
+learning rate and `...WD` for the weight decay, and whose value holds the parameters. Without a scheduler of the rate, the
+rate is the `learning_rate` of the optimizer.
 
 `param_group_tags` is a tag, a list of them, or `[null]` for the groups without tags; two schedulers that would set the same
 key of the same group are an error. A chain divides by the value at step 0; the original divides by the parameter called
-initial, which is another number for an inverse square root. `ScalePerParamLR` around one multiplies by the group's
-`adjust_learning_rate`, `ScalePerParamWD` by its `adjust_val`; `adjust_learning_rate` under the optimizer does so for every
-rate.
+initial, which is another number for an inverse square root. `ScalePerParamLR` multiplies the scheduler in it by the
+group's `adjust_learning_rate`, and `ScalePerParamWD` by its `adjust_val`; `adjust_learning_rate` under the optimizer
+multiplies every rate.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any, NamedTuple
 
 from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, choose, distinct, only, tags
+from tracelr.interop._tools.checks import Place, choose, disjoint, only_keys, tags
 from tracelr.interop.cerebras import read as cerebras
-from tracelr.interop.cerebras.curves import FACTORS, Curve, runs
-from tracelr.interop.cerebras.entries import built, given, values
-from tracelr.interop.cerebras.parts import Part, Timed, chain, follow
+from tracelr.interop.cerebras.combine import Member, Timed, read_chained, read_sequential
+from tracelr.interop.cerebras.curves import FACTORS, Curve, run_length
+from tracelr.interop.cerebras.entries import build, read_parameters, values
 from tracelr.interop.cerebras.spellings import FUNCTION, NEWER, SPELLINGS
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.curves.constant import Constant
@@ -39,16 +40,16 @@ _TAGS = "param_group_tags"
 
 
 class Kind(NamedTuple):
-    """What a class name stands for: the key of the group it sets, and its curve, or which wrapper it is."""
+    """A class of scheduler: the key of the param group that it sets, and its curve, or the name of a combining class."""
 
     key: str
-    what: Curve | str
+    curve: Curve | str
 
 
-_WHATS: dict[str, Curve | str] = {**NEWER, **{name: name for name in ("Sequential", "Chained", "ScalePerParam", FUNCTION)}}
+_CURVES: dict[str, Curve | str] = {**NEWER, **{name: name for name in ("Sequential", "Chained", "ScalePerParam", FUNCTION)}}
 KINDS = {
-    **{f"{stem}LR": Kind("lr", what) for stem, what in _WHATS.items()},
-    **{f"{stem}WD": Kind("weight_decay", what) for stem, what in _WHATS.items()},
+    **{f"{stem}LR": Kind("lr", curve) for stem, curve in _CURVES.items()},
+    **{f"{stem}WD": Kind("weight_decay", curve) for stem, curve in _CURVES.items()},
     "CosineAnnealingWarmRestarts": Kind("lr", NEWER["CosineAnnealingWarmRestarts"]),
     "ChainedScheduler": Kind("lr", "Chained"),
 }
@@ -56,12 +57,12 @@ KINDS = {
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` is a params file of this form, or what one has under `trainer: init:`."""
+    """Return whether `mapping` is a newer params file, or the content of its `trainer: init:`."""
     return "trainer" in mapping or "schedulers" in mapping
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
-    """Return the schedule, or the assignments, of the schedulers; every other key of the file is somebody else's."""
+    """Return the schedule, or the assignments, of the schedulers; the other keys of the file are ignored."""
     where, init = _init(mapping, where)
     place, optimizer = _settings(where / "optimizer", init.get("optimizer"))
     listed = init.get("schedulers") if checks.is_given(init.get("schedulers")) else []
@@ -69,7 +70,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     if not isinstance(listed, list | tuple):
         raise (where / "schedulers").refuse(listed, "a list of schedulers", "write one, such as - LinearLR: {...}")
     found = [_assignment(where / "schedulers" / k, entry) for k, entry in enumerate(listed)]
-    distinct(where / "schedulers", found)
+    disjoint(where / "schedulers", found)
     if not any(one.key == "lr" for one in found):
         found = [*_own(place, optimizer), *found]
     elif isinstance(optimizer.get("learning_rate"), list | tuple | Mapping):
@@ -85,7 +86,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
 
 
 def _init(mapping: Mapping[Any, Any], where: Place) -> tuple[Place, Mapping[Any, Any]]:
-    """Return what the trainer is built from, and its place."""
+    """Return the parameters of the trainer, and their place."""
     if "trainer" not in mapping:
         return where, mapping
     where, trainer = where / "trainer", mapping["trainer"]
@@ -102,7 +103,7 @@ def _init(mapping: Mapping[Any, Any], where: Place) -> tuple[Place, Mapping[Any,
 
 
 def _settings(where: Place, given: object) -> tuple[Place, Mapping[Any, Any]]:
-    """Return the optimizer's parameters: those under its class, or beside `optimizer_type` as in the older files."""
+    """Return the parameters of the optimizer, which stand under its class, or beside `optimizer_type` as in older files."""
     if given is None:
         return where, {}
     if not isinstance(given, Mapping):
@@ -121,7 +122,7 @@ def _scaled(optimizer: Mapping[Any, Any]) -> bool:
 
 
 def _own(where: Place, optimizer: Mapping[Any, Any]) -> list[Assignment]:
-    """Return the rate that the optimizer itself is given, if it is."""
+    """Return the learning rate under the optimizer itself, if there is one."""
     if "learning_rate" in optimizer:
         return [Assignment("lr", None, cerebras.rate(where, optimizer))]
     if "lr" in optimizer:
@@ -134,59 +135,61 @@ def _assignment(where: Place, entry: object) -> Assignment:
     where /= name
     chosen = tags(where / _TAGS, inner.get(_TAGS))
     inner = {key: value for key, value in inner.items() if key != _TAGS}
-    if kind.what == "ScalePerParam":
-        only(where, inner, ["scheduler", _TAGS])
+    if kind.curve == "ScalePerParam":
+        only_keys(where, inner, ["scheduler", _TAGS])
         if "scheduler" not in inner:
             raise where.refuse(Unquoted(f"{name} without scheduler"), "the key scheduler", "add scheduler: <what it scales>")
         return Assignment(
-            kind.key, chosen, _part(where / "scheduler", inner["scheduler"], kind.key).schedule, FACTORS[kind.key]
+            kind.key, chosen, _member(where / "scheduler", inner["scheduler"], kind.key).schedule, FACTORS[kind.key]
         )
     return Assignment(kind.key, chosen, _curve(where, name, kind, inner).schedule)
 
 
 def _named(where: Place, entry: object) -> tuple[str, Kind, Mapping[Any, Any]]:
-    """Return the class that `entry` names, what it stands for, and its parameters."""
+    """Return the name of the class in `entry`, its kind, and its parameters."""
     if not isinstance(entry, Mapping) or len(entry) != 1:
         given = Unquoted(f"the keys {', '.join(map(str, entry))}") if isinstance(entry, Mapping) and entry else entry
         fix = "write its class, and the parameters below that: LinearLR: {...}"
         raise where.refuse(given, "a mapping with one key, the class of a scheduler", fix)
     ((name, inner),) = entry.items()
     kind = choose(where, name, KINDS)
-    if kind.what == FUNCTION:
+    if kind.curve == FUNCTION:
         raise where.refuse(name, "a scheduler whose values a file can hold", "build the schedule in Python")
     if inner is not None and not isinstance(inner, Mapping):
         raise (where / name).refuse(inner, "a mapping of its parameters", "write {name: value, ...}")
     return name, kind, inner or {}
 
 
-def _part(where: Place, entry: object, key: str) -> Part:
-    """Return a scheduler inside another one, which has its tags and sets the same key."""
+def _member(where: Place, entry: object, key: str) -> Member:
+    """Return a scheduler inside another one, which gives it its tags and must set the same key."""
     name, kind, inner = _named(where, entry)
     if kind.key != key:
-        raise where.refuse(name, f"a scheduler of the {key}, as the one around it", "move it out of there")
+        raise where.refuse(name, f"a scheduler of the {key}, as the outer one is", "move it out of the outer one")
     where /= name
-    if kind.what == "ScalePerParam":
-        raise where.refuse(Unquoted(f"{name} inside another scheduler"), "it around all others", "put the other one into it")
+    if kind.curve == "ScalePerParam":
+        raise where.refuse(
+            Unquoted(f"{name} inside another scheduler"), "it as the outermost one", "put the other one into it"
+        )
     if _TAGS in inner:
         fix = "move it to the scheduler around this one"
         raise (where / _TAGS).refuse(Unquoted("tags of an inner scheduler"), "tags of the outermost one", fix)
-    return Part(str(where), *_curve(where, name, kind, inner))
+    return Member(str(where), *_curve(where, name, kind, inner))
 
 
 def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Timed:
-    if not isinstance(kind.what, str):
-        found = given(where, name, kind.what, inner, SPELLINGS[kind.key], [_TAGS])
-        return Timed(built(where, kind.what, found), runs(values(found)))
-    several = kind.what == "Sequential"
-    only(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
+    if not isinstance(kind.curve, str):
+        found = read_parameters(where, name, kind.curve, inner, SPELLINGS[kind.key], [_TAGS])
+        return Timed(build(where, kind.curve, found), run_length(values(found)))
+    several = kind.curve == "Sequential"
+    only_keys(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
     last = inner.get("last_epoch", -1)
     if not isinstance(last, int | float) or last != -1:
         fix = "leave it out: a Scheduler is resumed from its own state"
         raise (where / "last_epoch").refuse(last, "-1, the beginning", fix)
     place = where / "schedulers"
     listed = checks.sequence(place, inner.get("schedulers"), "a list of schedulers")
-    parts = [_part(place / k, entry, kind.key) for k, entry in enumerate(listed)]
+    members = [_member(place / k, entry, kind.key) for k, entry in enumerate(listed)]
     if not several:
-        return chain(place, parts)
+        return read_chained(place, members)
     at = inner.get("milestones")
-    return follow(place, parts, "total_iters", None if at is None else checks.counts(where / "milestones", at))
+    return read_sequential(place, members, "total_iters", None if at is None else checks.counts(where / "milestones", at))

@@ -1,7 +1,7 @@
-"""What the files of the Cerebras family have beside `tracelr.cerebras`: other spellings, and curves of the older files.
+"""The keys and curves that Cerebras files use and `tracelr.cerebras` does not: other spellings, and older curves.
 
-Where the originals are wrong these are not: a polynomial with `cycle` cycles (theirs never does), warm restarts restart
-(theirs are a square wave), and one-cycle holds its last value (theirs goes on below it).
+Three curves differ from the originals, which are wrong: a polynomial with `cycle` cycles (theirs never does), warm restarts
+restart (theirs are a square wave), and one-cycle holds its last value (theirs goes below it).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.fields import PythonFloat, Steps, Values
 
 FUNCTION = "Lambda"
-"""The one whose values are a Python function: no file can hold it."""
+"""The curve whose values are a Python function, which no file can hold."""
 
 NEWER: dict[str, Curve] = {name: curve for name, curve in CURVES.items() if name != FUNCTION}
-"""The curves that a file can name, by the part of their names that learning rates and weight decays share."""
+"""The curves that a file can name, by the names of their classes without `LR` or `WD`."""
 
 
 def _piecewise_constant(vals: Values, milestones: Boundaries, initial_learning_rate: PythonFloat | None = None) -> Schedule:
@@ -32,10 +32,11 @@ def _cosine(initial_val: PythonFloat, total_iters: Steps, alpha: PythonFloat = 0
 
 
 OLDER: dict[str, Curve] = NEWER | {"PiecewiseConstant": _piecewise_constant, "Cosine": _cosine}
-"""The same for the older files: the first of some values may be given twice, and a cosine ends at a part of its start."""
+"""The same for the older files, in which a piecewise constant may repeat its first value, and a cosine ends at a fraction
+of its start."""
 
 UNUSED = {"Linear": ("alpha",)}
-"""Keys of the older files that say nothing."""
+"""Keys of the older files that have no effect."""
 
 _RATES: dict[str, tuple[str, ...]] = {own: (word,) for own, word in LR.items()}
 SPELLINGS: dict[str, Spelling] = {
@@ -54,4 +55,4 @@ SPELLINGS: dict[str, Spelling] = {
         "T_mult": ("t_mult", "T_mult"),
     },
 }
-"""The keys that a curve's own words have in the classes of learning rates and weight decays, and in the older files."""
+"""The keys of a curve's parameters in the learning-rate classes, the weight-decay classes, and the older files."""

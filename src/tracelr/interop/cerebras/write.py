@@ -1,4 +1,4 @@
-"""Cerebras: the newer params files, `trainer: init: schedulers:`."""
+"""Writes the newer Cerebras params files: `trainer: init: schedulers:`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracelr.errors import ScheduleError
-from tracelr.interop._tools.simplify import plain, refuse, simple
+from tracelr.interop._tools.simplify import refuse, require_numbers, simplified
 from tracelr.interop.cerebras.curves import CURVES, FACTORS, LR
 from tracelr.interop.native.write import yaml
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -27,7 +27,7 @@ def write(found: Loaded) -> str:
 def _assignment(one: Assignment) -> dict[str, Any]:
     if one.key not in _ENDS:
         raise refuse("cerebras", one.key, f"a key that is not {' or '.join(_ENDS)}")
-    name, inner = _entry(simple(one.schedule), one.key)
+    name, inner = _entry(simplified(one.schedule), one.key)
     if one.factor is not None:
         if one.factor != FACTORS[one.key]:
             raise refuse("cerebras", one.factor, f"a factor of the {one.key} that is not {FACTORS[one.key]}")
@@ -37,11 +37,13 @@ def _assignment(one: Assignment) -> dict[str, Any]:
 
 
 def _entry(schedule: Schedule, key: str) -> _Entry:
-    """Return the class and its parameters, by the words that they have for `key`."""
-    plain("cerebras", schedule)
+    """Return the class and its parameters, by their names in the classes for `key`."""
+    require_numbers("cerebras", schedule)
     if isinstance(schedule, Sequential):
         if schedule.join != "jump" or schedule.reset is not True:
-            raise refuse("cerebras", schedule, "which does not begin each part at its own step 0, with its own values")
+            raise refuse(
+                "cerebras", schedule, "whose schedules do not all start at their own step 0 and keep their own values"
+            )
         children = [dict([_entry(child, key)]) for child in schedule.schedules]
         return f"Sequential{_ENDS[key]}", {"schedulers": children, "milestones": list(schedule.milestones)}
     rule = _RULES.get(type(schedule).__name__)
@@ -64,7 +66,7 @@ def _inverse_sqrt(s: Any) -> _Entry:
 
 def _restarts(s: Any) -> _Entry:
     if s.decay != 1 or s.limit is not None:
-        raise refuse("cerebras", s, "whose peaks fall, or come to an end")
+        raise refuse("cerebras", s, "whose peaks fall, or whose cycles are limited")
     own = {"initial_val": s.start, "T_0": s.period, "T_mult": s.multiplier, "eta_min": s.end}
     return "CosineAnnealingWarmRestarts", own
 
@@ -82,7 +84,7 @@ def _one_cycle(s: Any) -> _Entry:
     try:
         CURVES["OneCycle"](**own)
     except ScheduleError as error:
-        raise refuse("cerebras", s, "whose end is no part of its start, or whose peak is out of reach") from error
+        raise refuse("cerebras", s, "whose end is not a fraction of its start, or whose peak is out of reach") from error
     return "OneCycle", own
 
 

@@ -1,11 +1,11 @@
-"""The settings of a Hugging Face training run: `lr_scheduler_type` and what belongs to it.
+"""Reads the settings of a Hugging Face training run: `lr_scheduler_type` and the settings that it needs.
 
-They are the names of `TrainingArguments` (`learning_rate`, `max_steps`, `warmup_steps`, `warmup_ratio`) or of
-`get_scheduler` (`num_training_steps`, `num_warmup_steps`); a type's own parameters are under `lr_scheduler_kwargs`, or
-beside the others. A warm-up of 0, and `max_steps: -1`, are ones not given; a `warmup_steps` below 1 is a ratio, as there.
-Every other key is somebody else's, unless it is nearly one of these.
+The keys are those of `TrainingArguments` (`learning_rate`, `max_steps`, `warmup_steps`, `warmup_ratio`) or of
+`get_scheduler` (`num_training_steps`, `num_warmup_steps`). The parameters of a type stand under `lr_scheduler_kwargs`, or
+beside the other keys. A warm-up of 0 and `max_steps: -1` count as not given, and a `warmup_steps` below 1 is a ratio, as in
+transformers. Other keys are ignored, but one that looks like a misspelt key is an error.
 
-`constant` ignores a warm-up, as there. Past the last step the rate holds; there, a cosine rises again.
+`constant` ignores a warm-up, as in transformers. Past the last step the rate is constant; in transformers a cosine rises.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, show
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose, suggest
-from tracelr.interop.huggingface.types import TYPES, Run, Type
+from tracelr.interop.huggingface.scheduler_types import TYPES, Run, SchedulerType
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import named
 
@@ -36,7 +36,7 @@ _KNOWN = (_TYPE, "learning_rate", *_STEPS, *_WARMUP, _KWARGS, *_PARAMETERS)
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` holds the settings of a Hugging Face run."""
+    """Return whether `mapping` holds the settings of a Hugging Face run."""
     return _TYPE in mapping
 
 
@@ -48,7 +48,9 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
             raise where.refuse(Unquoted(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
     name = mapping[_TYPE]
     if named(name, _MEASURED):
-        raise (where / _TYPE).refuse(name, ", ".join(TYPES), "use one of these: this one follows a metric, not the step")
+        raise (where / _TYPE).refuse(
+            name, ", ".join(TYPES), "use one of these, because this one follows a metric and not the step"
+        )
     kind = choose(where / _TYPE, name, TYPES)
     if "learning_rate" not in mapping:
         raise where.refuse(Unquoted("settings without learning_rate"), "the peak rate", "add learning_rate")
@@ -57,25 +59,25 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     warmup = _warmup(where, mapping, steps)
     values = _parameters(where, mapping, str(name), kind)
     if steps is None and kind.ends and "num_stable_steps" not in values:
-        fix = f"add {_STEPS[1]}: what {name} does, and where it ends, hangs on it"
+        fix = f"add {_STEPS[1]}, because the curve of {name} depends on it"
         raise where.refuse(Unquoted(f"{name} without {' or '.join(_STEPS)}"), "the number of steps", fix)
     if steps is not None and warmup >= steps and kind.ends:
         raise where.refuse(Unquoted(f"a warm-up of {warmup} in {steps} steps"), "a shorter one", "shorten it")
     try:
         return kind.build(Run(peak, warmup, steps or 0), **values)
     except (ScheduleError, ScheduleTypeError) as error:
-        raise where.forward(error) from None
+        raise where.blame(error) from None
 
 
 def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothing: tuple[object, ...]) -> str | None:
-    """Return the one of `names` that is given, if one is."""
-    given = [name for name in names if not _is_one(mapping.get(name), nothing)]
+    """Return the key among `names` that is given, or None; raise if there are several."""
+    given = [name for name in names if not _counts_as_absent(mapping.get(name), nothing)]
     if len(given) > 1:
         raise where.refuse(Unquoted(" and ".join(given)), "one of them", "remove one")
     return given[0] if given else None
 
 
-def _is_one(given: object, nothing: tuple[object, ...]) -> bool:
+def _counts_as_absent(given: object, nothing: tuple[object, ...]) -> bool:
     return given is None or (isinstance(given, int | float) and given in nothing)
 
 
@@ -93,10 +95,10 @@ def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
         return checks.count(where, given)
     ratio = checks.number(where, given)
     if not 0 <= ratio <= 1:
-        raise where.refuse(given, "a number from 0 to 1", "write the warm-up's part of all steps")
+        raise where.refuse(given, "a number from 0 to 1", "write the fraction of all steps that the warm-up takes")
     if steps is None:
-        raise where.refuse(given, f"a ratio only beside {' or '.join(_STEPS)}", "add one, or write warmup_steps")
-    return math.ceil(steps * ratio)  # in floats, as there: 0.1 of 30 is 4
+        raise where.refuse(given, f"a ratio together with {' or '.join(_STEPS)}", "add one, or write warmup_steps")
+    return math.ceil(steps * ratio)  # in floats as in transformers, where 0.1 of 30 is 4
 
 
 def _below_1(given: object) -> bool:
@@ -106,8 +108,8 @@ def _below_1(given: object) -> bool:
         return False
 
 
-def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: Type) -> dict[str, Any]:
-    """Return the parameters of the type itself, from under `lr_scheduler_kwargs` and from beside it."""
+def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: SchedulerType) -> dict[str, Any]:
+    """Return the parameters of the type, which stand under `lr_scheduler_kwargs` or beside it."""
     inner = {} if mapping.get(_KWARGS) is None else mapping[_KWARGS]
     if not isinstance(inner, Mapping):
         raise (where / _KWARGS).refuse(inner, "a mapping", "write {name: value, ...}")

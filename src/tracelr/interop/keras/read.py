@@ -1,7 +1,7 @@
-"""The schedules of Keras, as `keras.optimizers.schedules.serialize(schedule)` writes them: `class_name` and `config`.
+"""Reads what `keras.optimizers.schedules.serialize(schedule)` returns: `class_name` and `config`.
 
-`module` and `registered_name` may be left out, and `name` is only a label. The configurations of older releases, and of
-tf.keras, have the same keys.
+`module` and `registered_name` may be left out, and `name` is only a label. The configurations of older releases and of
+tf.keras have the same keys.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from tracelr.errors import ScheduleError, Unquoted
 from tracelr.interop._tools.calls import Builder, Count, Number, Numbers, OptionalNumber, Steps, Switch, Whole, call
-from tracelr.interop._tools.checks import Place, choose, only
+from tracelr.interop._tools.checks import Place, choose, only_keys
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.constant import Constant
@@ -31,16 +31,18 @@ _KEYS = ("class_name", "config", "module", "registered_name", "build_config", "c
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` is a serialized object of Keras."""
+    """Return whether `mapping` is a serialized object of Keras."""
     return "class_name" in mapping
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that a serialized object of Keras describes."""
-    only(where, mapping, _KEYS)
+    only_keys(where, mapping, _KEYS)
     module = mapping.get("module")
     if module is not None and not (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")):
-        raise (where / "module").refuse(module, "keras.optimizers.schedules", "convert a class of your own by its formula")
+        raise (where / "module").refuse(
+            module, "keras.optimizers.schedules", "write the formula of your own class as a Schedule"
+        )
     name, config = mapping["class_name"], mapping.get("config")
     build = choose(where / "class_name", name, CLASSES)
     if not isinstance(config, Mapping):
@@ -64,7 +66,7 @@ def _inverse_time(
 
 
 def _piecewise_constant(boundaries: Steps, values: Numbers) -> Schedule:
-    # Keras keeps the old value at a boundary itself; here a value starts at its milestone.
+    # In Keras the old value still holds at the boundary; here a value starts at its milestone.
     return PiecewiseConstant(values, [boundary + 1 for boundary in boundaries])
 
 
@@ -85,7 +87,7 @@ def _cosine(
     warmup_target: OptionalNumber = None,
     warmup_steps: Whole = 0,
 ) -> Schedule:
-    if warmup_target is None:  # Keras has no warm-up then, whatever warmup_steps says
+    if warmup_target is None:  # then Keras has no warm-up, whatever warmup_steps is
         return Cosine(initial_learning_rate, alpha * initial_learning_rate, decay_steps)
     if warmup_steps < 0:
         raise ScheduleError("warmup_steps", warmup_steps, "a number of steps, 0 or more", "write one")
@@ -105,7 +107,7 @@ def _restarts(
     floor = alpha * initial_learning_rate
     if m_mul == 1 or alpha == 0:
         return WarmRestarts(initial_learning_rate, floor, first_decay_steps, t_mul, m_mul)
-    # What decays is the height above the floor, not the peak.
+    # m_mul multiplies the height above the floor, not the peak.
     return WarmRestarts(initial_learning_rate - floor, 0.0, first_decay_steps, t_mul, m_mul) + Constant(floor)
 
 

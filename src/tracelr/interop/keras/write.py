@@ -1,4 +1,4 @@
-"""Keras: what `keras.optimizers.schedules.serialize` writes, as JSON."""
+"""Writes the JSON of what `keras.optimizers.schedules.serialize` returns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tracelr.interop._tools.simplify import alone, plain, refuse, simple, value
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified, value_at
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.cosine import Cosine
@@ -18,9 +18,9 @@ _Call = tuple[str, dict[str, Any]]
 
 def write(found: Loaded) -> str:
     """Return the JSON of one class of Keras."""
-    schedule = simple(alone(found, "keras"))
+    schedule = simplified(only_schedule(found, "keras"))
     rule = _RULES.get(type(schedule).__name__)
-    plain("keras", schedule, 2**31 - 1)
+    require_numbers("keras", schedule, 2**31 - 1)
     if rule is None:
         raise refuse("keras", schedule)
     name, config = rule(schedule)
@@ -46,19 +46,19 @@ def _inverse_time(s: Any) -> _Call:
     return "InverseTimeDecay", _initial(s, decay_steps=s.steps, decay_rate=s.rate, staircase=s.staircase)
 
 
-def _part(schedule: Any) -> float:
-    """Return the end as a part of the start."""
+def _ratio(schedule: Any) -> float:
+    """Return the ratio of the end to the start."""
     if schedule.start == 0:
-        raise refuse("keras", schedule, "whose end is no multiple of its start")
+        raise refuse("keras", schedule, "whose end is not a multiple of its start")
     return float(schedule.end / schedule.start)
 
 
 def _cosine(s: Any) -> _Call:
-    return "CosineDecay", _initial(s, decay_steps=s.steps, alpha=_part(s))
+    return "CosineDecay", _initial(s, decay_steps=s.steps, alpha=_ratio(s))
 
 
 def _warmed(s: Sequential) -> _Call:
-    """Return a line and a cosine after it, which one class of Keras is."""
+    """Return a warm-up line and a cosine, which are one class in Keras."""
     pair = list(s.schedules)
     if len(pair) != 2 or s.join != "jump" or not s._resets[1] or s._paces != ((1, 1), (1, 1)):
         raise refuse("keras", s)
@@ -68,15 +68,15 @@ def _warmed(s: Sequential) -> _Call:
     if rise.end != fall.start:
         raise refuse("keras", s, "whose cosine does not begin where the line ends")
     more = {"warmup_target": fall.start, "warmup_steps": rise.steps}
-    return "CosineDecay", _initial(rise, decay_steps=fall.steps, alpha=_part(fall), **more)
+    return "CosineDecay", _initial(rise, decay_steps=fall.steps, alpha=_ratio(fall), **more)
 
 
 def _piecewise(s: Any) -> _Call:
     steps = sorted(set(s.milestones))
     if not steps or steps[0] == 0:
         raise refuse("keras", s, "which has no step before its first milestone" if steps else "which has one value")
-    # Keras keeps the old value at a boundary itself.
-    values = [value(s, step) for step in (0, *steps)]
+    # In Keras the old value still holds at the boundary.
+    values = [value_at(s, step) for step in (0, *steps)]
     return "PiecewiseConstantDecay", {"boundaries": [step - 1 for step in steps], "values": values}
 
 
@@ -87,7 +87,7 @@ def _step(s: Any) -> _Call:
 def _restarts(s: Any) -> _Call:
     if s.limit is not None or (s.decay != 1 and s.end != 0) or not float(s.multiplier).is_integer():
         raise refuse("keras", s, "which has a limit, a floor under falling peaks, or cycles that are not whole")
-    more = {"first_decay_steps": s.period, "t_mul": s.multiplier, "m_mul": s.decay, "alpha": _part(s)}
+    more = {"first_decay_steps": s.period, "t_mul": s.multiplier, "m_mul": s.decay, "alpha": _ratio(s)}
     return "CosineDecayRestarts", _initial(s, **more)
 
 

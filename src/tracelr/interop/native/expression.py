@@ -1,8 +1,8 @@
-"""A schedule in one line of text, such as "linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)": `tracelr.parse` reads it.
+"""`tracelr.parse` reads a schedule from a line of text, such as "linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)".
 
-A regular expression finds numbers, names and strings, and puts a name or a 0 of the same length in their place. What is left
-is Python's grammar: `ast.parse` makes a tree of it, which is walked. Nothing is evaluated, compiled or imported, and nothing
-is looked up but the names of registered schedules.
+A regular expression finds numbers, names and strings, and replaces each by a name or a 0 of the same length. The result
+follows Python's grammar, so that `ast.parse` makes a tree of it, which is walked. Nothing is evaluated, compiled or
+imported, and only the names of registered schedules are looked up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tracelr.schedules.fields import FINITE
 _LARGEST_TEXT = 2**16
 _LARGEST_EXPONENT = 400  # past the range of every float; 1e999999999 would be a long integer
 _DEEPEST = 150  # brackets in brackets; Python's own parser stops at 200
-_MOST_MARKS = 1000  # operators and dots of one spec: each is a level of the tree
+_MOST_MARKS = 1000  # operators and dots of one spec, because each is a level of the tree
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 _METHODS = {name: getattr(Schedule, name) for name in ("then", "warmup", "cooldown", "drive")}
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul}
@@ -40,7 +40,8 @@ _TOKEN = re.compile(
 def parse(text: str, where: str = "spec") -> Schedule:
     """Return the schedule that a line of text describes.
 
-    The grammar, in EBNF; precedence and meaning of the operators are those of Python's on schedules, and `|` is `then`::
+    The grammar, in EBNF; the operators have their precedence in Python and their meaning on schedules, and
+    `|` is `then`::
 
         spec    = sum, { "|", sum } ;
         sum     = product, { ( "+" | "-" ), product } ;
@@ -51,10 +52,11 @@ def parse(text: str, where: str = "spec") -> Schedule:
         argument = [ name, "=" ], value ;
         value   = spec | string | word | "[", [ value, { ",", value }, [ "," ] ], "]" ;
 
-    The name of a call is that of a schedule, in any case, with or without underscores (`one_cycle`, `OneCycle`); after a dot
-    it is `then`, `warmup`, `cooldown` or `drive`. A number has digits, `_` between them, a fraction, an exponent, and `k` or
-    `M` for thousands and millions: 98k, 1.5M and 2e3 are whole numbers. A word is a string without quotes, or `True`,
-    `False`, `None` or `null`. What a schedule's `repr` shows is a spec too, unless it holds a tensor or a function.
+    The name of a call is the name of a schedule, in upper or lower case, with or without underscores (`one_cycle`,
+    `OneCycle`); after a dot it is `then`, `warmup`, `cooldown` or `drive`. A number has digits, `_` between them, a
+    fraction, an exponent, and `k` or `M` for thousands and millions: 98k, 1.5M and 2e3 are whole numbers. A word is a string
+    without quotes, or `True`, `False`, `None` or `null`. The `repr` of a schedule is a spec too, unless it holds a tensor or
+    a function.
 
     Raises `ConfigError`, with a caret under the place, for anything else; `where` names the text in the message.
 
@@ -70,7 +72,7 @@ def parse(text: str, where: str = "spec") -> Schedule:
         raise ConfigError(where, given, f"at most {_LARGEST_TEXT}", "write a file")
     try:
         return _Reader(text, where).read()
-    except (RecursionError, MemoryError):  # of Python's parser, or of schedules in schedules
+    except (RecursionError, MemoryError):  # raised by Python's parser, or by nested schedules
         raise _too_deep(where) from None
 
 
@@ -79,7 +81,7 @@ def _too_deep(where: str) -> ConfigError:
 
 
 def snake(name: str) -> str:
-    """Return the name of a class as a spec has it.
+    """Return the name of a class as it is written in a spec.
 
     >>> snake("OneCycle"), snake("WSD")
     ('one_cycle', 'wsd')
@@ -88,7 +90,7 @@ def snake(name: str) -> str:
 
 
 def kind_of(name: str) -> type[Schedule] | None:
-    """Return the schedule class that a spec calls `name`, in any case, with or without underscores."""
+    """Return the schedule class called `name`, in upper or lower case, with or without underscores."""
     return {_fold(own): kind for own, kind in REGISTRY.items()}.get(_fold(name))
 
 
@@ -97,7 +99,7 @@ def _fold(name: str) -> str:
 
 
 def parameters(function: Callable[..., Any]) -> list[Parameter]:
-    """Return the parameters of a method, without its first, in order."""
+    """Return the parameters of a method in order, without `self`."""
     return list(signature(function).parameters.values())[1:]
 
 
@@ -114,7 +116,7 @@ class _Token(NamedTuple):
 
 @final
 class _Reader:
-    """Walks the tree of one text. A node finds its token by its column: the masked text is one line as long as the text."""
+    """Walks the tree of one text. The masked text is one line of the same length, so a node's column finds its token."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text, self.where = text, where
@@ -132,7 +134,7 @@ class _Reader:
         return self.schedule_at(self.value(body), self.at(body))
 
     def _masked(self) -> str:
-        """Return the text as one line of ASCII, each token in its own column; raise for what cannot be one."""
+        """Return the text as one line of ASCII, each token in its own column; raise at what is not a token."""
         found, at, closing, marks, before = [], 0, [""], 0, "mark"
         while at < len(self.text):
             match = _TOKEN.match(self.text, at)
@@ -193,7 +195,7 @@ class _Reader:
         edge = []
         while isinstance(node, ast.BinOp) or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             edge.append(node)
-            node = node.left if isinstance(node, ast.BinOp) else node.func.value  # type: ignore[attr-defined]  # as was asked
+            node = node.left if isinstance(node, ast.BinOp) else node.func.value  # type: ignore[attr-defined]  # the condition says so
         value = self.operand(node)
         for one in reversed(edge):
             value = self.binary(one, value) if isinstance(one, ast.BinOp) else self.method(one, value)
@@ -228,7 +230,7 @@ class _Reader:
             raise self.unexpected(mark, _OPERAND)
         if not isinstance(left, Schedule) and not isinstance(right, Schedule):
             given = Unquoted(f"{left!r} {self.text[mark]} {right!r}")
-            raise self.refuse(mark, given, "a schedule on one side at least", "write the number that it is")
+            raise self.refuse(mark, given, "a schedule on one side at least", "write the resulting number")
         return self.made(mark, {}, partial(_OPERATORS[type(node.op)], left, right))
 
     def number(self, token: _Token) -> int | float:
@@ -261,7 +263,7 @@ class _Reader:
     def call(self, node: ast.Call, name: _Token) -> Schedule:
         kind = self.kind(name)
         values, places = self.arguments(node, name.text, kind.__init__)
-        # mypy: `made` returns what it is given to build
+        # mypy: `made` returns what `build` does
         return self.made(name.at, places, partial(kind, **values))  # type: ignore[no-any-return]
 
     def method(self, node: ast.Call, value: Any) -> Schedule:
@@ -275,7 +277,7 @@ class _Reader:
         return self.made(name.at, places, partial(getattr(value, name.text), **values))  # type: ignore[no-any-return]
 
     def arguments(self, node: ast.Call, called: str, function: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, int]]:
-        """Return the values of a call by the names of its parameters, and where each one stands."""
+        """Return the values of a call by the names of its parameters, and the position of each."""
         known = parameters(function)
         free = known[-1].kind is Parameter.VAR_KEYWORD
         names = [one.name for one in known if one.kind is not Parameter.VAR_KEYWORD]
@@ -305,7 +307,7 @@ class _Reader:
         return values, places
 
     def argument(self, node: ast.expr) -> Any:
-        """Return a value that a parameter takes: also a string, a word, or a list of such values."""
+        """Return the value of an argument, which may also be a string, a word, or a list of such values."""
         if isinstance(node, ast.List):
             return [self.argument(one) for one in node.elts]
         token = self.tokens[self.at(node)]
@@ -316,7 +318,7 @@ class _Reader:
         return self.value(node)
 
     def made(self, at: int, places: dict[str, int], build: Callable[[], Any]) -> Any:
-        """Return what `build` makes; an error of its own becomes one of the argument that it names, with a caret there."""
+        """Return what `build` makes; if it raises, the error points at the argument that the error names."""
         try:
             return build()
         except TracelrError as error:

@@ -1,6 +1,6 @@
-"""Our own form: what `schedule.to_dict()` writes, or `assignments:` with a list of what `assignment.to_dict()` does.
+"""Reads the native format: what `schedule.to_dict()` returns, or `assignments:` with a list of `assignment.to_dict()`.
 
-In place of its name and fields, a schedule may be a line of text that `tracelr.parse` reads:
+In place of a name and fields, a schedule may be a line of text for `tracelr.parse`:
 `schedule: linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)`.
 """
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
-from tracelr.interop._tools.checks import Place, choose, distinct, in_steps, only, sequence, tags
+from tracelr.interop._tools.checks import Place, choose, disjoint, in_steps, only_keys, sequence, tags
 from tracelr.interop._tools.units import is_time
 from tracelr.interop.native.expression import parse
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -28,7 +28,7 @@ steps: 100000
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Say whether `mapping` names a schedule of this library, or holds assignments."""
+    """Return whether `mapping` names a schedule of this library, or holds assignments."""
     return "schedule" in mapping or "assignments" in mapping
 
 
@@ -36,18 +36,18 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     """Return the schedule, or the assignments, that `mapping` describes."""
     if "assignments" not in mapping:
         return _schedule(mapping, where)
-    only(where, mapping, ["assignments"])
+    only_keys(where, mapping, ["assignments"])
     where /= "assignments"
     listed = sequence(where, mapping["assignments"], "a list of assignments")
     found = [_assignment(entry, where / k) for k, entry in enumerate(listed)]
-    distinct(where, found)
+    disjoint(where, found)
     return found
 
 
 def _assignment(entry: object, where: Place) -> Assignment:
     if not isinstance(entry, Mapping):
         raise where.refuse(entry, "a mapping with the keys key and schedule", "write {key: lr, schedule: {...}}")
-    only(where, entry, Assignment._fields)
+    only_keys(where, entry, Assignment._fields)
     key, factor = entry.get("key"), entry.get("factor")
     if not isinstance(key, str) or not key:
         raise (where / "key").refuse(key, "the key of a param group, such as lr", "add key: lr")
@@ -59,16 +59,16 @@ def _assignment(entry: object, where: Place) -> Assignment:
 
 
 def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
-    """Return the schedule that `mapping` describes, its children included. Its name is looked up in the registry only."""
+    """Return the schedule that `mapping` describes, with its children. Names are looked up only in the registry."""
     if "schedule" not in mapping:
         raise where.refuse(Unquoted("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
     if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
-        only(where, mapping, ["schedule"])
+        only_keys(where, mapping, ["schedule"])
         return parse(mapping["schedule"], str(where / "schedule"))
     kind = choose(where / "schedule", mapping["schedule"], REGISTRY)
     # mypy does not see that `__init_subclass__` makes a dataclass
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    only(where, mapping, ["schedule", *fields])
+    only_keys(where, mapping, ["schedule", *fields])
     for field in fields.values():
         if field.default is dataclasses.MISSING and field.name not in mapping:
             raise where.refuse(Unquoted(f"{kind.__name__} without {field.name}"), ", ".join(fields), f"add {field.name}")
@@ -76,22 +76,22 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     try:
         return kind(**values)
     except (ScheduleError, ScheduleTypeError) as error:
-        raise (where / error.field if error.field else where).forward(error) from None
+        raise (where / error.field if error.field else where).blame(error) from None
 
 
 def _value(where: Place, given: Any, rule: Rule) -> Any:
-    """Return `given` with every mapping in it read as a schedule: no other field of a schedule is written as a mapping.
+    """Return `given` with every mapping in it read as a schedule, because no other value of a field is a mapping.
 
-    A time with a unit becomes a number of steps where the rule of the field keeps whole numbers.
+    A time with a unit becomes a number of steps if the field holds whole numbers.
     """
     if isinstance(given, Mapping):
         return _schedule(given, where)
     if isinstance(given, list | tuple):  # no field holds a list of lists
         return [item if isinstance(item, list | tuple) else _value(where / k, item, rule) for k, item in enumerate(given)]
-    return in_steps(where, given) if is_time(given) and _whole(rule) else given
+    return in_steps(where, given) if is_time(given) and _holds_integers(rule) else given
 
 
-def _whole(rule: Rule) -> bool:
+def _holds_integers(rule: Rule) -> bool:
     for probe in (1, [1]):
         with suppress(ScheduleError, ScheduleTypeError):
             kept = rule.parse("", probe)

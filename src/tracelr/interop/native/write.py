@@ -1,4 +1,4 @@
-"""Our own form: YAML that `tracelr.load` reads."""
+"""Writes the native format: YAML that `tracelr.load` reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(found: Loaded) -> str:
 
 
 def yaml(plain: Any) -> str:
-    """Return plain types as YAML, in the order they have."""
+    """Return plain types as YAML, with the keys in their order."""
     from yaml import safe_dump
 
     return str(safe_dump(plain, sort_keys=False, width=120, default_flow_style=False))

@@ -1,1 +1,1 @@
-"""optax code, written."""
+"""optax schedules, written as code."""

@@ -1,4 +1,4 @@
-"""optax: a Python file that defines `schedule`, a function of the step."""
+"""Writes a Python file for optax that defines `schedule`, a function of the step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from tracelr.interop._tools.simplify import alone, plain, refuse, simple, value
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified, value_at
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
@@ -17,14 +17,14 @@ _HEAD = '"""A learning-rate schedule for optax, from tracelr: {title}."""\n\n'
 
 def write(found: Loaded) -> str:
     """Return the Python file."""
-    given = alone(found, "optax")
-    body = f"schedule = {_code(simple(given))}\n"
+    given = only_schedule(found, "optax")
+    body = f"schedule = {_code(simplified(given))}\n"
     imports = [f"import {name}\n" for name in ("jax.numpy as jnp", "optax") if f"{name.split()[-1]}." in body]
     return f"{_HEAD.format(title=type(given).__name__)}{''.join(imports)}\n{body}"
 
 
 def _code(schedule: Schedule) -> str:
-    plain("optax", schedule, 2**31 - 1)
+    require_numbers("optax", schedule, 2**31 - 1)
     rule = _RULES.get(type(schedule).__name__)
     if rule is None:
         raise refuse("optax", schedule)
@@ -59,31 +59,33 @@ def _cosine(s: Any) -> str:
     if s.start:
         return _call("cosine_decay_schedule", init_value=s.start, decay_steps=s.steps, alpha=s.end / s.start, **power)
     if power:
-        raise refuse("optax", s, "whose end is no multiple of its start")
-    falls = _call("cosine_decay_schedule", init_value=s.end, decay_steps=s.steps)  # mirrored: the end is a part of the start
+        raise refuse("optax", s, "whose end is not a multiple of its start")
+    falls = _call(
+        "cosine_decay_schedule", init_value=s.end, decay_steps=s.steps
+    )  # mirrored, because alpha is a ratio to the start
     return f"(lambda step: {s.end!r} - {falls}(step))"
 
 
-def _join(parts: list[str], boundaries: list[int]) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    listed = "".join(f"        {part},\n" for part in parts)
+def _join(schedules: list[str], boundaries: list[int]) -> str:
+    if len(schedules) == 1:
+        return schedules[0]
+    listed = "".join(f"        {one},\n" for one in schedules)
     return f"optax.join_schedules(\n    schedules=[\n{listed}    ],\n    boundaries={boundaries!r},\n)"
 
 
 def _sequential(s: Sequential) -> str:
     if s.join != "jump" or s.reset is not True:
-        raise refuse("optax", s, "which does not begin each part at its own step 0, with its own values")
+        raise refuse("optax", s, "whose schedules do not all start at their own step 0 and keep their own values")
     return _join([_code(child).replace("\n", "\n        ") for child in s.schedules], list(s.milestones))
 
 
 def _stairs(s: Any) -> str:
     steps = [0, *sorted({step for step in s.milestones if step > 0})]
-    constants = [_call("constant_schedule", value=value(s, step)) for step in steps]
+    constants = [_call("constant_schedule", value=value_at(s, step)) for step in steps]
     return _join(constants, steps[1:])
 
 
-def _together(sign: str) -> Callable[[Any], str]:
+def _pointwise(sign: str) -> Callable[[Any], str]:
     return lambda s: "(lambda step: " + f" {sign} ".join(f"{_code(child)}(step)" for child in s.schedules) + ")"
 
 
@@ -134,8 +136,8 @@ _RULES: dict[str, Callable[[Any], str]] = {
     "CosineAnnealing": _annealing,
     "Cyclic": _cyclic,
     "Scale": lambda s: f"(lambda step: {s.factor!r} * {_code(s.inner)}(step))",
-    "Sum": _together("+"),
-    "Product": _together("*"),
+    "Sum": _pointwise("+"),
+    "Product": _pointwise("*"),
     "Shift": _shift,
     "Clamp": _clamp,
     "Shorten": lambda s: f"(lambda step: {_code(s.inner)}(jnp.minimum(step, {s.steps})))",

@@ -1,4 +1,4 @@
-"""torch's single schedulers, each with its schedule. What a table gives is described at the table."""
+"""The schedules of torch's schedulers that contain no other scheduler. Each table says what its builders take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.optim.swa_utils import SWALR
 
 from tracelr import _torch
 from tracelr.errors import ScheduleError, Unquoted
-from tracelr.interop.torch.functions import from_lambda, ignores_step
+from tracelr.interop.torch.lambdas import constant_result, from_lambda
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
@@ -27,7 +27,7 @@ from tracelr.schedules.curves.warm_restarts import WarmRestarts
 
 def _iters(scheduler: Any) -> int:
     if scheduler.total_iters == 0:
-        allowed = "1 or more: with 0, what torch computes step by step is not its own closed form"
+        allowed = "1 or more, because with 0 torch's steps and its closed form differ"
         raise ScheduleError("total_iters", 0, allowed, "leave this scheduler out")
     return scheduler.total_iters  # type: ignore[no-any-return]  # torch's attribute is untyped
 
@@ -50,11 +50,13 @@ def _multi_step(scheduler: Any, rate: float) -> Schedule:
 
 
 def _multiplicative(scheduler: Any, rate: float, group: int) -> Schedule:
-    """Return the schedule of a MultiplicativeLR. Its factors have a product in closed form only if they are one number."""
-    factor = ignores_step(scheduler.lr_lambdas[group])
+    """Return the schedule of a MultiplicativeLR. Its factors need to be one number, or their product has no closed form."""
+    factor = constant_result(scheduler.lr_lambdas[group])
     if factor is None:
         given = Unquoted("factors that depend on the step")
-        allowed = "one number, such as lambda step: 0.95: the product of all factors so far is no function of the step"
+        allowed = (
+            "one number, such as lambda step: 0.95, because the product of all factors so far is not a function of the step"
+        )
         fix = "write that product as a function of the step, in a LambdaLR, or as one of tracelr's schedules"
         raise ScheduleError("lr_lambda", given, allowed, fix)
     return Exponential(rate, factor, 1)
@@ -72,7 +74,7 @@ def _cosine(scheduler: Any, rate: float) -> Schedule:
     return CosineAnnealing(rate, scheduler.eta_min, scheduler.T_max)
 
 
-FACTORS: dict[type, Callable[[Any, float], Schedule]] = {
+CONTINUING: dict[type, Callable[[Any, float], Schedule]] = {
     torchs.StepLR: lambda scheduler, rate: Step(rate, scheduler.gamma, scheduler.step_size),
     torchs.MultiStepLR: _multi_step,
     torchs.ConstantLR: _constant,
@@ -81,10 +83,13 @@ FACTORS: dict[type, Callable[[Any, float], Schedule]] = {
     torchs.PolynomialLR: _polynomial,
     torchs.CosineAnnealingLR: _cosine,
 }
-"""Those that go on from the rate that they find, each with a builder of the schedule that begins at a given rate."""
+"""Schedulers that continue from the current rate. A builder takes the scheduler and the rate at which it begins."""
 
-FOLLOWERS: dict[type, Callable[[Any, float, int], Schedule]] = {torchs.MultiplicativeLR: _multiplicative, SWALR: _swa}
-"""Those that go on from the rate that they find, and for a group; in a SequentialLR too, where the others start anew."""
+CONTINUING_PER_GROUP: dict[type, Callable[[Any, float, int], Schedule]] = {
+    torchs.MultiplicativeLR: _multiplicative,
+    SWALR: _swa,
+}
+"""Schedulers that continue from the current rate even inside SequentialLR. A builder takes the index of the group too."""
 
 
 def _restarts(scheduler: Any, group: int) -> Schedule:
@@ -98,7 +103,7 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
 def _triangle(scheduler: Any, low: float, high: float) -> Schedule:
     if _torch.has_own_scale(scheduler):
         fix = "use one of its modes, or multiply tracelr.Cyclic by a schedule of your own"
-        raise ScheduleError("scale_fn", Unquoted("a function"), "None: a mode instead of a function", fix)
+        raise ScheduleError("scale_fn", Unquoted("a function"), "None, with a mode in place of the function", fix)
     total, up = scheduler.total_size, round(scheduler.total_size * scheduler.step_ratio)
     if total != int(total) or up / total != scheduler.step_ratio:
         given = Unquoted(f"{total * scheduler.step_ratio:g} and {total - total * scheduler.step_ratio:g}")
@@ -119,16 +124,18 @@ def _cycle(scheduler: Any, start: float, peak: float, end: float) -> Schedule:
     last, warm = scheduler.total_steps - 1, _torch.phases(scheduler)[0]["end_step"]
     three = len(_torch.phases(scheduler)) == 3
     if not 0 < warm < last / (2 if three else 1):
-        part = (warm + 1) / scheduler.total_steps
-        allowed = f"a part of total_steps that ends after its first step and before {'half of ' if three else ''}its last"
-        fix = "use a larger part, or Cosine or Linear where one of its phases is all there is"
-        raise ScheduleError("pct_start", round(part, 12), allowed, fix)
+        fraction = (warm + 1) / scheduler.total_steps
+        allowed = (
+            f"a fraction of total_steps that ends after its first step and before {'half of ' if three else ''}its last"
+        )
+        fix = "use a larger fraction, or Cosine or Linear for a single phase"
+        raise ScheduleError("pct_start", round(fraction, 12), allowed, fix)
     ease = "cosine" if _torch.anneals_by_cosine(scheduler) else "linear"
     return OneCycle(start, peak, end, last, warm, ease, three)  # type: ignore[arg-type]  # ease was checked
 
 
 def _one_cycle(scheduler: Any, group: int) -> Schedule:
-    # torch reads these keys at every step; another OneCycleLR of the same optimizer has written its own over them.
+    # torch reads these keys at every step, where another OneCycleLR of the same optimizer may have overwritten them.
     rates = scheduler.optimizer.param_groups[group]
     return _cycle(scheduler, *(float(rates[name]) for name in ("initial_lr", "max_lr", "min_lr")))
 
@@ -138,16 +145,16 @@ def _one_cycle_momentum(scheduler: Any, group: int) -> Schedule:
     return _cycle(scheduler, *(float(values[name]) for name in ("max_momentum", "base_momentum", "max_momentum")))
 
 
-WRITERS: dict[type, Callable[[Any, int], Schedule]] = {
+OVERWRITING: dict[type, Callable[[Any, int], Schedule]] = {
     torchs.LambdaLR: _lambda,
     torchs.CosineAnnealingWarmRestarts: _restarts,
     torchs.CyclicLR: _cyclic,
     torchs.OneCycleLR: _one_cycle,
 }
-"""Those that write a rate of their own, whatever they find, each with a builder of the schedule of a group."""
+"""Schedulers that overwrite the current rate. A builder takes the scheduler and the index of the group."""
 
-MOMENTA: dict[type, Callable[[Any, int], Schedule]] = {
+MOMENTUM: dict[type, Callable[[Any, int], Schedule]] = {
     torchs.CyclicLR: _cyclic_momentum,
     torchs.OneCycleLR: _one_cycle_momentum,
 }
-"""Those that drive the momentum, or the first beta, as well."""
+"""Schedulers that drive the momentum or the first beta too, with builders as in `OVERWRITING`."""

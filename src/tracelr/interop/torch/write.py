@@ -1,12 +1,13 @@
-"""torch: a Python file that defines `lr(step)`, `rate(step)` and `schedule(optimizer)`, a LambdaLR, and needs torch alone.
+"""Writes a Python file that defines `lr(step)`, `rate(step)` and `schedule(optimizer)`, a LambdaLR, and needs only torch.
 
-The code is the graph of the schedule, traced: it has the bits of the schedule because it is the same operations.
+The code is the traced graph of the schedule. It gives the bits of the schedule because it has the same operations. The step
+and the tables are on the CPU, whatever the default device is.
 """
 
 from __future__ import annotations
 
 from tracelr.errors import ConfigError, TracelrError, printable
-from tracelr.interop._tools.simplify import alone, refuse
+from tracelr.interop._tools.simplify import only_schedule, refuse
 from tracelr.lowering.graph import trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.printing.formats.code import function
@@ -39,11 +40,11 @@ def schedule(optimizer: Optimizer) -> LambdaLR:
 
 def write(found: Loaded) -> str:
     """Return the Python file."""
-    given = alone(found, "torch")
+    given = only_schedule(found, "torch")
     try:
         graph = run(trace(given))
-    except TracelrError as error:  # a function that somebody wrote cannot be traced
+    except TracelrError as error:  # the formula of a user's class, or a function in a Lambda, cannot be traced
         raise error.of(ConfigError, "convert to torch") from error
     if any(node.op == "get_attr" and not graph.constant(node) for node in graph.nodes):
         raise refuse("torch", given, "which has a tensor for a number")
-    return _FILE.format(schedule=printable(repr(given)), code=function(listing_of(graph), graph))
+    return _FILE.format(schedule=printable(repr(given)), code=function(listing_of(graph), graph, "cpu"))

@@ -1,4 +1,4 @@
-"""The names of the Cerebras family: what each one is, beside the family's own formulas, and where it is not that on purpose."""
+"""The Cerebras schedulers of one curve: compared with Cerebras' formulas, and the intended differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 import tracelr
 from tracelr import lr_scheduler, weight_decay_scheduler
 from tracelr.interop.cerebras.curves import CURVES
-from tracelr.lr_scheduler.base import Named
+from tracelr.lr_scheduler.base import CerebrasScheduler
 from tracelr.optim.scheduler import Scheduler
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=[f"{case.stem}{k}" for k, case in enumerate(CASES)])
@@ -24,15 +24,15 @@ def sgd() -> torch.optim.SGD:
     return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=1.0, weight_decay=0.5)
 
 
-def rate(case: Case) -> type[Named]:
+def rate(case: Case) -> type[CerebrasScheduler]:
     return getattr(lr_scheduler, case.rate)
 
 
-def decay(case: Case) -> type[Named]:
+def decay(case: Case) -> type[CerebrasScheduler]:
     return getattr(weight_decay_scheduler, f"{case.stem}WD")
 
 
-def test_every_curve_has_both_names_and_a_case():
+def test_every_curve_has_two_classes_and_a_case():
     assert {case.stem for case in CASES} == CURVES.keys() - {"Lambda"}
     for stem in [*CURVES, "Sequential", "Chained", "ScalePerParam"]:
         for kind in (rate(Case(stem, {}, "", float, ())), decay(Case(stem, {}, "", float, ()))):
@@ -42,7 +42,7 @@ def test_every_curve_has_both_names_and_a_case():
 
 
 @EVERY
-def test_every_way_to_call_it_is_the_same_schedule(case):
+def test_every_way_to_call_it_gives_the_same_schedule(case):
     expected = eval(case.ours, dict(vars(tracelr))).to_dict()
     for kind, words in ((rate(case), case.words), (decay(case), case.given)):
         for made in (kind(**words), kind(sgd(), **words), kind(optimizer=sgd(), **words), kind(**words).bind(sgd())):
@@ -52,7 +52,7 @@ def test_every_way_to_call_it_is_the_same_schedule(case):
 
 
 @EVERY
-def test_both_names_take_the_same_parameters_in_the_same_order(case):
+def test_both_classes_take_the_same_parameters_in_the_same_order(case):
     ours, theirs = inspect.signature(rate(case)).parameters, inspect.signature(decay(case)).parameters
     assert next(iter(ours)) == next(iter(theirs)) == "optimizer"
     assert list(ours)[-2:] == ["param_group_tags", "disable_lr_steps_reset"]
@@ -61,7 +61,7 @@ def test_both_names_take_the_same_parameters_in_the_same_order(case):
 
 
 @EVERY
-def test_a_bound_one_follows_the_formula(case):
+def test_a_bound_scheduler_follows_the_formula(case):
     optimizer = sgd()
     scheduler = rate(case)(optimizer, **case.words)
     last = 2 * max(case.ends) + 2 if case.until is None else case.until - 1
@@ -75,7 +75,7 @@ def test_a_bound_one_follows_the_formula(case):
 
 
 @EVERY
-def test_its_twin_drives_the_weight_decay_with_the_same_values(case):
+def test_the_weight_decay_class_drives_the_same_values(case):
     optimizer = sgd()
     rates, decays = rate(case)(optimizer, **case.words), decay(case)(optimizer, **case.given)
     for _ in range(30):
@@ -95,7 +95,7 @@ def test_it_copies_and_pickles_unbound(case):
 
 
 @EVERY
-def test_a_checkpoint_of_one_continues_in_another(case):
+def test_a_checkpoint_continues_in_another_scheduler(case):
     first, second = rate(case)(sgd(), **case.words), rate(case)(**case.words).bind(sgd())
     for _ in range(13):
         first.optimizer.step()
@@ -105,7 +105,7 @@ def test_a_checkpoint_of_one_continues_in_another(case):
 
 
 @EVERY
-def test_a_file_that_names_it_means_the_same_schedule(case):
+def test_a_file_with_this_class_gives_the_same_schedule(case):
     made = rate(case)(**case.words)
     older = {"scheduler": case.rate, **case.words}
     for mapping in ({"schedulers": [{case.rate: case.words}]}, {"optimizer": {"learning_rate": older}}):
@@ -115,7 +115,7 @@ def test_a_file_that_names_it_means_the_same_schedule(case):
     assert twin.schedule.to_dict() == made.schedule.to_dict()
 
 
-def test_a_part_of_a_whole_number_of_steps_is_read_in_decimals():
+def test_pct_start_is_multiplied_in_decimals():
     for made in (
         lr_scheduler.OneCycleLR(0.1, 1.0, total_steps=100, pct_start=0.07),
         weight_decay_scheduler.OneCycleWD(0.1, 1.0, 100, 0.07),
@@ -123,10 +123,10 @@ def test_a_part_of_a_whole_number_of_steps_is_read_in_decimals():
         assert made.schedule.warm == 6.0  # 0.07 * 100 - 1 is 6.000000000000001
 
 
-# -- the words of older releases ------------------------------------------------------------------------------------------
+# -- parameters of older releases ------------------------------------------------------------------------------------------
 
 
-def test_the_words_of_older_releases_are_understood():
+def test_names_of_parameters_of_older_releases_are_accepted():
     older = lr_scheduler.PolynomialLR(sgd(), learning_rate=0.1, end_learning_rate=0.0, decay_steps=10)
     assert older.schedule.to_dict() == lr_scheduler.PolynomialLR(0.1, 0.0, 10).schedule.to_dict()
     assert older.bind(sgd()).schedule.to_dict() == older.schedule.to_dict()
@@ -136,30 +136,30 @@ def test_the_words_of_older_releases_are_understood():
     assert constant.disable_lr_steps_reset is True
 
 
-# -- on purpose not what the same name is elsewhere -----------------------------------------------------------------------
+# -- intended differences from the class of the same name -----------------------------------------------------------------------
 
 
-def test_a_restart_is_a_restart():
+def test_a_restart_starts_at_the_peak():
     theirs = next(case for case in CASES if case.stem == "CosineAnnealingWarmRestarts").formula
     assert [round(theirs(t), 3) for t in range(13)] == [1, 0.854, 0.5, 0.146, 1, 1, 1, 1, 0, 0, 0, 0, 1]
     ours = lr_scheduler.CosineAnnealingWarmRestarts(1.0, T_0=4).schedule(torch.arange(13)).tolist()
     assert ours == pytest.approx([1, 0.853553, 0.5, 0.146447] * 3 + [1], abs=1e-6)
 
 
-def test_a_restart_has_any_multiplier():
+def test_warm_restarts_take_any_multiplier():
     ours = lr_scheduler.CosineAnnealingWarmRestarts(1.0, T_0=4, T_mult=1.5).schedule(torch.arange(11)).tolist()
     assert ours[4] == ours[10] == 1.0
     assert ours[7] == pytest.approx(0.5)
 
 
-def test_a_polynomial_cycles():
+def test_a_polynomial_with_cycle_cycles():
     theirs = next(case for case in CASES if case.given.get("cycle")).formula
     assert [theirs(t) for t in (0, 10, 40, 50, 80)] == [1.0, 0.75, 0.0, 0.0, 0.0]
     ours = lr_scheduler.PolynomialLR(1.0, 0.0, 4, cycle=True).schedule(torch.arange(10)).tolist()
     assert ours == [1, 0.75, 0.5, 0.25, 0, 0.375, 0.25, 0.125, 0, 0.25]
 
 
-def test_one_cycle_stays_at_its_end():
+def test_one_cycle_keeps_its_last_value():
     case = next(case for case in CASES if case.given.get("anneal_strategy") == "linear")
     assert case.formula(9) == pytest.approx(0.01)
     assert case.formula(10) < -0.1
@@ -177,7 +177,7 @@ def test_an_exponential_has_its_rate_per_total_iters():
     assert ours[4] == pytest.approx(0.1)
 
 
-def test_a_constant_is_a_value_for_ever():
+def test_a_constant_does_not_end():
     assert (
         lr_scheduler.ConstantLR(0.1, total_iters=3).schedule(torch.tensor([0, 3, 10**6])).tolist()
         == [torch.tensor(0.1).item()] * 3
@@ -185,6 +185,6 @@ def test_a_constant_is_a_value_for_ever():
     assert torch.optim.lr_scheduler.ConstantLR(sgd(), 0.1, total_iters=3).get_last_lr() == [0.1 * 1.0]
 
 
-def test_a_plateau_is_not_a_warm_up():
+def test_inverse_square_root_has_no_warm_up():
     values = lr_scheduler.InverseSquareRootDecayLR(1.0, 1.0, 16).schedule(torch.tensor([0, 16, 64])).tolist()
     assert values == [0.25, 0.25, 0.125]

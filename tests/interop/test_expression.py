@@ -1,4 +1,4 @@
-"""A schedule in a line of text: what it means, that a repr is one, and what each mistake is told."""
+"""`parse`: a line of text and its schedule, the repr of a schedule, and the message of each mistake."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_schedule_has_a_name_in_snake_case(name: str) -> None:
         ("linear(0, 1, 2)\n| constant(1)", Linear(0.0, 1.0, 2).then(Constant(1.0))),
     ],
 )  # fmt: skip
-def test_a_spec_is_the_schedule_it_says(text: str, schedule: Schedule) -> None:
+def test_each_spec_gives_its_schedule(text: str, schedule: Schedule) -> None:
     assert parse(text).to_dict() == schedule.to_dict()
 
 
@@ -72,7 +72,7 @@ WRONG = {
     "0.5": (1, f"given 0.5; {A_SCHEDULE}; to fix it: write constant(0.5)."),
     "linear(0, 1, 5) | 0.5": (19, f"given 0.5; {A_SCHEDULE}; to fix it: write constant(0.5)."),
     "1e400": (1, f"given 1{'0' * 76}...; {A_SCHEDULE}; to fix it: write constant(1{'0' * 16}...)."),
-    "1 + 2": (3, "given 1 + 2; allowed: a schedule on one side at least; to fix it: write the number that it is."),
+    "1 + 2": (3, "given 1 + 2; allowed: a schedule on one side at least; to fix it: write the resulting number."),
     "": (1, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
     "linear(0, 1, 5": (15, "given the end; allowed: ')'; to fix it: write it there."),
     "linear(0 1, 5)": (10, "given 1; allowed: an operator or a comma before it; to fix it: write it there."),
@@ -108,7 +108,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_a_mistake_has_its_place_and_a_caret(text: str) -> None:
+def test_errors_have_a_place_and_a_caret(text: str) -> None:
     column, said = WRONG[text]
     with pytest.raises(ConfigError) as caught:
         parse(text)
@@ -140,7 +140,7 @@ def test_the_rest_of_python_is_refused(text: str) -> None:
         parse(text)
 
 
-def test_nothing_runs_away() -> None:
+def test_long_and_deep_texts_are_refused() -> None:
     nested = "sum([" * 60 + "constant(1)" + "])" * 60
     assert parse(nested).to_dict() == parse("(" * 20 + nested + ")" * 20).to_dict()
     for text in (

@@ -1,6 +1,6 @@
-"""What each `lr_scheduler_type` of Hugging Face transformers is as a schedule, equal to theirs up to the last step.
+"""The schedule of each `lr_scheduler_type` of Hugging Face transformers, with its values up to the last step.
 
-Past it, ours hold; theirs rise again where they are cosines.
+Past the last step these schedules are constant; the cosines of transformers rise again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tracelr.schedules.easing import EasingName
 
 
 class Run(NamedTuple):
-    """The peak rate, the steps of warm-up, and the steps in all, the warm-up included."""
+    """The peak rate, the steps of the warm-up, and all steps with those of the warm-up."""
 
     peak: float
     warmup: int
@@ -36,12 +36,16 @@ class Run(NamedTuple):
         return self.steps - self.warmup
 
     def then(self, decay: Schedule) -> Schedule:
-        """Return the warm-up from 0, in a straight line that reaches the peak at its end, and `decay` after it."""
+        """Return a linear warm-up from 0 to the peak, and then `decay`."""
         return Linear(0.0, self.peak, self.warmup).then(decay) if self.warmup else decay
 
 
-class Type(NamedTuple):
-    """What builds the schedule of a run, how its own parameters are read, which it needs, and whether it needs the end."""
+class SchedulerType(NamedTuple):
+    """One value of `lr_scheduler_type`.
+
+    `build` makes the schedule of a run, `keys` has the reader of each parameter, `ends` says whether the number of steps is
+    required, and `needs` lists the required parameters.
+    """
 
     build: Callable[..., Schedule]
     keys: dict[str, Callable[[Place, object], Any]]
@@ -72,7 +76,7 @@ def _polynomial(run: Run, lr_end: float = 1e-7, power: float = 1.0) -> Schedule:
 
 
 def _constant(run: Run) -> Schedule:
-    return Constant(run.peak)  # there, too, the warm-up counts in constant_with_warmup only
+    return Constant(run.peak)  # in transformers, too, only constant_with_warmup uses the warm-up
 
 
 def _constant_with_warmup(run: Run) -> Schedule:
@@ -86,8 +90,8 @@ def _inverse_sqrt(run: Run, timescale: int | None = None) -> Schedule:
 
 def _floor(run: Run, low: float | None, rate: float | None) -> float:
     if (low is None) == (rate is None):
-        given, allowed = Unquoted("both of them" if low is not None else "none of them"), "one of min_lr and min_lr_rate"
-        raise ScheduleError("min_lr", given, allowed, "give the lowest rate, or its part of the peak")
+        given, allowed = Unquoted("both of them" if low is not None else "neither of them"), "one of min_lr and min_lr_rate"
+        raise ScheduleError("min_lr", given, allowed, "give the lowest rate, or its ratio to the peak")
     return low if low is not None else run.peak * (rate or 0.0)
 
 
@@ -104,7 +108,7 @@ def _cosine_warmup_with_min(
     min_lr_rate: float | None = None,
     warmup_lr_rate: float | None = None,
 ) -> Schedule:
-    # Both halves are one step ahead there: the peak is at warmup - 1, and the step after it is the first of the cosine.
+    # transformers is off by one here: it reaches the peak at step warmup - 1 and starts the cosine at step warmup.
     decay = _waves(run.peak, _floor(run, min_lr, min_lr_rate), run.left, num_cycles)
     if not run.warmup:
         return Shift(decay, -1)
@@ -133,8 +137,8 @@ def _stable(
     return WSD(run.peak, run.warmup, stable, num_decay_steps, low, low, warmup_type, decay_type)
 
 
-def _part(where: Place, given: object) -> float:
-    """Return a part of the peak: HF's own curves cut off what is below 0."""
+def _fraction(where: Place, given: object) -> float:
+    """Return a rate or a ratio of 0 or more, because transformers clips values below 0."""
     value = checks.number(where, given)
     if value < 0:
         raise where.refuse(given, "a number of 0 or more", "write one")
@@ -150,25 +154,25 @@ def _from_0(where: Place, given: object) -> int:
 
 
 _CYCLES: dict[str, Callable[[Place, object], Any]] = {"num_cycles": checks.number}
-_MIN = {**_CYCLES, "min_lr": _part, "min_lr_rate": _part}
+_MIN = {**_CYCLES, "min_lr": _fraction, "min_lr_rate": _fraction}
 TYPES = {
-    "linear": Type(_linear, {}),
-    "cosine": Type(_cosine, _CYCLES),
-    "cosine_with_restarts": Type(_restarts, _CYCLES),
-    "polynomial": Type(_polynomial, {"lr_end": checks.number, "power": checks.number}),
-    "constant": Type(_constant, {}, ends=False),
-    "constant_with_warmup": Type(_constant_with_warmup, {}, ends=False),
-    "inverse_sqrt": Type(_inverse_sqrt, {"timescale": checks.count}, ends=False),
-    "cosine_with_min_lr": Type(_cosine_with_min, _MIN),
-    "cosine_warmup_with_min_lr": Type(_cosine_warmup_with_min, {**_MIN, "warmup_lr_rate": _part}),
-    "warmup_stable_decay": Type(
+    "linear": SchedulerType(_linear, {}),
+    "cosine": SchedulerType(_cosine, _CYCLES),
+    "cosine_with_restarts": SchedulerType(_restarts, _CYCLES),
+    "polynomial": SchedulerType(_polynomial, {"lr_end": checks.number, "power": checks.number}),
+    "constant": SchedulerType(_constant, {}, ends=False),
+    "constant_with_warmup": SchedulerType(_constant_with_warmup, {}, ends=False),
+    "inverse_sqrt": SchedulerType(_inverse_sqrt, {"timescale": checks.count}, ends=False),
+    "cosine_with_min_lr": SchedulerType(_cosine_with_min, _MIN),
+    "cosine_warmup_with_min_lr": SchedulerType(_cosine_warmup_with_min, {**_MIN, "warmup_lr_rate": _fraction}),
+    "warmup_stable_decay": SchedulerType(
         _stable,
         {
             "num_decay_steps": checks.count,
             "num_stable_steps": _from_0,
             "warmup_type": _ease,
             "decay_type": _ease,
-            "min_lr_ratio": _part,
+            "min_lr_ratio": _fraction,
             "num_cycles": checks.number,
         },
         needs=("num_decay_steps",),

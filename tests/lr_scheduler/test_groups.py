@@ -1,4 +1,4 @@
-"""The names and param groups: tags pick groups, a number of the group multiplies, lr and weight decay keep apart."""
+"""Cerebras schedulers and param groups: tags pick groups, factors scale them, lr and weight decay are separate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_tags_pick_groups(tags, driven):
     assert scheduler.get_last_lr() == held(optimizer)
 
 
-def test_two_of_them_share_an_optimizer():
+def test_several_schedulers_share_an_optimizer():
     optimizer = groups({"tags": "a"}, {})
     tagged = LinearLR(optimizer, 1.0, 0.0, 4, param_group_tags="a")
     others = ConstantLR(optimizer, 0.125, param_group_tags=[None])
@@ -55,30 +55,30 @@ def test_two_of_them_share_an_optimizer():
     assert held(optimizer, "weight_decay") == [0.5, 0.5]
 
 
-def test_the_whole_has_the_tags_of_its_parts():
+def test_a_sequence_has_the_tags_of_its_children():
     optimizer = groups({"tags": "a"}, {})
-    whole = SequentialLR([LinearLR(0.0, 0.5, 2), ConstantLR(0.5, param_group_tags="a")], param_group_tags="a")
-    assert whole.param_group_tags == ("a",)
-    scheduler = whole.bind(optimizer)
+    unbound = SequentialLR([LinearLR(0.0, 0.5, 2), ConstantLR(0.5, param_group_tags="a")], param_group_tags="a")
+    assert unbound.param_group_tags == ("a",)
+    scheduler = unbound.bind(optimizer)
     assert scheduler.param_group_tags == ("a",)
     scheduler.step()
     assert held(optimizer) == [0.25, 1.0]
 
 
-def test_bound_parts_have_the_same_tags_in_any_order():
+def test_bound_children_may_have_the_tags_in_any_order():
     optimizer = groups({"tags": "a"}, {"tags": "b"}, {})
-    parts = [LinearLR(optimizer, 0.0, 0.5, 2, param_group_tags=["a", "b"]), ConstantLR(0.5)]
-    SequentialLR(optimizer, parts, param_group_tags=["b", "a"])
+    children = [LinearLR(optimizer, 0.0, 0.5, 2, param_group_tags=["a", "b"]), ConstantLR(0.5)]
+    SequentialLR(optimizer, children, param_group_tags=["b", "a"])
     assert held(optimizer) == [0.0, 0.0, 1.0]
 
 
-def test_the_twin_has_tags_too():
+def test_weight_decay_schedulers_have_tags_too():
     optimizer = groups({"tags": "a"}, {})
     SequentialWD(optimizer, [ConstantWD(0.25, 2), ConstantWD(0.125)], param_group_tags=[None])
     assert held(optimizer, "weight_decay") == [0.5, 0.25]
 
 
-def test_a_number_of_the_group_multiplies():
+def test_a_factor_of_the_group_multiplies():
     optimizer = groups({"adjust_learning_rate": 0.5}, {"adjust_learning_rate": 0.25, "adjust_val": 3.0}, {})
     scheduler = ScalePerParamLR(optimizer, SequentialLR([LinearLR(0.0, 1.0, 2), ConstantLR(1.0)]))
     decay = ScalePerParamWD(LinearWD(1.0, 0.0, 2)).bind(optimizer)
@@ -90,13 +90,13 @@ def test_a_number_of_the_group_multiplies():
     assert held(optimizer, "weight_decay") == [0.5, 1.5, 0.5]
 
 
-def test_a_number_of_the_group_multiplies_only_where_the_tag_is():
+def test_a_factor_of_the_group_applies_only_with_the_tag():
     optimizer = groups({"tags": "a", "adjust_learning_rate": 0.5}, {"adjust_learning_rate": 0.25})
     ScalePerParamLR(optimizer, ConstantLR(0.5), param_group_tags="a")
     assert held(optimizer) == [0.25, 1.0]
 
 
-def test_a_wrapped_one_may_be_bound_already():
+def test_the_inner_scheduler_may_be_bound_already():
     optimizer = groups({"adjust_learning_rate": 0.5}, {})
     ScalePerParamLR(optimizer, LinearLR(optimizer, 0.5, 0.0, 4))
     assert held(optimizer) == [0.25, 0.5]

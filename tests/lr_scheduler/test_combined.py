@@ -1,4 +1,4 @@
-"""The names that are made of others: one after another, multiplied, times a function."""
+"""Schedulers built from other schedulers: in a sequence, multiplied, or times a function."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def sgd(lr: float = 1.0) -> torch.optim.SGD:
     return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=lr, weight_decay=0.5)
 
 
-# -- one after another ----------------------------------------------------------------------------------------------------
+# -- sequences ------------------------------------------------------------------------------------------------------------
 
 
-def test_children_may_be_names_or_schedules_bound_or_not():
+def test_children_may_be_schedules_or_schedulers_bound_or_not():
     optimizer = sgd()
     expected = tracelr.Sequential([tracelr.Linear(0.0, 1.0, 4), tracelr.Cosine(1.0, 0.5, 6)], [4]).to_dict()
-    for whole in (
+    for combined in (
         SequentialLR([LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)], [4]),
         SequentialLR([LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)]),
         SequentialLR([tracelr.Linear(0.0, 1.0, 4), tracelr.Cosine(1.0, 0.5, 6)]),
@@ -44,11 +44,11 @@ def test_children_may_be_names_or_schedules_bound_or_not():
         SequentialLR(optimizer, [LinearLR(optimizer, 0.0, 1.0, 4), CosineDecayLR(optimizer, 1.0, 0.5, 6)], [4]),
         SequentialLR(schedulers=[LinearLR(0.0, 1.0, 4), CosineDecayLR(1.0, 0.5, 6)]).bind(optimizer),
     ):
-        assert whole.schedule.to_dict() == expected
+        assert combined.schedule.to_dict() == expected
     assert optimizer.param_groups[0]["lr"] == 0.0
 
 
-def test_a_length_is_total_iters_or_the_curves_own():
+def test_a_length_is_total_iters_or_that_of_the_curve():
     assert [
         ConstantLR(1.0, total_iters=5).runs,
         ConstantLR(1.0).runs,
@@ -61,14 +61,14 @@ def test_a_length_is_total_iters_or_the_curves_own():
     ] == [5, None, 5, 4, 10, None, 7, 10]
 
 
-def test_a_milestone_need_not_be_a_length():
-    whole = SequentialLR([ConstantLR(1.0), LinearLR(0.5, 0.0, 4)], [3]).schedule
-    assert whole(T).tolist() == [1, 1, 1, 0.5, 0.375, 0.25, 0.125, 0, 0, 0, 0, 0]
+def test_a_milestone_may_differ_from_the_length():
+    combined = SequentialLR([ConstantLR(1.0), LinearLR(0.5, 0.0, 4)], [3]).schedule
+    assert combined(T).tolist() == [1, 1, 1, 0.5, 0.375, 0.25, 0.125, 0, 0, 0, 0, 0]
 
 
 def test_a_child_with_disable_lr_steps_reset_sees_the_global_step():
-    whole = SequentialLR([ConstantLR(1.0, 2), LinearLR(1.0, 0.0, 4, disable_lr_steps_reset=True)]).schedule
-    assert whole(T[:6]).tolist() == [1, 1, 0.5, 0.25, 0, 0]
+    combined = SequentialLR([ConstantLR(1.0, 2), LinearLR(1.0, 0.0, 4, disable_lr_steps_reset=True)]).schedule
+    assert combined(T[:6]).tolist() == [1, 1, 0.5, 0.25, 0, 0]
     assert SequentialLR([ConstantLR(1.0, 2), LinearLR(1.0, 0.0, 4)]).schedule(T[:6]).tolist() == [1, 1, 1, 0.75, 0.5, 0.25]
 
 
@@ -79,7 +79,7 @@ def test_a_sequence_goes_into_a_sequence():
     assert SequentialLR([inner, LinearLR(1.0, 0.0, 4)]).schedule.to_dict() == outer.to_dict()
 
 
-def test_a_sequence_of_one_is_that_one():
+def test_a_sequence_of_one_scheduler_is_its_schedule():
     alone = SequentialLR([ConstantLR(0.5, 3)])
     assert alone.schedule.to_dict() == tracelr.Constant(0.5).to_dict()
     assert alone.runs == 3
@@ -98,14 +98,14 @@ def test_last_epoch_is_where_it_starts():
     assert scheduler.get_last_lr() == [0.5]
 
 
-def test_children_without_an_optimizer_leave_it_to_the_whole():
+def test_children_without_an_optimizer_leave_the_sequence_unbound():
     assert "optimizer" not in vars(SequentialLR([LinearLR(0.0, 1.0, 4), tracelr.Constant(1.0)]))
 
 
-# -- multiplied -----------------------------------------------------------------------------------------------------------
+# -- chains ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_chain_is_what_each_has_become_of_its_start():
+def test_a_chain_multiplies_by_each_value_relative_to_its_start():
     chain = ChainedLR([LinearLR(0.0, 1.0, 4), StepLR(0.1, step_size=2, gamma=0.5), ConstantLR(7.0)]).schedule
     assert chain(T[:6]).tolist() == [0.0, 0.25, 0.25, 0.375, 0.25, 0.25]
     product = tracelr.Linear(0.0, 1.0, 4) * tracelr.Step(1.0, 0.5, 2)
@@ -133,7 +133,7 @@ def test_a_chain_follows_a_tensor():
     assert chain(T[:3]).tolist() == [1.0, 0.625, 0.25]
 
 
-def test_a_chain_of_bound_ones_is_bound_to_their_optimizer():
+def test_a_chain_of_bound_schedulers_is_bound_to_their_optimizer():
     optimizer = sgd()
     chain = ChainedLR([LinearLR(optimizer, 1.0, 0.5, 4), StepLR(optimizer, 0.1, 2, 0.5)])
     for expected in (1.0, 0.875, 0.375, 0.3125, 0.125):
@@ -142,14 +142,14 @@ def test_a_chain_of_bound_ones_is_bound_to_their_optimizer():
         chain.step()
 
 
-def test_a_chain_of_one_is_that_one():
+def test_a_chain_of_one_scheduler_is_its_schedule():
     assert ChainedLR([LinearLR(0.0, 1.0, 4)]).schedule.to_dict() == tracelr.Linear(0.0, 1.0, 4).to_dict()
 
 
-# -- in common ------------------------------------------------------------------------------------------------------------
+# -- all of them ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_twins_are_made_of_twins():
+def test_a_weight_decay_sequence_takes_weight_decay_schedulers():
     optimizer = sgd()
     scheduler = SequentialWD(optimizer, [LinearWD(0.0, 1.0, 4), ConstantWD(1.0)])
     scheduler.step()
@@ -158,22 +158,22 @@ def test_the_twins_are_made_of_twins():
 
 
 @pytest.mark.parametrize(
-    "whole",
+    "combined",
     [
         SequentialLR([LinearLR(0.0, 1.0, 4), tracelr.Constant(1.0)]),
         ChainedLR([LinearLR(0.0, 1.0, 4), tracelr.Constant(1.0)]),
         ScalePerParamLR(LinearLR(0.0, 1.0, 4)),
         ScalePerParamLR(tracelr.Linear(0.0, 1.0, 4)),
     ],
-    ids=lambda whole: type(whole).__name__,
+    ids=lambda combined: type(combined).__name__,
 )
-def test_a_whole_pickles_and_binds(whole):
-    twin = pickle.loads(pickle.dumps(whole))
-    assert twin.schedule.to_dict() == whole.schedule.to_dict()
+def test_a_combined_scheduler_pickles_and_binds(combined):
+    twin = pickle.loads(pickle.dumps(combined))
+    assert twin.schedule.to_dict() == combined.schedule.to_dict()
     assert twin.bind(sgd()).get_last_lr() == [0.0]
 
 
-# -- times a function -----------------------------------------------------------------------------------------------------
+# -- functions ------------------------------------------------------------------------------------------------------------
 
 
 def halves(step: torch.Tensor) -> torch.Tensor:
@@ -194,7 +194,7 @@ class DerivedDecay(weight_decay_scheduler.LambdaWD):
         return [halves, thirds]
 
 
-def test_a_function_is_passed_or_a_class_derived():
+def test_functions_are_passed_or_come_from_a_subclass():
     expected = [0.3 * 0.5**t * t / 3 for t in range(12)]
     for made in (
         lr_scheduler.LambdaLR(0.3, [halves, thirds]),
@@ -209,7 +209,7 @@ def test_a_function_is_passed_or_a_class_derived():
     assert lr_scheduler.LambdaLR(0.3, halves).schedule(T).tolist() == pytest.approx([0.3 * 0.5**t for t in range(12)])
 
 
-def test_a_derived_one_drives_its_optimizer():
+def test_a_subclass_drives_its_optimizer():
     optimizer = sgd()
     scheduler = Derived(optimizer, 0.3)
     for step in range(5):

@@ -1,4 +1,4 @@
-"""The names of the Cerebras family: what each mistake is told in what holds others, functions, or an optimizer."""
+"""Schedulers built from other schedulers or functions: the message of each mistake."""
 
 import pytest
 import torch
@@ -19,10 +19,10 @@ class Both(LambdaLR):
         return [abs]
 
 
-BOUND = "given schedulers that are bound to different optimizers; allowed: one optimizer for the whole; to fix it: bind the whole, not its parts."
-ZERO = "given Linear(start=0.0, end=1.0, steps=4), which is 0 at step 0; allowed: any other value there: it is divided by it; to fix it: put it first: the first one is not divided."
-LENGTH = "allowed: a length for every one but the last; to fix it: pass its total_iters, or pass milestones."
-WHOLE = "given param_group_tags=['a']; allowed: those of the whole, or none; to fix it: pass them to SequentialLR."
+BOUND = "given schedulers that are bound to different optimizers; allowed: one optimizer for all of them; to fix it: bind the outermost scheduler only."
+ZERO = "given Linear(start=0.0, end=1.0, steps=4), which is 0 at step 0; allowed: any other value there, because the chain divides by it; to fix it: put it first, because the first one is not divided."
+LENGTH = "allowed: a length for every scheduler but the last; to fix it: pass its total_iters, or pass milestones."
+TAGS = "given param_group_tags=['a']; allowed: those of SequentialLR, or None; to fix it: pass them to SequentialLR."
 FUNCTION = "allowed: a function of the step, or a list of them, which are multiplied; to fix it: pass one."
 
 
@@ -32,17 +32,17 @@ FUNCTION = "allowed: a function of the step, or a list of them, which are multip
         (
             lambda: SequentialLR("abc"),
             OptimizerError,
-            "SequentialLR: given 'abc'; allowed: a torch.optim.Optimizer, or schedulers: a list of at least one scheduler of this family, or tracelr schedule; to fix it: pass the optimizer first, or leave it out and pass schedulers.",
+            "SequentialLR: given 'abc'; allowed: a torch.optim.Optimizer, or schedulers: a list of at least one Cerebras scheduler or tracelr schedule; to fix it: pass the optimizer first, or leave it out and pass schedulers.",
         ),
         (
             lambda: SequentialLR([]),
             ScheduleError,
-            "SequentialLR.schedulers: given []; allowed: a list of at least one scheduler of this family, or tracelr schedule; to fix it: pass a scheduler.",
+            "SequentialLR.schedulers: given []; allowed: a list of at least one Cerebras scheduler or tracelr schedule; to fix it: pass a scheduler.",
         ),
         (
             lambda: SequentialLR([0.1]),
             ScheduleTypeError,
-            "SequentialLR.schedulers[0]: given 0.1; allowed: a scheduler of this family, or a tracelr schedule; to fix it: pass one, such as LinearLR(...).",
+            "SequentialLR.schedulers[0]: given 0.1; allowed: a Cerebras scheduler, or a tracelr schedule; to fix it: pass one, such as LinearLR(...).",
         ),
         (
             lambda: SequentialLR([ConstantLR(0.1), ConstantLR(0.2)]),
@@ -67,33 +67,33 @@ FUNCTION = "allowed: a function of the step, or a list of them, which are multip
         (
             lambda: SequentialLR([ConstantWD(0.1, 5), ConstantLR(0.2)]),
             ScheduleTypeError,
-            "SequentialLR.schedulers[0]: given ConstantWD(Constant(value=0.1), not bound); allowed: a scheduler of lr; to fix it: use its twin.",
+            "SequentialLR.schedulers[0]: given ConstantWD(Constant(value=0.1), not bound); allowed: a scheduler of lr; to fix it: use the scheduler of lr with the same curve.",
         ),
         (
             lambda: SequentialWD([ConstantLR(0.1, 5), ConstantWD(0.2)]),
             ScheduleTypeError,
-            "SequentialWD.schedulers[0]: given ConstantLR(Constant(value=0.1), not bound); allowed: a scheduler of weight_decay; to fix it: use its twin.",
+            "SequentialWD.schedulers[0]: given ConstantLR(Constant(value=0.1), not bound); allowed: a scheduler of weight_decay; to fix it: use the scheduler of weight_decay with the same curve.",
         ),
         (
             lambda: SequentialLR([ScalePerParamLR(ConstantLR(0.1)), ConstantLR(0.2)], [1]),
             ScheduleTypeError,
-            "SequentialLR.schedulers[0]: given ScalePerParamLR(Constant(value=0.1), not bound); allowed: a scheduler that is the same for every group; to fix it: put ScalePerParamLR around the whole.",
+            "SequentialLR.schedulers[0]: given ScalePerParamLR(Constant(value=0.1), not bound); allowed: a scheduler that is the same for every group; to fix it: put ScalePerParamLR around the outermost scheduler.",
         ),
         (
             lambda: SequentialLR([ConstantLR(0.1, 5), ConstantLR(0.2, param_group_tags="a")]),
             ScheduleError,
-            f"SequentialLR.schedulers[1]: {WHOLE}",
+            f"SequentialLR.schedulers[1]: {TAGS}",
         ),
         (
             lambda: SequentialLR([ConstantLR(0.1, 5, param_group_tags="a"), ConstantLR(0.2)], param_group_tags="b"),
             ScheduleError,
-            f"SequentialLR.schedulers[0]: {WHOLE}",
+            f"SequentialLR.schedulers[0]: {TAGS}",
         ),
         (
             lambda: SequentialLR([ConstantLR(sgd(), 0.1)], param_group_tags=[None]),
             ScheduleError,
-            "SequentialLR.schedulers[0]: given param_group_tags=None and an optimizer; allowed: those of the whole; "
-            "to fix it: pass the optimizer to the whole alone.",
+            "SequentialLR.schedulers[0]: given param_group_tags=None and an optimizer; allowed: those of SequentialLR; "
+            "to fix it: pass the optimizer to SequentialLR only.",
         ),
         (
             lambda: SequentialLR([ConstantLR(0.1, 5)], None, -2),
@@ -107,17 +107,17 @@ FUNCTION = "allowed: a function of the step, or a list of them, which are multip
         (
             lambda: ScalePerParamLR(0.1),
             ScheduleTypeError,
-            "ScalePerParamLR.scheduler: given 0.1; allowed: a scheduler of this family, or a tracelr schedule; to fix it: pass one, such as LinearLR(...).",
+            "ScalePerParamLR.scheduler: given 0.1; allowed: a Cerebras scheduler, or a tracelr schedule; to fix it: pass one, such as LinearLR(...).",
         ),
         (
             lambda: ScalePerParamLR(ScalePerParamLR(ConstantLR(0.1))),
             ScheduleTypeError,
-            "ScalePerParamLR.scheduler: given ScalePerParamLR(Constant(value=0.1), not bound); allowed: a scheduler that is the same for every group; to fix it: put ScalePerParamLR around the whole.",
+            "ScalePerParamLR.scheduler: given ScalePerParamLR(Constant(value=0.1), not bound); allowed: a scheduler that is the same for every group; to fix it: put ScalePerParamLR around the outermost scheduler.",
         ),
         (
             lambda: ScalePerParamWD(ConstantLR(0.1)),
             ScheduleTypeError,
-            "ScalePerParamWD.scheduler: given ConstantLR(Constant(value=0.1), not bound); allowed: a scheduler of weight_decay; to fix it: use its twin.",
+            "ScalePerParamWD.scheduler: given ConstantLR(Constant(value=0.1), not bound); allowed: a scheduler of weight_decay; to fix it: use the scheduler of weight_decay with the same curve.",
         ),
         (
             lambda: LambdaLR(0.1),
@@ -148,13 +148,13 @@ FUNCTION = "allowed: a function of the step, or a list of them, which are multip
         ),
     ],
 )
-def test_a_mistake_is_told_in_the_words_of_the_name(call, kind, message):
+def test_errors(call, kind, message):
     with pytest.raises(kind) as caught:
         call()
     assert str(caught.value) == message
 
 
-def test_a_mistake_in_a_whole_leaves_the_optimizer_alone():
+def test_an_error_leaves_the_optimizer_unchanged():
     optimizer = sgd()
     with pytest.raises(ScheduleError):
         SequentialLR(optimizer, [LinearLR(0.0, 1.0, 4), ConstantLR(1.0)], [])

@@ -1,4 +1,4 @@
-"""A user's function of the step: whether it is a tensor function, and if not, why."""
+"""Reads the function of a LambdaLR: whether it works on a tensor step, and if not, why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ALLOWED = "a function of a tensor step, made of arithmetic and torch's function
 
 @final
 class _Stopped(Exception):
-    """What a probe raises: what the function did with the step, and what to write instead."""
+    """Raised by a probe, with what the function did with the step, and what to write instead."""
 
 
 def _stop(what: str, instead: str) -> Callable[..., NoReturn]:
@@ -46,7 +46,7 @@ _INDEX = _stop(
 
 @final
 class _Probe(Tensor):
-    """A step that says what is done to it which no graph can hold."""
+    """A step that raises for every operation that a graph cannot hold."""
 
     __bool__ = _BRANCH
     __float__ = __int__ = __complex__ = __round__ = __array__ = item = tolist = numpy = _NUMBER
@@ -55,7 +55,7 @@ class _Probe(Tensor):
 
 @final
 class InFloat64:
-    """A function as LambdaLR calls it, with Python's numbers: on a tensor step it computes in float64."""
+    """A function that LambdaLR calls with Python's numbers; for a tensor step it computes in float64, as Python does."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function
@@ -66,7 +66,7 @@ class InFloat64:
 
 
 def _try(function: Callable[[Any], Any]) -> Any:
-    """Return what `function` makes of a tensor step, or raise `TraceError` with the reason."""
+    """Return the result of `function` for a tensor step, or raise `TraceError` with the reason."""
     try:
         return function(torch.tensor(3.0, dtype=torch.float64).as_subclass(_Probe))
     except _Stopped as stopped:
@@ -79,8 +79,8 @@ def _try(function: Callable[[Any], Any]) -> Any:
     raise TraceError("lr_lambda", Unquoted(f"a function that {what}"), _ALLOWED, instead)
 
 
-def ignores_step(function: Callable[[Any], Any]) -> float | None:
-    """Return the number that `function` returns whatever the step, or None if it uses the step."""
+def constant_result(function: Callable[[Any], Any]) -> float | None:
+    """Return the number that `function` returns for every step, or None if its result depends on the step."""
     try:
         made = _try(function)
     except TraceError:
@@ -89,10 +89,10 @@ def ignores_step(function: Callable[[Any], Any]) -> float | None:
 
 
 def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
-    """Return the schedule of a LambdaLR: `base` times what `function` makes of the step.
+    """Return the schedule of a LambdaLR, which is `base` times `function` of the step.
 
-    Raises `TraceError` if `function` does something with the step that no graph can hold, or makes something else of a
-    tensor than of the same int.
+    Raises `TraceError` if `function` does something with the step that a graph cannot hold, or if its result for a tensor
+    differs from its result for the same int.
     """
     made = _try(function)
     if isinstance(made, Real):
@@ -104,10 +104,10 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
     for step in _PROBES:
         try:
             theirs = float(function(step))
-        except ArithmeticError:  # torch could not get here either
+        except ArithmeticError:  # LambdaLR fails at this step too
             continue
         ours = float(traceable(torch.tensor(step)))
         if abs(ours - theirs) > 1e-6 * abs(theirs):
             given = Unquoted(f"a function that gives {theirs:g} at step {step}, and {ours:g} at torch.tensor({step})")
-            raise TraceError("lr_lambda", given, _ALLOWED, "make both the same: leave out isinstance")
+            raise TraceError("lr_lambda", given, _ALLOWED, "make both the same, for example by leaving out isinstance")
     return Lambda(traceable) * base

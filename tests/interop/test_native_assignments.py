@@ -1,8 +1,8 @@
-"""Assignments in a file, in our own form: written, read, and what each mistake is told."""
+"""Assignments in the native format: written, read, and the message of each mistake."""
 
 import pytest
 import yaml
-from support.cerebras_trainer_files import TAGS, TWICE, UP, plain
+from support.cerebras_trainer_files import TAGS, TWICE, UP
 
 from tracelr import Constant, Sequential
 from tracelr.errors import ConfigError
@@ -20,14 +20,12 @@ def test_assignments_round_trip(tmp_path):
     written = {"assignments": [one.to_dict() for one in OURS]}
     file = tmp_path / "assignments.yaml"
     file.write_text(yaml.safe_dump(written))
-    assert plain(from_dict(written)) == plain(load(file)) == plain(OURS)
+    assert from_dict(written) == load(file) == OURS
 
 
 def test_what_an_assignment_may_leave_out():
     given = [{"key": "lr", "schedule": UP.to_dict()}, {"key": "momentum", "tags": "a", "schedule": UP.to_dict()}]
-    assert plain(from_dict({"assignments": given})) == plain(
-        [Assignment("lr", None, UP), Assignment("momentum", ("a",), UP)]
-    )
+    assert from_dict({"assignments": given}) == [Assignment("lr", None, UP), Assignment("momentum", ("a",), UP)]
 
 
 def given(**changes: object) -> dict[str, object]:
@@ -49,7 +47,7 @@ def given(**changes: object) -> dict[str, object]:
         ({"assignments": [{"key": "lr", "schedule": UP.to_dict()}] * 2}, f"assignments[1]: given lr of every group, set at [0] too; {TWICE}"),
     ],
 )  # fmt: skip
-def test_mistakes_in_our_own_form(mapping, message):
+def test_errors(mapping, message):
     with pytest.raises(ConfigError) as caught:
         from_dict(mapping)
     assert str(caught.value) == f"mapping: {message}"

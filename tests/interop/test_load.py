@@ -1,4 +1,4 @@
-"""Files and mappings: what they mean, and what each mistake is told."""
+"""`load` and `from_dict`: the native and the older Cerebras format, paths, and mappings."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def one(scheduler: str, **keys: object) -> tracelr.Schedule:
     return rate({"scheduler": scheduler, **keys})
 
 
-# -- our own form ---------------------------------------------------------------------------------------------------------
+# -- native format -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.written])
@@ -39,7 +39,7 @@ def test_what_to_dict_writes_reads_back(name, tmp_path):
         assert back.fingerprint() == schedule.fingerprint()
 
 
-def test_a_newly_registered_schedule_needs_no_edit(monkeypatch):
+def test_a_newly_registered_schedule_is_read(monkeypatch):
     monkeypatch.setitem(tracelr.schedules.base.REGISTRY, "Other", tracelr.Linear)
     assert from_dict({"schedule": "Other", "start": 0.0, "end": 1.0, "steps": 4})(1).item() == 0.25
 
@@ -48,7 +48,7 @@ def test_a_default_may_be_left_out():
     assert from_dict({"schedule": "Polynomial", "start": 1.0, "end": 0.0, "steps": 4}).power == 1.0
 
 
-# -- the params files -----------------------------------------------------------------------------------------------------
+# -- older Cerebras files -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("given", [0.001, "0.001", "1e-3", "1.0E-03", "+.1e-2"])
@@ -63,7 +63,7 @@ def test_a_length_may_be_any_spelling_of_a_whole_number(given):
     assert type(schedule.steps) is int
 
 
-def test_yaml_reads_1e5_as_a_number_as_everybody_else_does(tmp_path):
+def test_yaml_reads_1e5_as_a_number(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text("a: [1e5, 1e-5, -.5E+3, 1., 12, '1e5', 1e5x, e5]\n")
     assert read(file)["a"] == [1e5, 1e-5, -500.0, 1.0, 12, "1e5", "1e5x", "e5"]
@@ -124,15 +124,15 @@ def test_a_length_has_three_names(key):
     ],
     ids=lambda v: v["scheduler"] if isinstance(v, dict) else "",
 )
-def test_each_name_is_the_schedule_it_says(entry, schedule):
+def test_each_name_gives_its_schedule(entry, schedule):
     assert rate(entry).to_dict() == rate([entry]).to_dict() == schedule.to_dict()
 
 
-def test_a_list_of_one_and_the_entry_alone_are_the_same():
+def test_a_list_of_one_entry_is_the_entry():
     assert rate([LINEAR]).to_dict() == rate(LINEAR).to_dict()
 
 
-def test_an_entry_with_both_lengths_has_its_curve_from_decay_steps():
+def test_decay_steps_beside_steps_is_the_length_of_the_curve():
     schedule = rate([LINEAR | {"decay_steps": 8}, {"scheduler": "Constant", "learning_rate": 0.1}])
     assert schedule(torch.arange(6)).tolist() == pytest.approx([0.0, 0.125, 0.25, 0.375, 0.1, 0.1])
 
@@ -156,14 +156,14 @@ def test_disable_lr_steps_reset_makes_the_time_of_an_entry_the_global_step(secon
     assert schedule(torch.arange(4, 7)).tolist() == values
 
 
-def test_the_reset_of_each_entry_is_its_own():
+def test_each_entry_has_its_own_reset():
     schedule = rate([LINEAR, FALL | {"steps": 2, "disable_lr_steps_reset": True}, FALL])
     assert schedule.reset == (True, False, True)
     assert rate([LINEAR, FALL, FALL]).reset is True
     assert rate([LINEAR, FALL, FALL], disable_lr_steps_reset=True).reset is False
 
 
-# -- safety ---------------------------------------------------------------------------------------------------------------
+# -- results --------------------------------------------------------------------------------------------------------------
 
 
 def test_load_schedule_is_one_schedule_or_a_clear_error(tmp_path):
@@ -187,14 +187,14 @@ def test_importing_tracelr_does_not_import_yaml():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_dialect_reads_its_own_example():
-    for dialect in READERS.values():
-        mapping = yaml.safe_load(dialect.EXAMPLE)
-        assert [other for other in READERS.values() if other.matches(mapping)] == [dialect]
+def test_exactly_one_reader_matches_each_example():
+    for reader in READERS.values():
+        mapping = yaml.safe_load(reader.EXAMPLE)
+        assert [other for other in READERS.values() if other.matches(mapping)] == [reader]
         assert isinstance(from_dict(mapping), tracelr.Schedule)
 
 
-def test_an_error_is_the_whole_story(tmp_path):
+def test_an_error_has_no_cause(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text("a: [1\nb: 2\n")
     with pytest.raises(ConfigError) as caught:
@@ -203,7 +203,7 @@ def test_an_error_is_the_whole_story(tmp_path):
     assert caught.value.__suppress_context__
 
 
-# -- what is neither a file nor a mapping ---------------------------------------------------------------------------------
+# -- wrong arguments -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_path_that_cannot_be_read(path, message):
 
 
 @pytest.mark.parametrize("path", [None, 0, True, {"optimizer": {}}])
-def test_a_path_is_no_number_and_no_mapping(path):
+def test_a_path_that_is_not_a_path(path):
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert str(caught.value) == f"load(path): given {path!r}; allowed: a path; to fix it: pass the path of a YAML file."

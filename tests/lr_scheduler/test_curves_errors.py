@@ -1,4 +1,4 @@
-"""The names of the Cerebras family: what each mistake in a value of one is told."""
+"""The Cerebras schedulers of one curve: the message of each mistake."""
 
 import pytest
 import torch
@@ -180,7 +180,7 @@ ABOVE = "allowed: a finite number above 0, or a 0-d floating point tensor; to fi
         ),
     ],
 )
-def test_a_mistake_is_told_in_the_words_of_the_name(call, kind, message):
+def test_errors(call, kind, message):
     with pytest.raises(kind) as caught:
         call()
     assert str(caught.value) == message

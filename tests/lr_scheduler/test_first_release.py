@@ -1,4 +1,4 @@
-"""The seed's names: how they are called, and what they drive."""
+"""The schedulers of the first release: how they are called, and what they drive."""
 
 import copy
 import inspect
@@ -42,7 +42,7 @@ def case(request):
     return getattr(lr_scheduler, request.param), keys, schedule
 
 
-def test_every_way_to_call_it_is_the_same_schedule(case):
+def test_every_way_to_call_it_gives_the_same_schedule(case):
     kind, keys, schedule = case
     values = list(keys.values())
     for made in (
@@ -60,7 +60,7 @@ def test_every_way_to_call_it_is_the_same_schedule(case):
         assert made.disable_lr_steps_reset is False
 
 
-def test_a_bound_one_drives_the_optimizer(case):
+def test_a_bound_scheduler_drives_the_optimizer(case):
     kind, keys, schedule = case
     optimizer = sgd()
     scheduler = kind(optimizer, **keys)
@@ -73,7 +73,7 @@ def test_a_bound_one_drives_the_optimizer(case):
     assert scheduler.last_epoch == 20
 
 
-def test_a_checkpoint_of_one_continues_in_another(case):
+def test_a_checkpoint_continues_in_another_scheduler(case):
     kind, keys, schedule = case
     first, second = kind(sgd(), **keys), kind(**keys).bind(sgd())
     for _ in range(13):
@@ -83,13 +83,13 @@ def test_a_checkpoint_of_one_continues_in_another(case):
     assert second.get_last_lr() == [schedule(13).item()]
 
 
-def test_the_example_of_the_seed():
+def test_the_example_of_the_first_release():
     scheduler = lr_scheduler.PiecewiseConstant(learning_rates=[0.1, 0.001, 0.0001], milestones=[1000, 2000])
     values = scheduler.schedule(torch.tensor([0, 999, 1000, 1999, 2000])).tolist()
     assert values == pytest.approx([0.1, 0.1, 0.001, 0.001, 0.0001], rel=1e-7)
 
 
-def test_without_a_milestone_there_is_one_rate():
+def test_no_milestones_give_one_rate():
     assert lr_scheduler.PiecewiseConstant([0.1], []).schedule(5).item() == pytest.approx(0.1)
 
 
@@ -119,7 +119,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize("name", [*METHODS, "optimizer", "base_lrs"])
-def test_an_unbound_one_says_to_bind_it(name):
+def test_an_unbound_scheduler_asks_to_be_bound(name):
     arguments = {"load_state_dict": ({},), "peek": (0,), "curve": (0, 1)}.get(name, ())
     with pytest.raises(OptimizerError) as caught:
         getattr(lr_scheduler.Constant(0.1), name)(*arguments)
@@ -129,11 +129,11 @@ def test_an_unbound_one_says_to_bind_it(name):
     )
 
 
-def test_the_methods_are_really_tried():
+def test_the_list_has_the_methods_of_a_scheduler():
     assert {"step", "get_last_lr", "state_dict", "load_state_dict", "last_epoch", "get_lr"} <= set(METHODS)
 
 
-def test_an_unbound_one_copies_and_pickles(case):
+def test_an_unbound_scheduler_copies_and_pickles(case):
     kind, keys, schedule = case
     for twin in (copy.deepcopy(kind(**keys)), pickle.loads(pickle.dumps(kind(**keys)))):
         assert type(twin) is kind
@@ -146,6 +146,6 @@ def test_its_repr_says_whether_it_is_bound():
     assert repr(lr_scheduler.Constant(sgd(), 0.1)) == "Constant(SGD, lr=Constant(value=0.1), last_epoch=0)"
 
 
-def test_a_bound_one_has_no_other_attributes():
+def test_a_bound_scheduler_has_no_other_attributes():
     with pytest.raises(AttributeError, match=r"^'Constant' object has no attribute 'momentum'$"):
         _ = lr_scheduler.Constant(sgd(), 0.1).momentum

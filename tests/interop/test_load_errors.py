@@ -1,4 +1,4 @@
-"""What each mistake in a file is told, word for word. The file is always called params.yaml."""
+"""The message of each mistake in a file. The file is always called params.yaml."""
 
 from pathlib import Path
 
@@ -25,14 +25,12 @@ KEYS = (
     "main_scheduler, scheduler, steps, total_iters"
 )
 LENGTH = "add one of decay_steps, steps, total_iters."
-ENDLESS = (
-    f"given an entry that does not say how long it runs; allowed: a length in every entry but the last; to fix it: {LENGTH}"
-)
+ENDLESS = f"given an entry without a length; allowed: a length in every entry but the last; to fix it: {LENGTH}"
 NEEDS = "allowed: the keys initial_learning_rate, end_learning_rate, decay_steps"
 TWICE = "allowed: one of them; to fix it: remove one: they are names of the same thing."
 
 
-def told(content: str | bytes) -> str:
+def message_of(content: str | bytes) -> str:
     Path("params.yaml").write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(ConfigError) as caught:
         load("params.yaml")
@@ -85,7 +83,7 @@ MANY = f"given more values, the aliases written out; allowed: at most 100000 of 
         ("a: !mine 1", "line 1, column 4: given the tag !mine; allowed: plain YAML; to fix it: remove the tag."),
         (
             "a: &x {b: [*x]}",
-            "line 1, column 4: given an anchor that contains itself; allowed: an alias of what is complete; "
+            "line 1, column 4: given an anchor that contains itself; allowed: an alias of a complete value; "
             "to fix it: write it out.",
         ),
         (
@@ -102,8 +100,8 @@ MANY = f"given more values, the aliases written out; allowed: at most 100000 of 
     ],
     ids=lambda v: repr(v[:20]) if v[:5] not in ("given", "line ") else "",
 )
-def test_a_file_that_is_no_plain_mapping(content, message):
-    assert told(content) == message
+def test_errors_of_the_file(content, message):
+    assert message_of(content) == message
 
 
 def lr(text: str) -> str:
@@ -186,9 +184,9 @@ def lr(text: str) -> str:
         (f"{{{FLAT}, disable_lr_steps_reset: 'no'}}", f".disable_lr_steps_reset: given 'no'; allowed: {FLAG}"),
     ],
 )  # fmt: skip
-def test_a_learning_rate_that_is_none(text, message):
+def test_errors_in_older_cerebras_files(text, message):
     sep = "" if message[0] in ".[" else ": "
-    assert told(lr(text)) == f"optimizer.learning_rate{sep}{message}"
+    assert message_of(lr(text)) == f"optimizer.learning_rate{sep}{message}"
 
 
 @pytest.mark.parametrize(
@@ -240,15 +238,15 @@ def test_a_learning_rate_that_is_none(text, message):
         ),
     ],
 )  # fmt: skip
-def test_a_mapping_that_is_no_schedule(content, message):
+def test_errors_in_the_native_format(content, message):
     from tracelr.schedules.base import REGISTRY
 
-    assert told(content) == message.replace("REGISTRY", ", ".join(sorted(REGISTRY)))
+    assert message_of(content) == message.replace("REGISTRY", ", ".join(sorted(REGISTRY)))
 
 
-def test_a_mapping_in_no_form_is_shown_the_forms():
-    assert told("rate: 1\nsteps: 3") == (
-        "given a mapping with the keys 'rate', 'steps'; allowed: one of the forms below; to fix it: write one of them.\n"
+def test_the_error_of_an_unknown_format_shows_the_formats():
+    assert message_of("rate: 1\nsteps: 3") == (
+        "given a mapping with the keys 'rate', 'steps'; allowed: one of the formats below; to fix it: write one of them.\n"
         "\n"
         "optimizer:\n"
         "  learning_rate:\n"
