@@ -19,16 +19,14 @@ MANY = 1000
 
 
 def drawn(seed: int, low: float, high: float, count: int = MANY, sign: bool = False) -> Pair:
-    """Return normalized pairs whose sizes are even on the scale of logarithms, from 2**low to 2**high."""
+    """Return normalized pairs with sizes from 2**low to 2**high, evenly spread on a logarithmic scale."""
     draw = random.Random(seed)
     values = [2 ** draw.uniform(low, high) * (draw.choice([-1, 1]) if sign else 1) for _ in range(count)]
-    values += [
-        math.copysign(2.0 ** round(math.log2(abs(v))), v) for v in values[:50]
-    ]  # powers of two, and what is next to one
+    values += [math.copysign(2.0 ** round(math.log2(abs(v))), v) for v in values[:50]]  # powers of two, and their neighbours
     values += [v * (1 - 2.0**-24) for v in values[-50:]] + [v * (1 + 2.0**-23) for v in values[-100:-50]]
-    whole = torch.tensor(values, dtype=torch.float64)
-    high_part = whole.to(torch.float32)
-    rest = (whole - high_part).to(torch.float32)
+    exact = torch.tensor(values, dtype=torch.float64)
+    high_part = exact.to(torch.float32)
+    rest = (exact - high_part).to(torch.float32)
     noise = torch.tensor([draw.uniform(-1, 1) for _ in values], dtype=torch.float64)
     rest = torch.where(rest == 0, (high_part.double() * noise * 2.0**-26).to(torch.float32), rest)
     return Pair(high_part, rest)
@@ -39,7 +37,7 @@ def exact(x: Pair) -> list[Fraction]:
 
 
 def worst(got: Pair, want: list[Any], absolute: bool = False) -> float:
-    """Return the largest relative error as a power of two; and see that the pairs are normalized."""
+    """Return the largest relative error as a power of two. Assert that the pairs are normalized."""
     assert torch.equal(got.high + got.low, got.high)
     errors = [
         abs(mpf(g.numerator) / g.denominator - w) / (1 if absolute else abs(w))
@@ -140,7 +138,7 @@ KERNELS: dict[str, tuple[Callable[[Pair], Pair], Callable[[Any], Any], tuple[flo
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_kernels(name: str) -> None:
+def test_polynomials(name: str) -> None:
     ours, function, (low, high), sign, bound = KERNELS[name]
     x = drawn(10, low, high, sign=sign)
     x = Pair(x.high.clamp(max=0.5), x.low.clamp(max=0)) if name == "haversine" else x

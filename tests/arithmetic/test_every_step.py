@@ -1,4 +1,4 @@
-"""The exhaustive sweep of `benchmarks/every_step.py`, over a few steps: it passes what is right and finds what is not."""
+"""The exhaustive sweep of `benchmarks/every_step.py`, over a few steps: it passes a right schedule and finds a wrong one."""
 
 from __future__ import annotations
 

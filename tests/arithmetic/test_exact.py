@@ -12,7 +12,7 @@ from support.oracle import to_float32, ulps
 import tracelr
 from tracelr.schedules.base import REGISTRY
 
-# Of the classes below, cases are made; the others only move or frame a schedule, and have rows in the table.
+# The classes with random cases. The others only move or combine schedules, and have rows in the table.
 FRAMES = {"Lambda", "Scale", "Shift", "Loop", "Clamp", "Stretch", "Shorten"}
 
 
@@ -43,7 +43,7 @@ def test_random_schedules_are_correctly_rounded(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_laws_of_random_schedules(seed: int) -> None:
-    """One step at a time, as int32, and in another order: the same bits; and what should only rise or fall does."""
+    """One step at a time, int32 steps and another order give the same bits. Monotone curves have monotone values."""
     for case in cases(seed):
         steps = steps_of(case, seed, 20)
         at, backwards = torch.tensor(steps), torch.tensor(steps[::-1])

@@ -22,7 +22,7 @@ from tracelr.errors import ScheduleError
 pytestmark = pytest.mark.usefixtures("two_float")
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
-# The distance from the exact value in float32 units, for values of 2**-78 and more. The worst kernel is off by 2**-37.5 of its
+# The distance from the exact value in float32 units, for values of 2**-78 and more. The worst polynomial is off by 2**-37.5 of its
 # value, 2**-12.5 units, so that only a value as close as this to the middle of two float32 numbers may go to the wrong one.
 BOUND = 0.5 + 2.0**-11
 

@@ -1,4 +1,4 @@
-"""Pairs of float32 on devices without float64: who computes in them, no table in float64, gradients, a scheduler."""
+"""Pairs of float32 on devices without float64: they are the default, no table is float64, gradients, a scheduler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_device_without_float64_computes_in_pairs(monkeypatch: pytest.MonkeyPa
     assert arithmetic_for(torch.device("mps")) is TWO_FLOAT
     assert arithmetic_for(torch.device("cpu")) is F64
     assert repr(TWO_FLOAT) == "<arithmetic two_float>"
-    monkeypatch.setattr(tracelr.arithmetic.floats, "_forced", TWO_FLOAT)  # as the fixture has it
+    monkeypatch.setattr(tracelr.arithmetic.floats, "_forced", TWO_FLOAT)  # as the fixture `two_float` sets it
 
 
 def test_no_table_is_float64_where_no_tensor_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_gradients_are_those_of_float32() -> None:
     assert start.grad.item() == pytest.approx(want_start, rel=1e-5)
     assert rate.grad is not None
     assert rate.grad.item() == pytest.approx(6e-4 * 50 / 7 * 0.97 ** (50 / 7 - 1), rel=1e-5)
-    traced = trace(schedule)  # what is lowered carries none
+    traced = trace(schedule)  # lowered code has no gradients
     assert not any("cos" in str(node.target) for node in traced.nodes)
 
 
@@ -84,4 +84,4 @@ def test_a_scheduler_that_has_stepped_follows_the_arithmetic(monkeypatch: pytest
                 assert scheduler.get_last_lr() == [wave(scheduler.last_epoch).item()]
         with tracelr.precision(name):
             used.add(tuple(wave(torch.arange(1, 200)).tolist()))
-    assert len(used) == 2  # float32's is another curve
+    assert len(used) == 2  # that of float32 is another curve

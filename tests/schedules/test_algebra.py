@@ -1,4 +1,4 @@
-"""Laws of what is built out of other schedules, against plain Python in exact fractions."""
+"""Laws of schedules built from other schedules, against plain Python in exact fractions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules at another pace: a stretched clock is exact, a loop repeats, a shift delays, and each has its length."""
+"""Schedules read at other steps: a stretched one is exact, a loop repeats, a shift delays, and each has its length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tracelr.lowering import verify
 
 
 class Clock(Schedule):
-    """Its own step: shows what an outer schedule asks for."""
+    """Its value is its step, which shows at which step an outer schedule reads it."""
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.integer(step)
@@ -31,7 +31,7 @@ def test_a_stretched_clock_is_exact(factor: int, divisor: int, steps: list[int])
     assert got == [min(step * divisor // factor, 2**53) for step in steps]
 
 
-def test_a_stretched_clock_is_whole_in_float32_too() -> None:
+def test_a_stretched_clock_is_an_integer_in_float32_too() -> None:
     steps = [7 * k + d for k in (1, 1000, 2**20 + 1) for d in (-1, 0, 1)]
     with tracelr.precision("float32"):
         assert Stretch(Clock(), 7)(torch.tensor(steps)).tolist() == [step // 7 for step in steps]

@@ -1,4 +1,4 @@
-"""What each mistake in phases, in driven fields and around a schedule is told."""
+"""The message of each mistake in phases, in driven fields and in compositions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of curves: the points, the axes, the SVG, the terminal, matplotlib, and what a notebook and rich are given."""
+"""Pictures of curves: the points, the axes, the SVG, the terminal, matplotlib, notebooks and rich."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_schedule_without_memory_has_no_picture() -> None:
     assert (schedule._repr_html_(), schedule._repr_svg_()) == (None, None)
 
 
-def test_a_notebook_is_given_both() -> None:
+def test_a_notebook_shows_the_picture_and_the_repr() -> None:
     html = Linear(0.0, 1.0, 100)._repr_html_()
     assert html.startswith("<svg")
     assert html.endswith('</svg>\n<pre style="white-space:pre-wrap">Linear(start=0.0, end=1.0, steps=100)</pre>\n')

@@ -19,9 +19,9 @@ import tracelr
 from tracelr import Schedule, lowering
 from tracelr.errors import ScheduleError, ScheduleTypeError
 
-# (the peer, our curve, how far from it in parts of the largest value). torch computes with Python floats; what it reaches by one
-# formula per step is off by a few roundings. Its CosineAnnealingLR multiplies the last rate by a quotient of cosines instead:
-# that error grows with the step, and most where the rate is near `eta_min`.
+# (the peer, our curve, the bound of the difference relative to the largest value). torch computes with Python floats; one formula
+# per step is off by a few roundings. Its CosineAnnealingLR multiplies the last rate by a quotient of cosines instead, so its error
+# grows with the step, most where the rate is near `eta_min`.
 PEERS: dict[str, tuple[Callable[[Any], Any], Schedule, float]] = {
     "StepLR": (lambda o: theirs.StepLR(o, 7, 0.9), tracelr.Step(0.1, 0.9, 7), 1e-13),
     "MultiStepLR": (lambda o: theirs.MultiStepLR(o, [3, 5, 5, 90], 0.3), tracelr.MultiStep(0.1, 0.3, [3, 5, 5, 90]), 1e-13),
@@ -79,16 +79,16 @@ def test_equals_torch_over_many_cycles(peer: str) -> None:
 
 @pytest.mark.parametrize("ease", ["cosine", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
-@pytest.mark.parametrize(("total", "part"), [(10, 0.3), (13, 0.3), (100, 0.25), (997, 0.123), (1000, 0.3)])
-def test_one_cycle_equals_torch(ease: str, three_phase: bool, total: int, part: float) -> None:
+@pytest.mark.parametrize(("total", "warm"), [(10, 0.3), (13, 0.3), (100, 0.25), (997, 0.123), (1000, 0.3)])
+def test_one_cycle_equals_torch(ease: str, three_phase: bool, total: int, warm: float) -> None:
     anneal = "cos" if ease == "cosine" else ease
     rates = stepped(
-        lambda o: theirs.OneCycleLR(o, 1.0, total, pct_start=part, anneal_strategy=anneal, three_phase=three_phase),
+        lambda o: theirs.OneCycleLR(o, 1.0, total, pct_start=warm, anneal_strategy=anneal, three_phase=three_phase),
         total - 1,
     )
-    ours = tracelr.OneCycle(1 / 25, 1.0, 1 / 25 / 1e4, total - 1, part * total - 1, ease, three_phase)  # type: ignore[arg-type]
-    # torch takes 1 + cos and end - start, so it loses up to four digits where the value is small: relative to the peak, not
-    # to the value.
+    ours = tracelr.OneCycle(1 / 25, 1.0, 1 / 25 / 1e4, total - 1, warm * total - 1, ease, three_phase)  # type: ignore[arg-type]
+    # torch computes 1 + cos and end - start, so it loses up to four digits where the value is small. The bound is relative to
+    # the peak for that reason.
     assert wide(ours, total - 1) == pytest.approx(rates, rel=0, abs=1e-14)
     assert (
         max(ulps(got, mp.mpf(want)) for got, want in zip(ours(torch.arange(total - 1)).tolist(), rates, strict=True)) < 0.501
@@ -98,7 +98,7 @@ def test_one_cycle_equals_torch(ease: str, three_phase: bool, total: int, part: 
 
 
 def cases(draw: random.Random) -> list[tuple[Schedule, Exact, int]]:
-    """Return a random schedule of each kind, its oracle and a step that it is interesting up to."""
+    """Return a random schedule of each kind, its oracle, and the last step worth looking at."""
     n = int(2 ** draw.uniform(1, 45))
     start, end = draw.choice([(6e-4, 0.0), (1e-5, 1.0), (draw.random(), draw.random())])
     gamma, growth = draw.uniform(0.1, 1), draw.choice([2, 1.5, draw.uniform(1.05, 10)])

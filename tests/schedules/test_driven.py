@@ -18,7 +18,7 @@ def test_a_driven_field_has_the_value_of_its_schedule_at_the_same_step() -> None
     ):
         want = [WSD(float(peak.wide(torch.tensor(t), F64)), 10, 10, 20)(t).item() for t in range(60)]
         torch.testing.assert_close(schedule(torch.arange(60)).tolist(), want, rtol=1e-7, atol=0)
-    late = Shift(Linear(0.0, 0.0, 1).drive(start=Ramp(1.0, 0.0, 4, "square")), by=3)  # its own time, as of everything inside
+    late = Shift(Linear(0.0, 0.0, 1).drive(start=Ramp(1.0, 0.0, 4, "square")), by=3)  # what drives a field is shifted too
     assert late(torch.tensor([3, 4])).tolist() == [1.0, 0.0]
 
 

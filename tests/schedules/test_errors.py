@@ -1,4 +1,4 @@
-"""What each mistake at construction or at the call says, word for word; and what survives when an error travels."""
+"""The message of each mistake, word for word; errors that are copied and pickled; classes of an author."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_no_field_survives_a_failed_construction() -> None:
         Linear(0.0, 1.0)  # type: ignore[call-arg]
 
 
-# -- errors travel --------------------------------------------------------------------------------------------------------
+# -- an error is copied and pickled ---------------------------------------------------------------------------------------
 
 ENDLESS: list[object] = []
 ENDLESS.append(ENDLESS)
@@ -265,7 +265,7 @@ def test_an_error_arrives_as_it_was_sent(given: object, travel: Callable[[Tracel
 
     assert rest(arrived) == rest(error)
     assert rest(error) | {"__notes__": ["while the run started"], "limit": 30, "at": at} == rest(error)
-    assert len(str(error).splitlines()[0]) < 150  # also of what would have an endless repr
+    assert len(str(error).splitlines()[0]) < 150  # also if the repr would be endless
 
 
 def test_an_error_keeps_plain_data_on_its_way() -> None:
@@ -308,6 +308,6 @@ def test_the_formula_is_kept_and_forward_goes_from_a_step_to_a_rate() -> None:
     assert kind._formula is formula
     assert list(inspect.signature(kind.forward).parameters) == ["self", "step", "ops"]
     assert inspect.signature(kind.forward) == inspect.signature(Linear.forward)
-    assert "_formula" in str(inspect.getdoc(kind.forward))  # help() says where the author's is
+    assert "_formula" in str(inspect.getdoc(kind.forward))  # so help() says where the formula of the author is
     assert kind().forward(3).item() == kind()(3).item() == 2.0
     assert kind().wide(torch.tensor(3), F64).dtype == torch.float64

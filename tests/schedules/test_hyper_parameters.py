@@ -1,4 +1,4 @@
-"""Hyper-parameters as tensors: gradients flow to them, they change without a recompile, and vmap takes many at once."""
+"""Hyper-parameters as tensors: they get gradients, change without a recompile, and vmap takes many at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIELDS = [(name, field) for name, row in ROWS.items() for field in tensor_fields
 @pytest.mark.parametrize(("name", "field"), FIELDS, ids=["-".join(pair) for pair in FIELDS])
 def test_a_gradient_is_the_finite_difference(name: str, field: str) -> None:
     row: Row = ROWS[name]
-    # The difference of a power, of r**t, is off by (t h)**2 / 6 of itself: it is taken at early steps.
+    # The finite difference of r**t has a relative error of (t h)**2 / 6, so it is taken at early steps.
     bounded = row.schedule._rules[field].low >= 0 or row.schedule._rules[field].positive  # type: ignore[attr-defined]
     last = 2**12 if bounded else 2**40
     steps = torch.tensor([step for step in probes(row.ends, seed=7, random_steps=20) if step < last])
@@ -48,7 +48,7 @@ def test_a_gradient_is_the_finite_difference(name: str, field: str) -> None:
     given = torch.tensor(number, dtype=torch.float64, requires_grad=True)
     values, want = wide(given), (wide(number + h) - wide(number - h)) / (2 * h)
     assert torch.allclose(values, wide(number), rtol=1e-9, atol=1e-300)
-    if not values.requires_grad:  # a mode that leaves the field unused
+    if not values.requires_grad:  # a mode that does not use the field
         assert want.count_nonzero() == 0
         return
     got = torch.stack([torch.autograd.grad(value, given, retain_graph=True)[0] for value in values])

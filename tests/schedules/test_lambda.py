@@ -1,4 +1,4 @@
-"""Schedules that are functions: traced, told apart by their graphs, saved, and what each mistake is told."""
+"""Schedules that are functions: traced, told apart by their graphs, saved; and the message of each mistake."""
 
 from __future__ import annotations
 

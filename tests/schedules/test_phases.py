@@ -38,7 +38,7 @@ def test_an_easing_is_exact_at_both_ends_and_never_turns(kind: str) -> None:
             assert (values.diff() <= 0).all()
 
 
-def test_the_named_easings_are_the_curves_there_are() -> None:
+def test_a_named_easing_is_the_curve_of_the_same_name() -> None:
     assert same(Ramp(0.3, 0.1, 999, "linear"), Linear(0.3, 0.1, 999))
     assert same(Ramp(0.3, 0.1, 999, "cosine", rising=True), Cosine(0.3, 0.1, 999))
     assert same(Ramp(0.3, 0.1, 999, "square"), Polynomial(0.3, 0.1, 999, 2.0))
@@ -49,8 +49,8 @@ def test_the_named_easings_are_the_curves_there_are() -> None:
 
 
 def test_the_phases_are_its_ramps() -> None:
-    whole = WSD(0.3, 10, 20, 30, 0.1, 0.2, "log", "1-square")
-    parts = Ramp(0.1, 0.3, 10, "log", rising=True).then(Ramp(0.3, 0.2, 30, "1-square"), at=30)
-    assert same(whole, parts)
-    assert whole.length == 60
+    phases = WSD(0.3, 10, 20, 30, 0.1, 0.2, "log", "1-square")
+    ramps = Ramp(0.1, 0.3, 10, "log", rising=True).then(Ramp(0.3, 0.2, 30, "1-square"), at=30)
+    assert same(phases, ramps)
+    assert phases.length == 60
     assert same(WSD(0.3, 0, 0, 30), Linear(0.3, 0.0, 30))

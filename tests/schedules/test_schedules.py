@@ -18,7 +18,7 @@ from tracelr.schedules.base import REGISTRY
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
 # Float32 throughout, steps to 2**24, in units in the last place of the exact value. Measured: 5.0 here and 5.8 in
-# benchmarks/exactness.py (a cosine to 0), from the rounded phase and two rounded products; the rest is room for another libm.
+# benchmarks/exactness.py (a cosine to 0), from the rounded phase and two rounded products; the bound leaves room for another libm.
 F32_BOUND = 8.0
 
 
@@ -192,7 +192,7 @@ def test_global_time_is_kept_without_reset() -> None:
 
 @EVERY
 def test_a_long_batch_is_its_pieces(row: Row) -> None:
-    """Long batches go through in blocks; where the blocks end must not show, in any shape."""
+    """Long batches are evaluated in blocks. The values must not show where a block ends, in any shape."""
     steps = torch.arange(5 * 2**15).reshape(5, -1) * 2**20 + 1
-    pieces = torch.cat([row.schedule(part) for part in steps.reshape(-1).split(1000)]).reshape(5, -1)
+    pieces = torch.cat([row.schedule(block) for block in steps.reshape(-1).split(1000)]).reshape(5, -1)
     assert torch.equal(row.schedule(steps).view(torch.int32), pieces.view(torch.int32))

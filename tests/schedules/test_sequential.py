@@ -1,4 +1,4 @@
-"""One schedule after another: joins without a jump, windows that a schedule is fitted to, and `then`."""
+"""One schedule after another: joins without a jump, schedules fitted to a window, and `then`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def test_a_join_follows_a_tensor_field() -> None:
         peak.fill_(1.0)
     assert joined(torch.tensor([2, 4, 8])).tolist() == [0.5, 1.0, 0.5]
     zero = torch.tensor(0.0, dtype=torch.float64)
-    assert Sequential([Constant(1.0), Constant(zero)], [1], join="scale")(0).item() == 1.0  # its start is not known here
+    assert (
+        Sequential([Constant(1.0), Constant(zero)], [1], join="scale")(0).item() == 1.0
+    )  # the value at its start is known only later
 
 
 def test_a_join_is_exact_also_if_built_in_float32() -> None:
@@ -115,8 +117,8 @@ def test_then_joins_where_one_writes_it() -> None:
     scaled = RISE.then(FALL, at=5, join="scale").then(RISE + 1.0, at=20, join="scale")
     assert len(scaled.schedules) == 3
     assert same(scaled, Sequential([RISE, FALL, RISE + 1.0], [5, 20], join="scale"))
-    assert len(scaled.then(FALL, at=60).schedules) == 2  # a jump after a join stays outside it
-    fitted = RISE.then(FALL).then(RISE, at=100, reset="rescale")  # the whole of 50 steps is fitted, not its last
+    assert len(scaled.then(FALL, at=60).schedules) == 2  # a jump after a join makes a sequence around it
+    fitted = RISE.then(FALL).then(RISE, at=100, reset="rescale")  # all 50 steps are fitted, not only the last schedule
     assert same(fitted, Sequential([Stretch(RISE.then(FALL), 2), RISE], [100]))
     late = Sequential([RISE, FALL], [25], reset="rescale").then(RISE, at=65, reset=False)
     assert late.reset == ("rescale", True, False)

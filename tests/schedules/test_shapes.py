@@ -1,4 +1,4 @@
-"""The further shapes: laws that no row states, the statistics of the noise, and every error."""
+"""Laws of single curves that no row of the table states, the statistics of the noise, and every error."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def test_tanh_is_finite_and_falls_whatever_its_bounds(low: float, high: float) -
         assert start.grad.isfinite()
 
 
-def test_a_wave_has_whole_phases_for_ever() -> None:
+def test_a_wave_starts_at_exact_steps_for_ever() -> None:
     third = CosineWaves(1.0, 0.0, 1001, 1 / 3)  # a wave is 3003 steps
-    whole = torch.tensor([3003 * k for k in (1, 2, 10**6, 10**12)])
-    assert torch.equal(third(whole), torch.ones(4))
+    starts = torch.tensor([3003 * k for k in (1, 2, 10**6, 10**12)])
+    assert torch.equal(third(starts), torch.ones(4))
     assert third.length == 1001
     near = CosineWaves(1.0, 0.0, 2**50, 2**10 - 1)
     assert near(2**50) == 1.0
@@ -108,14 +108,14 @@ def test_uniform_noise_is_uniform(seed: int, first: int) -> None:
 
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_steps_and_seeds_do_not_know_of_each_other(seed: int, kind: str) -> None:
+def test_steps_and_seeds_are_independent(seed: int, kind: str) -> None:
     u = draws(seed, kind)
     power = u.square().mean()
     for lag in (1, 2, 3, 64, 1000):
         assert abs((u[lag:] * u[:-lag]).mean() / power) * math.sqrt(COUNT) < FAR, lag
     for other in (seed + 1, seed + 2) if seed < 2**53 else (seed - 1, 0):
         assert abs((u * draws(other, kind)).mean() / power) * math.sqrt(COUNT) < FAR, other
-    # not only no correlation: neighbours fill a square of 32 x 32 fields evenly
+    # neighbours are independent, not only uncorrelated: they fill a square of 32 x 32 fields evenly
     field = ((u.clamp(-0.999, 0.999) + 1) * 16).long()
     if kind == "uniform":
         counts = torch.bincount(field[:-1] * 32 + field[1:], minlength=1024).double()
@@ -137,9 +137,9 @@ def test_normal_noise_is_normal(seed: int) -> None:
 def test_normal_noise_keeps_its_limit_and_its_shape(limit: float) -> None:
     z = draws(42, "normal", limit=limit)
     assert z.abs().max() <= limit
-    assert (z.abs() > 0.999999 * limit).sum() < 5  # none piles up there
+    assert (z.abs() > 0.999999 * limit).sum() < 5  # no values pile up at the limit
     inside = math.erf(limit / math.sqrt(2))
-    for part in (0.1, 0.5, 0.9):  # as many of them nearer to 0 as of a normal that is cut off
+    for part in (0.1, 0.5, 0.9):  # the distribution is a truncated normal
         expected = math.erf(part * limit / math.sqrt(2)) / inside
         got = (z.abs() < part * limit).double().mean()
         assert abs(got - expected) / math.sqrt(expected * (1 - expected) / COUNT) < FAR, part

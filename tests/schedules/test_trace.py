@@ -18,7 +18,7 @@ EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
 
 class Holder(nn.Module):
-    """A model that scales its output by a schedule of a step it is given."""
+    """A model that multiplies its output by a schedule, at a step that it takes."""
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def exported_batch(module: nn.Module, strict: bool, row: Row) -> None:
 
 @EVERY
 def test_export(row: Row) -> None:
-    """Both ways to export, of one step and of many, of a schedule and of a model; the four other pairs are slow."""
+    """Both ways to export, with one step and with many, a schedule and a model. The four other pairs are in a slow test."""
     exported_one(Holder(row.schedule), True, row)
     exported_batch(row.schedule, False, row)
 
@@ -99,7 +99,7 @@ def test_compile_alone(row: Row, backend: str) -> None:
 
 
 class Several(nn.Module):
-    """Rows of the table in one graph: Inductor's C++ compiler takes seconds for each graph."""
+    """Rows of the table in one graph, because the C++ compiler of Inductor takes seconds for each graph."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Several(nn.Module):
 @pytest.mark.parametrize("batch", [True, False])
 @pytest.mark.parametrize("first", range(4))
 def test_compile_with_inductor(first: int, batch: bool) -> None:
-    """Half of the rows over many steps, the others one step at a time; each row both ways is slow."""
+    """Half of the rows run over many steps, the others one step at a time. The slow test runs each row both ways."""
     rows = [*ROWS.values()][2 * first + batch :: 8]
     module = Several(rows)
     compiled = torch.compile(module, fullgraph=True)

@@ -48,7 +48,7 @@ def bits(schedule: Schedule) -> list[int]:
 
 
 def others(value: Any) -> Iterator[Any]:
-    """Yield values near this one, of which a field takes one at least."""
+    """Yield values near this one. Every field accepts at least one of them."""
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int):
@@ -65,7 +65,7 @@ def others(value: Any) -> Iterator[Any]:
     elif isinstance(value, str):
         words = ["linear", "cosine", "sqrt", "jump", "scale", "shift", "triangular", "exp_range", "uniform", "normal"]
         yield from (word for word in words if word != value)
-        yield True  # for one that may also be a flag
+        yield True  # for a field that may also be a flag
     else:
         yield lambda step: step.double() * 0.125
 
@@ -167,7 +167,7 @@ def test_a_tensor_counts_by_its_identity() -> None:
 
 
 class Held(fields.Rule):
-    """A field of an author: anything."""
+    """A field of an author's class, which accepts anything."""
 
     allowed = "anything"
 
@@ -176,7 +176,7 @@ class Held(fields.Rule):
 
 
 class Kept(Schedule):
-    """A schedule of an author."""
+    """A schedule class of an author."""
 
     held: Annotated[Any, Held()]
 
@@ -275,7 +275,7 @@ def test_a_walk_meets_both(make: Callable[[], nn.Module], names: list[str]) -> N
     found = {name: module for name, module in model.named_modules() if isinstance(module, PiecewiseConstant)}
     assert sorted(found) == sorted(names)
     assert len({id(module) for module in found.values()}) == len(names)
-    assert len({*found.values()}) == 1  # they are equal: the test would say nothing
+    assert len({*found.values()}) == 1  # they are equal, otherwise the test would say nothing
     assert sorted(name for name, _ in model.named_buffers()) == sorted(f"{name}.{t}" for name in names for t in TABLES)
     assert len([m for m in model.modules() if isinstance(m, PiecewiseConstant)]) == len(names)
     assert list(model.state_dict()) == []

@@ -1,4 +1,4 @@
-"""Values that nobody should pass, and what may come of them: an error of ours that says what to do, or a right result."""
+"""Values that nobody should pass. The result may be a complete error of tracelr, or a schedule that works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tracelr import Constant, Linear, Schedule, from_dict
 from tracelr.errors import TracelrError
 
 STEPS = torch.tensor([0, 1, 2, 7, 1000, 2**31, 2**53 - 1, 2**53])
-EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "0"))  # 0: as each test says
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "0"))  # 0 for the number that each test has
 
 
 def profile(examples: int) -> Callable[[Any], Any]:
@@ -35,7 +35,7 @@ def profile(examples: int) -> Callable[[Any], Any]:
 
 
 def nested(depth: int, kind: Callable[[Any], Any] = lambda inner: [inner]) -> Any:
-    """Return 1 inside so many lists, or mappings."""
+    """Return 1 inside this many lists, or mappings."""
     value: Any = 1
     for _ in range(depth):
         value = kind(value)
@@ -43,7 +43,7 @@ def nested(depth: int, kind: Callable[[Any], Any] = lambda inner: [inner]) -> An
 
 
 def shared(depth: int, kind: Callable[[Any], Any] = lambda inner: [inner, inner]) -> Any:
-    """Return what is small to keep and 2**depth values to walk."""
+    """Return a list that takes little memory, but has 2**depth values when it is written out."""
     return nested(depth, kind)
 
 
@@ -130,7 +130,7 @@ WRONG: list[Any] = [
 
 
 class Box:
-    """A value that nothing prints: not all of these can be."""
+    """A value whose repr fails."""
 
     def __init__(self, value: Any, name: str = "") -> None:
         self.value, self.name = value, name
@@ -154,10 +154,10 @@ ANY = st.one_of(st.sampled_from([Box(value, f"NEAR[{k}]") for k, value in enumer
 
 def complete(error: TracelrError) -> None:
     """Assert that an error of ours says what was given, what is allowed, and what to do, on one line of plain text."""
-    said = str(error)
-    assert "; to fix it: " in said, said
-    assert "allowed: " in said or "no such file" in said, said
-    first = said.split("\n\n")[0]
+    message = str(error)
+    assert "; to fix it: " in message, message
+    assert "allowed: " in message or "no such file" in message, message
+    first = message.split("\n\n")[0]
     assert first.isprintable(), ascii(first)
     assert len(first) < 4000, len(first)
 

@@ -27,7 +27,7 @@ POWERS = [1, 2, 3, 4, 0.5, 1.5, 3.7, 10]
 
 @dataclass(frozen=True)
 class Case:
-    """`last` is the step where the curve ends, or about as far as it is worth looking; `ends` are where its formula changes.
+    """`last` is the step where the curve ends, or the last that is worth looking at; at `ends` its formula changes.
 
     `monotone` is as in a row of the table.
     """
@@ -86,7 +86,7 @@ def curves(draw: Draw) -> Iterator[Case]:
             extra = (draw.power(),)
         module: Any = row if kind in ("Linear", "Cosine", "Polynomial") else shapes
         formula = getattr(module, "cosine_power" if kind == "CosinePower" else kind.lower())
-        flat = kind == "Tanh"  # its ends are not its start and end, and it jumps to neither
+        flat = kind == "Tanh"  # it reaches neither its start nor its end
         schedule = getattr(tracelr, kind)(start, end, steps, *extra)
         yield Case(schedule, formula(start, end, steps, *extra), steps, (steps,), 0 if flat else _way(start, end))
     for power in (None, draw.random.choice(POWERS)):
@@ -102,7 +102,7 @@ def curves(draw: Draw) -> Iterator[Case]:
 
 
 def decays(draw: Draw) -> Iterator[Case]:
-    """Yield one random case of every curve that goes on for ever."""
+    """Yield one random case of every curve without end."""
     cycling = (*draw.ends(), draw.steps(2**50), draw.random.choice(POWERS), True)
     yield Case(tracelr.Polynomial(*cycling), row.polynomial(*cycling), cycling[2], (cycling[2],))
     for stairs in (False, True):

@@ -1,4 +1,4 @@
-"""What the tests of exactness share: where to look, and how near to a tie float64 can be wrong."""
+"""For the tests of exactness: the steps to look at, and how near to a tie float64 can be wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tracelr
 from support.cases import Case
 from support.oracle import probes
 
-# float64 puts its result within about 2 of its own units of the exact value, so only an exact value this close to the middle of
+# float64 puts its result within about 2 float64 units of the exact value, so only an exact value this close to the middle of
 # two float32 numbers (in float32 units) can go to the wrong one: about one in 10**8. docs/numerics.md says more.
 NEAR_TIE = 2.0**-27
 

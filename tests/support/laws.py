@@ -1,4 +1,4 @@
-"""What laws of schedules are compared at."""
+"""Equality of schedules over a range of steps."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tracelr.lowering.verification import default_steps
 FEW = ("linear_down", "cosine_to_zero", "exponential_stairs", "piecewise_constant")
 """A row of each kind: a line, a bounded function, a remainder and a power of two, a table."""
 IN_FLOAT64 = frozenset({"lambda"})
-"""Rows whose own formula computes in float64."""
+"""Rows with a formula that computes in float64 itself."""
 WHOLE = tuple(name for name in ROWS if name not in IN_FLOAT64)
 
 

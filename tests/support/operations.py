@@ -1,4 +1,4 @@
-"""Plain functions of a step, as schedules: what an op of a target is compared with torch in."""
+"""Plain functions of a step as schedules, which compare each op of a target with torch."""
 
 from __future__ import annotations
 

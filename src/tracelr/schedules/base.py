@@ -191,10 +191,10 @@ class Schedule(Formula, Display, FrozenModule):
     """
 
     _overlay: ClassVar[type[FieldOverlay]]
-    _driven: tuple[str, ...] = ()  # the fields that are schedules where a number may be
+    _driven: tuple[str, ...] = ()  # the fields that hold a schedule in place of a number
     _depth = 1
 
-    if TYPE_CHECKING:  # nn.Module's says nothing about arguments and result
+    if TYPE_CHECKING:  # that of nn.Module has no types
 
         def __call__(self, step: int | Tensor) -> Tensor: ...
 
@@ -400,7 +400,7 @@ def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -
     It evaluates what the author of the class wrote as `forward(step, ops)`, which the class keeps as `_formula`. With `ops`,
     which `wide` passes on, it returns the value before rounding, at a step that has been checked and clamped.
     """
-    if ops is not None and not isinstance(ops, Proxy):  # of symbolic_trace, which makes an input of each argument
+    if ops is not None and not isinstance(ops, Proxy):  # symbolic_trace passes one for each argument
         return self._evaluated(step, ops)  # type: ignore[arg-type, no-any-return]  # wide() takes a tensor
     device = None
     if isinstance(step, Tensor):

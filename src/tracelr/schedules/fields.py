@@ -104,7 +104,7 @@ class _Scalar(Rule):
         what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
         what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
-        self.drivable = tensors and what == FINITE  # a bound could not be checked
+        self.drivable = tensors and what == FINITE  # the bound of a schedule could not be checked
 
     def parse(self, where: str, given: Any) -> Any:
         if self.drivable and isinstance(given, Tables):

@@ -1,4 +1,4 @@
-"""Rows of what is built out of other schedules: sums, clocks, joins, what goes around a schedule."""
+"""Rows of schedules built from other schedules: sums, other clocks, joins, warm-ups and cool-downs."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def wave(start: float, end: float, period: int) -> Exact:
 def restarts(
     start: float, end: float, period: int, multiplier: float = 1, decay: float = 1, limit: int | None = None
 ) -> Exact:
-    """Walk the cycles one by one; past `limit` of them it holds `end`."""
+    """Go through the cycles one by one; after `limit` of them the value is `end`."""
     starts, time, length = [0], Fraction(0), Fraction(period)
     while multiplier > 1 and starts[-1] <= 2**53:
         time, length = time + length, length * Fraction(multiplier)

@@ -1,4 +1,4 @@
-"""Rows of curves in phases: named ways from one value to another, and what is made of them."""
+"""Rows of curves in phases: named easings, and what is built from them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def wsd(
 
 
 def rescaled(t: int) -> Any:
-    """Two curves of 100 and 3000 steps over 250 and 2**20, on whole steps of theirs; the third begins where they end."""
+    """Two curves of 100 and 3000 steps, stretched to 250 and 2**20 steps; the third begins where they end."""
     if t < 250:
         return ramp(0.0, 1e-3, 100, "linear")(t * 100 // 250)
     if t < 250 + 2**20:

@@ -1,4 +1,4 @@
-"""Rows of the further single curves: tanh, REX, k-decay, powers and waves of a cosine, power laws, noise."""
+"""Rows of other single curves: tanh, REX, k-decay, powers and waves of a cosine, power laws, noise."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Cyclic(Schedule):
             scale = ops.exp2(ops.integer(step), ops.log2_of(self.gamma, self._log2_gamma))
         rise = ops.div(ops.mul(ops.integer(risen), ops.sub(self.high, self.low)), ops.integer(width))
         faded = ops.add(ops.mul(rise, scale), self.low)
-        # Only the first cycle comes near `high`: measured from there, it stays exact even where that is 0.
+        # Only the first cycle comes near `high`. It is measured from there, so that it is exact also if `high` is 0.
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded
 
     def own_segments(self) -> Segments:

@@ -54,7 +54,8 @@ class Tanh(Schedule):
     high: Annotated[float, _Bound()] = 3.0
 
     def prepare(self) -> None:
-        # (1 - tanh y) / 2 is 1 / (1 + e^2y). With q = e^-|2y|, q / (1 + q) of the way is covered, or after the turn remains.
+        # (1 - tanh y) / 2 is 1 / (1 + e^2y). With q = e^-|2y|, the fraction q / (1 + q) of the way is covered if y <= 0, and
+        # remains otherwise.
         width = Fraction(self.high) - Fraction(self.low)
         self._turn = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
         rate = 2 * width / self.steps * _LOG2_E
