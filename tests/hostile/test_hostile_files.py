@@ -96,7 +96,7 @@ def test_paths_that_are_no_files() -> None:
 
 
 def samples() -> list[bytes]:
-    return [dialect.EXAMPLE.encode() for dialect in READERS.values()] + [
+    return [reader.EXAMPLE.encode() for reader in READERS.values()] + [
         path.read_bytes() for path in ROOT.glob("examples/*.yaml")
     ]
 

@@ -1,4 +1,4 @@
-"""Every dialect, fed with mappings that nobody should pass: changed, of nothing, deep, or without an end."""
+"""Every reader, fed with mappings that nobody should pass: changed, of nothing, deep, or without an end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tracelr.interop.keras import read as keras
 from tracelr.interop.readers import READERS
 from tracelr.schedules.base import DEEPEST
 
-SAMPLES: list[Any] = [yaml.safe_load(dialect.EXAMPLE) for dialect in READERS.values()]
+SAMPLES: list[Any] = [yaml.safe_load(reader.EXAMPLE) for reader in READERS.values()]
 SAMPLES += [
     {"class_name": name, "config": dict.fromkeys(signature(build).parameters, NEAR[9])}
     for name, build in keras.CLASSES.items()
@@ -109,14 +109,14 @@ def mapped(data: Any, sample: Any) -> None:
 
 @profile(120)
 @given(data=st.data())
-def test_every_dialect(data: Any) -> None:
+def test_every_reader(data: Any) -> None:
     mapped(data, data.draw(st.sampled_from(SAMPLES)))
 
 
 @pytest.mark.slow
 @profile(50_000)
 @given(data=st.data())
-def test_every_dialect_at_length(data: Any) -> None:
+def test_every_reader_at_length(data: Any) -> None:
     mapped(data, data.draw(st.sampled_from(SAMPLES)))
 
 

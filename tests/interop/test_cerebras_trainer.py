@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.cerebras_trainer_files import LINE, TWIN, UP, WAVE, read
+from support.cerebras_trainer_files import LINE, LINE_WD, UP, WAVE, read
 
 import tracelr
 from tracelr import Constant, Cosine, Exponential, InverseSqrt, PiecewiseConstant, Polynomial
@@ -57,8 +57,8 @@ NAMES = {
 def test_each_class_gives_its_schedule_for_rate_and_weight_decay(stem, given, ours):
     assert read([{f"{stem}LR": given}]) == ours
     assert read({f"{stem}LR": given}) == ours
-    twin = given and {NAMES.get(key, key): value for key, value in given.items()}
-    assert read([{f"{stem}WD": twin}]) == [Assignment("weight_decay", None, ours)]
+    decay = given and {NAMES.get(key, key): value for key, value in given.items()}
+    assert read([{f"{stem}WD": decay}]) == [Assignment("weight_decay", None, ours)]
 
 
 @pytest.mark.parametrize(("stem", "given", "ours"), CLASSES, ids=[f"{k}-{row[0]}" for k, row in enumerate(CLASSES)])
@@ -119,5 +119,5 @@ def test_without_schedulers_the_rate_is_that_of_the_optimizer(schedulers, optimi
 
 
 def test_beside_a_weight_decay_scheduler_the_rate_is_that_of_the_optimizer():
-    found = read([{"LinearWD": TWIN}], {"SGD": {"learning_rate": 0.1}})
+    found = read([{"LinearWD": LINE_WD}], {"SGD": {"learning_rate": 0.1}})
     assert found == [Assignment("lr", None, Constant(0.1)), Assignment("weight_decay", None, UP)]

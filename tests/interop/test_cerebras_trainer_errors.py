@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from support.cerebras_trainer_files import LINE, TAGS, TWICE, TWIN, UP, WAVE, message_of, read
+from support.cerebras_trainer_files import LINE, LINE_WD, TAGS, TWICE, UP, WAVE, message_of, read
 
 from tracelr.__main__ import main
 from tracelr.errors import ConfigError
@@ -19,7 +19,7 @@ weight_decay of every group: Linear(start=0.0, end=1.0, steps=4)"""
 
 def test_a_list_of_assignments_is_not_one_schedule(tmp_path, capsys):
     assert single(UP) is UP
-    schedulers = [{"LinearLR": LINE | {"param_group_tags": "a"}}, {"LinearWD": TWIN}]
+    schedulers = [{"LinearLR": LINE | {"param_group_tags": "a"}}, {"LinearWD": LINE_WD}]
     with pytest.raises(ConfigError) as caught:
         single(read(schedulers))
     assert str(caught.value) == f"mapping: {LISTED}"
@@ -50,7 +50,7 @@ KEYS = "allowed: cycle, end_learning_rate, initial_learning_rate, param_group_ta
         ([{"LinearLR": 3}], "schedulers[0].LinearLR: given 3; allowed: a mapping of its parameters; to fix it: write {name: value, ...}."),
         ([{"LinearLR": {}}], "schedulers[0].LinearLR: given LinearLR without initial_learning_rate; allowed: the keys initial_learning_rate, end_learning_rate, total_iters; to fix it: add initial_learning_rate."),
         ([{"LinearLR": LINE | {"steps": 3}}], f"schedulers[0].LinearLR: given the key 'steps'; {KEYS}; to fix it: remove it."),
-        ([{"LinearLR": TWIN}], f"schedulers[0].LinearLR: given the key 'initial_val'; {KEYS}; to fix it: remove it."),
+        ([{"LinearLR": LINE_WD}], f"schedulers[0].LinearLR: given the key 'initial_val'; {KEYS}; to fix it: remove it."),
         ([{"LinearLR": LINE | {"total_iters": 0.5}}], "schedulers[0].LinearLR.total_iters: given 0.5; allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5."),
         ([{"ConstantLR": {"learning_rate": 1, "total_iters": 0}}], "schedulers[0].ConstantLR.total_iters: given 0; allowed: a whole number of steps from 1 to 2**53; to fix it: write a number such as 2000 or 1e5."),
         ([{"ExponentialLR": {"initial_learning_rate": 1, "total_iters": 4, "decay_rate": -1}}], "schedulers[0].ExponentialLR.decay_rate: Exponential.rate: given -1.0; allowed: a finite number above 0, or a 0-d floating point tensor; to fix it: pass a number in this range."),
@@ -62,14 +62,14 @@ KEYS = "allowed: cycle, end_learning_rate, initial_learning_rate, param_group_ta
         ([{"LinearLR": LINE | {"param_group_tags": ["a", "a"]}}], f"schedulers[0].LinearLR.param_group_tags: given ['a', 'a']; {TAGS}"),
         ([{"LinearLR": LINE | {"param_group_tags": [3]}}], f"schedulers[0].LinearLR.param_group_tags: given [3]; {TAGS}"),
         ([{"LinearLR": LINE}, {"LinearLR": LINE | {"param_group_tags": "a"}}], f"schedulers[1]: given lr of groups with 'a', set at [0] too; {TWICE}"),
-        ([{"LinearWD": TWIN | {"param_group_tags": ["a", "b"]}}, {"LinearLR": LINE}, {"LinearWD": TWIN | {"param_group_tags": ["b"]}}], f"schedulers[2]: given weight_decay of groups with 'b', set at [0] too; {TWICE}"),
+        ([{"LinearWD": LINE_WD | {"param_group_tags": ["a", "b"]}}, {"LinearLR": LINE}, {"LinearWD": LINE_WD | {"param_group_tags": ["b"]}}], f"schedulers[2]: given weight_decay of groups with 'b', set at [0] too; {TWICE}"),
         ([{"SequentialLR": {}}], "schedulers[0].SequentialLR.schedulers: given None; allowed: a list of schedulers, with at least one entry; to fix it: write such a list."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE}], "total_iters": 3}}], "schedulers[0].SequentialLR: given the key 'total_iters'; allowed: last_epoch, milestones, param_group_tags, schedulers; to fix it: remove it."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE}], "last_epoch": 5}}], "schedulers[0].SequentialLR.last_epoch: given 5; allowed: -1, the beginning; to fix it: leave it out: a Scheduler is resumed from its own state."),
         ([{"SequentialLR": {"schedulers": [{"CosineAnnealingLR": WAVE}, {"LinearLR": LINE}]}}], "schedulers[0].SequentialLR.schedulers[0]: given an entry without a length; allowed: a length in every entry but the last; to fix it: add total_iters."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE}, {"LinearLR": LINE}], "milestones": [1, 2]}}], "schedulers[0].SequentialLR.schedulers: Sequential.milestones: given 2 milestones [1, 2]; allowed: exactly one fewer than its 2 schedules; to fix it: pass 1 of them."),
         ([{"SequentialLR": {"schedulers": [{"LinearLR": LINE | {"param_group_tags": "a"}}]}}], "schedulers[0].SequentialLR.schedulers[0].LinearLR.param_group_tags: given tags of an inner scheduler; allowed: tags of the outermost one; to fix it: move it to the scheduler around this one."),
-        ([{"SequentialLR": {"schedulers": [{"LinearWD": TWIN}]}}], "schedulers[0].SequentialLR.schedulers[0]: given 'LinearWD'; allowed: a scheduler of the lr, as the outer one is; to fix it: move it out of the outer one."),
+        ([{"SequentialLR": {"schedulers": [{"LinearWD": LINE_WD}]}}], "schedulers[0].SequentialLR.schedulers[0]: given 'LinearWD'; allowed: a scheduler of the lr, as the outer one is; to fix it: move it out of the outer one."),
         ([{"SequentialLR": {"schedulers": [{"ScalePerParamLR": {"scheduler": {"LinearLR": LINE}}}]}}], "schedulers[0].SequentialLR.schedulers[0].ScalePerParamLR: given ScalePerParamLR inside another scheduler; allowed: it as the outermost one; to fix it: put the other one into it."),
         ([{"ScalePerParamLR": {}}], "schedulers[0].ScalePerParamLR: given ScalePerParamLR without scheduler; allowed: the key scheduler; to fix it: add scheduler: <what it scales>."),
         ([{"ChainedLR": {"schedulers": [{"LinearLR": LINE}, {"LinearLR": LINE}]}}], "schedulers[0].ChainedLR.schedulers[1]: given a scheduler that starts at 0; allowed: another start, because the chain divides by it; to fix it: put it first, or start it above 0."),

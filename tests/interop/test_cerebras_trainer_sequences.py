@@ -1,7 +1,7 @@
 """The newer Cerebras files: sequences, chains, factors of a param group, and tags."""
 
 import pytest
-from support.cerebras_trainer_files import LINE, TWIN, UP, WAVE, read
+from support.cerebras_trainer_files import LINE, LINE_WD, UP, WAVE, read
 
 import tracelr
 from tracelr import Constant, InverseSqrt, Linear, Product, Scale, Sequential
@@ -98,7 +98,7 @@ def test_scale_per_param_names_the_factor_of_the_group():
     found = read(
         [
             {"ScalePerParamLR": {"scheduler": {"LinearLR": LINE}}},
-            {"ScalePerParamWD": {"scheduler": {"LinearWD": TWIN}, "param_group_tags": "a"}},
+            {"ScalePerParamWD": {"scheduler": {"LinearWD": LINE_WD}, "param_group_tags": "a"}},
         ]
     )
     assert found == [
@@ -131,13 +131,13 @@ def test_a_rate_that_an_older_file_scales_has_that_factor():
     ("given", "tags"), [("a", ("a",)), (["a", "b"], ("a", "b")), ([None], (None,)), (["a", None], ("a", None)), (None, None)]
 )
 def test_tags(given, tags):
-    found = read([{"LinearLR": LINE | {"param_group_tags": given}}, {"LinearWD": TWIN}])
+    found = read([{"LinearLR": LINE | {"param_group_tags": given}}, {"LinearWD": LINE_WD}])
     assert found == [Assignment("lr", tags, UP), Assignment("weight_decay", None, UP)]
 
 
 def test_the_text_of_an_assignment():
     found = read(
-        [{"LinearLR": LINE | {"param_group_tags": ["a", None]}}, {"ScalePerParamWD": {"scheduler": {"LinearWD": TWIN}}}]
+        [{"LinearLR": LINE | {"param_group_tags": ["a", None]}}, {"ScalePerParamWD": {"scheduler": {"LinearWD": LINE_WD}}}]
     )
     assert [str(one) for one in found] == [
         "lr of groups with 'a' or groups without tags",

@@ -102,7 +102,7 @@ ERRORS: dict[str, tuple[Build, str]] = {
     "two faces": (
         lambda o: torchs.LambdaLR(o, two_faced),
         "LambdaLR: lr_lambda: given a function that gives 1 at step 0, and 0 at torch.tensor(0); "
-        f"{FUNCTION} make both the same: leave out isinstance.",
+        f"{FUNCTION} make both the same, for example by leaving out isinstance.",
     ),
     "factors that change": (
         lambda o: torchs.MultiplicativeLR(o, lambda t: 1 / t),

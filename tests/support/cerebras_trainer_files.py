@@ -7,7 +7,7 @@ from tracelr.errors import ConfigError
 from tracelr.interop.load import from_dict
 
 LINE = {"initial_learning_rate": 0.0, "end_learning_rate": 1.0, "total_iters": 4}
-TWIN = {"initial_val": 0.0, "end_val": 1.0, "total_iters": 4}
+LINE_WD = {"initial_val": 0.0, "end_val": 1.0, "total_iters": 4}
 UP, WAVE = Linear(0.0, 1.0, 4), {"initial_learning_rate": 1.0, "T_max": 4}
 
 

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["tracelr"]):
     from tracelr.errors import ConfigError
     from tracelr.interop import load as config
     from tracelr.interop.cerebras import read_trainer
-    from tracelr.interop.cerebras import spellings as cerebras_names
+    from tracelr.interop.cerebras import spellings as cerebras
     from tracelr.interop.huggingface import scheduler_types as huggingface_types
     from tracelr.interop.keras import read as keras
     from tracelr.interop.readers import READERS
@@ -54,22 +54,22 @@ VALUES = [
 
 
 def names() -> list[str]:
-    """Return every name and key that a dialect knows."""
+    """Return every name and key that a reader knows."""
     found = {
         *REGISTRY,
         *keras.CLASSES,
         *read_trainer.KINDS,
-        *cerebras_names.OLDER,
+        *cerebras.OLDER,
         *huggingface_types.TYPES,
     }
     for kind in REGISTRY.values():
         found |= {"schedule", *kind._rules}
     for build in keras.CLASSES.values():
         found |= set(build.__annotations__)
-    for spelling in cerebras_names.SPELLINGS["older"].items():
+    for spelling in cerebras.SPELLINGS["older"].items():
         found |= {spelling[0], *spelling[1]}
-    for dialect in READERS.values():
-        found |= keys(yaml.safe_load(dialect.EXAMPLE))
+    for reader in READERS.values():
+        found |= keys(yaml.safe_load(reader.EXAMPLE))
     found |= {key for kind in huggingface_types.TYPES.values() for key in kind.keys}
     found |= {"assignments", "key", "tags", "factor", "main_scheduler", "disable_lr_steps_reset", "param_group_tags"}
     return sorted(found - {"return"})
@@ -83,8 +83,8 @@ def keys(value: Any) -> set[str]:
 
 
 def corpus(folder: Path) -> None:
-    """Write the samples of the dialects, the examples, and a schedule of every class, as `load` reads them."""
-    texts = [dialect.EXAMPLE for dialect in READERS.values()] + [path.read_text() for path in ROOT.glob("examples/*.yaml")]
+    """Write the samples of the readers, the examples, and a schedule of every class, as `load` reads them."""
+    texts = [reader.EXAMPLE for reader in READERS.values()] + [path.read_text() for path in ROOT.glob("examples/*.yaml")]
     sys.path.insert(0, str(ROOT / "tests"))
     from support.table import ROWS
 
@@ -101,7 +101,7 @@ def corpus(folder: Path) -> None:
 
 
 class Builder:
-    """Makes mappings out of the names of the dialects, as the fuzzer's bytes choose."""
+    """Makes mappings out of the names that the readers know, as the fuzzer's bytes choose."""
 
     def __init__(self, data: bytes) -> None:
         self.choose = atheris.FuzzedDataProvider(data)
@@ -127,7 +127,7 @@ class Builder:
         return {"schedule": kind.__name__} | {name: self.value(depth) for name in kind._rules}
 
     def sample(self) -> Any:
-        """Return a dialect's sample in which some values are others."""
+        """Return a sample of a reader in which some values are others."""
         readers = [*READERS.values()]
         example = yaml.safe_load(readers[self.choose.ConsumeIntInRange(0, len(readers) - 1)].EXAMPLE)
         return self.changed(example, 0)
