@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, final
 
 import torch
@@ -123,13 +124,24 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
 
     dynamic = ({0: Dim("N", min=1)},) if batch else None
     program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False)
+    known = True
     for node in program.graph.nodes:
         if isinstance(node.target, OpOverload) and is_mutable(node.target) and node.target not in COPIES:
             raise _refusal(node, WRITE)  # once decomposed, it looks like any other operation
         if node.target == aten.take.default:
             raise _refusal(node, NUMBER)  # decomposed into one, for a single step
-    core: ExportedProgram = program.run_decompositions()
+        known &= not isinstance(node.target, OpOverload) or node.target.namespace == "aten"
+    # An op of another library may have been registered after the table was made.
+    core: ExportedProgram = program.run_decompositions(dict(_decompositions()) if known else None)
     return core
+
+
+@cache
+def _decompositions() -> dict[Any, Any]:
+    """Return torch's default table. Torch would make it at every call, which takes a fifth of the time of a trace."""
+    from torch.export import default_decompositions  # not at the top: it takes longer to import than tracelr does
+
+    return dict(default_decompositions())
 
 
 def _module(schedule: nn.Module, program: ExportedProgram) -> fx.GraphModule:
