@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from tracelr._torch import OpOverload, is_mutable
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.lowering.diagnostics import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, check, instead_of, made_in, place
-from tracelr.lowering.provenance import kind_of, plain, where_of
+from tracelr.lowering.provenance import kind_of, line_of, owner_of, plain, provenance_of, where_of
 from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
 
@@ -69,6 +69,13 @@ class Graph:
         """Return whether a `get_attr` node never changes: a table, or a tensor that the formula itself makes."""
         name = str(node.target)
         return name.startswith("lifted_tensor_") or (name.endswith("_table") and self.tensor(node).ndim > 0)
+
+    def note(self, node: fx.Node) -> str:
+        """Return the comment on a node in generated code: the path of its schedule, if that is a child, and the line."""
+        if node.op == "get_attr":
+            return str(node.target) if self.constant(node) else f"{node.target}, the value it had when this was generated"
+        owner, line = owner_of(node), line_of(node)
+        return ": ".join(part for part in (owner if owner != "." else "", line) if part)
 
     def rebuilt(self, graph: fx.Graph, **changes: Any) -> Graph:
         """Return a graph of other nodes over the same tensors."""
@@ -200,7 +207,7 @@ def _looked_at(node: fx.Node) -> Mistake:
 
 def _refusal(node: fx.Node, mistake: Mistake) -> TraceError:
     kind = kind_of(node)
-    where = where_of(node) + (f", in {kind}" if kind else "")
+    where = provenance_of(node).of(f"{kind}.forward") if kind else where_of(node)
     return TraceError(where, Unquoted(mistake.given), mistake.allowed, mistake.fix)
 
 

@@ -16,7 +16,7 @@ from tracelr.lowering.passes import run
 from tracelr.lowering.spec import aten, dtype_of
 from tracelr.lowering.targets import find, lower
 from tracelr.lowering.targets import targets as all_targets
-from tracelr.lowering.targets._precision import arithmetic_of
+from tracelr.lowering.targets._arithmetic import arithmetic_of
 from tracelr.lowering.targets._target import Artifact, Target
 
 _LAST = 2**53

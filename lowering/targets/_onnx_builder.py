@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, fx
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Unquoted
+from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of
+from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
 from tracelr.lowering.targets._clike.emitter import SAME, made_from
+from tracelr.lowering.targets._refusals import refusal
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -52,8 +53,7 @@ class Builder:
     def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Add a node; return the name of its value."""
         output = f"v_{len(self.nodes)}_{self.node.name}"
-        note = f"{owner_of(self.node)}: {line_of(self.node)}"
-        self.nodes.append(self.helper.make_node(op, inputs, [output], doc_string=note, **attributes))
+        self.nodes.append(self.helper.make_node(op, inputs, [output], doc_string=self.graph.note(self.node), **attributes))
         return output
 
     def number(self, value: float, dtype: torch.dtype | None = None) -> str:
@@ -154,12 +154,7 @@ class Builder:
         return self._constant("last axis", torch.tensor([-1]))
 
     def _refusal(self, given: str, allowed: str) -> LoweringError:
-        return LoweringError(
-            f"{where_of(self.node)}, in the target onnx",
-            Unquoted(given),
-            allowed,
-            "write it so, or add a row to the target's OPS",
-        )
+        return refusal(self.node, "onnx", given, allowed)
 
 
 def _is_row(node: Any) -> bool:

@@ -19,7 +19,8 @@ from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
-from tracelr.lowering.targets import _packages
+from tracelr.lowering.targets import _toolchain
+from tracelr.lowering.targets._refusals import one_step, refusal
 from tracelr.lowering.targets._target import Artifact, Target
 
 Row: TypeAlias = "str | Callable[..., Any]"
@@ -197,16 +198,16 @@ class StableHLO(Target):
     """StableHLO, written by JAX. The 64-bit mode it needs is switched on inside, and is off again after."""
 
     def emit(self, graph: Graph, name: str) -> Module:
-        _packages.need("lower(graph, 'stablehlo')", "jax", "stablehlo")
-        _packages.one_step(graph, "stablehlo")
+        _toolchain.need("lower(graph, 'stablehlo')", "jax", "stablehlo")
+        one_step(graph, "stablehlo")
         for node in graph.nodes:
             op = op_of(node)
             if op is not None and op not in OPS and op not in _BY_HAND:
-                raise _packages.refusal(node, "stablehlo", str(op), names(OPS))
+                raise refusal(node, "stablehlo", str(op), names(OPS))
         return Module(graph, name)
 
     def missing(self) -> str | None:
-        return _packages.missing("jax", "stablehlo")
+        return _toolchain.missing("jax", "stablehlo")
 
 
 TARGET = StableHLO()

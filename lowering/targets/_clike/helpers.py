@@ -36,7 +36,7 @@ for _short, _dtype in (("f64", torch.float64), ("f32", torch.float32)):
         f"product_{_short}": (
             _dtype,
             "ab",
-            ["const volatile {kind} r = a * b; /* a store: no compiler, by any flag, fuses it into a sum */", "return r;"],
+            ["const volatile {kind} r = a * b; /* stored, so that no compiler fuses it into a sum */", "return r;"],
         ),
         f"remainder_{_short}": (
             _dtype,

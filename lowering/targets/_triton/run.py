@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import LoweringError, Unquoted
-from tracelr.lowering.targets import _packages
+from tracelr.lowering.targets import _toolchain
 from tracelr.lowering.targets._target import SourceText
 
 ARCHS = {"sm_90": ("cuda", 90, 32), "gfx942": ("hip", "gfx942", 64)}
@@ -72,7 +72,7 @@ class Kernel(SourceText):
         """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be here."""
         if arch not in ARCHS:
             raise LoweringError("kernel.compile(arch)", arch, ", ".join(ARCHS), "use one of these names")
-        _packages.need("kernel.compile", "triton", "triton")
+        _toolchain.need("kernel.compile", "triton", "triton")
         with TemporaryDirectory(prefix="tracelr-") as folder:
             file, out = self._written(folder), Path(folder, "assembly")
             job = {"file": file, "name": self._name, "arch": ARCHS[arch], "signature": self._signature, "out": str(out)}
@@ -90,7 +90,7 @@ class Kernel(SourceText):
 
 def interpret(runs: Sequence[tuple[Kernel, Tensor]]) -> list[Tensor]:
     """Return what each kernel gives for its int64 steps of shape [n], all in one process of Triton's interpreter."""
-    _packages.need("artifact.run", "triton", "triton")
+    _toolchain.need("artifact.run", "triton", "triton")
     with TemporaryDirectory(prefix="tracelr-") as folder:
         jobs = []
         for k, (kernel, steps) in enumerate(runs):

@@ -12,7 +12,7 @@ from tracelr import Constant, Exponential, Linear
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, trace
 from tracelr.lowering.spec import OPS
-from tracelr.lowering.targets import _packages, find, stablehlo
+from tracelr.lowering.targets import _toolchain, find, stablehlo
 
 NEEDS_JAX = pytest.mark.skipif(find("stablehlo").missing() is not None, reason="no JAX")
 
@@ -89,7 +89,7 @@ def test_stablehlo_has_a_row_for_every_op_of_the_spec() -> None:
 
 
 def test_without_jax_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_packages, "find_spec", lambda package: None)
+    monkeypatch.setattr(_toolchain, "find_spec", lambda package: None)
     assert find("stablehlo").missing() == "jax (pip install 'tracelr[stablehlo]')"
     with pytest.raises(LoweringError) as caught:
         lower(Constant(0.5), "stablehlo")

@@ -22,7 +22,7 @@ from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Polynomial
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, passes, trace
 from tracelr.lowering.spec import OPS, aten
-from tracelr.lowering.targets import _packages, find, triton
+from tracelr.lowering.targets import _toolchain, find, triton
 from tracelr.lowering.targets._triton.run import interpret
 from tracelr.lowering.verification import default_steps
 
@@ -156,7 +156,7 @@ def test_triton_has_a_row_for_every_op_of_the_spec() -> None:
 
 def test_without_triton_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = lower(Constant(0.5), "triton")
-    monkeypatch.setattr(_packages, "find_spec", lambda package: None)
+    monkeypatch.setattr(_toolchain, "find_spec", lambda package: None)
     assert find("triton").missing() == "triton (pip install 'tracelr[triton]')"
     for use, where in ((lambda: artifact.run(0), "artifact.run"), (lambda: artifact.compile("sm_90"), "kernel.compile")):
         with pytest.raises(LoweringError) as caught:
