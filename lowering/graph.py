@@ -16,7 +16,8 @@ from torch import Tensor, fx, nn
 
 from tracelr._torch import OpOverload, is_mutable
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Unquoted
-from tracelr.lowering.diagnostics import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, check, instead_of, made_in, place
+from tracelr.lowering import diagnostics
+from tracelr.lowering.diagnostics import Mistake
 from tracelr.lowering.provenance import kind_of, line_of, owner_of, plain, provenance_of, where_of
 from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
@@ -35,7 +36,7 @@ class Graph:
     Calling it gives the bits that the schedule gives. Tables (the milestones and values of a look-up) are constants of the
     graph. A field that is a tensor or an `nn.Parameter` is shared with the schedule: the graph reads its current value.
 
-    `typed` says that every scalar has a dtype; `tracelr.lowering.passes.run` makes it so.
+    `typed` is true once every scalar has a dtype, which `tracelr.lowering.passes.run` sees to.
     """
 
     module: fx.GraphModule
@@ -55,7 +56,7 @@ class Graph:
 
     @property
     def signature(self) -> str:
-        """Return the one signature, such as `lr(step: i64[]) -> f32[]`."""
+        """Return the signature, such as `lr(step: i64[]) -> f32[]`."""
         return f"lr(step: {'i64[N]' if self.batch else 'i64[]'}) -> {type_of(self.result)}"
 
     def tensor(self, node: fx.Node) -> Tensor:
@@ -98,7 +99,7 @@ class Graph:
 def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     """Return `schedule` as a graph of core ATen ops over one int64 step, or over any number of steps with `batch`.
 
-    Every node keeps the author's source line and the path of the schedule it comes from. Raises `TraceError`, from
+    Every node keeps the author's source line and the path of the schedule it comes from. Raises `TraceError`, caused by
     torch's own error, if the schedule looks at the value of the step in Python.
 
     >>> from tracelr import Constant
@@ -106,7 +107,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     'lr(step: i64[]) -> f32[]'
     """
     if not isinstance(schedule, nn.Module):
-        raise TraceError("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule))
+        raise TraceError("trace(schedule)", schedule, "a tracelr schedule", diagnostics.instead_of(schedule))
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
@@ -115,14 +116,14 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     except TracelrError:
         raise
     except Exception as error:
-        check(schedule)
+        diagnostics.check(schedule)
         with torch.no_grad():
-            schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
-        where, mistake = place(error, schedule), made_in(error)
+            schedule(torch.tensor(5))  # an error that has nothing to do with tracing is raised here as it is
+        where, mistake = diagnostics.place(error, schedule), diagnostics.mistake_behind(error)
         raise TraceError(where, Unquoted(mistake.given), mistake.allowed, mistake.fix) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
-    check(schedule)
+    diagnostics.check(schedule)
     return graph
 
 
@@ -134,9 +135,9 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
     known = True
     for node in program.graph.nodes:
         if isinstance(node.target, OpOverload) and is_mutable(node.target) and node.target not in COPIES:
-            raise _refusal(node, WRITE)  # once decomposed, it looks like any other operation
+            raise _refusal(node, diagnostics.WRITE)  # once decomposed, a write looks like any other operation
         if node.target == aten.take.default:
-            raise _refusal(node, NUMBER)  # decomposed into one, for a single step
+            raise _refusal(node, diagnostics.NUMBER)  # for a single step, torch decomposes it into a read on the host
         known &= not isinstance(node.target, OpOverload) or node.target.namespace == "aten"
     # An op of another library may have been registered after the table was made.
     core: ExportedProgram = program.run_decompositions(dict(_decompositions()) if known else None)
@@ -185,7 +186,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
     lengths = {str(size) for size in step.meta["val"].shape}
     for node in graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
-            raise _refusal(node, RANDOM)
+            raise _refusal(node, diagnostics.RANDOM)
         value = node.meta.get("val")
         if isinstance(value, Tensor):
             legal = all(isinstance(size, int) or str(size) in lengths for size in value.shape)
@@ -201,8 +202,10 @@ def _refuse_data_dependence(graph: Graph) -> None:
 
 def _looked_at(node: fx.Node) -> Mistake:
     if isinstance(node.meta.get("val"), Tensor) or torch.Tag.dynamic_output_shape in getattr(node.target, "tags", ()):
-        return SHAPE
-    return TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else NUMBER
+        return diagnostics.SHAPE
+    return (
+        diagnostics.TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else diagnostics.NUMBER
+    )
 
 
 def _refusal(node: fx.Node, mistake: Mistake) -> TraceError:

@@ -1,4 +1,4 @@
-"""Build an ONNX model from a graph, op by op, by a target's table."""
+"""Build an ONNX model from a graph, op by op, with the table of the target "onnx"."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 OPSET, IR = 20, 10
 """The opset of a model, and the version of the file format that came with it."""
 BITCAST_OPSET, BITCAST_IR = 26, 13
-"""Those of a model with a BitCast in it."""
+"""The same for a model that contains a BitCast."""
 
 Row: TypeAlias = "str | Callable[..., str]"
 
 
 @final
 class Builder:
-    """An ONNX graph under construction. Every value is the step's shape, or has one axis more at the end: a row."""
+    """An ONNX graph under construction. Every value has the step's shape, or one more axis at the end, a row."""
 
     def __init__(self, graph: Graph, name: str, ops: Mapping[OpOverload, Row]) -> None:
         from onnx import TensorProto, helper
@@ -46,7 +46,7 @@ class Builder:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.names: dict[fx.Node, str] = {}
-        self.moving: set[fx.Node] = set()  # what depends on the step
+        self.moving: set[fx.Node] = set()  # the nodes that depend on the step
         self.node: fx.Node = graph.nodes[0]
         self.dtype = torch.int64
 
@@ -144,7 +144,7 @@ class Builder:
         return self(row, *values) if isinstance(row, str) else row(self, *values)
 
     def _operand(self, x: Any, among_rows: bool) -> str:
-        """Return the name of an operand's value; beside rows, one number per step becomes a row of one."""
+        """Return the name of an operand's value; beside rows, one number per step becomes a row of length 1."""
         if not isinstance(x, fx.Node):
             return "" if x is None else self.number(float(x), dtype_of(self.node))
         name = self.names[x]

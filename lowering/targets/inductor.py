@@ -28,7 +28,7 @@ class Kernel(Artifact):
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         if (absent := TARGET.missing()) is not None:
             raise LoweringError("inductor", Unquoted("no C++ compiler"), "a C++17 compiler", f"install {absent}")
-        # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
+        # Each GraphModule has a new `forward`, so that its code object is new to Dynamo and shares no recompile limit.
         function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
         with torch.no_grad():
             sources = generated_code(lambda: function(_exported.example(self._graph)))

@@ -1,4 +1,4 @@
-"""Metal Shading Language: the function of C and a kernel that maps it over steps. The text is written, not run, here.
+"""Metal Shading Language: the function of C and a kernel that maps it over steps. The text is not run here.
 
 Metal has int64 (`long`) and no float64. Under safe math a sum, a difference and a product of float32 are rounded
 correctly; the default is fast math, and even safe math may contract a product and a sum of one statement. So each

@@ -28,7 +28,7 @@ Row: TypeAlias = "str | Callable[..., Any]"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 _NUMPY = {torch.int64: "int64", torch.float64: "float64", torch.float32: "float32", torch.int32: "int32", torch.bool: "bool"}
 _FLOATS = (torch.float64, torch.float32)
-_AS_WRITTEN = {"xla_backend_optimization_level": "0"}  # else LLVM contracts a * b + c to one rounding, on a CPU that can
+_AS_WRITTEN = {"xla_backend_optimization_level": "0"}  # otherwise LLVM may round a * b + c once
 
 
 def _jax() -> Any:
@@ -53,7 +53,7 @@ def _clamp(lax: Any, x: Any, low: Any = None, high: Any = None) -> Any:
 
 
 def _log1p(lax: Any, x: Any) -> Any:
-    # As Kahan writes it; lax.log1p is off by 128 float64 ulps near -0.41.
+    # The method of Kahan; lax.log1p is off by 128 float64 ulps near -0.41.
     barrier = lax.optimization_barrier
     u = barrier(lax.add(x, _like(lax, x, 1.0)))
     log, d = barrier(lax.log(u)), barrier(lax.sub(u, _like(lax, x, 1.0)))
@@ -112,7 +112,7 @@ _BY_HAND = _RESHAPES | {
 
 
 def evaluate(graph: Graph, step: Any) -> Any:
-    """Return the learning rate at one int64 JAX scalar; to be traced under `jax.enable_x64(True)`."""
+    """Return the learning rate at one int64 JAX scalar. Trace it under `jax.enable_x64(True)`."""
     lax = _jax().lax
     env: dict[fx.Node, Any] = {}
     for node in graph.nodes[:-1]:
@@ -177,7 +177,7 @@ class Module(Artifact):
         return self.on("cpu")
 
     def on(self, platform: str) -> str:
-        """Return the text lowered for `platform`, one of `PLATFORMS`; it need not be here."""
+        """Return the text lowered for `platform`, one of `PLATFORMS`, which need not be present."""
         if platform not in PLATFORMS:
             raise LoweringError("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names")
         jax = _jax()
@@ -195,7 +195,7 @@ class Module(Artifact):
 
 @final
 class StableHLO(Target):
-    """StableHLO, written by JAX. The 64-bit mode it needs is switched on inside, and is off again after."""
+    """StableHLO, written by JAX, whose 64-bit mode is on only while it writes."""
 
     def emit(self, graph: Graph, name: str) -> Module:
         _toolchain.need("lower(graph, 'stablehlo')", "jax", "stablehlo")

@@ -111,7 +111,7 @@ class _Source:
         values = "".join(f"\n        {self._tensor(node)}," for node in self.tables)
         words = {
             "name": self.name,
-            "title": self.graph.title.replace("\\", "/").replace('"', "'"),  # it stands in a docstring
+            "title": self.graph.title.replace("\\", "/").replace('"', "'"),  # it is printed in a docstring
             "pointers": "".join(f", v_{node.name}" for node in self.tables),
             "helpers": "".join(f"@triton.jit\n{text}\n\n\n" for text in self.helpers.values()),
             "body": "\n    ".join(body),
@@ -210,7 +210,7 @@ class _Source:
         return self._called(template.format(*(self._value(operand, k) for operand in operands)))
 
     def _called(self, text: str) -> str:
-        """Return `text` with the helpers that it calls under this file's names, and write those down."""
+        """Return `text` with each @name replaced by the helper's name in this file, and keep the helper for the file."""
 
         def own(match: re.Match[str]) -> str:
             if match[1] not in self.helpers:

@@ -149,7 +149,7 @@ class WGSL(Language):
         return f"bitcast<f32>({value})"
 
     def over_steps(self, name: str) -> str:
-        return self.array.replace("NAME", name)  # where @ begins an attribute
+        return self.array.replace("NAME", name)  # in WGSL, @ begins an attribute
 
     def main(self, name: str, body: Sequence[str]) -> str:
         return "\n".join([f"fn {name}(step: vec2<u32>) -> f32 {{", *(f"    {line}" for line in body), "}"])

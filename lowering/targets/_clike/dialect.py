@@ -1,4 +1,4 @@
-"""The dialects of C: what sets one apart from the others."""
+"""`Dialect`: what differs between C, CUDA, HIP, OpenCL and Metal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ C_TYPES = {
 @final
 @dataclass(frozen=True)
 class Dialect(Language):
-    """How one dialect of C writes what the dialects write differently."""
+    """How one dialect of C writes numbers, names, tables and functions."""
 
     target: str
     ops: Mapping[OpOverload, Template]

@@ -16,7 +16,7 @@ from tracelr.lowering.targets._clike.language import Language
 from tracelr.lowering.targets._refusals import one_step, refusal
 
 SAME = frozenset({aten.view.default, aten.expand.default, aten.unsqueeze.default, aten.squeeze.dims})
-"""Ops that move no number: where every value is one number, or one row of them, a shape says nothing."""
+"""Ops that only change a shape, which does not matter where every value is one number or one row of numbers."""
 
 
 def emit(language: Language, graph: Graph, name: str) -> str:
@@ -130,7 +130,7 @@ class _Source:
         return self._called(template.format(*[self._value(operand, k, computes) for operand in operands], **kind))
 
     def _called(self, text: str) -> str:
-        """Return `text` with the helpers that it calls, each @name, under their names here; these are written down."""
+        """Return `text` with each @name replaced by the helper's name in this file, and keep the helper for the file."""
         return re.sub(r"@(\w+)", self._helper, text)
 
     def _helper(self, match: re.Match[str]) -> str:

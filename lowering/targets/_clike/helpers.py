@@ -1,8 +1,8 @@
-"""The functions of torch that C lacks. A text holds the functions that it calls.
+"""The functions of torch that C lacks. A header holds only those that it calls.
 
 Each is (type, parameters, body), followed by the type of the parameters if that is another one. In a body, {kind} is the
-type as the dialect writes it and {f} the end of the name of a function of that type. Where an operand is NaN so is the
-result, as in torch; C's own fmin and fmax drop it.
+type as the dialect writes it and {f} the end of the name of a function of that type. If an operand is NaN, the
+result is NaN, as in torch; fmin and fmax of C drop it.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def interpret(job: dict[str, Any]) -> None:
 
 
 def compile(job: dict[str, Any]) -> None:
-    """Write the assembly that `name_kernel` compiles to, for a device that need not be here."""
+    """Write the assembly that `name_kernel` compiles to, for a device that need not be present."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

@@ -1,4 +1,4 @@
-"""What a generated Triton file is and how it runs here: interpreted, or compiled for a device that need not be here."""
+"""The text of a generated Triton file, and how it is interpreted, or compiled for a device that need not be present."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Kernel(SourceText):
         self._signature = signature
 
     def compile(self, arch: str) -> str:
-        """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be here."""
+        """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be present."""
         if arch not in ARCHS:
             raise LoweringError("kernel.compile(arch)", arch, ", ".join(ARCHS), "use one of these names")
         _toolchain.need("kernel.compile", "triton", "triton")
@@ -102,7 +102,7 @@ def interpret(runs: Sequence[tuple[Kernel, Tensor]]) -> list[Tensor]:
 
 
 def _child(jobs: list[dict[str, Any]], **environment: str) -> None:
-    # -P: else the folder of this file, with its triton.py, would come before the installed Triton
+    # without -P, Python would look for Triton first in the folder of this file
     command = [sys.executable, "-P", str(Path(__file__).with_name("child.py"))]
     done = subprocess.run(
         command, input=json.dumps(jobs), capture_output=True, text=True, check=False, env={**os.environ, **environment}
