@@ -1,4 +1,4 @@
-"""A layered layout: inputs on top, each group in a strip of its own, so that the frames of groups never overlap.
+"""A layered layout: inputs on top, each group in its strip, so that the frames of groups never overlap.
 
 A box is one layer below the lowest box that it reads. An edge over more than one layer has a point in each layer between.
 Then sweeps down and up sort each layer by the mean position of what its boxes are joined to, and put each box as near to

@@ -148,7 +148,7 @@ class Model(Artifact):
 class Onnx(Target):
     """An ONNX model of opset 20, or 26 where it reads the bits of a float, as the arithmetic "two_float" does.
 
-    A parameter is an initializer of its own name, at the value it has when it is lowered.
+    A parameter is an initializer of the same name, with the value that it has when it is lowered.
     """
 
     def emit(self, graph: Graph, name: str) -> Model:

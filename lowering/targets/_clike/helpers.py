@@ -54,7 +54,7 @@ for _short, _dtype in (("f64", torch.float64), ("f32", torch.float32)):
 
 
 def with_device_products(macro: str, f64: list[str], f32: list[str]) -> Mapping[str, Helper]:
-    """Return the helpers of a dialect for GPUs: where `macro` is defined, products have a body of their own."""
+    """Return the helpers of a dialect for GPUs: where `macro` is defined, products have another body."""
     made = dict(HELPERS)
     for name, device in (("product_f64", f64), ("product_f32", f32)):
         dtype, parameters, host = HELPERS[name][:3]

@@ -50,7 +50,7 @@ REFUSED = {"remainder of floats"}
 
 
 @needs_triton
-def test_triton_means_what_torch_means() -> None:
+def test_each_op_in_triton_gives_what_torch_gives() -> None:
     steps = torch.cat([torch.arange(-120, 120), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, -(2**63)])])
     schedules = {name: formula(f) for name, f in OPERATIONS.items() if name not in REFUSED}
     rates = interpret([(lower(schedule, "triton"), steps) for schedule in schedules.values()])
@@ -78,7 +78,7 @@ def test_ten_thousand_milestones_and_other_edges() -> None:
 
 
 @needs_triton
-def test_it_compiles_for_devices_that_are_not_here() -> None:
+def test_it_compiles_for_devices_that_are_not_present() -> None:
     artifact = lower(Linear(0.0, 0.1, 7).then(Polynomial(0.1, 0.0, 100, power=1.7)), "triton", name="lr_2")
     ptx = artifact.compile("sm_90")
     assert ".visible .entry lr_2_kernel(" in ptx
@@ -133,7 +133,7 @@ def test_a_long_table_is_a_pointer_and_a_parameter_is_a_number() -> None:
     assert "# value, the value it had when this was generated\n    v_value = tl.full((), 0.25, tl.float32)" in text
 
 
-def test_what_it_does_not_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_triton_cannot_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         LoweringError,
         match=r"^aten.remainder.Tensor at node 'remainder', from `.*` \(\w+\.py:\d+\), in the target triton: given",
