@@ -32,6 +32,7 @@ class _Source:
     def __init__(self, graph: Graph, name: str, language: Language) -> None:
         self.graph, self.name, self.language = graph, name, language
         self.helpers: dict[str, str] = {}
+        self.noted = ""
 
     def text(self) -> str:
         """Return the text of the file."""
@@ -73,15 +74,20 @@ class _Source:
             raise self._refusal(node, f"a value of shape {list(shape_of(node))}", "one element, or one row of them")
         if _length(node) > 1:
             return []
-        local, note, dtype = f"v_{node.name}", self.graph.note(node), _dtype(node)
+        local, dtype = f"v_{node.name}", _dtype(node)
         if node.op == "get_attr":
             value = self._literal(self.graph.tensor(node).item(), dtype)
-            return [_noted(self.language.local(local, dtype, value), note)]
+            return [*self._note(node), self.language.local(local, dtype, value)]
         if node.target == aten.sum.dim_IntList and _length(node.args[0]) > 1:
             (terms,) = node.all_input_nodes
             lines = self.language.sum(local, _length(terms), self._value(terms, "k"), _dtype(terms))
-            return [_noted(lines[0], note), *map(self._called, lines[1:])]
-        return [_noted(self.language.local(local, dtype, self._expression(node, None)), note)]
+            return [*self._note(node), lines[0], *map(self._called, lines[1:])]
+        return [*self._note(node), self.language.local(local, dtype, self._expression(node, None))]
+
+    def _note(self, node: fx.Node) -> list[str]:
+        """Return the comment over the statement of a node, if it is not the one over the statement before."""
+        before, self.noted = self.noted, self.graph.note(node) or self.noted
+        return [comment(self.noted)] if self.noted != before else []
 
     def _literal(self, value: Any, dtype: torch.dtype) -> str:
         return self.language.literal(value, dtype)
@@ -158,10 +164,6 @@ def comment(text: str) -> str:
     for pair in (r"\*(?=/)", r"/(?=\*)", r"\?(?=\?)"):
         plain = re.sub(pair, lambda match: match.group() + " ", plain)
     return f"/* {plain} */"
-
-
-def _noted(line: str, note: str) -> str:
-    return f"{line} {comment(note)}" if note else line
 
 
 def constant(node: Any) -> Any:
