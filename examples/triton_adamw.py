@@ -6,7 +6,7 @@ by tracelr's scheduler:
     pip install 'tracelr[triton]' && python examples/triton_adamw.py
 """
 
-# A kernel is no Python function, and has no types of one.
+# A kernel is not a Python function, and has no Python types.
 # mypy: disable-error-code="no-untyped-def, untyped-decorator"
 # pyright: reportIndexIssue=false, reportMissingImports=false
 

@@ -1,4 +1,4 @@
-"""What an author can write that is no graph: where in a formula it is, what is allowed, and what to write instead."""
+"""Mistakes that keep a formula from becoming a graph: where each was made, what is allowed, what to write instead."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tracelr.errors import TraceError, Unquoted
 from tracelr.lowering.provenance import plain, provenance
 
 _TORCH, _OURS = str(Path(torch.__file__).parent), str(Path(errors.__file__).parent)
-_CHECKED = ("float64", "float32")  # the arithmetics whose wide number is a tensor
+_CHECKED = ("float64", "float32")  # the arithmetics whose wide numbers are tensors
 
 
 class Mistake(NamedTuple):
-    """The three parts of an error's sentence, after the place where the mistake was made."""
+    """What an error says after the place of the mistake: what was given, what is allowed, how to fix it."""
 
     given: str
     allowed: str
@@ -42,14 +42,14 @@ TRUTH = Mistake(
     "`or` and `not`",
 )
 NUMBER = Mistake(
-    "a Python number made of a tensor",
+    "a Python number made from a tensor",
     TENSORS,
     "compute with ops.integer(step), and look up with ops.table_lookup(step, milestones, values), in place of int(), "
     "float(), .item(), range(), math.cos() and table[step]",
 )
-NUMPY = Mistake("an array of NumPy made of a tensor", TENSORS, "write torch's operations or those of ops, not NumPy's")
+NUMPY = Mistake("a NumPy array made from a tensor", TENSORS, "use the operations of torch or of ops, not those of NumPy")
 SHAPE = Mistake(
-    "a shape that depends on a value", TENSORS, "keep every element and choose: ops.where(mask, x, y) in place of x[mask]"
+    "a shape that depends on a value", TENSORS, "keep every element, and write ops.where(mask, x, y) in place of x[mask]"
 )
 RANDOM = Mistake("a random number", PURE, "multiply by a tracelr.Noise, whose factor depends on its seed and the step")
 WRITE = Mistake(
@@ -58,10 +58,12 @@ WRITE = Mistake(
     "write x = x + 1 in place of x += 1, and ops.where(mask, y, x) in place of x[mask] = y",
 )
 UNSTEADY = Mistake(
-    "two different values for one step", PURE, "leave out clocks, counters and random numbers; tracelr.Noise has a seed"
+    "two different values for one step",
+    PURE,
+    "leave out clocks, counters and random numbers; for noise use tracelr.Noise",
 )
 
-SIGNS: Final = (
+CAUSES: Final = (
     ("Could not guard on data-dependent", TRUTH),
     ("Boolean value of Tensor", TRUTH),
     ("Could not extract specialized", NUMBER),
@@ -72,16 +74,16 @@ SIGNS: Final = (
     (".numpy() is not supported", NUMPY),
     ("mutated in the forward", WRITE),
 )
-"""What torch says while it exports, and what the author did. The first that its message contains counts."""
+"""A piece of a message of torch.export, and the mistake behind it. The first piece that the message contains decides."""
 
 
-def made_in(error: BaseException) -> Mistake:
-    """Return what the author of a formula did, told by torch's error."""
+def mistake_behind(error: BaseException) -> Mistake:
+    """Return what the author of a formula did wrong, judged by torch's error."""
     said = str(error)
     unknown = Mistake(
         f"a formula that torch.export refuses ({type(error).__name__})", TENSORS, "write it with the methods of ops"
     )
-    return next((mistake for sign, mistake in SIGNS if sign in said), unknown)
+    return next((mistake for piece, mistake in CAUSES if piece in said), unknown)
 
 
 _LOOK_UP = "write ops.table_lookup(step, milestones, values), or ops.take(k, table) of a table that prepare() keeps"
@@ -92,27 +94,27 @@ INSTEAD: Final = {
     **dict.fromkeys(("index", "select", "gather", "take", "embedding"), _LOOK_UP),
     **dict.fromkeys(("bucketize", "searchsorted"), "write ops.bucketize(step, milestones)"),
 }
-"""What to write in place of an op that no graph may hold, by its name."""
+"""What to write in place of an op that no graph may hold. The keys are names of ops."""
 
 MASKS: Final = "write &, | and ~ of masks, or ops.where(mask, x, y)"
-SUMS: Final = "add the terms one by one with ops.add: a sum of floats depends on its order"
+SUMS: Final = "add the terms one by one with ops.add, because a sum of floats depends on its order"
 
 
 def instead_of(given: Any) -> str:
-    """Return what to pass to `trace` in place of what is no module."""
+    """Return what to pass to `trace` in place of `given`, which is not a module."""
     if isinstance(given, type):
         return f"build one first: {given.__name__}(...)"
     if hasattr(given, "get_last_lr"):
         return "pass the schedule that it was given, or tracelr.from_torch(scheduler)"
     if callable(given):
-        return "make it one: tracelr.Lambda(function)"
+        return "make it a schedule: tracelr.Lambda(function)"
     if isinstance(given, str | PathLike | Mapping):
         return "read it first: tracelr.load(path), or tracelr.from_dict(mapping)"
     return "pass the schedule itself"
 
 
 def place(error: BaseException, module: nn.Module) -> str:
-    """Return whose formula `error` came out of, and the author's innermost line on the way to it."""
+    """Return the formula that raised `error`, and the innermost line of the author's code in the traceback."""
     frames = [*traceback.walk_tb(error.__traceback__)]
     own = [k for k, (frame, _) in enumerate(frames) if _module(frame) is not None]
     if not own:
@@ -137,15 +139,15 @@ def _named(kind: type) -> str:
 
 
 def check(module: nn.Module) -> None:
-    """Raise `TraceError` if a formula in `module` gives no wide number of the step's shape, or not always the same.
+    """Raise `TraceError` if a formula in `module` returns no wide number of the step's shape, or two values for one step.
 
-    Each is evaluated twice. A formula that raises is left to those who called it.
+    Each formula is evaluated twice. If one raises, nothing more is checked, and the caller reports that error.
     """
     ops, step = arithmetic_for(None), torch.arange(5, 8)
     if ops.name not in _CHECKED:
         return
     kind = (getattr(torch, ops.name), step.device, step.shape)
-    for formula in reversed([one for one in module.modules() if isinstance(one, Formula)]):  # the inner ones first
+    for formula in reversed([one for one in module.modules() if isinstance(one, Formula)]):  # children before their parents
         values: list[Any] = []
         with torch.no_grad(), suppress(Exception), redirect_stdout(io.StringIO()):
             values = [formula.wide(step, ops), formula.wide(step, ops)]

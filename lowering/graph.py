@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, final
 
 import torch
@@ -15,8 +16,9 @@ from torch import Tensor, fx, nn
 
 from tracelr._torch import OpOverload, is_mutable
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Unquoted
-from tracelr.lowering.diagnostics import NUMBER, RANDOM, SHAPE, TRUTH, WRITE, Mistake, check, instead_of, made_in, place
-from tracelr.lowering.provenance import kind_of, plain, where_of
+from tracelr.lowering import diagnostics
+from tracelr.lowering.diagnostics import Mistake
+from tracelr.lowering.provenance import kind_of, line_of, owner_of, plain, provenance_of, where_of
 from tracelr.lowering.spec import ASSERTS, COPIES, aten, dtype_of, shape_of, type_of
 from tracelr.lowering.spec import verify as verify_spec
 
@@ -34,7 +36,7 @@ class Graph:
     Calling it gives the bits that the schedule gives. Tables (the milestones and values of a look-up) are constants of the
     graph. A field that is a tensor or an `nn.Parameter` is shared with the schedule: the graph reads its current value.
 
-    `typed` says that every scalar has a dtype; `tracelr.lowering.passes.run` makes it so.
+    `typed` is true once every scalar has a dtype, which `tracelr.lowering.passes.run` sees to.
     """
 
     module: fx.GraphModule
@@ -54,7 +56,7 @@ class Graph:
 
     @property
     def signature(self) -> str:
-        """Return the one signature, such as `lr(step: i64[]) -> f32[]`."""
+        """Return the signature, such as `lr(step: i64[]) -> f32[]`."""
         return f"lr(step: {'i64[N]' if self.batch else 'i64[]'}) -> {type_of(self.result)}"
 
     def tensor(self, node: fx.Node) -> Tensor:
@@ -68,6 +70,13 @@ class Graph:
         """Return whether a `get_attr` node never changes: a table, or a tensor that the formula itself makes."""
         name = str(node.target)
         return name.startswith("lifted_tensor_") or (name.endswith("_table") and self.tensor(node).ndim > 0)
+
+    def note(self, node: fx.Node) -> str:
+        """Return the comment on a node in generated code: the path of its schedule, if that is a child, and the line."""
+        if node.op == "get_attr":
+            return str(node.target) if self.constant(node) else f"{node.target}, the value it had when this was generated"
+        owner, line = owner_of(node), line_of(node)
+        return ": ".join(part for part in (owner if owner != "." else "", line) if part)
 
     def rebuilt(self, graph: fx.Graph, **changes: Any) -> Graph:
         """Return a graph of other nodes over the same tensors."""
@@ -90,7 +99,7 @@ class Graph:
 def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     """Return `schedule` as a graph of core ATen ops over one int64 step, or over any number of steps with `batch`.
 
-    Every node keeps the author's source line and the path of the schedule it comes from. Raises `TraceError`, from
+    Every node keeps the author's source line and the path of the schedule it comes from. Raises `TraceError`, caused by
     torch's own error, if the schedule looks at the value of the step in Python.
 
     >>> from tracelr import Constant
@@ -98,7 +107,7 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     'lr(step: i64[]) -> f32[]'
     """
     if not isinstance(schedule, nn.Module):
-        raise TraceError("trace(schedule)", schedule, "a tracelr schedule", instead_of(schedule))
+        raise TraceError("trace(schedule)", schedule, "a tracelr schedule", diagnostics.instead_of(schedule))
     title = plain(type(schedule).__name__)
     step = torch.arange(7) if batch else torch.tensor(5)
     try:
@@ -107,14 +116,14 @@ def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     except TracelrError:
         raise
     except Exception as error:
-        check(schedule)
+        diagnostics.check(schedule)
         with torch.no_grad():
-            schedule(torch.tensor(5))  # a mistake that is not about tracing shows here as itself
-        where, mistake = place(error, schedule), made_in(error)
+            schedule(torch.tensor(5))  # an error that has nothing to do with tracing is raised here as it is
+        where, mistake = diagnostics.place(error, schedule), diagnostics.mistake_behind(error)
         raise TraceError(where, Unquoted(mistake.given), mistake.allowed, mistake.fix) from error
     graph = Graph(_module(schedule, program), title, batch)
     _refuse_data_dependence(graph)
-    check(schedule)
+    diagnostics.check(schedule)
     return graph
 
 
@@ -123,13 +132,24 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
 
     dynamic = ({0: Dim("N", min=1)},) if batch else None
     program: ExportedProgram = export(schedule, (step,), dynamic_shapes=dynamic, strict=False)
+    known = True
     for node in program.graph.nodes:
         if isinstance(node.target, OpOverload) and is_mutable(node.target) and node.target not in COPIES:
-            raise _refusal(node, WRITE)  # once decomposed, it looks like any other operation
+            raise _refusal(node, diagnostics.WRITE)  # once decomposed, a write looks like any other operation
         if node.target == aten.take.default:
-            raise _refusal(node, NUMBER)  # decomposed into one, for a single step
-    core: ExportedProgram = program.run_decompositions()
+            raise _refusal(node, diagnostics.NUMBER)  # for a single step, torch decomposes it into a read on the host
+        known &= not isinstance(node.target, OpOverload) or node.target.namespace == "aten"
+    # An op of another library may have been registered after the table was made.
+    core: ExportedProgram = program.run_decompositions(dict(_decompositions()) if known else None)
     return core
+
+
+@cache
+def _decompositions() -> dict[Any, Any]:
+    """Return torch's default table. Torch would make it at every call, which takes a fifth of the time of a trace."""
+    from torch.export import default_decompositions  # not at the top: it takes longer to import than tracelr does
+
+    return dict(default_decompositions())
 
 
 def _module(schedule: nn.Module, program: ExportedProgram) -> fx.GraphModule:
@@ -166,7 +186,7 @@ def _refuse_data_dependence(graph: Graph) -> None:
     lengths = {str(size) for size in step.meta["val"].shape}
     for node in graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
-            raise _refusal(node, RANDOM)
+            raise _refusal(node, diagnostics.RANDOM)
         value = node.meta.get("val")
         if isinstance(value, Tensor):
             legal = all(isinstance(size, int) or str(size) in lengths for size in value.shape)
@@ -182,13 +202,15 @@ def _refuse_data_dependence(graph: Graph) -> None:
 
 def _looked_at(node: fx.Node) -> Mistake:
     if isinstance(node.meta.get("val"), Tensor) or torch.Tag.dynamic_output_shape in getattr(node.target, "tags", ()):
-        return SHAPE
-    return TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else NUMBER
+        return diagnostics.SHAPE
+    return (
+        diagnostics.TRUTH if any(dtype_of(source) == torch.bool for source in node.all_input_nodes) else diagnostics.NUMBER
+    )
 
 
 def _refusal(node: fx.Node, mistake: Mistake) -> TraceError:
     kind = kind_of(node)
-    where = where_of(node) + (f", in {kind}" if kind else "")
+    where = provenance_of(node).of(f"{kind}.forward") if kind else where_of(node)
     return TraceError(where, Unquoted(mistake.given), mistake.allowed, mistake.fix)
 
 

@@ -21,7 +21,7 @@ _ROUNDINGS = frozenset({aten.floor.default, aten.ceil.default, aten.round.defaul
 
 @final
 class Copy:
-    """A graph under construction, and where each node of the old one went."""
+    """A graph under construction; `now` has the new node for each node of the old graph."""
 
     def __init__(self) -> None:
         self.graph = fx.Graph()
@@ -32,7 +32,7 @@ class Copy:
         return self.graph.node_copy(node, self.now.__getitem__)
 
     def emit(self, like: fx.Node, value: Tensor, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
-        """Add a node that stands where `like` stood and has a value of `value`'s dtype and shape."""
+        """Add a node in the place of `like`; its value has the dtype and shape of `value`."""
         node = self.graph.call_function(target, args, kwargs)
         node.meta = {**like.meta, "val": value}
         return node
@@ -44,7 +44,7 @@ class Copy:
 
 
 def rebuild(graph: Graph, visit: Callable[[Copy, fx.Node], fx.Node | None], **changes: Any) -> Graph:
-    """Return a graph of the nodes that `visit` returns for the old ones. None leaves one out; nothing later may use it."""
+    """Return a graph of the nodes that `visit` returns for the old ones. One for which it returns None is left out."""
     copy = Copy()
     for node in graph.nodes:
         moved = visit(copy, node)
@@ -81,7 +81,7 @@ def drop_noops(graph: Graph) -> Graph:
 
 
 def expand_powers(graph: Graph) -> Graph:
-    """Write the powers for which eager torch has a kernel of its own as what that kernel computes."""
+    """Replace each power for which eager torch has a special kernel by the operations of that kernel."""
     own = {0.5: aten.sqrt.default, -0.5: aten.rsqrt.default, -1: aten.reciprocal.default}
 
     def visit(copy: Copy, node: fx.Node) -> fx.Node:
@@ -107,7 +107,7 @@ def expand_powers(graph: Graph) -> Graph:
 def type_scalars(graph: Graph) -> Graph:
     """Give every Python number the dtype its operation computes in, and make every conversion of an operand a node.
 
-    An aten scalar has no dtype, so each target would pick one: a step compared with 2**24 + 1 in float32 is wrong.
+    An aten scalar has no dtype, so each target would pick one. In float32, a comparison of a step with 2**24 + 1 is wrong.
     """
 
     def visit(copy: Copy, node: fx.Node) -> fx.Node:
@@ -167,7 +167,7 @@ def _typed(copy: Copy, node: fx.Node, operand: Any, dtype: torch.dtype) -> fx.No
 
 
 def fold_constants(graph: Graph) -> Graph:
-    """Compute with torch, in its own dtype, what depends only on constants. A parameter is not a constant."""
+    """Replace what depends only on constants by its value, computed by torch in its dtype. A parameter is not a constant."""
 
     def visit(copy: Copy, node: fx.Node) -> fx.Node:
         dtype, op = dtype_of(node), op_of(node)
@@ -209,7 +209,7 @@ def share(graph: Graph) -> Graph:
 
 
 def drop_dead(graph: Graph) -> Graph:
-    """Drop what the learning rate does not depend on."""
+    """Drop the nodes that the learning rate does not depend on."""
     live = {node for node in graph.nodes if node.op in ("placeholder", "output")}
     for node in reversed(graph.nodes):
         live |= set(node.all_input_nodes) if node in live else set()
@@ -240,15 +240,15 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
     rename,
 )
-"""In this order. Each may be named in `run(graph, stop_after=...)`."""
+"""The passes, in the order in which they run. `run(graph, stop_after=...)` takes the name of one."""
 
 
 def stages(graph: Graph | nn.Module) -> Iterator[tuple[str, Graph]]:
     """Yield ("trace", graph), then the name of every pass with the graph it gives. Each graph is checked first.
 
-    A schedule is traced. Two neighbours are what a pass was given and what it made: `dump` each to see what it did.
+    A schedule is traced. To see what a pass did, `dump` the graph before it and the graph after it.
 
-    Raises `LoweringError` naming the op, its node and the author's line where a graph holds what no target knows.
+    Raises `LoweringError`, naming the op, its node and the author's line, if a graph holds an op that no target knows.
 
     >>> from tracelr import Linear
     >>> [(name, len(graph.nodes)) for name, graph in stages(Linear(0.0, 1.0, 10))][:4]

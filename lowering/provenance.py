@@ -1,7 +1,7 @@
-"""Where a node comes from: the module that owns it and the author's line, out of what torch's tracers leave on it.
+"""Where a node comes from: its module and the author's line, as torch's tracers record them in its metadata.
 
-torch.export and Dynamo leave the stack of modules and of source lines, `make_fx` leaves neither unless it is told to
-(`record_stack_traces=True`).
+torch.export and Dynamo record the stack of modules and the stack of source lines. `make_fx` records source lines only with
+`record_stack_traces=True`, and no modules.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tracelr.arithmetic import Formula
 _FRAME = re.compile(r'\s*File "(.*)", line (\d+), in (.+)')
 _LOCAL = re.compile(r"^L\['(\w+)'\]")  # how Dynamo spells a local variable
 _HOOK = "_empty_nn_module_stack_from_metadata_hook"  # torch's own nodes, such as the length of a batch
-_FORWARD = "forward"  # torch.export keeps the lines of no other function
+_FORWARD = "forward"  # torch.export records the lines of functions of this name only
 
 
 def plain(text: str) -> str:
-    """Return `text` on one line, with nothing in it that does not print.
+    """Return `text` on one line, with a ? for every character that does not print.
 
     >>> plain("a\\n  b")
     'a b'
@@ -30,13 +30,13 @@ def plain(text: str) -> str:
 
 
 class Provenance(NamedTuple):
-    """Where the author wrote something: the line, on one line, and `file:number`; "" for what is not known."""
+    """Where the author wrote something: the source line and `file:number`; "" stands for what is not known."""
 
     line: str
     place: str
 
     def of(self, subject: str) -> str:
-        """Return `subject` and where it comes from, as an error says it; a path is cut to the name of its file.
+        """Return `subject` and where it comes from, for an error.
 
         >>> Provenance("return x", "mine.py:3").of("aten.erf.default at node 'erf'")
         "aten.erf.default at node 'erf', from `return x` (mine.py:3)"
@@ -47,15 +47,16 @@ class Provenance(NamedTuple):
 
 
 def provenance(path: str, number: int | str, line: str) -> Provenance:
-    """Return the provenance that is the line `line`, of the number `number`, of the file `path`; "" if that is not known."""
-    name = PureWindowsPath(path).name  # which knows both kinds of slash
+    """Return the provenance of line `number`, with the text `line`, of the file `path`. "" stands for what is not known."""
+    name = PureWindowsPath(path).name  # it splits at both kinds of slash
     return Provenance(plain(line), plain(f"{name}:{number}") if name else "")
 
 
 def provenance_of(node: fx.Node) -> Provenance:
     """Return where the author wrote what a node does.
 
-    That is the innermost line of a `forward`: Dynamo also records what that calls. Elsewhere it is the innermost.
+    This is the innermost line of a `forward`, because Dynamo also records the lines of the functions that it calls. Where
+    there is no `forward`, it is the innermost line.
     """
     found: dict[bool, Provenance] = {}
     path, number, formula = "", "", False
@@ -74,7 +75,7 @@ def line_of(node: fx.Node) -> str:
 
 
 def where_of(node: fx.Node) -> str:
-    """Return a node as an error names it: its op, its name, the author's line and the place of that."""
+    """Return what an error calls a node: its op, its name, the author's line and the place of the line."""
     return provenance_of(node).of(f"{node.target} at node {node.name!r}")
 
 
@@ -93,7 +94,7 @@ def kind_of(node: fx.Node) -> str:
 
 
 def of_schedule(node: fx.Node) -> bool:
-    """Return whether a node of any graph is a schedule's: an op of its formula, or an input or field that only those use."""
+    """Return whether a node belongs to a schedule: an op of its formula, or an input or field that only such ops use."""
     if node.op in ("placeholder", "get_attr"):
         return bool(node.users) and all(of_schedule(user) for user in node.users)
     entered = {(kind.forward.__code__.co_filename, _FORWARD) for kind in Formula.kinds.values()}

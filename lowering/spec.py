@@ -135,7 +135,7 @@ SPELLINGS: dict[OpOverload, OpOverload] = {
     aten.logical_or.default: aten.bitwise_or.Tensor,
     aten.logical_not.default: aten.bitwise_not.default,
 }
-"""Further spellings of the same ops: `type_scalars` turns the key into the value."""
+"""Other overloads of the same ops. `type_scalars` replaces each key by its value."""
 
 CONSTANTS = frozenset({aten.scalar_tensor.default, aten.full.default, aten.full_like.default})
 COPIES = frozenset(
@@ -158,7 +158,7 @@ def dtype_of(node: fx.Node) -> torch.dtype | None:
 
 
 def _value_of(node: fx.Node) -> Any:
-    return node.meta.get("val", node.meta.get("example_value"))  # Dynamo has a word of its own
+    return node.meta.get("val", node.meta.get("example_value"))  # Dynamo's name for it
 
 
 def shape_of(node: fx.Node) -> Shape:
@@ -175,7 +175,7 @@ def type_of(node: fx.Node) -> str:
 
 
 def verify(graph: fx.Graph, typed: bool) -> None:
-    """Check that `graph` is a legal one: `lr(step: i64) -> f32` over known ops and dtypes.
+    """Check that `graph` is legal: `lr(step: i64) -> f32` over known ops and dtypes.
 
     With `typed`, it may hold only `OPS`: no Python number stands where a value is computed with, and the value operands of
     an op share its dtype. Raises `LoweringError` naming the op, its node, the author's line and what is allowed.

@@ -16,7 +16,7 @@ from tracelr.lowering.passes import run
 from tracelr.lowering.spec import aten, dtype_of
 from tracelr.lowering.targets import find, lower
 from tracelr.lowering.targets import targets as all_targets
-from tracelr.lowering.targets._precision import arithmetic_of
+from tracelr.lowering.targets._arithmetic import arithmetic_of
 from tracelr.lowering.targets._target import Artifact, Target
 
 _LAST = 2**53
@@ -28,7 +28,7 @@ _FEW = 2000
 class Result:
     """One target against eager. `first` is (step, eager, target) at the first step that differs.
 
-    `ran` says what was run, where the target's name does not: for "cuda" that is the host's half.
+    `ran` says what was run if the target's name does not say it: for "cuda" only the host's half.
     """
 
     target: str
@@ -80,9 +80,9 @@ def verify(
 ) -> Report:
     """Run `schedule` on each of `targets` and compare with eager, bit for bit; NaN equals NaN.
 
-    Eager computes in the arithmetic that the target was given: in float64, or in "two_float" where it has none (`lower`).
+    Eager computes in the same arithmetic as the target: in float64, or in "two_float" for a target without float64.
 
-    `targets` is a list of names, or "all", the default: those that can run here, the others being listed with the reason.
+    `targets` is a list of names, or "all", the default: all that can run here, and the report lists why the others cannot.
     `steps` defaults to what `default_steps` chooses, which is the same for the same `seed`. Raises `LoweringError` for an
     unknown target, and for a target of a list that cannot run here or refuses the schedule.
 
@@ -133,7 +133,7 @@ def default_steps(graph: Graph, seed: int = 0, random: int = 20_000) -> Tensor:
     """Return the steps at which a target is compared: where the curve changes its formula, and random ones.
 
     The first are the integers of the graph (what a step is compared with, clamped to, subtracted or divided by, and the
-    tables) and, while there are few, their sums, where nested schedules change; each with both its neighbours. Then
+    tables), and, while these are few, their sums, where nested schedules change. Each comes with both its neighbours. Then
     powers of two up to 2**53, steps past the end, and negative ones.
     """
     constants = sorted(c for c in _integers(graph) if 0 < c < _LAST)

@@ -1,7 +1,8 @@
-"""A layered layout: inputs on top, each group in a strip of its own, so that the frames of groups never overlap.
+"""A layered layout: inputs on top, each group in its strip, so that the frames of groups never overlap.
 
-Layers by longest path; edges over more than a layer pass through points of their own; then sweeps down and up, in which each
-layer is sorted by, and put as near as its neighbours let it to, the mean place of what it is joined to.
+A box is one layer below the lowest box that it reads. An edge over more than one layer has a point in each layer between.
+Then sweeps down and up sort each layer by the mean position of what its boxes are joined to, and put each box as near to
+this mean as its neighbours allow.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _layers(boxes: Sequence[Box]) -> dict[str, int]:
     inputs = {box.name: box.inputs for box in boxes}
     layers: dict[str, int] = {}
     pending = [box.name for box in boxes]
-    while pending:  # the boxes are listed by group: a few rounds
+    while pending:  # the boxes are listed by group, so this takes a few rounds
         ready = [name for name in pending if all(source in layers for source in inputs[name])]
         layers |= {name: 1 + max((layers[source] for source in inputs[name]), default=-1) for name in ready}
         pending = [name for name in pending if name not in layers]
@@ -118,9 +119,9 @@ def _mean(values: list[float], otherwise: float) -> float:
 
 
 def _settle(row: list[Key], wanted: list[float], items: dict[Key, tuple[int, int, float]], x: dict[Key, float]) -> None:
-    """Put a row as near to where it wants to be as the widths let it: least squares, by pooling neighbours that clash."""
+    """Put a row as near to its wanted positions as widths allow, in least squares, by pooling neighbours that overlap."""
     offset, before = 0.0, 0.0
-    pools: list[tuple[float, int]] = []  # mean of wanted minus offset, and of how many
+    pools: list[tuple[float, int]] = []  # the mean of wanted minus offset, and the number of boxes in it
     offsets: list[float] = []
     for key, want in zip(row, wanted, strict=True):
         half = items[key][2] / 2
@@ -154,7 +155,7 @@ def _arrange(
     frames: list[Frame],
     shifts: dict[int, float],
 ) -> float:
-    """Put the strips side by side and return how wide all are."""
+    """Put the strips side by side and return their total width."""
     strips = {id(group): k for k, group in enumerate(order)}
 
     def enter(group: Group, left: float, depth: int) -> float:

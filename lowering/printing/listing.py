@@ -1,4 +1,4 @@
-"""A graph as the lines that every format of a dump shows. The lines of a schedule are marked where there are others."""
+"""A graph as the lines that every format of a dump shows. In a larger graph the lines of schedules are marked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TYPED_BY_DTYPE = ("aten.full.default", "aten._to_copy.default")
 
 @final
 class Line(NamedTuple):
-    """One node as text. `marked`: it is a schedule's, in a graph that holds more than a schedule."""
+    """One node as text. `marked` says that it belongs to a schedule, in a graph that holds more than a schedule."""
 
     node: fx.Node
     name: str
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Listing:
-    """The nodes of a graph in the order in which they run, its inputs first. `graph` is set if a schedule is all of it."""
+    """The nodes of a graph in the order in which they run, its inputs first. `graph` is set if a schedule was traced."""
 
     module: fx.GraphModule
     graph: Graph | None
@@ -58,7 +58,7 @@ class Listing:
 def listing_of(graph: Graph | fx.GraphModule) -> Listing:
     """Return the lines of a schedule's graph, or of any `fx.GraphModule`: what torch.compile hands to a backend, an export.
 
-    In the latter a node is a schedule's if torch's tracer recorded that it came out of a schedule's formula.
+    In such a module a node belongs to a schedule if torch's tracer recorded that it comes from the formula of one.
     """
     if isinstance(graph, Graph):
         module, own = graph.module, graph
@@ -88,7 +88,7 @@ def _line(graph: Graph | None, node: fx.Node) -> Line:
 
 
 def op_of_line(graph: Graph | None, node: fx.Node) -> str:
-    """Return the op as dumps show it, such as "clamp.Tensor"; an input, a table or a parameter is called so."""
+    """Return the op as dumps show it, such as "clamp.Tensor"; or "input", "table" or "parameter"."""
     if node.op == "placeholder":
         return "input"
     if node.op == "get_attr":

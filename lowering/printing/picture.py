@@ -43,7 +43,7 @@ class Group:
         return " ".join(part for part in (self.kind, self.path if self.path != "." else "") if part)
 
     def walk(self) -> Iterator[Group]:
-        """Yield this group and all inside it, an outer one before its inner ones."""
+        """Yield this group and all groups inside it, each before those inside it."""
         yield self
         for group in self.groups:
             yield from group.walk()

@@ -10,7 +10,7 @@ from torch import nn
 
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.targets._precision import graph_for
+from tracelr.lowering.targets._arithmetic import graph_for
 from tracelr.lowering.targets._target import Artifact, Target
 
 LONGEST = 63

@@ -1,4 +1,4 @@
-"""Build an ONNX model from a graph, op by op, by a target's table."""
+"""Build an ONNX model from a graph, op by op, with the table of the target "onnx"."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, fx
 
 from tracelr._torch import OpOverload
-from tracelr.errors import LoweringError, Unquoted
+from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, where_of
+from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
 from tracelr.lowering.targets._clike.emitter import SAME, made_from
+from tracelr.lowering.targets._refusals import refusal
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 OPSET, IR = 20, 10
 """The opset of a model, and the version of the file format that came with it."""
 BITCAST_OPSET, BITCAST_IR = 26, 13
-"""Those of a model with a BitCast in it."""
+"""The same for a model that contains a BitCast."""
 
 Row: TypeAlias = "str | Callable[..., str]"
 
 
 @final
 class Builder:
-    """An ONNX graph under construction. Every value is the step's shape, or has one axis more at the end: a row."""
+    """An ONNX graph under construction. Every value has the step's shape, or one more axis at the end, a row."""
 
     def __init__(self, graph: Graph, name: str, ops: Mapping[OpOverload, Row]) -> None:
         from onnx import TensorProto, helper
@@ -45,15 +46,14 @@ class Builder:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.names: dict[fx.Node, str] = {}
-        self.moving: set[fx.Node] = set()  # what depends on the step
+        self.moving: set[fx.Node] = set()  # the nodes that depend on the step
         self.node: fx.Node = graph.nodes[0]
         self.dtype = torch.int64
 
     def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Add a node; return the name of its value."""
         output = f"v_{len(self.nodes)}_{self.node.name}"
-        note = f"{owner_of(self.node)}: {line_of(self.node)}"
-        self.nodes.append(self.helper.make_node(op, inputs, [output], doc_string=note, **attributes))
+        self.nodes.append(self.helper.make_node(op, inputs, [output], doc_string=self.graph.note(self.node), **attributes))
         return output
 
     def number(self, value: float, dtype: torch.dtype | None = None) -> str:
@@ -144,7 +144,7 @@ class Builder:
         return self(row, *values) if isinstance(row, str) else row(self, *values)
 
     def _operand(self, x: Any, among_rows: bool) -> str:
-        """Return the name of an operand's value; beside rows, one number per step becomes a row of one."""
+        """Return the name of an operand's value; beside rows, one number per step becomes a row of length 1."""
         if not isinstance(x, fx.Node):
             return "" if x is None else self.number(float(x), dtype_of(self.node))
         name = self.names[x]
@@ -154,12 +154,7 @@ class Builder:
         return self._constant("last axis", torch.tensor([-1]))
 
     def _refusal(self, given: str, allowed: str) -> LoweringError:
-        return LoweringError(
-            f"{where_of(self.node)}, in the target onnx",
-            Unquoted(given),
-            allowed,
-            "write it so, or add a row to the target's OPS",
-        )
+        return refusal(self.node, "onnx", given, allowed)
 
 
 def _is_row(node: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What a target is: one thing that turns a graph into an artifact. A file of `tracelr.lowering.targets` holds one."""
+"""The abstract bases `Target`, which turns a graph into an artifact, and `Artifact`, which can be read, saved and run."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Target(ABC):
         """Return `graph`, through all passes, as an artifact whose function is called `name`."""
 
     def runs(self) -> str:
-        """Return what `Artifact.run` runs here, in a few words, where the target's name does not say it."""
+        """Return what `Artifact.run` runs here, in a few words, if the target's name does not say it."""
         return ""
 
     @abstractmethod

@@ -17,7 +17,7 @@ from torch import Tensor
 from tracelr._torch import aoti_compile_and_package, aoti_load_package
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets import _exported, _toolchain
 from tracelr.lowering.targets._target import Artifact, Target
 
 _COMMANDS = re.compile(r"^// Triton kernels are .*\n|^// Compile cmd\n(?://.*(?:\n|\Z))*", re.M)
@@ -44,7 +44,7 @@ class Compiled(Artifact):
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
-            aoti_compile_and_package(_torch.program(self._graph), file)
+            aoti_compile_and_package(_exported.program(self._graph), file)
         return file.getvalue()
 
     @cached_property
@@ -56,7 +56,7 @@ class Compiled(Artifact):
             return aoti_load_package(str(path))  # type: ignore[no-any-return]
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        return _torch.over(self._graph, self._loaded, steps)
+        return _exported.run_over(self._graph, self._loaded, steps)
 
 
 @final
@@ -67,7 +67,7 @@ class AOTI(Target):
         return Compiled(graph)
 
     def missing(self) -> str | None:
-        return _torch.missing_cxx()
+        return _toolchain.missing_cxx()
 
 
 TARGET = AOTI()

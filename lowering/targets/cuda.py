@@ -1,6 +1,6 @@
 """CUDA: the header of C as a `__host__ __device__` function, to be pasted or included in a kernel.
 
-Where nvcc does not compile it, it is plain C++; that half is what `run` compiles and runs.
+For any compiler but nvcc it is plain C++. `run` compiles and runs this half.
 """
 
 from __future__ import annotations

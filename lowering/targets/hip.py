@@ -1,4 +1,4 @@
-"""HIP: the header of CUDA for hipcc, whose compiler and device have macros of their own."""
+"""HIP: the header of CUDA for hipcc, which has other macros for its compiler and its device."""
 
 from __future__ import annotations
 

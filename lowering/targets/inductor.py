@@ -13,7 +13,7 @@ from torch import Tensor
 from tracelr._torch import generated_code
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets import _exported, _toolchain
 from tracelr.lowering.targets._target import Artifact, Target
 
 
@@ -28,10 +28,10 @@ class Kernel(Artifact):
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         if (absent := TARGET.missing()) is not None:
             raise LoweringError("inductor", Unquoted("no C++ compiler"), "a C++17 compiler", f"install {absent}")
-        # A GraphModule has a `forward` of its own, so its code object is new to Dynamo and no recompile limit is shared.
+        # Each GraphModule has a new `forward`, so that its code object is new to Dynamo and shares no recompile limit.
         function = torch.compile(self._graph.module.forward, fullgraph=True, dynamic=self._graph.batch)
         with torch.no_grad():
-            sources = generated_code(lambda: function(_torch.example(self._graph)))
+            sources = generated_code(lambda: function(_exported.example(self._graph)))
         # The first line counts what this process has compiled: without it, the same graph gives the same text.
         return function, "\n".join(dict.fromkeys(re.sub(r"\A# AOT ID: .*\n", "", source) for source in sources))
 
@@ -40,7 +40,7 @@ class Kernel(Artifact):
         return self._compiled[1]
 
     def evaluate(self, steps: Tensor) -> Tensor:
-        return _torch.over(self._graph, self._compiled[0], steps)
+        return _exported.run_over(self._graph, self._compiled[0], steps)
 
 
 @final
@@ -51,7 +51,7 @@ class Inductor(Target):
         return Kernel(graph)
 
     def missing(self) -> str | None:
-        return _torch.missing_cxx()
+        return _toolchain.missing_cxx()
 
 
 TARGET = Inductor()

@@ -1,4 +1,4 @@
-"""Metal Shading Language: the function of C and a kernel that maps it over steps. The text is written, not run, here.
+"""Metal Shading Language: the function of C and a kernel that maps it over steps. The text is not run here.
 
 Metal has int64 (`long`) and no float64. Under safe math a sum, a difference and a product of float32 are rounded
 correctly; the default is fast math, and even safe math may contract a product and a sum of one statement. So each
@@ -67,7 +67,7 @@ _OWN: dict[str, Helper] = {
         "x",
         [
             "const float e = metal::precise::exp(x);",
-            "return e == 1.0f ? x : (e - 1.0f) * x / metal::precise::log(e); /* Kahan */",
+            "return e == 1.0f ? x : (e - 1.0f) * x / metal::precise::log(e); /* the method of Kahan */",
         ],
     ),
     "log1p": (
@@ -75,7 +75,7 @@ _OWN: dict[str, Helper] = {
         "x",
         [
             "const float u = 1.0f + x;",
-            "return u == 1.0f ? x : metal::precise::log(u) * x / (u - 1.0f); /* Kahan */",
+            "return u == 1.0f ? x : metal::precise::log(u) * x / (u - 1.0f); /* the method of Kahan */",
         ],
     ),
 }
@@ -99,7 +99,7 @@ kernel void @_array(device const long *step [[buffer(0)]], device float *out [[b
     single="",
     long="{}L",
     helpers={**HELPERS, **_OWN},
-    about_bits="whether or not the file is compiled for fast math, from Metal 3.2 on; before, compile with -fno-fast-math.",
+    about_bits="with or without fast math, from Metal 3.2 on. For an older Metal, compile with -fno-fast-math.",
 )
 
 _NEEDS = "a Mac with Metal, which this library does not drive: the text is only written"

@@ -56,7 +56,7 @@ def _trunc(m: Builder, x: str) -> str:
 
 
 def _log1p(m: Builder, x: str) -> str:
-    # As Kahan writes it: log(u) has the error that u = 1 + x has, and x / (u - 1) takes it out.
+    # The method of Kahan: log(u) has the error of u = 1 + x, and x / (u - 1) takes it out.
     one = m.number(1.0)
     u = m("Add", one, x)
     small, large, log = m("Equal", u, one), m("Equal", u, x), m("Log", u)
@@ -119,7 +119,7 @@ OPS: dict[OpOverload, Row] = {
 
 @final
 class Model(Artifact):
-    """An ONNX model: `step`, int64, to the rate, float32; 0-d, or [N] if the graph is a batch. Runs in onnxruntime."""
+    """An ONNX model from `step` (int64) to the rate (float32), 0-d, or [N] for a batch graph. It runs in onnxruntime."""
 
     def __init__(self, model: ModelProto, batch: bool) -> None:
         self.model, self._batch = model, batch
@@ -148,7 +148,7 @@ class Model(Artifact):
 class Onnx(Target):
     """An ONNX model of opset 20, or 26 where it reads the bits of a float, as the arithmetic "two_float" does.
 
-    A parameter is an initializer of its own name, at the value it has when it is lowered.
+    A parameter is an initializer of the same name, with the value that it has when it is lowered.
     """
 
     def emit(self, graph: Graph, name: str) -> Model:

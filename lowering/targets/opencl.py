@@ -140,6 +140,6 @@ def _device(wide: bool) -> Any:
 
     try:
         devices = [device for platform in cl.get_platforms() for device in platform.get_devices()]
-    except cl.Error:  # no platform at all is an error there
+    except cl.Error:  # OpenCL raises an error if there is no platform
         return None
     return next((device for device in devices if device.double_fp_config or not wide), None)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.targets import _torch
+from tracelr.lowering.targets import _exported
 from tracelr.lowering.targets._target import Artifact, Target
 
 
@@ -22,7 +22,7 @@ class Package(Artifact):
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._program = _torch.program(graph)
+        self._program = _exported.program(graph)
 
     @property
     def text(self) -> str:

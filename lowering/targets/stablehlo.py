@@ -19,7 +19,8 @@ from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
-from tracelr.lowering.targets import _packages
+from tracelr.lowering.targets import _toolchain
+from tracelr.lowering.targets._refusals import one_step, refusal
 from tracelr.lowering.targets._target import Artifact, Target
 
 Row: TypeAlias = "str | Callable[..., Any]"
@@ -27,7 +28,7 @@ Row: TypeAlias = "str | Callable[..., Any]"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 _NUMPY = {torch.int64: "int64", torch.float64: "float64", torch.float32: "float32", torch.int32: "int32", torch.bool: "bool"}
 _FLOATS = (torch.float64, torch.float32)
-_AS_WRITTEN = {"xla_backend_optimization_level": "0"}  # else LLVM contracts a * b + c to one rounding, on a CPU that can
+_AS_WRITTEN = {"xla_backend_optimization_level": "0"}  # otherwise LLVM may round a * b + c once
 
 
 def _jax() -> Any:
@@ -52,7 +53,7 @@ def _clamp(lax: Any, x: Any, low: Any = None, high: Any = None) -> Any:
 
 
 def _log1p(lax: Any, x: Any) -> Any:
-    # As Kahan writes it; lax.log1p is off by 128 float64 ulps near -0.41.
+    # The method of Kahan; lax.log1p is off by 128 float64 ulps near -0.41.
     barrier = lax.optimization_barrier
     u = barrier(lax.add(x, _like(lax, x, 1.0)))
     log, d = barrier(lax.log(u)), barrier(lax.sub(u, _like(lax, x, 1.0)))
@@ -111,7 +112,7 @@ _BY_HAND = _RESHAPES | {
 
 
 def evaluate(graph: Graph, step: Any) -> Any:
-    """Return the learning rate at one int64 JAX scalar; to be traced under `jax.enable_x64(True)`."""
+    """Return the learning rate at one int64 JAX scalar. Trace it under `jax.enable_x64(True)`."""
     lax = _jax().lax
     env: dict[fx.Node, Any] = {}
     for node in graph.nodes[:-1]:
@@ -176,7 +177,7 @@ class Module(Artifact):
         return self.on("cpu")
 
     def on(self, platform: str) -> str:
-        """Return the text lowered for `platform`, one of `PLATFORMS`; it need not be here."""
+        """Return the text lowered for `platform`, one of `PLATFORMS`, which need not be present."""
         if platform not in PLATFORMS:
             raise LoweringError("module.on(platform)", platform, ", ".join(PLATFORMS), "use one of these names")
         jax = _jax()
@@ -194,19 +195,19 @@ class Module(Artifact):
 
 @final
 class StableHLO(Target):
-    """StableHLO, written by JAX. The 64-bit mode it needs is switched on inside, and is off again after."""
+    """StableHLO, written by JAX, whose 64-bit mode is on only while it writes."""
 
     def emit(self, graph: Graph, name: str) -> Module:
-        _packages.need("lower(graph, 'stablehlo')", "jax", "stablehlo")
-        _packages.one_step(graph, "stablehlo")
+        _toolchain.need("lower(graph, 'stablehlo')", "jax", "stablehlo")
+        one_step(graph, "stablehlo")
         for node in graph.nodes:
             op = op_of(node)
             if op is not None and op not in OPS and op not in _BY_HAND:
-                raise _packages.refusal(node, "stablehlo", str(op), names(OPS))
+                raise refusal(node, "stablehlo", str(op), names(OPS))
         return Module(graph, name)
 
     def missing(self) -> str | None:
-        return _packages.missing("jax", "stablehlo")
+        return _toolchain.missing("jax", "stablehlo")
 
 
 TARGET = StableHLO()

@@ -12,8 +12,9 @@ from torch import fx
 
 from tracelr._torch import OpOverload
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, line_of, names, op_of, owner_of, shape_of, type_of
-from tracelr.lowering.targets import _packages
+from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of, type_of
+from tracelr.lowering.targets import _toolchain
+from tracelr.lowering.targets._refusals import one_step, refusal
 from tracelr.lowering.targets._target import Target
 from tracelr.lowering.targets._triton.helpers import HELPERS
 from tracelr.lowering.targets._triton.run import FILE, Kernel
@@ -110,7 +111,7 @@ class _Source:
         values = "".join(f"\n        {self._tensor(node)}," for node in self.tables)
         words = {
             "name": self.name,
-            "title": self.graph.title.replace("\\", "/").replace('"', "'"),  # it stands in a docstring
+            "title": self.graph.title.replace("\\", "/").replace('"', "'"),  # it is printed in a docstring
             "pointers": "".join(f", v_{node.name}" for node in self.tables),
             "helpers": "".join(f"@triton.jit\n{text}\n\n\n" for text in self.helpers.values()),
             "body": "\n    ".join(body),
@@ -121,12 +122,10 @@ class _Source:
     def _lines(self, node: fx.Node) -> Iterator[str]:
         if node.op in ("placeholder", "output") or node.target in SAME or _length(node) != 1:
             return
-        local, author = f"v_{node.name}", f"# {_packages.plain(f'{owner_of(node)}: {line_of(node)}')}"
-        if node.op == "get_attr" and not self.graph.constant(node):
-            author = f"# {node.target}, the value it had when this was generated"
-        if author != self.author and node.target != aten.full.default:
+        local, author = f"v_{node.name}", self.graph.note(node)
+        if author and author != self.author and node.target != aten.full.default:
             self.author = author
-            yield author
+            yield f"# {_ascii(author)}"
         if node.op == "get_attr":
             yield f"{local} = {_literal(self.graph.tensor(node).item(), dtype_of(node))}"
         elif node.target == aten.sum.dim_IntList:
@@ -142,7 +141,7 @@ class _Source:
             x, table = terms.args if terms.target == aten.ge.Tensor else (None, None)
             if table not in self.tables or _length(x) != 1 or not self._ascends(table):
                 allowed = f"at most {INLINE} terms, or a count of the entries of an ascending table"
-                raise _packages.refusal(node, "triton", f"a sum of {type_of(terms)}", allowed)
+                raise refusal(node, "triton", f"a sum of {type_of(terms)}", allowed)
             length = _length(table)
             count = self._called(f"@count({self._value(x)}, v_{table.name}, {length}, {length.bit_length()})")
             yield f"{local} = {count}"
@@ -154,7 +153,7 @@ class _Source:
     def _pick(self, node: fx.Node, local: str) -> Iterator[str]:
         table, _, index = node.args
         if _length(index) != 1:
-            raise _packages.refusal(node, "triton", f"{_length(index)} entries of a table", "one entry, or constant ones")
+            raise refusal(node, "triton", f"{_length(index)} entries of a table", "one entry, or constant ones")
         at = self._value(index)
         if _length(table) > INLINE:
             yield f"{local} = {self._load(table, at)}"
@@ -167,7 +166,7 @@ class _Source:
         if table.target == aten._to_copy.default:
             return f"{self._load(table.args[0], at)}.to({TYPES[dtype_of(table)]})"  # type: ignore[index]  # so has its copy
         if table not in self.tables:
-            raise _packages.refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
+            raise refusal(table, "triton", "an entry of a computed table", "an entry of a constant one")
         return f"tl.load(v_{table.name} + {at})"
 
     def _ascends(self, table: fx.Node) -> bool:
@@ -207,11 +206,11 @@ class _Source:
         if isinstance(template, dict):
             template = template.get(dtype)
         if template is None:
-            raise _packages.refusal(node, "triton", str(op), names(OPS))
+            raise refusal(node, "triton", str(op), names(OPS))
         return self._called(template.format(*(self._value(operand, k) for operand in operands)))
 
     def _called(self, text: str) -> str:
-        """Return `text` with the helpers that it calls under this file's names, and write those down."""
+        """Return `text` with each @name replaced by the helper's name in this file, and keep the helper for the file."""
 
         def own(match: re.Match[str]) -> str:
             if match[1] not in self.helpers:
@@ -232,6 +231,10 @@ def _length(node: Any) -> int:
     return math.prod(size for size in shape_of(node) if isinstance(size, int))
 
 
+def _ascii(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in " ".join(text.split()))
+
+
 def _number(value: float) -> str:
     return repr(value) if math.isfinite(value) else f'float("{value}")'
 
@@ -248,12 +251,12 @@ class Triton(Target):
     """Triton source of one function, in float64; a parameter is written as the value it has when it is lowered."""
 
     def emit(self, graph: Graph, name: str) -> Kernel:
-        _packages.one_step(graph, "triton")
+        one_step(graph, "triton")
         source = _Source(graph, name)
         return Kernel(source.file(), name, source.signature)
 
     def missing(self) -> str | None:
-        return _packages.missing("triton", "triton")
+        return _toolchain.missing("triton", "triton")
 
 
 TARGET = Triton()

@@ -104,7 +104,10 @@ class WGSL(Language):
         "@_array: a compute shader, @_rates[i] = @(@_steps[i]). A step is an int64 as vec2<u32>(low, high); inside, a"
         " float32 is its bits in a u32."
     )
-    about_bits = "on any device: it computes with integers, which WGSL has exact. Its exp, log, pow and sin promise none."
+    about_bits = (
+        "on every device, because it is computed with integers, which are exact in WGSL. For exp, log, pow and sin of WGSL"
+        " that is not so."
+    )
     unused = "_ = step;"
     tables_inside = False
     array = ARRAY
@@ -146,7 +149,7 @@ class WGSL(Language):
         return f"bitcast<f32>({value})"
 
     def over_steps(self, name: str) -> str:
-        return self.array.replace("NAME", name)  # where @ begins an attribute
+        return self.array.replace("NAME", name)  # in WGSL, @ begins an attribute
 
     def main(self, name: str, body: Sequence[str]) -> str:
         return "\n".join([f"fn {name}(step: vec2<u32>) -> f32 {{", *(f"    {line}" for line in body), "}"])

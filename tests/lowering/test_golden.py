@@ -1,6 +1,6 @@
-"""Every format of a few rows, to the byte. A change of a formula, a pass or a form shows here as a diff to review.
+"""Every format of a few rows, to the byte. A change of a formula, a pass or a format shows here as a diff to review.
 
-`python tests/lowering/test_golden.py` writes the files anew.
+`PYTHONPATH=tests python tests/lowering/test_golden.py` writes the files anew.
 """
 
 from __future__ import annotations

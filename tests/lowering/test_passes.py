@@ -29,7 +29,7 @@ def duplicates(graph: Graph) -> list[fx.Node]:
 
 
 @EVERY
-def test_each_pass_leaves_what_it_says(name: str) -> None:
+def test_each_pass_leaves_a_graph_of_its_stage(name: str) -> None:
     stages = dict(passes.stages(traced(name)))
     assert list(stages) == ["trace", *(one.__name__ for one in passes.PASSES)]
     assert "_assert_tensor_metadata" in str(stages["trace"].module.graph)
@@ -117,7 +117,7 @@ def test_each_pass_has_a_graph_that_needs_it() -> None:
 
 
 @pytest.mark.parametrize("name", NEEDS)
-def test_a_pass_removes_what_it_is_there_for(name: str) -> None:
+def test_a_pass_removes_what_it_is_meant_to_remove(name: str) -> None:
     function, there = NEEDS[name]
     schedule = formula(function)
     found = dict(passes.stages(schedule))
@@ -165,12 +165,12 @@ def test_any_formula_keeps_its_bits(name: str, batch: bool) -> None:
         assert torch.equal(graph(step).view(torch.int32), schedule(step).view(torch.int32)), step
 
 
-def test_what_the_rate_does_not_need_is_dropped() -> None:
+def test_nodes_that_the_rate_does_not_need_are_dropped() -> None:
     graph = passes.run(trace(PiecewiseConstant([0.1], []) * Constant(1.0)))
     assert [node.op for node in graph.nodes] == ["placeholder", "call_function", "output"]
 
 
-def test_run_stops_where_it_is_told() -> None:
+def test_run_stops_after_the_named_pass() -> None:
     graph = trace(Linear(0.0, 1.0, 4))
     assert passes.run(graph, stop_after="trace") is graph
     assert not passes.run(graph, stop_after="expand_powers").typed

@@ -1,4 +1,4 @@
-"""An illegal graph is refused, before the passes and between any two, by its node and line."""
+"""An illegal graph is refused before the passes and after each of them, and the error names its node and line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_pass_that_breaks_the_graph_is_caught_before_the_next(monkeypatch: pyt
 
 
 class TakesATangent(Schedule):
-    """Of an op that no graph holds."""
+    """Uses an op that no target has."""
 
     factor: Scalar
 

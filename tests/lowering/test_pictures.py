@@ -1,4 +1,4 @@
-"""dot, mermaid and svg: what they show, where the boxes stand, and that no name breaks out of its place."""
+"""dot, mermaid and svg: what they show, where the boxes stand, and that every name is escaped."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ ODD_CHILD = ODD.replace(".", "")
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_odd_names_stay_where_they_are(format: str) -> None:
+def test_odd_names_are_escaped(format: str) -> None:
     text = dump(odd(ODD), format)
     plain = dump(odd("Plain"), format)
     assert text.count("\n") == plain.count("\n")

@@ -24,7 +24,7 @@ from tracelr.lowering.targets import c, find
 from tracelr.lowering.verification import default_steps
 from tracelr.schedules.fields import Scalar
 
-OWN_FILE = {"aoti", "triton"}  # to compile takes seconds; a row is to share a process with the others
+OWN_FILE = {"aoti", "triton"}  # each run takes seconds, so that all rows share one
 VERIFY = import_module("tracelr.lowering.verification")  # the package has a function of this name
 ONE_BY_ONE = sorted({*targets()} - {*SWEPT} - OWN_FILE)
 OF_EACH_KIND = {"linear_down", "exponential_stairs", "piecewise_constant", "sequential_nested"}
@@ -77,7 +77,7 @@ def test_inductor_shows_its_source_and_hits_no_recompile_limit() -> None:
             assert "void  kernel(" in artifact.text
 
 
-def test_lowering_to_inductor_keeps_what_is_compiled_already() -> None:
+def test_lowering_to_inductor_keeps_what_was_compiled_before() -> None:
     calls = []
 
     def backend(module, inputs):
@@ -190,7 +190,7 @@ def test_all_lists_what_was_not_run_and_why(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @NEEDS_CC
-def test_a_target_that_runs_in_part_says_so() -> None:
+def test_a_target_that_does_not_run_all_of_its_artifact_says_so() -> None:
     report = verify(Constant(0.5), "cuda", steps=torch.arange(3))
     assert report.ok
     assert (

@@ -1,4 +1,4 @@
-"""Graphs of whole training steps: every format shows them, with the nodes of the schedule marked, and no others."""
+"""Graphs of training steps: every format shows them, with the nodes of the schedule marked, and no others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def step(optimizer: str, tracer: str) -> tuple[fx.GraphModule, list[Any]]:
 
 
 @EVERY
-def test_the_marked_nodes_are_the_schedules_and_compute_its_rate(optimizer: str, tracer: str) -> None:
+def test_the_marked_nodes_belong_to_the_schedule_and_compute_its_rate(optimizer: str, tracer: str) -> None:
     module, _ = step(optimizer, tracer)
     marked = [line for line in listing_of(module).lines if line.marked]
     calls = [line for line in marked if line.node.op not in ("placeholder", "get_attr")]
@@ -45,7 +45,7 @@ def test_the_marked_nodes_are_the_schedules_and_compute_its_rate(optimizer: str,
     assert all("scheduler._board._rates._plan[0][0]" in line.owner for line in marked)
     entering = {source for line in calls for source in line.node.all_input_nodes if not of_schedule(source)}
     leaving = {line.node for line in calls if any(not of_schedule(user) for user in line.node.users)}
-    assert len(entering) == len(leaving) == 1  # the counter goes in, the rate comes out: nothing else is shared
+    assert len(entering) == len(leaving) == 1  # only the counter goes in, and only the rate comes out
     (counter,), (rate,) = entering, leaving
     part = fx.Graph()
     env: dict[fx.Node, fx.Node] = {counter: part.placeholder("step")}
@@ -65,7 +65,7 @@ def test_the_marked_nodes_are_the_schedules_and_compute_its_rate(optimizer: str,
 
 @EVERY
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_shows_it(optimizer: str, tracer: str, format: str) -> None:
+def test_every_format_shows_a_step(optimizer: str, tracer: str, format: str) -> None:
     module, _ = step(optimizer, tracer)
     text = dump(module, format)
     nodes = [node for node in module.graph.nodes if node.op != "output"]
@@ -130,7 +130,7 @@ def test_an_exported_model_has_its_schedule_marked() -> None:
     assert {line.owner for line in listing_of(module).lines if not line.marked} == {".", "inner"}
 
 
-def test_make_fx_leaves_no_trace_unless_it_is_told_to() -> None:
+def test_make_fx_records_source_lines_only_on_request() -> None:
     inputs = (torch.ones(2, 3), torch.tensor(7))
     assert dump(make_fx(Model())(*inputs)).splitlines()[0].endswith("none of them a schedule's (*)")
     told = listing_of(make_fx(Model(), record_stack_traces=True)(*inputs))
@@ -166,11 +166,11 @@ def node(stack_trace: str, modules: dict[str, Any] | None = None) -> fx.Node:
         ('  File "/a/tracelr/optim/scheduler.py", line 3, in step\n    cell.copy_(rate)\n', "cell.copy_(rate)", False),
     ],
 )
-def test_what_the_lines_say(stack: str, line: str, marked: bool) -> None:
+def test_a_node_is_marked_by_its_source_lines(stack: str, line: str, marked: bool) -> None:
     assert (line_of(node(stack)), of_schedule(node(stack))) == (line, marked)
 
 
-def test_what_the_modules_say() -> None:
+def test_a_node_is_marked_by_its_modules() -> None:
     class Mine(nn.Module):
         pass
 

@@ -1,4 +1,4 @@
-"""What the tests of C ask of the machine."""
+"""What the tests of C need of the machine."""
 
 from __future__ import annotations
 

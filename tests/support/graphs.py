@@ -1,4 +1,4 @@
-"""The traced graphs of the rows of the table: each row is traced once, whoever asks."""
+"""The traced graphs of the rows of the table: each row is traced once in a process."""
 
 from __future__ import annotations
 

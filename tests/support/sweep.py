@@ -16,7 +16,7 @@ from tracelr.lowering.targets._target import Artifact
 from tracelr.lowering.verification import default_steps
 
 SWEPT = {"c", "cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
-"""The targets that run all rows at once, each in a test file of its own; the others run row by row in test_lowering.py."""
+"""The targets that run all rows at once, each in its test file; the others run row by row in test_rows_on_targets.py."""
 
 
 @cache
@@ -31,7 +31,7 @@ def eager(name: str) -> Tensor:
 
 
 def artifacts(target: str) -> dict[str, Artifact]:
-    """Return every row, each as a function of a name of its own: row0, row1 and so on."""
+    """Return every row, each as a function of another name: lr0, lr1 and so on."""
     return {name: lower(traced(name), target, name=f"lr{k}") for k, name in enumerate(ROWS)}
 
 

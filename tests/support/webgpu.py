@@ -1,4 +1,4 @@
-"""Calls what WGSL computes with, one function at a time, on a WebGPU device."""
+"""Calls the helper functions of WGSL, one at a time, on a WebGPU device."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tracelr.lowering.spec import type_of
 def write(listing: Listing) -> str:
     """Return a Python file: `lr(step)`, with tables and the present values of parameters as numbers in it.
 
-    Of another graph, such as a training step, it defines `graph(...)`. Its arguments are the inputs, then the tensors in it.
+    For another graph, such as a training step, the file defines `graph(...)`. Its arguments are inputs, then tensors.
     """
     if listing.graph is not None:
         return _schedule(listing, listing.graph)

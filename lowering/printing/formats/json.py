@@ -1,8 +1,8 @@
 """json: a graph as a document for other programs, tables included.
 
-A number is a JSON number, and so exact. What JSON has no word for is an object of one key: {"node": name}, {"float": "nan"},
-{"torch": "float64"}, {"device": "cpu"}. A schedule's document has every operand as data. In that of
-another graph the operands are text, and the nodes of a schedule are marked.
+A number is a JSON number, and so exact. A value that JSON cannot express is an object of one key: {"node": name},
+{"float": "nan"}, {"torch": "float64"}, {"device": "cpu"}. A schedule's document has every operand as data. In the document
+of another graph the operands are text, and the nodes of schedules are marked.
 """
 
 from __future__ import annotations

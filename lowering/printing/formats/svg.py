@@ -32,7 +32,7 @@ def write(listing: Listing) -> str:
 
 
 def draw(listing: Listing, style: str) -> str:
-    """Return the image with a `style` sheet of its own, or without one where the page that it becomes a part of has it."""
+    """Return the image with the style sheet `style`; with none if it is empty, for a page that has one already."""
     root = picture(listing)
     boxes = {box.name: (box, group) for group in root.walk() for box in group.boxes}
     widths = {name: _width(box) for name, (box, _) in boxes.items()}

@@ -6,7 +6,7 @@ from tracelr.lowering.printing.listing import Listing
 
 
 def write(listing: Listing) -> str:
-    """Return one line per node: name, type, op, operands, owner, the author's source line. A star marks a schedule's."""
+    """Return one line per node: name, type, op, operands, owner, the author's source line. A star marks a schedule."""
     lines = [listing.heading if listing.graph is not None else f"{listing.heading} (*)"]
     for line in listing.lines:
         if listing.graph is None or line.op != "input":

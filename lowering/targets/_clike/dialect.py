@@ -1,4 +1,4 @@
-"""The dialects of C: what sets one apart from the others."""
+"""`Dialect`: what differs between C, CUDA, HIP, OpenCL and Metal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ C_TYPES = {
 @final
 @dataclass(frozen=True)
 class Dialect(Language):
-    """How one dialect of C writes what the dialects write differently."""
+    """How one dialect of C writes numbers, names, tables and functions."""
 
     target: str
     ops: Mapping[OpOverload, Template]
@@ -40,7 +40,7 @@ class Dialect(Language):
     single: str = "f"  # the end of the name of a function of float
     long: str = "INT64_C({})"
     helpers: Mapping[str, Helper] = field(default_factory=lambda: HELPERS)
-    about_bits: str = "whether or not products may be fused; -ffast-math and its like give them up."
+    about_bits: str = "whether or not the compiler fuses products into sums. Flags such as -ffast-math break this."
     unused: str = "(void)step;"
 
     def literal(self, value: float, dtype: torch.dtype) -> str:

@@ -1,8 +1,8 @@
-"""The functions of torch that C lacks. A text holds the functions that it calls.
+"""The functions of torch that C lacks. A header holds only those that it calls.
 
 Each is (type, parameters, body), followed by the type of the parameters if that is another one. In a body, {kind} is the
-type as the dialect writes it and {f} the end of the name of a function of that type. Where an operand is NaN so is the
-result, as in torch; C's own fmin and fmax drop it.
+type as the dialect writes it and {f} the end of the name of a function of that type. If an operand is NaN, the
+result is NaN, as in torch; fmin and fmax of C drop it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ for _short, _dtype in (("f64", torch.float64), ("f32", torch.float32)):
         f"product_{_short}": (
             _dtype,
             "ab",
-            ["const volatile {kind} r = a * b; /* a store: no compiler, by any flag, fuses it into a sum */", "return r;"],
+            ["const volatile {kind} r = a * b; /* stored, so that no compiler fuses it into a sum */", "return r;"],
         ),
         f"remainder_{_short}": (
             _dtype,
@@ -54,7 +54,7 @@ for _short, _dtype in (("f64", torch.float64), ("f32", torch.float32)):
 
 
 def with_device_products(macro: str, f64: list[str], f32: list[str]) -> Mapping[str, Helper]:
-    """Return the helpers of a dialect for GPUs: where `macro` is defined, products have a body of their own."""
+    """Return the helpers of a dialect for GPUs: where `macro` is defined, products have another body."""
     made = dict(HELPERS)
     for name, device in (("product_f64", f64), ("product_f32", f32)):
         dtype, parameters, host = HELPERS[name][:3]

@@ -1,4 +1,4 @@
-"""What a language has to say for `emitter.py` to print a graph in it."""
+"""`Language`: how a language writes what `emitter.py` prints."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the target "triton" is made of: the functions that Triton lacks, and what runs or compiles a file."""
+"""What the target "triton" needs: the functions that Triton lacks, and a process that runs or compiles a file."""

@@ -1,4 +1,4 @@
-"""Run as a file, in a process of its own: Triton decides by the environment at import whether it interprets or compiles.
+"""Run as a file, in a new process, because Triton reads from the environment at import whether it interprets or compiles.
 
 Reads jobs as JSON from the standard input, and tracelr is not imported. A job has the `file` of a generated Python file and
 the `name` of its function, and either `steps` and `rates`, two files of numpy, or `arch`, `signature` and `out`.
@@ -37,7 +37,7 @@ def interpret(job: dict[str, Any]) -> None:
 
 
 def compile(job: dict[str, Any]) -> None:
-    """Write the assembly that `name_kernel` compiles to, for a device that need not be here."""
+    """Write the assembly that `name_kernel` compiles to, for a device that need not be present."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

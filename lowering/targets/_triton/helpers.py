@@ -1,14 +1,14 @@
-"""The functions of torch that `triton.language` lacks, in Triton. A file holds those it calls, each under its own prefix.
+"""The functions of torch that `triton.language` lacks, in Triton. A file holds those that it calls, under its own prefix.
 
-They call nothing of libdevice, so that one text runs in Triton's interpreter, on NVIDIA and on AMD. A Python number stands
-only beside a float64 operand, whose dtype it takes; inside `tl.where` it would be a float32. And no `|` or `&` joins a
-comparison of scalars with one of a block: the interpreter spreads the first in the dtype of what was compared.
+They call no function of libdevice, so that one text runs in Triton's interpreter, on NVIDIA and on AMD. A Python number
+stands only beside a float64 operand, whose dtype it takes; inside `tl.where` it would be a float32. And no `|` or `&` joins
+a comparison of scalars with one of a block: the interpreter spreads the first in the dtype of what was compared.
 """
 
 from __future__ import annotations
 
 HELPERS: dict[str, str] = {
-    # where an operand is NaN so is the result, as in torch; tl.minimum and tl.maximum drop it
+    # if an operand is NaN, the result is NaN, as in torch; tl.minimum and tl.maximum drop it
     "minimum": """
 def @minimum(a, b):
     return tl.where(b != b, b, tl.where(b < a, b, a))
@@ -24,7 +24,7 @@ def @remainder(a, b):
 """,
     "count": """
 def @count(x, table, length: tl.constexpr, width: tl.constexpr):
-    # how many entries of an ascending table are at most x: the highest power of two first
+    # counts the entries of an ascending table that are at most x, by bisection
     found = x * 0
     for k in tl.static_range(width):
         more = found + (1 << (width - 1 - k))
@@ -35,14 +35,14 @@ def @count(x, table, length: tl.constexpr, width: tl.constexpr):
 """,
     "round": """
 def @round(x):
-    # half to even: there is no digit behind the point beside 2**52; x * 0.0 is a zero of the sign of x
+    # half to even, because a float64 beyond 2**52 has no fraction; x * 0.0 is a zero with the sign of x
     magic = tl.where(x < 0, x * 0.0 - 4503599627370496.0, x * 0.0 + 4503599627370496.0)
     whole = (x + magic) - magic
     return tl.where(tl.abs(x) < 4503599627370496.0, tl.where(whole == 0, x * 0.0, whole), x)
 """,
     "expm1": """
 def @expm1(x):
-    # Kahan: where e has lost digits, its logarithm has lost the same ones
+    # the method of Kahan: where e has lost digits, its logarithm has lost the same ones
     e = tl.exp(x)
     d = e - 1.0
     near = d * x / tl.log(tl.where(d == 0, e + 1.0, e))
@@ -69,7 +69,7 @@ def @split(x):
 """,
     "twofold": """
 def @twofold(a, b):
-    # Dekker: a b is p and an error that is exact
+    # the method of Dekker: a b = p + an error, exactly
     p = a * b
     a1 = @split(a)
     b1 = @split(b)
@@ -79,7 +79,7 @@ def @twofold(a, b):
 """,
     "pow": """
 def @pow(x, y):
-    # 2 ** (y log2 |x|), the logarithm in two parts: |x| = m 2**k with m near 1, s = (m - 1) / (m + 1), log m = 2 atanh s
+    # 2 ** (y log2 |x|), the logarithm in two float64: |x| = m 2**k with m near 1, s = (m - 1) / (m + 1), log m = 2 atanh s
     a = tl.abs(x)
     tiny = a < 2.2250738585072014e-308
     bits = tl.where(tiny, a * 18014398509481984.0, a).to(tl.int64, bitcast=True)

@@ -1,4 +1,4 @@
-"""What a generated Triton file is and how it runs here: interpreted, or compiled for a device that need not be here."""
+"""The text of a generated Triton file, and how it is interpreted, or compiled for a device that need not be present."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import LoweringError, Unquoted
-from tracelr.lowering.targets import _packages
+from tracelr.lowering.targets import _toolchain
 from tracelr.lowering.targets._target import SourceText
 
 ARCHS = {"sm_90": ("cuda", 90, 32), "gfx942": ("hip", "gfx942", 64)}
@@ -69,10 +69,10 @@ class Kernel(SourceText):
         self._signature = signature
 
     def compile(self, arch: str) -> str:
-        """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be here."""
+        """Return the assembly for "sm_90" (PTX) or "gfx942" (AMD), which need not be present."""
         if arch not in ARCHS:
             raise LoweringError("kernel.compile(arch)", arch, ", ".join(ARCHS), "use one of these names")
-        _packages.need("kernel.compile", "triton", "triton")
+        _toolchain.need("kernel.compile", "triton", "triton")
         with TemporaryDirectory(prefix="tracelr-") as folder:
             file, out = self._written(folder), Path(folder, "assembly")
             job = {"file": file, "name": self._name, "arch": ARCHS[arch], "signature": self._signature, "out": str(out)}
@@ -90,7 +90,7 @@ class Kernel(SourceText):
 
 def interpret(runs: Sequence[tuple[Kernel, Tensor]]) -> list[Tensor]:
     """Return what each kernel gives for its int64 steps of shape [n], all in one process of Triton's interpreter."""
-    _packages.need("artifact.run", "triton", "triton")
+    _toolchain.need("artifact.run", "triton", "triton")
     with TemporaryDirectory(prefix="tracelr-") as folder:
         jobs = []
         for k, (kernel, steps) in enumerate(runs):
@@ -102,7 +102,7 @@ def interpret(runs: Sequence[tuple[Kernel, Tensor]]) -> list[Tensor]:
 
 
 def _child(jobs: list[dict[str, Any]], **environment: str) -> None:
-    # -P: else the folder of this file, with its triton.py, would come before the installed Triton
+    # without -P, Python would look for Triton first in the folder of this file
     command = [sys.executable, "-P", str(Path(__file__).with_name("child.py"))]
     done = subprocess.run(
         command, input=json.dumps(jobs), capture_output=True, text=True, check=False, env={**os.environ, **environment}

@@ -1,1 +1,1 @@
-"""What the target "wgsl" is made of: float32 and int64 in integers of 32 bits, and what runs a shader."""
+"""What the target "wgsl" needs: float32 and int64 in integers of 32 bits, and a device that runs a shader."""

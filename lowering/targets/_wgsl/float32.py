@@ -1,4 +1,4 @@
-"""float32 in WGSL, bit for bit: its bits in a u32, computed with by integer operations alone.
+"""float32 in WGSL, bit for bit: its bits are in a u32, and only integer operations compute with them.
 
 WGSL promises no bits of its own f32: an implementation may round either way, reassociate, fuse, flush subnormal numbers to
 zero, assume that nothing is infinite or NaN, and be off by 2.5 units in the last place in a quotient. These functions

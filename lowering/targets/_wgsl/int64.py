@@ -1,7 +1,7 @@
 """int64 in WGSL, whose integers have 32 bits: a vec2<u32> of the low and the high half, in two's complement, as torch wraps.
 
-Each function by its name; @ before a name is another of them, or one of `float32.py`. A text holds those it calls.
-Integer operations are exact in WGSL, on every device.
+`HELPERS` has each function by its name. In a text, @ before a name calls another of them, or one of `float32.py`. A shader
+holds only those that it calls. Integer operations are exact in WGSL, on every device.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ fn i64_of_f32(a: u32) -> vec2<u32> {
     let whole = vec2<u32>((a & 0x7fffffu) | 0x800000u, 0u);
     var size = @shr_u64(whole, min(150u - min(e, 150u), 63u));
     size = select(size, @shl_u64(whole, min(max(e, 150u) - 150u, 63u)), e > 150u);
-    size = select(size, vec2<u32>(0u, 0x80000000u), e > 189u); // out of range, as a CPU has it
+    size = select(size, vec2<u32>(0u, 0x80000000u), e > 189u); // out of range, as on a CPU
     return select(size, @neg_i64(size), (a >> 31u) != 0u);
 }
 """

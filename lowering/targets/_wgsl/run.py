@@ -86,5 +86,5 @@ def _device() -> Any:
     try:
         adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
         return adapter.request_device_sync()
-    except Exception:  # wgpu has no error of its own for "no adapter"
+    except Exception:  # wgpu has no special error for "no adapter"
         return None

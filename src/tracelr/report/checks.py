@@ -14,7 +14,7 @@ from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import find
 from tracelr.lowering.targets import targets as all_targets
-from tracelr.lowering.targets._precision import arithmetic_of
+from tracelr.lowering.targets._arithmetic import arithmetic_of
 from tracelr.lowering.verification import Result, compare, default_steps, lowered, what_ran
 from tracelr.report.samples import values
 from tracelr.schedules.base import Schedule

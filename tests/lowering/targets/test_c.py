@@ -1,4 +1,4 @@
-"""The C that is written down computes what torch does, op by op and at any step."""
+"""The emitted C computes what torch computes, op by op and at any step."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_run_takes_steps_of_any_shape_and_leaves_no_file(tmp_path: Path, monkeyp
 
 
 @NEEDS_CC
-def test_a_parameter_has_the_value_of_the_moment_it_was_lowered() -> None:
+def test_a_parameter_keeps_the_value_that_it_had_when_it_was_lowered() -> None:
     start = nn.Parameter(torch.tensor(0.1))
     before = lower(Constant(start), "c")
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_a_boundary_beyond_float32_is_exact(big: int) -> None:
 
 @cache
 def texts() -> dict[str, str]:
-    """Return each operation as a function of a name of its own: lr0, lr1 and so on."""
+    """Return each operation as a function of another name: lr0, lr1 and so on."""
     return {f"lr{k}": lower(operation(name), "c", name=f"lr{k}").text for k, name in enumerate(OPERATIONS)}
 
 
@@ -70,7 +70,7 @@ def compiled() -> dict[str, Callable[[Tensor], Tensor]]:
 
 @NEEDS_CC
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_c_means_what_torch_means(name: str) -> None:
+def test_each_op_in_c_gives_what_torch_gives(name: str) -> None:
     schedule = formula(OPERATIONS[name])
     steps = torch.cat([torch.arange(-120, 120), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, -(2**63)])])
     want = torch.stack([schedule(step) for step in steps])
@@ -115,6 +115,6 @@ def test_a_value_with_two_long_sides_is_refused_by_c() -> None:
         lower(square, "c")
 
 
-def test_c_wants_a_graph_of_one_step() -> None:
+def test_c_refuses_a_batch_graph() -> None:
     with pytest.raises(LoweringError, match=r"lower\(graph, 'c'\): given a batch graph; allowed: a graph of one step"):
         lower(trace(Constant(0.5), batch=True), "c")

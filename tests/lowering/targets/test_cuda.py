@@ -1,4 +1,4 @@
-"""CUDA and HIP: the host's half runs here, the device's half is compiled where its compiler is."""
+"""CUDA and HIP: the host's half runs; the device's half is compiled if its compiler is installed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ extern "C" int device_{name}(const int64_t *step, float *out, size_t n)
 
 
 @NEEDS_CXX
-@pytest.mark.parametrize("target", ["cuda", pytest.param("hip", marks=pytest.mark.slow)])  # CUDA's but for a word
+@pytest.mark.parametrize(
+    "target", ["cuda", pytest.param("hip", marks=pytest.mark.slow)]
+)  # differs from CUDA in a few macros
 def test_the_hosts_half_of_every_row_has_the_bits_of_eager(target: str) -> None:
     rows = artifacts(target)
     functions = compiler.CXX.load_all({f"lr{k}": row.text for k, row in enumerate(rows.values())})
@@ -150,7 +152,7 @@ def test_the_header_is_clean_cpp_and_c(target: str, tmp_path: Path) -> None:
         subprocess.run([*command, "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"], check=True, cwd=tmp_path)
 
 
-def test_what_the_languages_alone_differ_in() -> None:
+def test_the_dialects_differ_only_in_their_own_words() -> None:
     texts = {target: lower(traced("piecewise_constant"), target).text for target in ("cuda", "hip")}
     assert "#if defined(__CUDACC__)\n#define TRACELR_lr_FUNCTION static __host__ __device__ __forceinline__" in texts["cuda"]
     assert "#if defined(__CUDA_ARCH__)\n#define TRACELR_lr_TABLE static __constant__ const" in texts["cuda"]
@@ -160,7 +162,7 @@ def test_what_the_languages_alone_differ_in() -> None:
 
 
 @pytest.mark.parametrize("target", ["cuda", "hip"])
-def test_a_graph_of_one_step_and_a_cpp_compiler_are_wanted(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_graph_and_a_missing_compiler_are_refused(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         LoweringError, match=rf"lower\(graph, '{target}'\): given a batch graph; allowed: a graph of one step"
     ):

@@ -1,4 +1,4 @@
-"""Metal: its text, and the arithmetic of its text. No Metal compiler is here: g++ reads it through a header of our own."""
+"""Metal: its text, and the arithmetic of its text, which g++ compiles with a small header in place of Metal's."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-
 
 
 def compiled(names: tuple[str, ...], folder: Path, *flags: str) -> dict[str, ctypes.CDLL]:
-    """Return each row's kernel, as what g++ makes of its text: the parameter `constant uint &` becomes a constant one."""
+    """Return the kernel of each row, compiled by g++: its parameter `constant uint &` becomes a constant."""
     (folder / "metal_stdlib").write_text(SHIM)
     text = "\n".join(artifact(name, "metal").text for name in names).replace("constant uint &n", "const uint &n")
     (folder / "rows.cpp").write_text(text)
@@ -86,7 +86,7 @@ def test_the_arithmetic_of_every_row_has_the_bits_of_eager(tmp_path: Path) -> No
 
 
 @NEEDS_GXX
-def test_the_cheap_arithmetic_compiles(tmp_path: Path) -> None:
+def test_the_arithmetic_float32_compiles(tmp_path: Path) -> None:
     with tracelr.precision("float32"):
         made = lower(Polynomial(1.0, 0.5, 1000, power=1.7), "metal")
     (tmp_path / "metal_stdlib").write_text(SHIM)
@@ -121,7 +121,7 @@ def test_metal_has_a_row_for_every_op_of_the_spec() -> None:
     assert {op for op in OPS if op in c.OPS} <= set(metal.OPS)
 
 
-def test_verify_says_that_it_is_only_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_says_that_metal_is_only_written(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = "a Mac with Metal, which this library does not drive: the text is only written"
     monkeypatch.setattr(import_module("tracelr.lowering.verification"), "all_targets", lambda: ["metal"])
     report = verify(Constant(0.5), steps=torch.arange(3))
@@ -134,7 +134,7 @@ def test_verify_says_that_it_is_only_written(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_metal_wants_a_graph_of_one_step() -> None:
+def test_metal_refuses_a_batch_graph() -> None:
     with (
         pytest.raises(LoweringError, match=r"lower\(graph, 'metal'\): given a batch graph; allowed: a graph of one step"),
         tracelr.precision("two_float"),
@@ -142,6 +142,6 @@ def test_metal_wants_a_graph_of_one_step() -> None:
         lower(trace(Constant(0.5), batch=True), "metal")
 
 
-def test_lower_refuses_what_is_in_float64_before_it_writes() -> None:
+def test_lower_refuses_a_float64_graph_before_it_writes() -> None:
     with pytest.raises(LoweringError, match="metal has no float64"):
         lower(traced("cosine"), "metal")

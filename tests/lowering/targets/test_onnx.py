@@ -28,7 +28,7 @@ NEEDS_ONNX = pytest.mark.skipif(MISSING is not None, reason=f"needs {MISSING}")
 
 @NEEDS_ONNX
 def test_every_row_over_n_steps_has_the_bits_of_eager() -> None:
-    # A batch differs from one step in the shapes alone, and tracing it takes longer than all else here.
+    # A batch differs from one step only in the shapes, and tracing it takes longer than the rest of the test.
     graphs = {name: dataclasses.replace(traced(name), batch=True) for name in ROWS}
     assert differing({name: lower(graph, "onnx").run for name, graph in graphs.items()}) == {}
 
@@ -54,7 +54,7 @@ def test_every_row_one_step_at_a_time_is_a_clean_model_with_the_bits_of_eager(na
 
 @NEEDS_ONNX
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_onnx_means_what_torch_means(name: str) -> None:
+def test_each_op_in_onnx_gives_what_torch_gives(name: str) -> None:
     schedule = formula(OPERATIONS[name])
     steps = torch.cat([torch.arange(-120, 120), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, -(2**63)])])
     want = torch.stack([schedule(step) for step in steps])
@@ -120,7 +120,7 @@ def test_a_constant_has_the_shape_of_the_steps() -> None:
 
 
 @NEEDS_ONNX
-def test_a_parameter_is_an_initializer_at_its_present_value() -> None:
+def test_a_parameter_is_an_initializer_with_its_present_value() -> None:
     artifact = lower(Constant(nn.Parameter(torch.tensor(0.25))), "onnx")
     (start,) = (tensor for tensor in artifact.model.graph.initializer if tensor.doc_string)
     assert (start.name, start.doc_string) == ("v_f_value", "a parameter, at the value it had when this was made")
@@ -158,7 +158,7 @@ def test_onnx_has_a_row_for_every_op_of_the_spec() -> None:
 
 
 @NEEDS_ONNX
-def test_what_onnx_cannot_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_onnx_cannot_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     square = formula(lambda s: (torch.tensor([1, 2]).unsqueeze(-1) >= torch.tensor([3, 4]) + s).sum(-1).sum(-1).double())
     with pytest.raises(LoweringError, match=r"given a value of shape \[2, 2\]; allowed: one element, or one row of them"):
         lower(square, "onnx")

@@ -59,7 +59,7 @@ def test_two_float_asks_for_no_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [False]
 
 
-def test_opencl_wants_a_graph_of_one_step() -> None:
+def test_opencl_refuses_a_batch_graph() -> None:
     with pytest.raises(LoweringError, match=r"lower\(graph, 'opencl'\): given a batch graph; allowed: a graph of one step"):
         lower(trace(Constant(0.5), batch=True), "opencl")
 

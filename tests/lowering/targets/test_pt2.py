@@ -1,4 +1,4 @@
-"""The files of torch.export: the same bytes wherever they are written, and the same bits where tracelr is not."""
+"""The files of torch.export: the same bytes wherever they are written, and the same bits without tracelr."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tracelr.lowering import lower
 
 
 class Mine(Schedule):
-    """A schedule of one's own."""
+    """A schedule that a user writes."""
 
     rate: Scalar
 
@@ -90,7 +90,7 @@ def test_a_package_is_small_and_shows_its_graph(batch: bool) -> None:
     assert torch.equal(artifact.run(torch.arange(6).reshape(2, 3)), ROWS["cosine"].schedule(torch.arange(6).reshape(2, 3)))
 
 
-def test_a_parameter_stays_one(tmp_path: Path) -> None:
+def test_a_parameter_stays_a_parameter(tmp_path: Path) -> None:
     lower(Constant(nn.Parameter(torch.tensor(0.1))), "pt2").save(tmp_path / "lr.pt2")
     program = torch.export.load(tmp_path / "lr.pt2")
     (value,) = program.module().parameters()

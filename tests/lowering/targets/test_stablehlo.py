@@ -1,4 +1,4 @@
-"""StableHLO: op by op what torch means, the same for every platform, and none of XLA's shortcuts gets in."""
+"""StableHLO: each op gives what torch gives, for every platform, and none of XLA's shortcuts changes a bit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tracelr import Constant, Exponential, Linear
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, trace
 from tracelr.lowering.spec import OPS
-from tracelr.lowering.targets import _packages, find, stablehlo
+from tracelr.lowering.targets import _toolchain, find, stablehlo
 
 NEEDS_JAX = pytest.mark.skipif(find("stablehlo").missing() is not None, reason="no JAX")
 
 
 @NEEDS_JAX
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_stablehlo_means_what_torch_means(name: str) -> None:
+def test_each_op_in_stablehlo_gives_what_torch_gives(name: str) -> None:
     schedule = formula(OPERATIONS[name])
     steps = torch.cat([torch.arange(-120, 120), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, -(2**63)])])
     want = torch.stack([schedule(step) for step in steps])
@@ -47,7 +47,7 @@ def test_the_text_is_the_same_for_every_platform_and_jax_stays_as_it_was() -> No
 
 @NEEDS_JAX
 def test_a_tie_is_rounded_as_torch_rounds_it() -> None:
-    # 1 / 1997 is rounded up by nearly half a unit: half of these quotients, times it, are no ties any more.
+    # 1 / 1997 is rounded up by nearly half a unit: half of these quotients, times it, are not ties any more.
     k = torch.arange(2**25 - 3999, 2**25, 2)
     schedule = Linear(0.0, 1.0, 1997 * 2**26)
     assert torch.equal(lower(schedule, "stablehlo").run(1997 * k), schedule(1997 * k))
@@ -62,13 +62,13 @@ def test_a_subnormal_rate_is_not_flushed_to_zero() -> None:
 
 
 @NEEDS_JAX
-def test_a_parameter_has_the_value_of_the_moment_it_was_lowered() -> None:
+def test_a_parameter_keeps_the_value_that_it_had_when_it_was_lowered() -> None:
     start = nn.Parameter(torch.tensor(0.1))
     assert lower(Constant(start), "stablehlo").run(0) == start
 
 
 @NEEDS_JAX
-def test_what_it_does_not_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_stablehlo_cannot_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         LoweringError, match=r"lower\(graph, 'stablehlo'\): given a batch graph; allowed: a graph of one step"
     ):
@@ -83,13 +83,13 @@ def test_what_it_does_not_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_stablehlo_has_a_row_for_every_op_of_the_spec() -> None:
     assert set(OPS) - set(stablehlo.OPS) - stablehlo._BY_HAND == {
-        torch.ops.aten.full_like.default,  # a batch's own
+        torch.ops.aten.full_like.default,  # only in batch graphs
         torch.ops.aten.sym_size.int,
     }
 
 
 def test_without_jax_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_packages, "find_spec", lambda package: None)
+    monkeypatch.setattr(_toolchain, "find_spec", lambda package: None)
     assert find("stablehlo").missing() == "jax (pip install 'tracelr[stablehlo]')"
     with pytest.raises(LoweringError) as caught:
         lower(Constant(0.5), "stablehlo")

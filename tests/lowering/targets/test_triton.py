@@ -22,7 +22,7 @@ from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Polynomial
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, passes, trace
 from tracelr.lowering.spec import OPS, aten
-from tracelr.lowering.targets import _packages, find, triton
+from tracelr.lowering.targets import _toolchain, find, triton
 from tracelr.lowering.targets._triton.run import interpret
 from tracelr.lowering.verification import default_steps
 
@@ -50,7 +50,7 @@ REFUSED = {"remainder of floats"}
 
 
 @needs_triton
-def test_triton_means_what_torch_means() -> None:
+def test_each_op_in_triton_gives_what_torch_gives() -> None:
     steps = torch.cat([torch.arange(-120, 120), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, -(2**63)])])
     schedules = {name: formula(f) for name, f in OPERATIONS.items() if name not in REFUSED}
     rates = interpret([(lower(schedule, "triton"), steps) for schedule in schedules.values()])
@@ -78,7 +78,7 @@ def test_ten_thousand_milestones_and_other_edges() -> None:
 
 
 @needs_triton
-def test_it_compiles_for_devices_that_are_not_here() -> None:
+def test_it_compiles_for_devices_that_are_not_present() -> None:
     artifact = lower(Linear(0.0, 0.1, 7).then(Polynomial(0.1, 0.0, 100, power=1.7)), "triton", name="lr_2")
     ptx = artifact.compile("sm_90")
     assert ".visible .entry lr_2_kernel(" in ptx
@@ -133,7 +133,7 @@ def test_a_long_table_is_a_pointer_and_a_parameter_is_a_number() -> None:
     assert "# value, the value it had when this was generated\n    v_value = tl.full((), 0.25, tl.float32)" in text
 
 
-def test_what_it_does_not_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_triton_cannot_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         LoweringError,
         match=r"^aten.remainder.Tensor at node 'remainder', from `.*` \(\w+\.py:\d+\), in the target triton: given",
@@ -156,7 +156,7 @@ def test_triton_has_a_row_for_every_op_of_the_spec() -> None:
 
 def test_without_triton_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = lower(Constant(0.5), "triton")
-    monkeypatch.setattr(_packages, "find_spec", lambda package: None)
+    monkeypatch.setattr(_toolchain, "find_spec", lambda package: None)
     assert find("triton").missing() == "triton (pip install 'tracelr[triton]')"
     for use, where in ((lambda: artifact.run(0), "artifact.run"), (lambda: artifact.compile("sm_90"), "kernel.compile")):
         with pytest.raises(LoweringError) as caught:

@@ -96,7 +96,7 @@ def test_products_that_are_fused_into_sums_change_no_bit(name: str, many: bool) 
     texts = {f"lr{k}": lower(graph, "c", name=f"lr{k}").text for k, graph in enumerate(graphs.values())}
     open_texts = {
         n: text.replace("const volatile float", "const float") for n, text in texts.items()
-    }  # nothing but the form
+    }  # only the form differs
     assert open_texts != texts
     for function, n in zip(compiler.load_all(open_texts).values(), names, strict=True):
         steps = steps_for(graphs[n], 3000)
@@ -128,5 +128,5 @@ def test_inductor_has_the_bits_of_eager_with_and_without_contraction(schedule: S
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["inductor", "aoti"])
-def test_torch_s_own_targets(target: str) -> None:
+def test_the_targets_inside_torch_have_the_bits_of_eager(target: str) -> None:
     assert swept(target, ["cosine"], 500) == {}

@@ -50,16 +50,16 @@ def test_a_schedule_is_traced_in_two_float_and_compared_in_it() -> None:
 
 
 @NEEDS_WEBGPU
-def test_the_cheap_arithmetic_is_taken_too() -> None:
+def test_the_arithmetic_float32_is_taken_too() -> None:
     schedule = Cosine(1.0, 0.1, 100)
     with tracelr.precision("float32"):
         text = lower(schedule, "wgsl").text
         got, want = lower(schedule, "wgsl").run(torch.arange(100)), schedule(torch.arange(100))
     assert "bitcast<u32>(sin(bitcast<f32>(" in text
-    assert ((got - want).abs() <= 4e-6 * want).all()  # sin is the device's own
+    assert ((got - want).abs() <= 4e-6 * want).all()  # sin is that of the device
 
 
-def test_the_text_holds_what_it_uses_alone() -> None:
+def test_the_text_holds_only_the_functions_that_it_calls() -> None:
     text = lower(PiecewiseConstant([0.1, 0.2, 0.3], [5, 9]), "wgsl", name="lr_2").text
     assert "\nfn lr_2(step: vec2<u32>) -> f32 {\n" in text
     assert "const lr_2_milestones_table = array<vec2<u32>, 2>(vec2<u32>(5u, 0u), vec2<u32>(9u, 0u));" in text
@@ -71,7 +71,7 @@ def test_the_text_holds_what_it_uses_alone() -> None:
     assert all(name in wgsl.HELPERS for name in re.findall(r"lr_2_(\w+?)\(", code) if name not in ("array",))
 
 
-def test_every_helper_is_called_or_called_for() -> None:
+def test_every_helper_is_called_by_an_op_or_by_another_helper() -> None:
     rows = " ".join(str(row) for row in wgsl.OPS.values()) + " ".join(wgsl.HELPERS.values())
     rows = re.sub(r"\{t\}", "f32", rows) + re.sub(r"\{t\}", "i64", rows)
     unused = {name for name in wgsl.HELPERS if f"@{name}(" not in rows and "_of_" not in name}
@@ -113,7 +113,7 @@ def test_a_graph_in_float64_is_refused(target: str) -> None:
 
 
 class Wide(Schedule):
-    """Leaves the arithmetic it is given."""
+    """Computes in float64 whatever arithmetic it is given."""
 
     start: Scalar
 
@@ -121,7 +121,7 @@ class Wide(Schedule):
         return ops.mul(ops.full(step, self.start), (step.double() / 3).float())
 
 
-def test_a_formula_of_its_own_in_float64_is_named() -> None:
+def test_a_formula_that_computes_in_float64_is_named() -> None:
     with pytest.raises(
         LoweringError, match=r"from `return ops\.mul\(.*; to fix it: write the formula with the methods of the arithmetic"
     ):
@@ -146,7 +146,7 @@ def test_a_table_too_long_for_wgsl_is_refused() -> None:
         lower(Interpolate(values, list(range(0, 20490, 10))), "wgsl")
 
 
-def test_wgsl_wants_a_graph_of_one_step() -> None:
+def test_wgsl_refuses_a_batch_graph() -> None:
     with (
         tracelr.precision("two_float"),
         pytest.raises(LoweringError, match=r"lower\(graph, 'wgsl'\): given a batch graph; allowed: a graph of one step"),

@@ -58,7 +58,7 @@ FLOAT32: dict[str, Callable[..., Any]] = {
 
 @NEEDS_WEBGPU
 @pytest.mark.parametrize("name", FLOAT32)
-def test_a_float32_is_that_of_ieee_754(name: str) -> None:
+def test_float32_operations_give_what_ieee_754_says(name: str) -> None:
     x, y = floats()
     got = call(name, x, y).astype(np.uint32)
     with np.errstate(all="ignore"):
@@ -69,7 +69,7 @@ def test_a_float32_is_that_of_ieee_754(name: str) -> None:
     bits = want.view(np.uint32)
     same = (got == bits) | (np.isnan(got.view(np.float32)) & np.isnan(want))
     if name in ("minimum_f32", "maximum_f32"):
-        same |= (got & 0x7FFFFFFF == 0) & (bits & 0x7FFFFFFF == 0)  # of two zeros, either
+        same |= (got & 0x7FFFFFFF == 0) & (bits & 0x7FFFFFFF == 0)  # either of two zeros
     wrong = np.nonzero(~same)[0]
     assert [(hex(x[k]), hex(y[k]), hex(got[k]), hex(bits[k])) for k in wrong[:3]] == []
 

@@ -34,7 +34,7 @@ INT64: dict[str, Callable[[int, int], int]] = {
 
 @NEEDS_WEBGPU
 @pytest.mark.parametrize("name", INT64)
-def test_an_int64_is_that_of_python(name: str) -> None:
+def test_int64_operations_give_what_python_gives(name: str) -> None:
     pairs = [(a, b) for a, b in PAIRS if b or name != "remainder_i64"]
     operands = [np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True)]
     got = call(name, *operands)
@@ -45,7 +45,7 @@ def test_an_int64_is_that_of_python(name: str) -> None:
 
 @NEEDS_WEBGPU
 @pytest.mark.parametrize("name", ["shl_i64", "shr_i64", "shl_u64", "shr_u64"])
-def test_a_shift_is_that_of_python(name: str) -> None:
+def test_shifts_give_what_python_gives(name: str) -> None:
     pairs = [*product([*EDGES, *(a for a, _ in PAIRS[-500:])], range(64))]
     operands = [np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True)]
     size = (lambda a: a % 2**64) if name.endswith("u64") else (lambda a: a)
@@ -54,7 +54,7 @@ def test_a_shift_is_that_of_python(name: str) -> None:
 
 
 @NEEDS_WEBGPU
-def test_a_clamp_is_that_of_python() -> None:
+def test_clamp_gives_what_python_gives() -> None:
     some = EDGES[::5]
     triples = [(x, a, b) for x in EDGES for a in some for b in some]
     operands = [np.array(side, dtype=np.int64) for side in zip(*triples, strict=True)]

@@ -1,4 +1,4 @@
-"""Which arithmetic a schedule is traced in for a target, and what becomes of float64 where a target has none."""
+"""Which arithmetic a schedule is traced in for a target, and how float64 is removed for a target that has none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def arithmetic_of(target: Target) -> str:
 
 
 def graph_for(schedule: Graph | nn.Module, target: Target, name: str) -> Graph:
-    """Return a schedule, traced in the arithmetic of `target`, or a graph, as one that `target`, called `name`, can hold."""
+    """Return a graph that `target`, called `name`, can write. A schedule is traced in the arithmetic of the target."""
     if isinstance(schedule, Graph):
         graph = run(schedule)
     else:

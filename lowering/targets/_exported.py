@@ -1,9 +1,7 @@
-"""What the targets inside torch share: a graph as an exported program, running one over steps, the C++ compiler."""
+"""A graph as an exported program of torch, and calling what was made of one over steps."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ _PLACES = ("stack_trace", "from_node", "source_fn_stack", "torch_fn", "nn_module
 
 
 def program(graph: Graph) -> ExportedProgram:
-    """Return `graph` as an exported program in which nothing tells where, when or by whom it was written."""
+    """Return `graph` as an exported program without any trace of where, when or by whom it was written."""
     from torch.export import Dim, export
 
     dynamic = ({0: Dim("N", min=1)},) if graph.batch else None
@@ -38,15 +36,9 @@ def example(graph: Graph) -> Tensor:
     return torch.arange(7) if graph.batch else torch.tensor(5)
 
 
-def over(graph: Graph, function: Callable[[Tensor], Tensor], steps: Tensor) -> Tensor:
+def run_over(graph: Graph, function: Callable[[Tensor], Tensor], steps: Tensor) -> Tensor:
     """Call what was made of `graph` for int64 `steps` of shape [n]: once if it is a batch, else step by step."""
     with torch.no_grad():
         if not len(steps):
             return torch.empty(0)
         return function(steps) if graph.batch else torch.stack([function(step).clone() for step in steps.unbind()])
-
-
-def missing_cxx() -> str | None:
-    """Return what to install if there is no C++ compiler, and None if there is one."""
-    found = any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
-    return None if found else "a C++ compiler such as g++"
