@@ -22,11 +22,11 @@ from tracelr.schedules.base import REGISTRY
 
 PEERS = Path(__file__).parent.parent / "peers.md"
 Names = Mapping[str, str]
-"""The names of a library, each with what it takes."""
+"""The names of a library, each with its parameters."""
 
 
 COMMON = ("optimizer", "last_epoch", "name", "param_group_tags", "disable_lr_steps_reset")
-"""What every name of a library takes, and the page says once, if it says it."""
+"""Parameters that every name of a library has, so that the table leaves them out."""
 
 
 def taken(parameters: Iterable[Parameter]) -> str:
@@ -82,7 +82,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Names]]] = {
 ALIASES = {"ChainedLR": "ChainedScheduler"}
 """Names that are another one's."""
 OWN = {"ScalePerParamLR": "`Assignment(..., factor=...)`, and a number of each param group under that key"}
-"""Names that stand for no curve, and so have no row: what is written here."""
+"""The text for names that are not curves, and so have no row."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What happens to the files of a run: killed while it writes, a full disk, a folder that refuses, two processes.
+"""The files of a run after a kill while they are written, on a full disk, in a read-only folder, and with two processes.
 
 Each fault is followed by a look at the state before it, which has to be intact.
 """

@@ -33,7 +33,7 @@ def test_the_commands_run_on_the_file_beside_them(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     commands = [shlex.split(line, comments=True) for line in re.findall(r"^tracelr (.*)$", text, re.M)]
     assert [words[0] for words in commands] == ["show", "plot", "verify", "lower", "report"]
-    for words in commands[:-1]:  # tests/report/test_report.py makes a page of this file's kind: ten seconds
+    for words in commands[:-1]:  # tests/report/test_report.py makes such a page, which takes ten seconds
         assert main(words) == 0
     assert (tmp_path / "curve.svg").read_text().startswith("<svg")
 
