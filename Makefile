@@ -1,5 +1,5 @@
-# make demo: the main job. make test: every check. Both make their environment first; nothing else is needed but Python 3.11,
-# a C compiler and pip.
+# make demo trains on digits, make test runs every check. Both make their environment first, and need Python 3.11, a C compiler
+# and pip.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

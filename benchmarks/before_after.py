@@ -1,8 +1,9 @@
 """Speed before and after a change, as ratios in one run: python benchmarks/before_after.py OLD_CHECKOUT [--turns 7]
 
 Both checkouts take turns in fresh processes, each with its own PYTHONPATH and its own empty cache of compiled code. A ratio
-is the median of the ratios of the turns, new over old, with the least and the greatest in brackets: they say how quiet the
-machine was. Where the code under test is a part of what is timed, the rest is timed beside it, and the part is printed too.
+is the median of the ratios of the turns, new over old, with the least and the greatest in brackets, which show how quiet the
+machine was. Where the code under test is only some of what is timed, the rest is timed beside it, and the difference is
+printed too.
 """
 
 import argparse

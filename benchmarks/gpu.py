@@ -3,7 +3,7 @@
 AdamW over 8 groups of four 1024 x 1024 weights. The fused update with the schedule, against the same with a constant rate,
 and against the update by hand with torch's scheduler after it, each compiled plainly and under CUDA graphs. Ratios as in
 train_step.py. Then, of 10 updates each, what the profiler saw: copies from and to the host, waits of the host for the
-device, launches of kernels and of graphs. The schedule's part is what it has more than the constant rate.
+device, launches of kernels and of graphs. The cost of the schedule is what it has more than the constant rate.
 """
 
 import statistics
@@ -15,7 +15,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from train_step import FLAT, RATE, Call, fused, interleaved, optimizer, outside, ratio
 
-# By what the names of a trace's events begin with. Kernels are counted by their launches: their own names are anything.
+# The names of a trace's events begin so. Kernels are counted by their launches, because a kernel may have any name.
 KINDS = {
     "copies from the host": ("Memcpy HtoD",),
     "copies to the host": ("Memcpy DtoH",),

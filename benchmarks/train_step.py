@@ -7,7 +7,7 @@
 (d) Once: the compile time that the schedule adds, and the kernels that it adds to the generated code.
 
 The variants take turns in short blocks, in another order each round. A ratio is the median of the ratios of the rounds, with
-the quartiles in brackets: they say how quiet the machine was. Groups: 1, 8 and 64 if none are given.
+the quartiles in brackets, which show how quiet the machine was. Groups: 1, 8 and 64 if none are given.
 """
 
 import random
@@ -49,7 +49,7 @@ def fused(driven: AdamW, rate: Schedule, **options: Any) -> Call:
 
 
 def by_hand(driven: AdamW, **options: Any) -> Call:
-    """Return the update compiled without tracelr: what is below torch's decorators, which break the graph."""
+    """Return the update compiled without tracelr, below torch's decorators, because those break the graph."""
     step: Any = AdamW.step
     while hasattr(step, "__wrapped__"):
         step = step.__wrapped__

@@ -21,7 +21,7 @@ from tracelr.lowering.targets.cuda import HostAndDevice
 from tracelr.lowering.verification import Result, compare, default_steps
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-SEED: dict[str, dict[str, object]] = {
+FIRST_RELEASE: dict[str, dict[str, object]] = {
     "Constant": {"val": 0.1},
     "Exponential": {"learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.96},
     "PiecewiseConstant": {"learning_rates": [0.1, 0.001, 0.0001], "milestones": [1000, 2000]},
@@ -30,11 +30,11 @@ SEED: dict[str, dict[str, object]] = {
 
 
 def schedules() -> dict[str, Schedule]:
-    """Return the rows of the table, and the seed's schedulers by name."""
+    """Return the rows of the table, and the schedulers of the first release by name."""
     from support import table
 
     found = {name: row.schedule for name, row in table.ROWS.items()}
-    for name, words in SEED.items():
+    for name, words in FIRST_RELEASE.items():
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         found[f"lr_scheduler.{name}"] = getattr(lr_scheduler, name)(optimizer, **words).schedule
     return found

@@ -31,9 +31,9 @@ nitpick_ignore_regex = [
     ("py:.*", r"(torch|collections|typing|types|pathlib|abc|dataclasses|nn|fx|optional|os)\b.*"),
     (
         "py:.*",
-        r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Warmup|Origin|Easing|tracelr.fuse.FusedStep|tracelr.errors.(Error|Location)|_\w+)",
+        r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Warmup|Origin|Easing|EasingName|tracelr\.fused\.fuse\.FusedStep|(tracelr\.errors\.)?_\w+)",
     ),
-    ("py:.*", r"(tracelr\.)?(lowering|fields|compose|dialects|wide|arithmetic|cerebras|ease|tables|value|assignment)\..*"),
+    ("py:.*", r"(tracelr\.)?(lowering|arithmetic|interop)\..*"),
     ("py:.*", r"(tracelr\.)?(schedules|lr_scheduler)\.(?!\w+$).*"),
 ]
 smartquotes = False  # what stands in quotes is a value

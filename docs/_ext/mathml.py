@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw themselves: no script, no network, and the text's own colour."""
+"""Formulas as MathML, which browsers draw without a script or network, in the colour of the text."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Names = Mapping[str, str]
 
 
 COMMON = ("optimizer", "last_epoch", "name", "param_group_tags", "disable_lr_steps_reset")
-"""Parameters that every name of a library has. The table leaves them out."""
+"""Parameters that every name of a library has, so that the table leaves them out."""
 
 
 def taken(parameters: Iterable[Parameter]) -> str:
@@ -84,7 +84,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Names]]] = {
 ALIASES = {"ChainedLR": "ChainedScheduler"}
 """Names for the class of another name."""
 OWN = {"ScalePerParamLR": "`Assignment(..., factor=...)`, and a number of each param group under that key"}
-"""The text for names without a row, because they are not a curve."""
+"""The text for names that are not curves, and so have no row."""
 
 
 @cache

@@ -29,7 +29,7 @@ def _linked(text: str, folder: Path) -> str:
         page = ELSEWHERE.get(str(path.relative_to(ROOT)))
         if page is None and path.is_relative_to(DOCS):
             page = str(path.relative_to(DOCS))
-        if page is None:  # a file of the sources: its name says enough
+        if page is None:  # a file of the sources is named, without a link
             return "]"
         return f"]({page}{'#' + anchor if anchor else ''})"
 

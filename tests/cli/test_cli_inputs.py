@@ -1,4 +1,4 @@
-"""What a command line names: every kind of input is the same schedule, and a wrong one is one error."""
+"""Each kind of input of the command line gives the same schedule, and a wrong one gives one error."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_several_assignments_are_shown_whole_or_picked(tracelr_: Terminal) -> No
         "dump", name, "--tag", "a", code=2
     )
     assert tracelr_("at", SPEC, "5", "--tag", "a", code=2).endswith(
-        "given one schedule, for the lr of every group; allowed: what there is; to fix it: leave out --key and --tag.\n"
+        "given --key weight_decay; allowed: no --tag, and no --key but lr, for one schedule, of every group; to fix it: leave out --key and --tag.\n"
     )
 
 

@@ -1,25 +1,32 @@
-"""What happens to the files of a run: killed while it writes, a full disk, a folder that refuses, two processes.
+"""The files of a run after a kill while they are written, on a full disk, in a read-only folder, and with two processes.
 
 Each fault is followed by a look at the state before it, which has to be intact.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import io
 import os
-import resource
 import signal
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.damaged_runs import AFTER, CLEAN, STATE, ended, job, kept, saved
+from support.damaged_runs import (
+    AFTER,
+    CLEAN,
+    begin_without_privileges,
+    ended,
+    hold,
+    job,
+    kept,
+    save_and_die,
+    save_for_ever,
+    save_on_a_full_disk,
+    saved,
+)
 
-import tracelr.files
 from tracelr.__main__ import main
 from tracelr.cli.demo import checkpoint
 from tracelr.cli.demo.run_folder import alone
@@ -28,34 +35,8 @@ from tracelr.errors import CheckpointError
 # -- killed while writing -------------------------------------------------------------------------------------------------
 
 
-def stop(*_: object, **__: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Half(io.FileIO):
-    """A file that takes half of what it is given before the process dies."""
-
-    def write(self, data: Any) -> int:
-        super().write(bytes(data)[: len(data) // 2])
-        stop()
-        return 0
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-def save_and_die(path: Path, place: str) -> None:
-    match place:
-        case "half":
-            Path.open = lambda self, mode: Half(self, "w")  # type: ignore[method-assign,assignment]
-        case "fsync":
-            os.fsync = stop
-        case "replace":
-            Path.replace = stop  # type: ignore[method-assign,assignment]
-        case "folder":
-            tracelr.files._sync = stop
-    checkpoint.save(path, AFTER)
 
 
 @pytest.mark.parametrize(("place", "step"), [("half", 1), ("fsync", 1), ("replace", 1), ("folder", 2)])
@@ -65,13 +46,6 @@ def test_killed_at_each_stage_of_writing_a_checkpoint(tmp_path: Path, place: str
     assert kept(path) == step
     with alone(tmp_path):
         assert names(tmp_path) == [".lock", "checkpoint.pt"], "the half written file is gone"
-
-
-def save_for_ever(path: Path, told: Connection) -> None:
-    told.send("begun")
-    while True:
-        checkpoint.save(path, AFTER)
-        checkpoint.save(path, STATE)
 
 
 @pytest.mark.slow
@@ -89,15 +63,6 @@ def test_killed_at_a_hundred_random_moments(tmp_path: Path) -> None:
 
 
 # -- a full disk, and a folder that refuses -------------------------------------------------------------------------------
-
-
-def save_on_a_full_disk(path: Path, said: Path) -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-    try:
-        checkpoint.save(path, AFTER)
-    except CheckpointError as error:
-        said.write_text(str(error))
 
 
 def test_a_disk_that_fills_up(tmp_path: Path) -> None:
@@ -137,18 +102,6 @@ def test_a_run_folder_that_cannot_be_one(tmp_path: Path, capsys: pytest.CaptureF
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def begin_without_privileges(folder: Path, said: Path) -> None:
-    if os.geteuid() == 0:  # root may write anywhere, unless it has no capabilities
-        version = 0x20080522
-        if ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(version, 0), (ctypes.c_uint32 * 6)()) != 0:
-            raise OSError("no capset")
-    try:
-        with alone(folder):
-            pass
-    except CheckpointError as error:
-        said.write_text(str(error))
-
-
 def test_a_read_only_run_folder(tmp_path: Path) -> None:
     folder, said = tmp_path / "run", tmp_path / "said"
     folder.mkdir()
@@ -177,12 +130,6 @@ def test_output_that_cannot_be_written(
 
 
 # -- two processes --------------------------------------------------------------------------------------------------------
-
-
-def hold(out: Path, told: Connection) -> None:
-    with alone(out):
-        told.send("held")
-        time.sleep(600)
 
 
 def test_two_processes_on_one_run_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

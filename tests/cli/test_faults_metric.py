@@ -1,4 +1,4 @@
-"""A metric that is NaN or no number at all, and a damaged state of a `Plateau`."""
+"""A metric that is NaN or not a number, and a damaged state of a `Plateau`."""
 
 from __future__ import annotations
 

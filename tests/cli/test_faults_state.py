@@ -1,4 +1,4 @@
-"""Damaged bytes, a checkpoint of something else, and a count at its largest: found, and the state before it intact."""
+"""Damaged bytes, a checkpoint of something else, and the largest count are found, and the state before them stays intact."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_flipped_bit_is_found_or_changes_nothing(tmp_path: Path) -> None:
             state = checkpoint.load(path, ("step", "weights"))
         except CheckpointError:
             found += 1
-        else:  # the mark of the checksum itself: then there is none to compare with
+        else:  # the mark of the checksum is damaged, so no checksum is compared
             assert state["step"] == 1
             assert torch.equal(state["weights"], torch.arange(8.0))
     assert found >= len(raw) // 7 - 4
@@ -54,7 +54,7 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
     for missing in range(1, len(raw), 13):
         path.write_bytes(raw[:-missing])
         with suppress(CheckpointError):
-            assert checkpoint.load(path, ("step",)) == {"step": 1}  # a part of the mark was all that was missing
+            assert checkpoint.load(path, ("step",)) == {"step": 1}  # only the mark was cut
             assert 64 < missing < 80
 
 
@@ -71,7 +71,7 @@ def test_a_flipped_bit_in_the_schedules_of_a_scheduler() -> None:
     assert scheduler.last_epoch == 5
 
 
-# -- what comes back is not what went in ----------------------------------------------------------------------------------
+# -- a state of something else ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("groups", [1, 3])

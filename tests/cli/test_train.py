@@ -1,4 +1,4 @@
-"""The demo training: it learns, it is killed half way and resumed, and bad input is refused."""
+"""The demo training learns, resumes after a kill, and refuses bad input."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tracelr import Schedule, load
 from tracelr.interop.readers import READERS
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60.0  # of a machine that is busy with something else: what these took before was minutes, or for ever
+SECONDS = 60.0  # on a busy machine; before the limits, these took minutes, or did not end
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 

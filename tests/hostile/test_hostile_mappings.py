@@ -1,4 +1,4 @@
-"""Every reader, fed with mappings that nobody should pass: changed, of nothing, deep, or without an end."""
+"""Every reader, given mappings that nobody should pass: changed, empty, deep, or without an end."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def mutated(data: Any, sample: Any) -> Any:
-    """Return a sample in which some values are others, keys are missing, or there are more."""
+    """Return a sample with some values changed, keys left out, or keys added."""
     sample = copy.deepcopy(sample)
-    places = _places(sample)[1:] or [("schedule",)]  # before anything hostile is in it: that may have 2**40 places
+    places = _places(sample)[1:] or [("schedule",)]  # of the sample, because a hostile value may have 2**40 places
     for _ in range(data.draw(st.integers(1, 3))):
         *path, last = data.draw(st.sampled_from(places))
         try:
             around = reduce(getitem, path, sample)
             around[last]
-        except (KeyError, IndexError, TypeError):  # gone, by the mutation before
+        except (KeyError, IndexError, TypeError):  # an earlier mutation removed it
             continue
         match data.draw(st.integers(0, 5)):
             case 0 if isinstance(around, dict):
@@ -95,7 +95,7 @@ def mutated(data: Any, sample: Any) -> Any:
                 around[
                     data.draw(st.one_of(st.text(max_size=6), st.sampled_from(["tags", "\x1b[2J", "*/", 3, None, (1,), 0.5])))
                 ] = 1
-            case _ if isinstance(around, dict | list):  # else a text, by the mutation before
+            case _ if isinstance(around, dict | list):  # an earlier mutation may have made it a text
                 around[last] = data.draw(ANY).value
     return sample
 

@@ -30,7 +30,7 @@ def joined() -> Graph:
 
 
 def renamed(evil: str) -> Graph:
-    """Return a graph whose title, owners, classes and source lines are all `evil`: there is one at a time."""
+    """Return a graph whose title, owners, classes and source lines are all `evil`, one of them at a time."""
     graph = joined()
     for node in graph.nodes:
         if node.op == "call_function":
@@ -40,7 +40,7 @@ def renamed(evil: str) -> Graph:
 
 
 def is_plain(format: str, text: str) -> None:
-    """Assert that EVIL is nothing but text there."""
+    """Assert that EVIL is only text in the output."""
     assert "\x1b" not in text
     if format == "code":
         assert "EVIL" not in {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}

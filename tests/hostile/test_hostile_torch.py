@@ -1,4 +1,4 @@
-"""`from_torch`, fed with schedulers of other settings and with what is none."""
+"""`from_torch`, given schedulers of other settings, and objects that are not schedulers."""
 
 from __future__ import annotations
 

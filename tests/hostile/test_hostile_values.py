@@ -1,4 +1,4 @@
-"""Every constructor and state, fed with what nobody should pass: an error that says what to do, or a right result."""
+"""Every constructor and state, given values that nobody should pass, raises an error with a fix, or is right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW |= {type(row.schedule): row.schedule for row in ROWS.values()}
 
 
 def constructed(data: Any, kind: type[Schedule]) -> None:
-    """Build a schedule whose fields are those of its row, but for one or two."""
+    """Build a schedule with the fields of its row, one or two of them changed."""
     names = list(kind._rules)
     fields = {name: getattr(ROW[kind], name) for name in names}
     for name in data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True)):

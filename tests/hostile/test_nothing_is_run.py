@@ -1,4 +1,4 @@
-"""Nothing that is read is run: no unpickling, no eval, and a trap in a checkpoint stays shut."""
+"""No input is run as code: nothing is unpickled or evaluated, and a trap in a checkpoint is not sprung."""
 
 from __future__ import annotations
 

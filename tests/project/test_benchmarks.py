@@ -1,4 +1,4 @@
-"""The parts of the benchmarks that decide what is counted, without the device that they are for."""
+"""The functions that count in the benchmarks, tested without a GPU."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
         sys.modules.pop(name, None)
 
 
-# What a trace of an update on a device holds, besides the kernels.
+# Names of events in the trace of an update on a device, kernels left out.
 TRACE = [
     "aten::copy_",
     "Torch-Compiled Region: 0/0",
@@ -55,7 +55,7 @@ def test_events_are_counted_by_kind(gpu: Any) -> None:
     assert set(gpu.counted([]).values()) == {0}
 
 
-def test_a_schedules_part_is_what_a_constant_rate_has_not(gpu: Any) -> None:
+def test_a_schedule_costs_what_it_has_more_than_a_constant_rate(gpu: Any) -> None:
     flat = gpu.counted(TRACE)
     ours = gpu.counted([*TRACE, "Memcpy HtoD (Pinned -> Device)", "cudaLaunchKernel"])
     nothing = dict.fromkeys(gpu.KINDS, 0)
@@ -71,7 +71,7 @@ def test_a_profile_gives_the_names(gpu: Any) -> None:
 
 def test_without_a_device_it_says_so(gpu: Any, capsys: pytest.CaptureFixture[str]) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("this machine has a device")
     assert gpu.main() == 1
     assert capsys.readouterr().err == "benchmarks/gpu.py needs a CUDA device\n"
 

@@ -1,4 +1,4 @@
-"""The pages: their Python runs, the site builds without a warning, no link leads nowhere, and every name has its place."""
+"""The pages: their Python runs, the site builds without a warning, every link has a target, and every public name is there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import torch
 
 import tracelr
 from tracelr import errors, lowering, lr_scheduler, weight_decay_scheduler
+from tracelr.interop import convert
 from tracelr.schedules.base import REGISTRY
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ PAGES = [page for page in (*sorted(DOCS.glob("*.md")), ROOT / "lowering" / "READ
 
 
 def frameworks() -> dict[str, object]:
-    """What stands around the pieces of docs/frameworks.md; `pytest tests/frameworks` runs the frameworks themselves."""
+    """Return the names that the code of docs/frameworks.md uses; `pytest tests/frameworks` runs the frameworks themselves."""
     model = torch.nn.Linear(4, 1)
     optimizer = torch.optim.AdamW(model.parameters())
     names = "accelerator Accelerator DataLoaderConfiguration Events Trainer arguments data deepspeed ignite loader trainer"
@@ -45,9 +46,9 @@ def frameworks() -> dict[str, object]:
 
 
 SETUP = {"frameworks": frameworks}
-"""The pages that show pieces of programs, and what gives the names that the pieces use."""
+"""The pages that show excerpts of programs, each with the function that returns the names the excerpts use."""
 SLOW = ("README",)
-"""The pages that verify on every target; `test_lowering.py` does in small."""
+"""The pages that verify on every target, as tests/lowering/test_rows_on_targets.py does for each row."""
 
 
 RUNS = [
@@ -65,7 +66,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, monkeypatch: p
 
 
 class Page(HTMLParser):
-    """What a page of the site links to, what it can be linked at, and its pictures."""
+    """The links of a page of the site, its anchors, and the titles of its pictures."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -122,7 +123,7 @@ def test_no_page_asks_the_network_for_anything(site: Path) -> None:
 
 
 def public(module: ModuleType) -> set[str]:
-    """Return the full names of the public classes and functions that a module defines, or that a package gives."""
+    """Return the full names of the public classes and functions that a module defines, or that a package exports."""
     package = hasattr(module, "__path__")
     mine = (v for v in vars(module).items() if callable(v[1]) and (package or v[1].__module__ == module.__name__))
     return {f"{module.__name__}.{name}" for name, value in mine if name[0] != "_" and value.__module__.startswith("tracelr")}
@@ -130,8 +131,9 @@ def public(module: ModuleType) -> set[str]:
 
 def test_every_public_name_has_its_place(pages: dict[Path, Page]) -> None:
     anchors = set().union(*(page.anchors for path, page in pages.items() if path.name in ("api.html", "schedules.html")))
-    every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler)), public(errors)]
-    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "Location", "printable", "show", "suggest")}
+    every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler, errors, convert))]
+    every.append({"tracelr.report.page", "tracelr.report.write"})
+    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "printable", "show", "suggest")}
     assert set().union(*every) - beside - anchors == set()
 
 
@@ -150,7 +152,7 @@ def test_every_name_of_five_libraries_is_on_the_page_of_migrations(site: Path, m
     monkeypatch.syspath_prepend(DOCS / "_ext")
     import migration
 
-    # that each has its classes here, and an example, is a warning of the build
+    # a name without classes of tracelr, or without an example, is a warning of the build
     bold = re.findall(r"<strong><code[^>]*><span class=\"pre\">(\w+)<", (site / "migrating.html").read_text())
     names = [name for _, read in migration.LIBRARIES.values() for name in read()]
     assert sorted(bold) == sorted(names)

@@ -1,4 +1,4 @@
-"""The examples of emitted code at work: each is built and run as its own first comment says."""
+"""The examples of emitted code: each is built and run as its first comment says."""
 
 from __future__ import annotations
 

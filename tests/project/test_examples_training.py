@@ -1,4 +1,4 @@
-"""The examples of training, run small, in this process where they can be: torch and the frameworks are imported once."""
+"""The examples of training, run small, in this process where possible, because imports of frameworks are slow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def closed(rate: Schedule, steps: list[int] | range) -> list[float]:
 
 
 def falls(losses: list[float], to: float) -> bool:
-    """Say whether the mean of the last quarter is below the part `to` of the first loss."""
+    """Return whether the mean of the last quarter is below `to` times the first loss."""
     last = losses[-max(len(losses) // 4, 1) :]
     return sum(last) / len(last) < to * losses[0]
 

@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, built from the sdist, holds every file, nothing else, and works from /."""
+"""The package that a user installs: the wheel, built from the sdist, holds every file and no other, and works from /."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_wheel_works_from_the_root_folder(wheel: Path, tmp_path: Path) -> No
     venv.create(tmp_path / "env", with_pip=False)
     python = tmp_path / "env" / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").strip())
-    # torch and the others come from this environment's folder; its links to this checkout do not: a .pth is not read twice
+    # torch and the other packages come from this environment's folder; its link to this checkout does not, because it is a .pth
     (site / "dependencies.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
     run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
     for place in run(python, "-c", PROBE, cwd="/").split():

@@ -1,4 +1,4 @@
-"""torch's private names: tracelr/_torch.py holds all that are used, and the torch that is installed has them."""
+"""tracelr/_torch.py holds all private names of torch that are used, and the installed torch has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a schedule: what it holds, that no name breaks out of it, and what a browser makes of it."""
+"""The page of a schedule: its content, and that no name is read as HTML."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VOID = {"meta", "link", "input"}
 
 
 class Page(HTMLParser):
-    """What a page holds: its elements, that each is closed, its ids, its text by the section that it is in."""
+    """The content of a page: its elements, each of them closed, their ids, and the text of each section."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""The page of a schedule in a browser: no network, no error, the right numbers, by mouse and by keyboard."""
+"""The page of a schedule in a browser: it needs no network, logs no error, and shows the right numbers by mouse and keyboard."""
 
 from __future__ import annotations
 

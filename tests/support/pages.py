@@ -1,4 +1,4 @@
-"""What the tests of the report share."""
+"""A text for the tests of the report."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def digest(data: bytes | str) -> str:
 
 
 def found(*names: str) -> ModuleType:
-    """Import a helper of the tests, which stands in tests/support, or in their folder under the last of the names."""
+    """Import a helper of the tests, from tests/support, or from tests under the last of the names."""
     try:
         return importlib.import_module(f"support.{names[0]}")
     except ModuleNotFoundError as error:
@@ -145,7 +145,7 @@ def public_names() -> Table:
         path = f"tracelr.{name}".rstrip(".")
         try:
             module = importlib.import_module(path)
-        except ModuleNotFoundError:  # it may be a name of tracelr all the same
+        except ModuleNotFoundError:  # it may be a name of tracelr that is not a module
             module = getattr(importlib.import_module("tracelr"), name, None)
         result[path] = {"absent": True} if module is None else dict(described(module, seen))
     return result

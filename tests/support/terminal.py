@@ -1,4 +1,4 @@
-"""A command line to be run in a test, and a schedule to run it on."""
+"""Runs command lines in tests, and a schedule to run them on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry point: find the verbs, run one, and turn its errors into one line and an exit code."""
+"""The entry point. It finds the verbs, runs one, and turns its errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def every() -> list[Verb]:
 
 def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="tracelr", description=_ABOUT, formatter_class=form)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="tracelr", description=_ABOUT, formatter_class=layout)
     parser.add_argument("--version", action="version", version=f"tracelr {version('tracelr')}")
     listed = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in found:
         epilog = f"example:\n  {verb.example}"
-        own = listed.add_parser(verb.name, help=verb.help, description=verb.help, epilog=epilog, formatter_class=form)
-        verb.arguments(own)
-        own.set_defaults(run=verb.run)
+        command = listed.add_parser(verb.name, help=verb.help, description=verb.help, epilog=epilog, formatter_class=layout)
+        verb.arguments(command)
+        command.set_defaults(run=verb.run)
     return parser
 
 
@@ -58,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         where, reason = getattr(error, "filename", None) or "output", getattr(error, "strerror", None) or error
         fix = "correct the path, or free it"
-        said = ConfigError(str(where), Unquoted(reason), "a path that can be written", fix)
-        print(f"tracelr: error: {said}", file=sys.stderr)
+        refused = ConfigError(str(where), Unquoted(reason), "a path that can be written", fix)
+        print(f"tracelr: error: {refused}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -1,4 +1,4 @@
-"""Read a schedule from a file, standard input, a Python object, a line of text or a checkpoint."""
+"""Reads a schedule from a file, standard input, a Python object, a line of text or a checkpoint."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def _python(given: str) -> Loaded:
     name, _, attribute = given.partition(":")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    module = _said(given, "import", lambda: import_module(name))
-    found: Any = _said(given, "find", lambda: attrgetter(attribute)(module))
+    module = _attempt(given, "import", lambda: import_module(name))
+    found: Any = _attempt(given, "find", lambda: attrgetter(attribute)(module))
     if callable(found) and not isinstance(found, Schedule):
-        found = _said(given, "call", found)
+        found = _attempt(given, "call", found)
     listed = isinstance(found, list | tuple) and found and all(isinstance(one, Assignment) for one in found)
     if not isinstance(found, Schedule) and not listed:
         allowed = "a Schedule, a list of Assignment, or a function without arguments that returns one"
@@ -83,12 +83,12 @@ def _python(given: str) -> Loaded:
     return list(found) if listed else found
 
 
-def _said(given: str, what: str, act: Callable[[], Any]) -> Any:
+def _attempt(given: str, what: str, act: Callable[[], Any]) -> Any:
     try:
         return act()
-    except Exception as error:  # a user's module may raise anything; it becomes one line
-        said = " ".join(str(error).split())[:200]
-        reason = Unquoted(f"a name that Python cannot {what} ({type(error).__name__}: {said})")
+    except Exception as error:  # a user's module may raise anything; the message is one line
+        text = " ".join(str(error).split())[:200]
+        reason = Unquoted(f"a name that Python cannot {what} ({type(error).__name__}: {text})")
         raise ConfigError(given, reason, "module:object", "correct the name, or the module", 300) from None
 
 
@@ -156,15 +156,18 @@ def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = 
     name = named(given)
     if isinstance(found, Schedule):
         if key not in (None, "lr") or tag is not None:
-            fix = "leave out --key and --tag"
-            raise ConfigError(name, Unquoted("one schedule, for the lr of every group"), "what there is", fix)
+            allowed, fix = "no --tag, and no --key but lr, for one schedule, of every group", "leave out --key and --tag"
+            raise ConfigError(name, Unquoted(_options(key, tag)), allowed, fix)
         return [Chosen(name, found)]
     kept = [one for one in found if key in (None, one.key) and (tag is None or one.tags is None or tag in one.tags)]
     if not kept:
         listed = "; ".join(map(str, found))
-        given_words = Unquoted(" and ".join(f"--{n} {v}" for n, v in (("key", key), ("tag", tag)) if v is not None))
-        raise ConfigError(name, given_words, listed, "pass the key and a tag of one of these")
+        raise ConfigError(name, Unquoted(_options(key, tag)), listed, "pass the key and a tag of one of these")
     return [Chosen(str(one), one.schedule, one) for one in kept]
+
+
+def _options(key: str | None, tag: str | None) -> str:
+    return " and ".join(f"--{name} {value}" for name, value in (("key", key), ("tag", tag)) if value is not None)
 
 
 def one(given: str, key: str | None, tag: str | None) -> Schedule:

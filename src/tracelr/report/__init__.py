@@ -56,10 +56,10 @@ def page(
     content = {
         "schedules": [one.data | {"name": group.name, "key": group.key} for one, group in zip(sections, groups, strict=True)]
     }
-    return Template(_part("page.html")).substitute(
+    return Template(_asset("page.html")).substitute(
         title=h(name),
-        style=_part("page.css"),
-        script="\n".join(_part(f"{part}.js") for part in ("curve", "plot", "graph", "page")),
+        style=_asset("page.css"),
+        script="\n".join(_asset(f"{name}.js") for name in ("curve", "plot", "graph", "page")),
         chooser="" if isinstance(loaded, Schedule) else chooser(loaded, groups, [one.samples for one in sections]),
         articles="\n".join(one.html for one in sections),
         versions=facts(
@@ -89,5 +89,5 @@ def write(
     write_whole(Path(path), text.encode())
 
 
-def _part(name: str) -> str:
+def _asset(name: str) -> str:
     return files(__name__).joinpath("assets", name).read_text("utf-8").rstrip("\n")

@@ -22,7 +22,7 @@ from tracelr.schedules.base import Schedule
 
 @final
 class Check(NamedTuple):
-    """One target: its text ("" if it refuses the schedule), and the result, or the reason why it was not run."""
+    """One target: its text ("" if it refuses the schedule), and the result of its run, or why it was not run."""
 
     target: str
     text: str

@@ -60,9 +60,9 @@ def caveats(schedule: Schedule) -> list[str]:
     kinds = {type(module) for module in schedule.modules() if isinstance(module, Schedule)}
     own = sorted(kind.__name__ for kind in kinds if not kind.__module__.startswith("tracelr."))
     names = {kind.__name__ for kind in kinds}
-    said = [f"{name} is not a class of tracelr: nothing is promised for its formula." for name in own]
+    found = [f"{name} is not a class of tracelr: nothing is promised for its formula." for name in own]
     if "Lambda" in names:
-        said.append("A Lambda is as exact as its function.")
+        found.append("A Lambda is as exact as its function.")
     if "Sum" in names:
-        said.append("Where the terms of a Sum nearly cancel, it is only as exact as its largest term.")
-    return said
+        found.append("Where the terms of a Sum nearly cancel, it is only as exact as its largest term.")
+    return found

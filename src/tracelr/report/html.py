@@ -92,11 +92,11 @@ def tabs(ident: str, label: str, panels: Sequence[tuple[str, str]], chosen: int 
     return f'<div class="tabs"><div role="tablist" aria-label="{h(label)}">{buttons}</div>\n{bodies}</div>'
 
 
-def code(text: str, about: str, sign: str = "//", whole: str = "") -> str:
-    """Return a text as a block with a button that copies it. A long text is cut, and `whole` says how to get all of it."""
+def code(text: str, about: str, sign: str = "//", full: str = "") -> str:
+    """Return a text as a block with a button that copies it. A long text is cut, and `full` says how to get all of it."""
     cut = shorten(text.rstrip("\n"))
     if cut.hidden:
-        note = f"{about}. {cut.hidden:,} of its {len(text):,} characters are left out here{whole}."
+        note = f"{about}. {cut.hidden:,} of its {len(text):,} characters are left out here{full}."
         button = ""
     else:
         note, button = f"{about}.", '<button type="button" class="copy">Copy</button>'

@@ -38,7 +38,7 @@ class Order(NamedTuple):
 
 @final
 class Section(NamedTuple):
-    """A schedule on a page: its HTML, the data for the scripts, and its values for a list of schedules."""
+    """A schedule on a page: its HTML, the data that the scripts read, and its samples."""
 
     html: str
     data: dict[str, Any]
@@ -129,11 +129,9 @@ def _code(ident: str, made: Sequence[Check], text: str, source: str) -> str:
     panels = []
     for check in made:
         if check.text:
-            whole = f"; tracelr lower {source} --target {check.target} prints all of it"
+            full = f"; tracelr lower {source} --target {check.target} prints all of it"
             sign = "#" if check.target in _HASHES else "//"
-            panels.append(
-                (check.target, code(check.text, f"{len(check.text):,} characters for {check.target}", sign, whole))
-            )
+            panels.append((check.target, code(check.text, f"{len(check.text):,} characters for {check.target}", sign, full)))
         else:
             panels.append((check.target, f'<p class="note">{h(_short(check.reason))}</p>'))
     panels.append(("graph", code(text, "the graph, one op a line", "#", f"; tracelr dump {source} prints all of it")))

@@ -122,7 +122,7 @@ class Builder:
         return NAMES[self.choose.ConsumeIntInRange(0, len(NAMES) - 1)]
 
     def known(self, depth: int) -> Any:
-        """Return a schedule of our own form, its fields near enough to be read."""
+        """Return a mapping in the native format, with values that are nearly right."""
         kind = [*REGISTRY.values()][self.choose.ConsumeIntInRange(0, len(REGISTRY) - 1)]
         return {"schedule": kind.__name__} | {name: self.value(depth) for name in kind._rules}
 
@@ -159,7 +159,7 @@ def check(make: Any) -> None:
 
 
 def one(data: bytes) -> None:
-    """Run one input: its first byte says whether the others are a file, or build a mapping."""
+    """Run one input. Its first byte says whether the other bytes are a file, or build a mapping."""
     if data[:1] and data[0] % 2:
         builder = Builder(data[1:])
         mapping = builder.sample() if data[0] % 4 == 1 else builder.value(0)

@@ -1,4 +1,4 @@
-"""Checkpoint files: written completely or not at all, and read without running any code that they hold."""
+"""Checkpoint files. They are written completely or not at all, and no code in them is run when they are read."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _KEYS = ("step", "model", "optimizer", "scheduler", "params", "history")
 
 @final
 class Result(NamedTuple):
-    """Where a run stands: updates done, the last batch's loss, accuracy on the held-out digits, the next update's rate."""
+    """The state of a run: updates done, loss of the last batch, accuracy on the held-out digits, rate of the next update."""
 
     step: int
     loss: float
@@ -53,7 +53,7 @@ class Digits:
         self.seed, self.batch = seed, min(batch, len(self.x))
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches from step `start` on. Only the seed and the step decide which samples a step sees."""
+        """Yield the batches from step `start` on. The samples of a step depend only on the random seed and the step."""
         per_epoch = len(self.x) // self.batch
         step = start
         while True:
@@ -66,7 +66,7 @@ class Digits:
 
 
 def train(params: Params, out: Path, resume: bool = False, restart: bool = False) -> Result:
-    """Train in the folder `out`, or continue there, and return where the run stands. `restart` drops an earlier run.
+    """Train in the folder `out`, or continue there, and return the state of the run. `restart` drops an earlier run.
 
     The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate
     used, loss) and the checkpoint. A run that is killed at any moment and resumed gives the same rates and weights as a run
@@ -118,7 +118,7 @@ def _train(params: Params, out: Path, saved: Path) -> Result:
 
 
 def describe(params: Params, out: Path) -> None:
-    """Write what is known before the first step: the curve, the graph, the C header, and the proof that they agree.
+    """Write the files that need no training: the curve, the graph, the C header, and the proof that they agree.
 
     Raises `LoweringError` if a target gives other bits than the schedule.
     """

@@ -19,17 +19,17 @@ _OPTIMIZERS = ("AdamW", "SGD")
 _Reader = Callable[[Place, Any], Any]
 
 
-def _whole(low: int, most: int | None = None) -> _Reader:
-    def read_whole(place: Place, given: Any) -> int:
+def _count(low: int, most: int | None = None) -> _Reader:
+    def read_count(place: Place, given: Any) -> int:
         value = count(place, given, low=low)
         if most is not None and value > most:
             raise place.refuse(given, f"at most {most}", "write a smaller number")
         return value
 
-    return read_whole
+    return read_count
 
 
-def _positive(place: Place, given: Any) -> float:
+def _not_negative(place: Place, given: Any) -> float:
     value = number(place, given)
     if value < 0:
         raise place.refuse(given, "a number of 0 or more", "write one")
@@ -51,15 +51,15 @@ _KEYS: dict[str, dict[str, tuple[Any, _Reader]]] = {
         "optimizer_type": ("AdamW", _optimizer),
         "learning_rate": (None, _any),  # `config` reads these two
         "disable_lr_steps_reset": (False, _any),
-        "weight_decay": (0.0, _positive),
-        "momentum": (0.0, _positive),
+        "weight_decay": (0.0, _not_negative),
+        "momentum": (0.0, _not_negative),
     },
-    "model": {"hidden_size": (64, _whole(1, 2**16))},  # a layer that fits into memory
-    "train_input": {"batch_size": (64, _whole(1))},
+    "model": {"hidden_size": (64, _count(1, 2**16))},  # a layer that fits into memory
+    "train_input": {"batch_size": (64, _count(1))},
     "runconfig": {
-        "max_steps": (None, _whole(1)),
-        "checkpoint_steps": (100, _whole(1)),
-        "seed": (0, _whole(0, 2**32 - 1)),  # what NumPy takes
+        "max_steps": (None, _count(1)),
+        "checkpoint_steps": (100, _count(1)),
+        "seed": (0, _count(0, 2**32 - 1)),  # what NumPy takes
     },
 }
 """Every key of each section, with its default and what reads it."""

@@ -1,1 +1,1 @@
-"""One verb a file, under its name: each defines VERB."""
+"""Each file is one verb, under its name, and defines VERB."""

@@ -7,7 +7,7 @@ from typing import final
 
 from tracelr.cli.source import picked
 from tracelr.cli.verb import Verb, file_argument, output_argument, put
-from tracelr.interop.convert import convert
+from tracelr.interop.convert import WRITERS, convert
 
 
 @final
@@ -20,8 +20,8 @@ class Convert(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        forms = ["native", "cerebras", "optax", "keras", "torch"]
-        parser.add_argument("--to", required=True, choices=forms, help="YAML, YAML, Python, JSON, Python")
+        kinds = "native and cerebras are YAML, optax and torch Python, keras JSON"
+        parser.add_argument("--to", required=True, choices=list(WRITERS), help=kinds)
         output_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:

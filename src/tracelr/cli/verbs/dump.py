@@ -25,7 +25,7 @@ class Dump(Verb):
         parser.add_argument("--batch", action="store_true", help="the graph over [N] steps at once")
         stage = parser.add_mutually_exclusive_group()
         stage.add_argument("--after", metavar="PASS", help="the graph after this pass; 'trace' is the graph of torch.export")
-        stage.add_argument("--stages", action="store_true", help="the graph as traced and after each pass, under its name")
+        stage.add_argument("--stages", action="store_true", help="the graph before and after each pass, under its name")
         output_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:

@@ -43,7 +43,7 @@ class List(Verb):
 
 
 def schedules() -> list[dict[str, Any]]:
-    """Return every schedule class: its name, how a spec calls it, its fields with their defaults, and its first line."""
+    """Return each schedule class: its name, its call in a line of text, its fields, their defaults, and its first line."""
     rows = []
     for name, kind in sorted(REGISTRY.items()):
         fields = parameters(kind.__init__)
@@ -56,7 +56,7 @@ def schedules() -> list[dict[str, Any]]:
 
 
 def targets() -> list[dict[str, Any]]:
-    """Return every target: its name, what it needs to run here, if it does not, and what it is."""
+    """Return each target: its name, what is missing for it to run here (None if nothing is), and its first line."""
     rows = []
     for name in lowering.targets():
         missing = find(name).missing()
@@ -67,7 +67,7 @@ def targets() -> list[dict[str, Any]]:
 
 
 def dialects() -> list[dict[str, Any]]:
-    """Return every form that a file may have: its name, an example, and what it is."""
+    """Return each format that a file may have: its name, an example, and its first line."""
     return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in READERS.items()]
 
 

@@ -40,9 +40,9 @@ class Show(Verb):
 def _text(one: Chosen, log: bool) -> str:
     found = phases(one.schedule)
     lines = [f"{one.name}: {one.schedule!r}" if "(" not in one.name else f"{one.schedule!r}", ""]
-    said = found if len(found) <= _MOST else []
-    lines += [f"Step {phase.steps}: it {phase.words}." for phase in said]
-    return "\n".join([*lines, *[""] * bool(said), table(found), "", terminal([curve(one.schedule)], log=log)])
+    told = found if len(found) <= _MOST else []
+    lines += [f"Step {phase.steps}: it {phase.words}." for phase in told]
+    return "\n".join([*lines, *[""] * bool(told), table(found), "", terminal([curve(one.schedule)], log=log)])
 
 
 def _plain(one: Chosen) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Curve {
     this.key = packed.key;
   }
 
-  /** The first sample at or after `step`; `count` if there is none. */
+  /** The first sample at or after `step`; `count` if all are before it. */
   after(step) {
     let low = 0, high = this.count;
     while (low < high) {
