@@ -52,7 +52,7 @@ def export(
         for n in graph.graph.nodes
         if n.op == "get_attr" and isinstance(value := _at(graph, n.target), Tensor)
     }
-    cells = {cell.data_ptr(): cell for group in scheduler.cells() for cell in group.values()}
+    scheduled = {one.data_ptr(): one for tensors in scheduler.scheduled_tensors() for one in tensors.values()}
     state: dict[str, Tensor] = {}
     order: list[int | str] = []
     for tensor in [*inputs, *held.values()]:
@@ -60,7 +60,7 @@ def export(
         if place is not None:
             order.append(place)
             continue
-        owner = cells.get(tensor.data_ptr(), tensor) if isinstance(tensor, NonZeroScalar) else tensor
+        owner = scheduled.get(tensor.data_ptr(), tensor) if isinstance(tensor, NonZeroScalar) else tensor
         name = names.get(id(owner), f"constant_{len(state)}")
         state[name] = owner.detach().clone()
         order.append(name)
@@ -91,8 +91,8 @@ def _at(graph: fx.GraphModule, path: Any) -> Any:
 def _names(model: Mapping[str, Tensor], optimizer: Optimizer, scheduler: Scheduler) -> dict[int, str]:
     """Return a name for every tensor of the step's state."""
     names = {id(scheduler.tensors()[0]): "step"}
-    for k, cells in enumerate(scheduler.cells()):
-        names |= {id(cell): f"group_{k}_{key}" for key, cell in cells.items()}
+    for k, tensors in enumerate(scheduler.scheduled_tensors()):
+        names |= {id(one): f"group_{k}_{key}" for key, one in tensors.items()}
     for name, tensor in model.items():
         flat = name.replace(".", "_")
         names[id(tensor)] = f"model_{flat}"

@@ -143,31 +143,31 @@ def _damaged(place: str, given: object, allowed: str, fix: str = "use a checkpoi
     return CheckpointError(f"Scheduler.load_state_dict{place}", given, allowed, fix)
 
 
-def described(slots: list[HyperParameter], groups: int) -> dict[str, list[Any]]:
-    """Return the schedule of every key and group as plain types; None where there is none."""
+def described(hyperparameters: list[HyperParameter], groups: int) -> dict[str, list[Any]]:
+    """Return the schedule of every key and group as plain types; None stands for a group without one."""
     found: dict[str, list[Any]] = {}
-    for slot in slots:
-        found.setdefault(slot.key, [None] * groups)[slot.group] = _plain(slot)
+    for one in hyperparameters:
+        found.setdefault(one.key, [None] * groups)[one.group] = _plain(one)
     return found
 
 
-def _plain(slot: HyperParameter) -> dict[str, Any]:
-    plain = slot.schedule.to_dict()
-    return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
+def _plain(one: HyperParameter) -> dict[str, Any]:
+    plain = one.schedule.to_dict()
+    return plain if one.factor == 1.0 else {"factor": one.factor, "of": plain}
 
 
-def restored(written: dict[str, list[Any]], slots: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
-    """Return the slots of a checkpoint. One that is the same as now stays: it may hold what nothing plain describes."""
-    now, read = described(slots, len(groups)), dict[str, Schedule]()
-    kept = [slot for slot in slots if slot.key in written and written[slot.key][slot.group] == now[slot.key][slot.group]]
-    same = {(slot.group, slot.key) for slot in kept}
+def restored(written: dict[str, list[Any]], present: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
+    """Return the hyper-parameters of a checkpoint. An unchanged one stays, because plain types do not describe its tensors."""
+    now, read = described(present, len(groups)), dict[str, Schedule]()
+    kept = [one for one in present if one.key in written and written[one.key][one.group] == now[one.key][one.group]]
+    same = {(one.group, one.key) for one in kept}
     for key, schedules in written.items():
         for k, plain in enumerate(schedules):
             if plain is not None and (k, key) not in same:
                 inner = plain.get("of", plain)
                 where = f"checkpoint: {key} of group {k}"
                 schedule = read.setdefault(str(inner), single(from_dict(inner, where), where))
-                kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).seated(groups))
+                kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).attach(groups))
     return kept
 
 
