@@ -69,7 +69,7 @@ class FusedStep:
             loaded = optimizer.state[parameter]
             for name, tensor in held.items():
                 new = loaded.get(name)
-                if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _alike(tensor, new):
+                if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _same_kind(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
         self._lazy = True
@@ -86,7 +86,7 @@ class FusedStep:
 
     def _update(self, *batch: Any) -> Any:
         if self._lazy and _lacks_state(self._optimizer):
-            # An optimizer that makes state in its first update would need one graph for it and one for the later updates.
+            # An optimizer that makes state in its first update would need a second graph for the later ones.
             self._lazy = isinstance(self._optimizer, SGD)
             return self._eager(*batch)
         self._lazy = False
@@ -97,7 +97,7 @@ class FusedStep:
         return not _lacks_state(self._optimizer)
 
     def capture(self, *batch: Any) -> tuple[fx.GraphModule, list[Any]]:
-        """Return the graph that Dynamo makes of one step, and its inputs as they are now. The step is not taken."""
+        """Return the graph that Dynamo makes of one step, and its present inputs. The step is not taken."""
         found: list[tuple[fx.GraphModule, list[Any]]] = []
 
         def keep(graph: fx.GraphModule, _: Any) -> Callable[..., Any]:
@@ -113,7 +113,7 @@ class FusedStep:
 
     @contextmanager
     def _swapped(self) -> Iterator[None]:
-        # Dynamo runs the optimizer's `_init_group` untraced, so the groups must hold these values before the region starts.
+        # Dynamo runs `_init_group` of the optimizer untraced: the groups must hold these values before the region starts.
         groups = self._optimizer.param_groups
         kept = [{key: group[key] for key in swap} for group, swap in zip(groups, self._swaps, strict=True)]
         try:
@@ -134,8 +134,8 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     So does every other scheduled number. `foreach` and `fused` have no effect, because the compiler fuses the operations of
     the graph. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
 
-    With `check`, about 1,000 steps of a probe and of these schedules are first compiled in the same way and compared with the
-    host, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
+    With `check`, about 1,000 steps of a probe and of these schedules are first compiled in the same way and compared with
+    the host, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
 
     Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
     skip them), or for LBFGS, SparseAdam and Adafactor, whose updates read values on the host.
@@ -195,7 +195,7 @@ def update_of(
 
 
 def is_opaque(options: dict[str, Any]) -> bool:
-    """Say whether Dynamo may skip the formulas: yes for a named backend; a function may want to read them in the graph."""
+    """Say whether Dynamo may skip the formulas: a named backend does not need them, but a function may read the graph."""
     return isinstance(options.get("backend", ""), str)
 
 
@@ -230,7 +230,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     hooks = _torch.step_hooks(optimizer)
     if hooks:
         given, fix = Unquoted(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
-        raise OptimizerError(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix)
+        raise OptimizerError(f"{name}(optimizer)", given, "no step hooks, because a compiled update would skip them", fix)
 
 
 def _swap(group: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
@@ -242,7 +242,7 @@ def _swap(group: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     return flags | {key: (one.clone() if sharded else one).as_subclass(NonZeroScalar) for key, one in scheduled.items()}
 
 
-def _alike(a: Tensor, b: Tensor) -> bool:
+def _same_kind(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
 
 

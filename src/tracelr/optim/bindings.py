@@ -18,7 +18,7 @@ from tracelr.schedules.base import Schedule
 
 @final
 class Bindings:
-    """The scheduled hyper-parameters of `optimizer`, as `given` asks for them. `adopt` adds those of groups that come later."""
+    """The scheduled hyper-parameters of `optimizer`, as asked for by `given`. `adopt` adds those of later groups."""
 
     def __init__(self, optimizer: Optimizer, given: Given) -> None:
         self._optimizer = optimizer
@@ -30,7 +30,7 @@ class Bindings:
 
     @property
     def device(self) -> torch.device | None:
-        """The device of the scheduled tensors; None if there are none."""
+        """The device of the scheduled tensors, or None without any."""
         return next((one.tensor.device for one in self._hyperparameters if one.tensor is not None), None)
 
     def outdated(self) -> bool:
@@ -38,7 +38,7 @@ class Bindings:
         return len(self._optimizer.param_groups) != self._groups
 
     def adopt(self) -> None:
-        """Bind the groups that are not bound yet, and give each its own tensors, because torch puts one tensor into all groups."""
+        """Bind the groups that are not bound yet. Each gets separate tensors, because torch puts one into all groups."""
         groups = self._optimizer.param_groups
         new = resolve(self._given, groups, self._groups)
         unshare_tensors(groups, self._groups, {one.name for one in self._hyperparameters + new})
@@ -73,8 +73,8 @@ class Bindings:
         for k in range(self._groups):
             one = scheduled.get(k) or HyperParameter(k, key, next(iter(scheduled.values())).schedule)
             if k in scheduled:
-                there = steps.to(self.device or steps.device)
-                rows.append(scaled(one.schedule, [one.factor], there)[0].detach().cpu())
+                moved = steps.to(self.device or steps.device)
+                rows.append(scaled(one.schedule, [one.factor], moved)[0].detach().cpu())
             else:
                 rows.append(torch.full(steps.shape, float(one.get(self._optimizer.param_groups))))
         return torch.stack(rows)
@@ -91,13 +91,13 @@ class Bindings:
                 one.put(groups, column[row])
 
     def write_traced(self, step: Tensor) -> None:
-        """Write the values at `step` by tensor operations alone: in a compiled region, or where the host does not know it."""
+        """Write the values at `step` by tensor operations alone, as a compiled region needs."""
         self._evaluator.write(step)
 
     # -- tensors ----------------------------------------------------------------------------------------------------------
 
     def restore_tensors(self, optimizer: Optimizer) -> None:
-        """Put the scheduled tensors back into the groups, because `load_state_dict` replaces them by those of the checkpoint."""
+        """Put the scheduled tensors back into the groups, because `load_state_dict` replaces them."""
         groups = optimizer.param_groups
         for one in self._hyperparameters:
             if one.group < len(groups):

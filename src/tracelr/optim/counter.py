@@ -1,4 +1,4 @@
-"""The step counter: one int64 tensor that compiled regions advance, and that the host reads and writes."""
+"""The step counter: an int64 tensor that compiled regions advance, and that the host reads and writes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def limited(by: int | Tensor, count: Tensor) -> Tensor:
 class Counter:
     """The number of steps made. A compiled region adds to `tensor`, whose address never changes.
 
-    On the CPU the host reads and writes the tensor's memory, at a tenth of the cost of a tensor operation. On a device it keeps
-    a copy of the count; it reads the tensor, which waits for the device, only after something else has written to it.
+    On the CPU the host reads and writes the tensor's memory, at a tenth of the cost of a tensor operation. On a device it
+    keeps a copy of the count and reads the tensor, which waits for the device, only after something else has written to it.
 
     >>> counter = Counter(3, torch.device("cpu"))
     >>> _ = counter.tensor.add_(2)

@@ -27,9 +27,9 @@ _COMPARED = (
 
 @final
 class Evaluator:
-    """The values of `hyperparameters` at a step. Eager code reads them from blocks, but tensor fields are read at every step.
+    """The values of `hyperparameters` at a step. Eager code takes them from blocks, unless a schedule has tensor fields.
 
-    A factor multiplies the number before its last rounding, so eager code and graphs round the product once, to the same bits.
+    A factor multiplies the number before its last rounding, so eager code and graphs round the product to the same bits.
     """
 
     def __init__(self, hyperparameters: list[HyperParameter], device: torch.device, compiled: bool = False) -> None:
@@ -89,7 +89,7 @@ class Evaluator:
 
 
 def is_immutable(schedule: Schedule) -> bool:
-    """Say whether only tensors of the schedule can change: a user's own class, or a function, may hold other state."""
+    """Say whether only tensors of the schedule can change: a class of the user, or a function, may hold other state."""
     every = [one for one in schedule.modules() if isinstance(one, Schedule)]
     return all(type(one).__module__.startswith("tracelr.") and not isinstance(one, Lambda) for one in every)
 
@@ -98,10 +98,10 @@ def is_immutable(schedule: Schedule) -> bool:
 class OpaqueStep:
     """A step of the counter and of immutable schedules as one function that Dynamo does not look into: it adds few guards.
 
-    `function(count, tensors, token, precision)` returns the next count and then the value of each of `written`, the scheduled
-    tensors. `places` say where the `tensors` of the schedules are: a compiled step reads them there, because
-    `schedule.to(device)` replaces them. `token` differs from that of every other step, and Dynamo guards it, as it guards
-    `precision`, the name of the forced arithmetic: another value of either compiles anew.
+    `function(count, tensors, token, precision)` returns the next count and then the value of each scheduled tensor, in the
+    order of `written`. `tensors` are those of the schedules: a compiled step takes each from the dict and the name in
+    `places`, because `schedule.to(device)` replaces them. `token` differs from that of every other step. Dynamo guards it,
+    and `precision`, the name of the forced arithmetic: if either differs, it compiles again.
     """
 
     def __init__(self, plan: list[tuple[Schedule, dict[float, list[Tensor]]]]) -> None:
@@ -143,8 +143,8 @@ class _Scaled(nn.Module):
 def _computed_once(value: Tensor) -> Tensor:
     """Return `value` as Inductor lays it out in memory.
 
-    Otherwise it writes the formula out for every reader, and once more for every intermediate number because the graph writes
-    to the counter that they all read: a compilation of 8 groups takes 2 seconds longer.
+    Otherwise it writes the formula out for every reader, and once more for every intermediate number, because the graph
+    writes to the counter that they all read: a compilation of 8 groups takes 2 seconds longer.
     """
     return value.as_strided(value.shape, value.stride())
 

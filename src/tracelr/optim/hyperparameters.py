@@ -23,8 +23,8 @@ Group = dict[str, Any]
 class HyperParameter:
     """One scheduled number of one param group, which is `factor` times the value of `schedule`.
 
-    `group` is the position of the group. `key` is "lr" or "betas[0]"; `name` and `index` are its two components. `tensor` is the
-    tensor that holds the number, or None if the group holds a float: it is written in place and never replaced.
+    `group` is the position of the group. `name` and `index` are the components of `key`, such as "lr" or "betas[0]".
+    `tensor` holds the number and is written in place, never replaced; it is None if the group holds a float.
     """
 
     group: int
@@ -77,17 +77,17 @@ def split(key: str) -> tuple[str, int | None]:
     >>> split("lr")
     ('lr', None)
     """
-    parts = _PATH.fullmatch(key) if isinstance(key, str) else None
-    if parts is None:
+    match = _PATH.fullmatch(key) if isinstance(key, str) else None
+    if match is None:
         allowed = 'a key of the param groups, such as "lr", or one with an index, such as "betas[0]"'
         raise OptimizerError("Scheduler(key)", key, allowed, "write it in one of these forms")
-    return parts[1], None if parts[2] is None else int(parts[2])
+    return match[1], None if match[2] is None else int(match[2])
 
 
 def resolve(
     given: Sequence[Assignment | tuple[str, Sequence[Schedule]]], groups: list[Group], start: int
 ) -> list[HyperParameter]:
-    """Return the scheduled hyper-parameters of `groups[start:]`. `given` holds assignments, and lists with a schedule per group.
+    """Return the scheduled hyper-parameters of `groups[start:]`. A list in `given` has one schedule for each group.
 
     Raises `OptimizerError` if a hyper-parameter gets two schedules, or if a group has no number under a key.
     """
@@ -97,7 +97,7 @@ def resolve(
             chosen = [(k, one.schedule) for k, group in enumerate(groups) if _picks(one.tags, group)]
             if not chosen:
                 known = sorted({show(tag) for group in groups for tag in _tags(group) if tag is not None})
-                allowed = f"tags of the param groups: {', '.join(known) or 'none of them has any'}"
+                allowed = f"tags of the param groups: {', '.join(known) or 'no group has any'}"
                 raise OptimizerError("Assignment.tags", one.tags, allowed, 'put "tags" into the param groups')
         else:
             key, schedules = one

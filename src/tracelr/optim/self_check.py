@@ -70,9 +70,9 @@ def check_compiled(name: str, schedules: Sequence[Schedule], device: torch.devic
 def with_own_code(function: Callable[..., Any]) -> FunctionType:
     """Return `function` with a code object and a name that no other function has.
 
-    Dynamo keeps compiled variants, at most eight, by code object: functions that share one would use them up. It remembers by
-    name which numbers have changed: without a name of its own, one optimizer's weight decay would become an input of the graph
-    of another.
+    Dynamo keeps at most eight compiled variants of a code object, which all functions that share it would use up. It
+    remembers by name which numbers have changed: under a shared name, the weight decay of one optimizer would become an
+    input of the graph of another.
     """
     code = function.__code__.replace(co_name=f"{function.__name__}_{next(_functions)}")
     return FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
@@ -119,10 +119,10 @@ def _check(
     wrong = (got.view(torch.int32) != host.view(torch.int32)).nonzero()
     if len(wrong):
         k, n = wrong[0].tolist()
-        there, here = (f"{_bits(value):#010x} ({value.item():.9g})" for value in (got[k, n], host[k, n]))
-        given = Unquoted(f"{there} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
+        wanted, found = (f"{_bits(value):#010x} ({value.item():.9g})" for value in (host[k, n], got[k, n]))
+        given = Unquoted(f"{found} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
         fix = 'evaluate inside tracelr.precision("two_float") or another, change the backend\'s options, or pass check=False'
-        raise DeviceError(f"{name}(check)", given, f"{here}, as the host computes it", fix, limit=600)
+        raise DeviceError(f"{name}(check)", given, f"{wanted}, as the host computes it", fix, limit=600)
     _passed.update(keys)
 
 
@@ -137,8 +137,8 @@ def _bits(value: Tensor) -> int:
 
 def _steps(schedules: Sequence[Schedule]) -> list[int]:
     """Return the steps of the probe, and those next to every number of steps in the fields of the schedules."""
-    own = sorted({step for schedule in schedules for step in _boundaries(schedule)})
-    chosen = own[:: max(1, len(own) // _BOUNDARIES)]
+    every = sorted({step for schedule in schedules for step in _boundaries(schedule)})
+    chosen = every[:: max(1, len(every) // _BOUNDARIES)]
     return sorted({*range(_STEPS), *chosen, LAST_STEP})
 
 
