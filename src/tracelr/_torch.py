@@ -1,7 +1,7 @@
 """Every private name of torch that tracelr uses, each with its reason. No other file touches one.
 
-All were seen in torch 2.11, 2.13 and 2.15. tests/project/test_private_torch.py looks all of them up in the installed torch.
-What is imported inside a function would make `import tracelr` slow: Dynamo, Inductor and what imports sympy.
+All exist in torch 2.11, 2.13 and 2.15. tests/project/test_private_torch.py looks them up in the installed torch. Dynamo,
+Inductor and modules that import sympy are imported inside functions, because `import tracelr` would be slow otherwise.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass as is_tra
 
 # -- optimizers and schedulers ----------------------------------------------------------------------------------------------
 
-CONTRACT = ("_initial_step", "_update_lr", "_get_closed_form_lr")
+SCHEDULER_METHODS = ("_initial_step", "_update_lr", "_get_closed_form_lr")
 """The private methods of `LRScheduler` that torch's own schedulers and the frameworks call: `Scheduler` defines them."""
 
 STEP_COUNT, LAST_LR = "_step_count", "_last_lr"
-"""What `LRScheduler` writes on itself, and what a checkpoint of it holds."""
+"""Attributes that `LRScheduler` sets, under the same names in its state."""
 
 MEMBERS = "_schedulers"
-"""Where SequentialLR and ChainedScheduler keep their members, in the object and in its state."""
+"""The attribute with the members of a SequentialLR or ChainedScheduler, under the same name in its state."""
 
 
 def step_hooks(optimizer: Optimizer) -> int:
-    """Return how many hooks run around `optimizer.step`, its own and those of all optimizers."""
+    """Return how many hooks run around `optimizer.step`: those of this optimizer and those of every optimizer."""
     every: tuple[Sized, ...] = (
         optimizer._optimizer_step_pre_hooks,
         optimizer._optimizer_step_post_hooks,
@@ -43,17 +43,17 @@ def step_hooks(optimizer: Optimizer) -> int:
 
 
 def makes_state_outside(optimizer: Optimizer) -> bool:
-    """Say whether the optimizer makes its state in this method, as torch's do: Dynamo runs it outside of the graph."""
+    """Say whether the optimizer makes its state in `_init_group`, as those of torch do. Dynamo runs it outside the graph."""
     return hasattr(optimizer, "_init_group")
 
 
 def is_driven_by_torch(optimizer: Optimizer) -> bool:
-    """Say whether one of torch's schedulers has patched `optimizer.step`, which is how it knows that an update was made."""
+    """Say whether one of torch's schedulers has patched `optimizer.step`, as they do to notice updates."""
     return hasattr(optimizer.step, "_wrapped_by_lr_sched")
 
 
 def members(scheduler: Any) -> list[LRScheduler]:
-    """Return the schedulers of a SequentialLR or a ChainedScheduler; the state of one holds no constructor argument."""
+    """Return the schedulers of a SequentialLR or a ChainedScheduler."""
     return list(getattr(scheduler, MEMBERS))
 
 
@@ -63,7 +63,7 @@ def milestones(scheduler: Any) -> list[int]:
 
 
 def anneals_by_cosine(scheduler: Any) -> bool:
-    """Say whether a SWALR or a OneCycleLR eases by a cosine: the strings that they keep of their argument."""
+    """Say whether a SWALR or a OneCycleLR anneals by a cosine, from the string that each keeps of its argument."""
     held = scheduler._anneal_strategy if hasattr(scheduler, "_anneal_strategy") else scheduler._anneal_func_type
     return bool(held == "cos")
 
@@ -84,7 +84,7 @@ foreach_add, foreach_add_ = torch._foreach_add, torch._foreach_add_  # one kerne
 foreach_mul, foreach_div = torch._foreach_mul, torch._foreach_div
 
 without_subclass = torch._C.DisableTorchFunctionSubclass
-"""The guard under which `__torch_function__` computes; torch's guide to subclasses names it."""
+"""The context in which `__torch_function__` computes; torch's guide to subclasses names it."""
 
 tree_leaves, tree_map = _pytree.tree_leaves, _pytree.tree_map  # torch.utils.pytree does not exist in 2.13
 
@@ -101,7 +101,7 @@ def tensors_of(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
-    """Return the dict of a module's own buffers; `register_buffer` refuses a name that it has."""
+    """Return the dict of the buffers of a module; `register_buffer` refuses an attribute that exists."""
     return module._buffers
 
 
@@ -109,12 +109,12 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
 
 
 def mark_static(tensor: Tensor) -> None:
-    """Tell Dynamo that a tensor keeps its address: a CUDA graph writes to it in place."""
+    """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place."""
     torch._dynamo.mark_static_address(tensor)
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:
-    """Return the tracer of a function to aten operations; `torch.export` would refuse writes to what it is given."""
+    """Return the tracer of a function to aten operations; `torch.export` refuses functions that write to their arguments."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
     return make_fx(function, **options)
@@ -126,7 +126,7 @@ def make_fx_of_any(function: Callable[..., Any]) -> Callable[..., fx.GraphModule
 
 
 def fma() -> Any:
-    """Return the operator a b + c rounded once, which Inductor's decompositions use; None where torch has none."""
+    """Return the operator a b + c rounded once, which Inductor's decompositions use, or None if torch does not have it."""
     return getattr(torch.ops.prims, "fma", None) and torch.ops.prims.fma.default
 
 
@@ -137,12 +137,12 @@ READS_ON_HOST = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.item
 
 
 def is_mutable(op: OpOverload) -> bool:
-    """Say whether an operator writes to what it is given."""
+    """Say whether an operator writes to its arguments."""
     return op._schema.is_mutable
 
 
 def qualified_name(function: Callable[..., Any]) -> str:
-    """Return the name by which FX prints a function that is no operator."""
+    """Return the name by which FX prints a function that is not an operator."""
     return fx.node._get_qualified_name(function)
 
 
@@ -150,7 +150,7 @@ def generated_code(call: Callable[[], object]) -> list[str]:
     """Return the source texts that Inductor generates while `call` runs."""
     from torch._inductor.graph import GraphLowering
 
-    sources: list[str] = []  # torch's own run_and_get_code would throw away whatever else this process has compiled
+    sources: list[str] = []  # run_and_get_code of torch would discard everything else that this process has compiled
     with mock.patch.object(GraphLowering, "save_output_code", sources.append):
         call()
     return sources

@@ -174,7 +174,7 @@ MISTAKES: list[tuple[Callable[[nn.Parameter], object], str]] = [
     ),
     (
         lambda w: fused(hooked(w)),
-        "fuse(optimizer): given 1 step hooks; allowed: none: a compiled update would skip them; "
+        "fuse(optimizer): given 1 step hooks; allowed: no step hooks, because a compiled update would skip them; "
         "to fix it: remove them, or call optimizer.step() and scheduler.step() yourself.",
     ),
 ]

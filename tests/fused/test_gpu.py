@@ -1,4 +1,4 @@
-"""On a CUDA device: the bits of the CPU, CUDA graphs, and no copy from the host. `pytest -m gpu` where there is one."""
+"""On a CUDA device: the bits of the CPU, CUDA graphs, and no copy from the host. Run it by `pytest -m gpu`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODES: dict[str, dict[str, Any]] = {"default": {}, "cuda_graphs": {"mode": "redu
 
 @pytest.fixture(autouse=True)
 def quiet_device(_strict: None) -> Iterator[None]:
-    """Let torch warn of what it does itself: its pool of CUDA graphs begins with an empty one, its profiler has cycles."""
+    """Ignore two warnings that torch causes itself: of its empty first CUDA graph, and of the cycles of its profiler."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, message="The CUDA Graph is empty")
         warnings.filterwarnings("ignore", category=UserWarning, message="Warning: Profiler clears events")
@@ -32,11 +32,16 @@ def quiet_device(_strict: None) -> Iterator[None]:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_every_row_has_the_bits_of_the_cpu(row: Row) -> None:
     steps = torch.tensor(probes(row.ends, seed=11, random_steps=300))
-    assert torch.equal(row.schedule.to("cuda")(steps.cuda()).cpu(), row.schedule.to("cpu")(steps))
+    want = row.schedule.to("cpu")(steps)
+    try:
+        got = row.schedule.to("cuda")(steps.cuda()).cpu()
+    finally:
+        row.schedule.to("cpu")  # `to` moves the schedule that all tests share
+    assert torch.equal(got, want)
 
 
 @pytest.mark.parametrize("name", ["sequential_nested", "polynomial_cycle", "warm_restarts_growing"])
-def test_compiled_on_the_device_too(name: str) -> None:
+def test_compiled_schedules_have_the_bits_of_the_cpu(name: str) -> None:
     steps = torch.tensor(probes(ROWS[name].ends, seed=12, random_steps=300))
     want = ROWS[name].schedule.to("cpu")(steps)
     try:
@@ -54,7 +59,7 @@ def built(kind: Any) -> tuple[list[nn.Parameter], optim.Optimizer, Scheduler]:
 
 
 def give_gradients(weights: list[nn.Parameter], step: int) -> None:
-    for weight in weights:  # in place: the addresses that a CUDA graph was captured with stay
+    for weight in weights:  # in place, because a captured CUDA graph reads these addresses
         new = torch.randn(weight.shape, generator=torch.Generator().manual_seed(step)).cuda()
         if weight.grad is None:
             weight.grad = new
@@ -101,7 +106,7 @@ def test_capturable_optimizers(name: str) -> None:
         assert torch.allclose(a, b, rtol=0, atol=1e-4)
 
 
-def test_the_canary_passes() -> None:
+def test_the_self_check_passes() -> None:
     _, optimizer, scheduler = built(optim.AdamW)
     fuse(optimizer, scheduler, check=True)
     fuse(optimizer, scheduler, check=True, mode="reduce-overhead")

@@ -1,4 +1,4 @@
-"""What a fused step still asks before a call, and that every change which can happen takes effect."""
+"""What Dynamo guards before each call of a fused step; and every change that a schedule allows takes effect."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def guards(update: Any) -> str:
     return str(entry.guard_manager)
 
 
-def test_the_fields_of_a_schedule_are_not_asked_for() -> None:
+def test_the_fields_of_a_schedule_are_not_guarded() -> None:
     _, update = fused(RATE)
     update()
-    said = guards(update)
-    assert ".steps" not in said
-    assert ".milestones" not in said
-    assert "_rates.token" in said
-    assert "_counter.tensor" in said
-    assert "_forced" in said
+    text = guards(update)
+    assert ".steps" not in text
+    assert ".milestones" not in text
+    assert "_bindings.step.token" in text
+    assert "_counter.tensor" in text
+    assert "_forced" in text
 
 
 def test_a_backend_that_is_a_function_sees_the_formula() -> None:
@@ -115,8 +115,9 @@ def test_a_schedule_that_moves_is_read_where_it_is() -> None:
         assert rate_of(scheduler) == rate(step).item()
 
 
-def test_a_checkpoint_with_another_schedule_takes_effect() -> None:
-    scheduler, update = fused(Constant(0.5))
+@pytest.mark.parametrize("backend", ["eager", lambda graph, _: graph], ids=["opaque", "traced"])
+def test_a_checkpoint_with_another_schedule_takes_effect(backend: Any) -> None:
+    scheduler, update = fused(Constant(0.5), backend=backend)
     update()
     other, _ = fused(RATE)
     scheduler.load_state_dict(other.state_dict() | {"last_epoch": 3})
@@ -149,7 +150,7 @@ def test_a_tensor_field_is_read_in_every_step() -> None:
 
 
 class Mutable(Schedule):
-    """A user's own, with a list where no field is."""
+    """A schedule with a list in an attribute that is not a field."""
 
     factor: Scalar
 
@@ -160,7 +161,7 @@ class Mutable(Schedule):
         return ops.mul(ops.mul(ops.integer(step), self.factor), self._held[0])
 
 
-def test_a_schedule_of_a_users_own_stays_guarded() -> None:
+def test_a_schedule_class_of_the_user_stays_guarded() -> None:
     rate = Mutable(0.5)
     scheduler, update = fused(rate)
     update()
@@ -196,17 +197,17 @@ def test_options_of_torch_compile_pass_through(options: dict[str, Any]) -> None:
     assert ".milestones" not in guards(update)
 
 
-def test_a_filter_of_the_users_own_is_asked() -> None:
+def test_a_guard_filter_of_the_user_is_applied() -> None:
     def keep(entries: Any) -> list[bool]:
         return [not entry.name.endswith("['momentum']") for entry in entries]
 
     _, update = fused(RATE, options={"guard_filter_fn": keep})
     update()
-    said = guards(update)
-    assert "['momentum']" not in said
-    assert "['dampening']" in said
+    text = guards(update)
+    assert "['momentum']" not in text
+    assert "['dampening']" in text
 
 
-def test_a_mode_and_options_are_torchs_own_error() -> None:
+def test_torch_refuses_a_mode_beside_options() -> None:
     with pytest.raises(RuntimeError, match="Either mode or options"):
         fused(RATE, backend="inductor", mode="max-autotune", options={"max_autotune": False})

@@ -42,7 +42,7 @@ def test_the_marked_nodes_belong_to_the_schedule_and_compute_its_rate(optimizer:
         ".schedules.1",
         ".schedules.2",
     }
-    assert all("scheduler._board._rates._plan[0][0]" in line.owner for line in marked)
+    assert all("scheduler._bindings._evaluator._plan[0][0]" in line.owner for line in marked)
     entering = {source for line in calls for source in line.node.all_input_nodes if not of_schedule(source)}
     leaving = {line.node for line in calls if any(not of_schedule(user) for user in line.node.users)}
     assert len(entering) == len(leaving) == 1  # only the counter goes in, and only the rate comes out
@@ -94,8 +94,8 @@ def test_the_marks_in_each_format(optimizer: str, tracer: str) -> None:
     coloured = [rect for rect in picture.iter("{http://www.w3.org/2000/svg}rect") if "stroke:" in rect.get("style", "")]
     assert len(coloured) == len(marked)
     titles = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text") if text.get("class") == "head"]
-    assert any(title and title.startswith("Sequential scheduler._board._rates._plan") for title in titles)
-    assert "# * scheduler._board._rates._plan[0][0].schedules.1: return ops.ramp(step, " in dump(module, "code")
+    assert any(title and title.startswith("Sequential scheduler._bindings._evaluator._plan") for title in titles)
+    assert "# * scheduler._bindings._evaluator._plan[0][0].schedules.1: return ops.ramp(step, " in dump(module, "code")
 
 
 @EVERY

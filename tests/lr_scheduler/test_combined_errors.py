@@ -144,7 +144,7 @@ FUNCTION = "allowed: a function of the step, or a list of them, which are multip
         (
             lambda: LinearLR(sgd(), 0.1, 0.0, 10, param_group_tags="a"),
             OptimizerError,
-            "Assignment.tags: given ('a',); allowed: tags of the param groups: none of them has any; to fix it: put \"tags\" into the param groups.",
+            "Assignment.tags: given ('a',); allowed: tags of the param groups: no group has any; to fix it: put \"tags\" into the param groups.",
         ),
     ],
 )

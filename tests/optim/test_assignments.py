@@ -203,7 +203,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Scheduler(adamw({}), [A]),
-        "Assignment.tags: given ('a',); allowed: tags of the param groups: none of them has any; "
+        "Assignment.tags: given ('a',); allowed: tags of the param groups: no group has any; "
         'to fix it: put "tags" into the param groups.',
     ),
     (

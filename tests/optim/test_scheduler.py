@@ -1,4 +1,4 @@
-"""The contract of torch's schedulers, kept; and what torch's do not keep."""
+"""What `Scheduler` has in common with torch's schedulers, and what only it promises."""
 
 from __future__ import annotations
 

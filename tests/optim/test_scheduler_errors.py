@@ -46,13 +46,13 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
         lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"epoch": 3}),
         CheckpointError,
         f"{WHERE}: given a mapping with the keys ['epoch']; allowed: the state_dict() of a scheduler, which has the key "
-        '"last_epoch"; to fix it: pass the scheduler\'s part of the checkpoint.',
+        '"last_epoch"; to fix it: pass the state of the scheduler from the checkpoint.',
     ),
     (
         lambda: Scheduler(sgd(), lr=RATE).load_state_dict(3),  # type: ignore[arg-type]
         CheckpointError,
         f'{WHERE}: given 3; allowed: the state_dict() of a scheduler, which has the key "last_epoch"; '
-        "to fix it: pass the scheduler's part of the checkpoint.",
+        "to fix it: pass the state of the scheduler from the checkpoint.",
     ),
     (
         lambda: Scheduler(sgd(), lr=RATE).load_state_dict({"last_epoch": 1.5}),

@@ -36,9 +36,9 @@ def is_private(name: str) -> bool:
 HELD = {
     node.attr for node in ast.walk(ast.parse(HOME.read_text())) if isinstance(node, ast.Attribute) and is_private(node.attr)
 }
-HELD |= {*_torch.CONTRACT, _torch.STEP_COUNT, _torch.LAST_LR, _torch.MEMBERS, "_init_group", "_wrapped_by_lr_sched"}
+HELD |= {*_torch.SCHEDULER_METHODS, _torch.STEP_COUNT, _torch.LAST_LR, _torch.MEMBERS, "_init_group", "_wrapped_by_lr_sched"}
 # An attribute of `self` that LRScheduler also has is one that `Scheduler` defines; ATen names some operators so.
-DEFINED = {f"self.{name}" for name in (*_torch.CONTRACT, _torch.STEP_COUNT, _torch.LAST_LR)}
+DEFINED = {f"self.{name}" for name in (*_torch.SCHEDULER_METHODS, _torch.STEP_COUNT, _torch.LAST_LR)}
 
 
 def touched(path: Path) -> Iterator[str]:

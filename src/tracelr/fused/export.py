@@ -1,4 +1,4 @@
-"""A training step as an exported program: what Dynamo captured, its state in buffers, flattened to aten operations."""
+"""Export a training step: the graph that Dynamo captured, flattened to aten operations, with its state in buffers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tracelr.optim.scheduler import Scheduler
 
 @final
 class _Program(nn.Module):
-    """The flat graph, with its state in buffers: what it writes to an input it writes to a buffer."""
+    """The flat graph with its state in buffers, so that a write to an input becomes a write to a buffer."""
 
     def __init__(self, graph: nn.Module, state: dict[str, Tensor], order: list[int | str]) -> None:
         super().__init__()
@@ -32,18 +32,18 @@ class _Program(nn.Module):
     def forward(self, *batch: Tensor) -> Tensor:
         result = self._graph(*(batch[key] if isinstance(key, int) else self.get_buffer(key) for key in self._order))
         # mypy: the call of a module is untyped
-        return result[0] if isinstance(result, tuple | list) else result  # type: ignore[no-any-return]
+        return result[0] if isinstance(result, (tuple, list)) else result  # type: ignore[no-any-return]
 
 
 def export(
     step: FusedStep, batch: tuple[Any, ...], model: Mapping[str, Tensor], optimizer: Optimizer, scheduler: Scheduler
 ) -> ExportedProgram:
-    """Return one step of `step` as a program; `model` names the model's parameters and buffers."""
+    """Return one step of `step` as a program; `model` maps names to the parameters and buffers of the model."""
     if not all(isinstance(tensor, Tensor) for tensor in batch):
         raise TraceError("TrainStep.export(batch)", batch, "tensors", "pass inputs and targets as tensors")
     if not step.ready():
         fix = "take one step, then export"
-        raise TraceError("TrainStep.export", Unquoted("an optimizer without state"), "one that has made it", fix)
+        raise TraceError("TrainStep.export", Unquoted("an optimizer without state"), "one that has made its state", fix)
     graph, inputs = step.capture(*batch)
     names = _names(model, optimizer, scheduler)
     held = {name: value for name, value in [*graph.named_parameters(), *graph.named_buffers()]}
@@ -52,7 +52,7 @@ def export(
         for n in graph.graph.nodes
         if n.op == "get_attr" and isinstance(value := _at(graph, n.target), Tensor)
     }
-    cells = {cell.data_ptr(): cell for group in scheduler.cells() for cell in group.values()}
+    scheduled = {one.data_ptr(): one for tensors in scheduler.scheduled_tensors() for one in tensors.values()}
     state: dict[str, Tensor] = {}
     order: list[int | str] = []
     for tensor in [*inputs, *held.values()]:
@@ -60,7 +60,7 @@ def export(
         if place is not None:
             order.append(place)
             continue
-        owner = cells.get(tensor.data_ptr(), tensor) if isinstance(tensor, NonZeroScalar) else tensor
+        owner = scheduled.get(tensor.data_ptr(), tensor) if isinstance(tensor, NonZeroScalar) else tensor
         name = names.get(id(owner), f"constant_{len(state)}")
         state[name] = owner.detach().clone()
         order.append(name)
@@ -69,7 +69,7 @@ def export(
         return functional_call(graph, dict(zip(held, values[len(inputs) :], strict=True)), values[: len(inputs)])
 
     example = [batch[key].detach().clone() if isinstance(key, int) else state[key].clone() for key in order]
-    # An operator of the compiler's own, which a process without it cannot load.
+    # This operator belongs to the compiler: a process that has not imported it cannot load the program.
     plain = {fma: _fma} if (fma := _torch.fma()) is not None else {}
     program = _Program(_torch.make_fx(flat, decomposition_table=plain)(*example), state, order)
     return torch.export.export(program, tuple(batch), strict=False)
@@ -91,8 +91,8 @@ def _at(graph: fx.GraphModule, path: Any) -> Any:
 def _names(model: Mapping[str, Tensor], optimizer: Optimizer, scheduler: Scheduler) -> dict[int, str]:
     """Return a name for every tensor of the step's state."""
     names = {id(scheduler.tensors()[0]): "step"}
-    for k, cells in enumerate(scheduler.cells()):
-        names |= {id(cell): f"group_{k}_{key}" for key, cell in cells.items()}
+    for k, tensors in enumerate(scheduler.scheduled_tensors()):
+        names |= {id(one): f"group_{k}_{key}" for key, one in tensors.items()}
     for name, tensor in model.items():
         flat = name.replace(".", "_")
         names[id(tensor)] = f"model_{flat}"

@@ -1,11 +1,10 @@
-"""fuse: the optimizer's update and the schedule's step as one compiled region."""
+"""fuse: the update of an optimizer and the step of its scheduler as one compiled region."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
-from itertools import count
 from types import FunctionType
 from typing import Any, final
 
@@ -18,14 +17,13 @@ from tracelr.errors import OptimizerError, Unquoted
 from tracelr.fused.nonzero import NonZeroScalar
 from tracelr.optim.evaluator import is_immutable
 from tracelr.optim.scheduler import Scheduler
-from tracelr.optim.self_check import check_compiled, is_deep, room
+from tracelr.optim.self_check import check_compiled, is_deep, room, with_own_code
 from tracelr.schedules.base import Schedule
 
 # Dynamo traces Adam's `capturable` formula, which divides by the rate: at a rate of exactly 0, where a warm-up starts and a
-# decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate this small moves no weight that counts.
+# decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate as small as this changes no normal weight.
 _NOTHING = 1e-30
 
-_regions = count()
 _REFUSED = {
     LBFGS: "which evaluates the model inside its update",
     SparseAdam: "whose sparse gradients Dynamo does not trace",
@@ -33,7 +31,7 @@ _REFUSED = {
 }
 
 
-class _Captured(Exception):  # no error: it ends a step before it is taken
+class _Captured(Exception):  # raised to end a step before it changes anything; it reports no error
     pass
 
 
@@ -44,18 +42,18 @@ class FusedStep:
     def __init__(
         self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[..., Any], options: dict[str, Any]
     ) -> None:
-        self._eager = _own(region)
+        self._eager = with_own_code(region)
         self._compiled = _compiled(self._eager, scheduler.schedules(), options)
         self._scheduler = scheduler
         self._optimizer = optimizer
         self._groups = len(optimizer.param_groups)
-        self._swaps = list(map(_swap, optimizer.param_groups, scheduler.cells()))
+        self._swaps = list(map(_swap, optimizer.param_groups, scheduler.scheduled_tensors()))
         self._swapping = any(self._swaps)
-        self._twins = [
-            (held, cell)
-            for swap, cells in zip(self._swaps, scheduler.cells(), strict=True)
-            for key, cell in cells.items()
-            if isinstance(held := swap.get(key), Tensor) and held.data_ptr() != cell.data_ptr()
+        self._copies = [
+            (held, tensor)
+            for swap, tensors in zip(self._swaps, scheduler.scheduled_tensors(), strict=True)
+            for key, tensor in tensors.items()
+            if isinstance(held := swap.get(key), Tensor) and held.data_ptr() != tensor.data_ptr()
         ]
         self._lazy = True
         self._state: dict[Any, dict[str, Any]] = {}
@@ -66,19 +64,19 @@ class FusedStep:
         self._state = {parameter: dict(state) for parameter, state in optimizer.state.items()}
 
     def _loaded(self, optimizer: Optimizer) -> None:
-        # The graph holds on to the state tensors it was made with: they stay, and take the loaded values.
+        # The graph writes to the state tensors that it was traced with: they stay, and take the loaded values.
         for parameter, held in self._state.items():
             loaded = optimizer.state[parameter]
             for name, tensor in held.items():
                 new = loaded.get(name)
-                if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _alike(tensor, new):
+                if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _same_kind(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
         self._lazy = True
 
     def __call__(self, *batch: Any) -> Any:
         groups = len(self._optimizer.param_groups)
-        if groups != self._groups:  # the graph would update the new group at a rate that nobody schedules
+        if groups != self._groups:  # the graph would update a new group at an unscheduled rate
             given, fix = Unquoted(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
             raise OptimizerError("fused step", given, f"the {self._groups} it was fused with", fix)
         if self._swapping:
@@ -88,18 +86,18 @@ class FusedStep:
 
     def _update(self, *batch: Any) -> Any:
         if self._lazy and _lacks_state(self._optimizer):
-            # What makes its state in its first update would need a second graph for the others.
+            # An optimizer that makes state in its first update would need a second graph for the later ones.
             self._lazy = isinstance(self._optimizer, SGD)
             return self._eager(*batch)
         self._lazy = False
         return self._compiled(*batch)
 
     def ready(self) -> bool:
-        """Say whether the optimizer's state is all there, so that an update is the graph of every update."""
+        """Say whether the optimizer has all its state, so that the graph of this update serves every later one."""
         return not _lacks_state(self._optimizer)
 
     def capture(self, *batch: Any) -> tuple[fx.GraphModule, list[Any]]:
-        """Return the graph that Dynamo makes of one step, and its inputs, all as they are now: the step is not taken."""
+        """Return the graph that Dynamo makes of one step, and its present inputs. The step is not taken."""
         found: list[tuple[fx.GraphModule, list[Any]]] = []
 
         def keep(graph: fx.GraphModule, _: Any) -> Callable[..., Any]:
@@ -110,19 +108,19 @@ class FusedStep:
             return stop
 
         with self._swapped(), suppress(_Captured), room(self._scheduler.schedules()):
-            torch.compile(_own(self._eager), fullgraph=True, backend=keep)(*batch)
+            torch.compile(with_own_code(self._eager), fullgraph=True, backend=keep)(*batch)
         return found[0]
 
     @contextmanager
     def _swapped(self) -> Iterator[None]:
-        # Dynamo runs the optimizer's own look at its groups, untraced: they hold this before the region starts.
+        # Dynamo runs `_init_group` of the optimizer untraced: the groups must hold these values before the region starts.
         groups = self._optimizer.param_groups
         kept = [{key: group[key] for key in swap} for group, swap in zip(groups, self._swaps, strict=True)]
         try:
             for group, swap in zip(groups, self._swaps, strict=True):
                 group.update(swap)
-            for twin, cell in self._twins:
-                twin.copy_(cell)
+            for copy, tensor in self._copies:
+                copy.copy_(tensor)
             yield
         finally:
             for group, held in zip(groups, kept, strict=True):
@@ -130,17 +128,17 @@ class FusedStep:
 
 
 def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = None, **options: Any) -> FusedStep:
-    """Compile the update of `optimizer` and `scheduler.step()` into one graph: no breaks, no recompiles, no host value.
+    """Compile the update of `optimizer` and `scheduler.step()` into one graph without breaks, recompiles or host values.
 
     The learning rate of every group becomes a tensor, on the device of its parameters, that the graph writes in place.
-    So does every other scheduled number. `foreach` and `fused` are not followed: inside the graph the compiler does the
-    fusing. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
+    So does every other scheduled number. `foreach` and `fused` have no effect, because the compiler fuses the operations of
+    the graph. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
 
-    `check` first compiles about 1,000 steps of a probe and of these schedules in the same way and compares them with the
-    host, bit for bit: `DeviceError` if one differs. None does so where the rate is not on the CPU.
+    With `check`, about 1,000 steps of a probe and of these schedules are first compiled in the same way and compared with
+    the host, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
 
     Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
-    skip them), or for LBFGS, SparseAdam and Adafactor, whose updates ask for values on the host.
+    skip them), or for LBFGS, SparseAdam and Adafactor, whose updates read values on the host.
 
     >>> from tracelr import Cosine, Scheduler
     >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -160,7 +158,7 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
 
     def fused_step() -> None:
         update()
-        if opaque:  # here, not in `update`: graphs name what they hold by the way to it
+        if opaque:  # not inside `update`, because graphs name their inputs by the path to them
             scheduler.fused_step()
         else:
             scheduler.step()
@@ -171,13 +169,13 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
 def update_of(
     optimizer: Optimizer, scheduler: Scheduler, name: str, check: bool | None, options: dict[str, Any]
 ) -> Callable[[], None]:
-    """Return the optimizer's update as a function that Dynamo can trace; errors begin with `name`.
+    """Return the update of the optimizer as a function that Dynamo can trace. Messages begin with `name`.
 
-    From here on every number that `scheduler` drives is a tensor.
+    Afterwards every number that `scheduler` drives is a tensor.
     """
     _check(optimizer, scheduler, name)
     scheduler.as_tensors()
-    for tensor in scheduler.tensors():  # CUDA graphs write only to what does not move
+    for tensor in scheduler.tensors():  # CUDA graphs write in place only to tensors with a static address
         _torch.mark_static(tensor)
     device = scheduler.tensors()[0].device
     if device.type != "cpu" if check is None else check:
@@ -197,33 +195,22 @@ def update_of(
 
 
 def is_opaque(options: dict[str, Any]) -> bool:
-    """Say whether Dynamo need not look into the schedules: a backend that is a function may want to read the graph."""
+    """Say whether Dynamo may skip the formulas: a named backend does not need them, but a function may read the graph."""
     return isinstance(options.get("backend", ""), str)
 
 
 def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
-    """Return `torch.compile(region, fullgraph=True, **options)`, with room for the schedules that Dynamo looks into."""
+    """Return `torch.compile(region, fullgraph=True, **options)`, with `room` for schedules that Dynamo traces."""
     step = torch.compile(region, fullgraph=True, **options)
-    seen = [one for one in schedules if not (is_opaque(options) and is_immutable(one))]
-    if not is_deep(seen):
+    if not is_deep(schedules) or (is_opaque(options) and all(map(is_immutable, schedules))):
         return step
 
     @wraps(region)
     def deep(*batch: Any) -> Any:
-        with room(seen):
+        with room(schedules):
             return step(*batch)
 
     return deep
-
-
-def _own(region: Callable[..., Any]) -> FunctionType:
-    """Return the region with a code object, and a name, of its own.
-
-    With the code object Dynamo keeps its compiled variants, eight at the most. By the name it remembers which numbers have
-    changed: another pair's weight decay would become an input of this one's graph.
-    """
-    code = region.__code__.replace(co_name=f"{region.__name__}_{next(_regions)}")
-    return FunctionType(code, region.__globals__, region.__name__, None, region.__closure__)
 
 
 def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
@@ -243,27 +230,29 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     hooks = _torch.step_hooks(optimizer)
     if hooks:
         given, fix = Unquoted(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
-        raise OptimizerError(f"{name}(optimizer)", given, "none: a compiled update would skip them", fix)
+        raise OptimizerError(f"{name}(optimizer)", given, "no step hooks, because a compiled update would skip them", fix)
 
 
-def _swap(group: dict[str, Any], cells: dict[str, Tensor]) -> dict[str, Any]:
-    """Return what `group` holds while its update is traced, where that is not what it holds."""
-    # Beside a sharded weight AOTAutograd takes no two inputs that share memory: the number is then copied before each call.
-    apart = any(_torch.is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
+def _swap(group: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return the values that replace those of `group` while its update is traced."""
+    # Beside a sharded weight AOTAutograd refuses two inputs that share memory; the number is then copied before each call.
+    sharded = any(_torch.is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
     flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
-    scheduled = {key: cell for key, cell in cells.items() if key in ("weight_decay", "momentum")}
-    return flags | {key: (cell.clone() if apart else cell).as_subclass(NonZeroScalar) for key, cell in scheduled.items()}
+    scheduled = {key: tensor for key, tensor in tensors.items() if key in ("weight_decay", "momentum")}
+    return flags | {key: (one.clone() if sharded else one).as_subclass(NonZeroScalar) for key, one in scheduled.items()}
 
 
-def _alike(a: Tensor, b: Tensor) -> bool:
+def _same_kind(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
 
 
 def _lacks_state(optimizer: Optimizer) -> bool:
-    """Say whether the next update makes state: SGD's momentum, or anything of an optimizer that is not torch's."""
+    """Say whether the next update makes state: the momentum of SGD, or any state of an optimizer from outside torch."""
     if isinstance(optimizer, SGD):
         groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
         made = (optimizer.state[p].get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
         return any(buffer is None for buffer in made)
-    own = not _torch.makes_state_outside(optimizer)
-    return own and not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
+    inside = not _torch.makes_state_outside(optimizer)
+    return inside and not all(
+        optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None
+    )

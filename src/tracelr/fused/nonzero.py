@@ -1,4 +1,4 @@
-"""A scheduled number as torch's optimizers take one inside a graph: a tensor that is asked nothing about its value."""
+"""NonZeroScalar: a scheduled number that reports itself as nonzero while torch's optimizers are traced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tracelr import _torch
 
-# What torch's optimizers ask of a number, and its answer for 0.
+# The comparisons of torch's optimizers with 0, and what a number above 0 answers.
 _AGAINST_0 = {
     Tensor.__ne__: True,
     Tensor.ne: True,
@@ -25,8 +25,8 @@ _AGAINST_0 = {
 class NonZeroScalar(Tensor):
     """A 0-d tensor that torch's optimizers may hold under "weight_decay" or "momentum" while Dynamo traces them.
 
-    They ask whether the number is 0, which no graph can answer: it is above 0, for the graph; and they pass it as `alpha`,
-    which takes Python numbers only: the product is written out. Everything else is the tensor's own.
+    They branch on `weight_decay != 0`, which depends on data: here comparisons with 0 answer as for a number above 0. They
+    pass the number as `alpha`, which must be a Python number: here the product is a separate operation. Nothing else differs.
     """
 
     @classmethod
@@ -41,6 +41,6 @@ class NonZeroScalar(Tensor):
                 alpha = kwargs.pop("alpha")
                 foreach = func in (_torch.foreach_add, _torch.foreach_add_)
                 args = (args[0], _torch.foreach_mul(args[1], alpha) if foreach else args[1] * alpha)
-            if func is Tensor.__rsub__:  # Dynamo cannot look through it
+            if func is Tensor.__rsub__:  # Dynamo cannot trace it
                 return torch.rsub(*args)
             return func(*args, **kwargs)

@@ -30,12 +30,12 @@ class TrainStep:
     The loss is `loss_fn(model(inputs), targets)`, for any number of targets; a tuple of inputs is passed as arguments, a
     mapping as keyword arguments. Its gradients are clipped to the norm `clip`, if one is given, as by
     `torch.nn.utils.clip_grad_norm_`; then the optimizer updates, and the scheduler steps. `accumulate` splits the batch,
-    along the first dimension of every tensor, into as many equal parts and takes the mean of their gradients, as if one
-    after the other had gone through `backward()`. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the
-    loss, a 0-d tensor.
+    along the first dimension of every tensor, into that number of equal chunks and takes the mean of their gradients, as if
+    each had gone through `backward()`. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d
+    tensor.
 
-    Dynamo's default configuration is all it needs: gradients come from `torch.func`, and are copied into `.grad` buffers
-    that stay. Parameters that need no gradient are left alone; a model's buffers, as those of batch normalisation, are
+    It needs only Dynamo's default configuration: gradients come from `torch.func`, and are copied into `.grad` buffers that
+    stay. Parameters without `requires_grad` are left alone; buffers of the model, such as those of batch normalisation, are
     updated.
 
     Raises what `fuse` raises, and `OptimizerError` if the optimizer holds a parameter that is not the model's.
@@ -66,7 +66,7 @@ class TrainStep:
             raise ScheduleTypeError("TrainStep(model)", model, "an nn.Module", "pass the model itself")
         update = update_of(optimizer, scheduler, "TrainStep", check, options)
         self._clip = None if clip is None else _positive("TrainStep(clip)", clip)
-        self._parts = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
+        self._chunks = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
         self._parameters = _trained(model, optimizer)
         self._gradients = [torch.zeros_like(parameter) for parameter in self._parameters.values()]
         self._model, self._loss_fn, self._optimizer, self._scheduler = model, loss_fn, optimizer, scheduler
@@ -95,9 +95,8 @@ class TrainStep:
     def export(self, *batch: Any) -> ExportedProgram:
         """Return the step as a program that `torch.export.save` writes: `program.module()(*batch)` takes a step.
 
-        `batch` is an example; its shapes are kept, and it holds tensors only. The program starts from the state as it is
-        now, of which its buffers are a copy: parameters, gradients, optimizer state, scheduled numbers, the step. Nothing
-        changes here.
+        `batch` is an example of tensors only, and its shapes become those of the program. The program starts from a copy of
+        the present state: parameters, gradients, optimizer state, scheduled numbers, the step. The present state stays.
 
         Raises `TraceError` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
@@ -116,15 +115,14 @@ class TrainStep:
         buffers = dict(self._model.named_buffers())
         total: list[Tensor] = []
         losses = []
-        for k in range(self._parts):
-            inputs, *targets = (_part(tensors, k, self._parts) for tensors in batch)
+        for k in range(self._chunks):
+            inputs, *targets = (_chunk(tensors, k, self._chunks) for tensors in batch)
 
             def loss(
                 given: dict[str, Tensor], inputs: Any = inputs, targets: list[Any] = targets
             ) -> tuple[Tensor, dict[str, Tensor]]:
-                held = {
-                    name: buffer.clone() for name, buffer in buffers.items()
-                }  # torch.func forbids changing what is outside
+                # torch.func refuses writes to tensors from outside
+                held = {name: buffer.clone() for name, buffer in buffers.items()}
                 arguments, names = _arguments(inputs)
                 output = functional_call(self._model, (given, held), arguments, names)
                 return self._loss_fn(output, *targets), held
@@ -137,29 +135,29 @@ class TrainStep:
             with torch.no_grad():
                 for name, buffer in buffers.items():
                     buffer.copy_(held[name])
-        if self._parts > 1:
+        if self._chunks > 1:
             # mypy: as above
-            total = _torch.foreach_div(total, self._parts)  # type: ignore[assignment]
+            total = _torch.foreach_div(total, self._chunks)  # type: ignore[assignment]
         if self._clip is not None:
             norm = nn.utils.get_total_norm(total)
             # mypy: as above
             total = _torch.foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[assignment]
-        return total, torch.stack(losses).mean() if self._parts > 1 else losses[0]
+        return total, torch.stack(losses).mean() if self._chunks > 1 else losses[0]
 
     def _divisible(self, batch: tuple[Any, ...]) -> None:
-        if self._parts == 1:
+        if self._chunks == 1:
             return
         for tensor in _torch.tree_leaves(batch):
-            if isinstance(tensor, Tensor) and (not tensor.ndim or tensor.shape[0] % self._parts):
+            if isinstance(tensor, Tensor) and (not tensor.ndim or tensor.shape[0] % self._chunks):
                 given, fix = Unquoted(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
-                allowed = f"a first dimension that is a multiple of accumulate={self._parts}"
+                allowed = f"a first dimension that is a multiple of accumulate={self._chunks}"
                 raise OptimizerError("TrainStep(batch)", given, allowed, fix)
 
 
-def _part(tensors: Any, k: int, parts: int) -> Any:
-    if parts == 1:
+def _chunk(tensors: Any, k: int, chunks: int) -> Any:
+    if chunks == 1:
         return tensors
-    return _torch.tree_map(lambda t: t.chunk(parts)[k] if isinstance(t, Tensor) else t, tensors)
+    return _torch.tree_map(lambda t: t.chunk(chunks)[k] if isinstance(t, Tensor) else t, tensors)
 
 
 def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -176,7 +174,7 @@ def _positive(where: str, given: float) -> float:
 
 
 def _trained(model: nn.Module, optimizer: Optimizer) -> dict[str, nn.Parameter]:
-    """Return the parameters of `model` that `optimizer` updates, by their names there."""
+    """Return the parameters of `model` that `optimizer` updates, by their names in `model`."""
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad}
     found = {name: parameter for name, parameter in model.named_parameters() if id(parameter) in held}
     if len(found) != len(held):

@@ -1,4 +1,4 @@
-"""Bindings: every scheduled number of an optimizer, what is written there, and what compiled updates need of it."""
+"""Bindings: which schedule drives which number of an optimizer, and how the values are written there."""
 
 from __future__ import annotations
 
@@ -11,142 +11,144 @@ from torch.optim import Optimizer
 
 from tracelr.errors import CheckpointError, OptimizerError, TracelrWarning, Unquoted
 from tracelr.optim.evaluator import Evaluator, scaled
-from tracelr.optim.hyperparameters import HyperParameter, resolve, separate
+from tracelr.optim.hyperparameters import HyperParameter, resolve, unshare_tensors
 from tracelr.optim.state import Given, changes, described, restored
 from tracelr.schedules.base import Schedule
 
 
 @final
 class Bindings:
-    """The slots of `optimizer`, as `given` demands them. Groups that it gets later are taken over by `adopt`."""
+    """The scheduled hyper-parameters of `optimizer`, as asked for by `given`. `adopt` adds those of later groups."""
 
     def __init__(self, optimizer: Optimizer, given: Given) -> None:
         self._optimizer = optimizer
         self._given = given
-        self._slots: list[HyperParameter] = []
+        self._hyperparameters: list[HyperParameter] = []
         self._groups = 0
         self._compiled = False
         self.adopt()
 
     @property
     def device(self) -> torch.device | None:
-        """The device of the scheduled tensors; None if there are none."""
-        return next((slot.cell.device for slot in self._slots if slot.cell is not None), None)
+        """The device of the scheduled tensors, or None without any."""
+        return next((one.tensor.device for one in self._hyperparameters if one.tensor is not None), None)
 
     def outdated(self) -> bool:
-        """Say whether the optimizer's groups are others than those taken over."""
+        """Say whether the optimizer has more or fewer groups than were bound."""
         return len(self._optimizer.param_groups) != self._groups
 
     def adopt(self) -> None:
-        """Take over the groups not seen yet. A tensor becomes its group's own: torch shares one among all of them."""
+        """Bind the groups that are not bound yet. Each gets separate tensors, because torch puts one into all groups."""
         groups = self._optimizer.param_groups
-        slots = resolve(self._given, groups, self._groups)
-        separate(groups, self._groups, {slot.name for slot in self._slots + slots})
-        for slot in slots:
-            slot.seated(groups)
+        new = resolve(self._given, groups, self._groups)
+        unshare_tensors(groups, self._groups, {one.name for one in self._hyperparameters + new})
+        for one in new:
+            one.attach(groups)
         for group in groups[self._groups :]:
             group.setdefault("initial_lr", float(group["lr"]))
-        self._arrange([slot for slot in self._slots if slot.group < len(groups)] + slots)
+        self._bind([one for one in self._hyperparameters if one.group < len(groups)] + new)
 
-    def _arrange(self, slots: list[HyperParameter]) -> None:
-        self._slots = slots
+    def _bind(self, hyperparameters: list[HyperParameter]) -> None:
+        self._hyperparameters = hyperparameters
         self._groups = len(self._optimizer.param_groups)
-        self._rates = Evaluator(slots, self.device or torch.device("cpu"), self._compiled)
-        lrs = {slot.group: k for k, slot in enumerate(slots) if slot.key == "lr"}
-        self._lr_slots = [lrs.get(k) for k in range(self._groups)]
+        self._evaluator = Evaluator(hyperparameters, self.device or torch.device("cpu"), self._compiled)
+        self.step = self._evaluator.step
+        lrs = {one.group: k for k, one in enumerate(hyperparameters) if one.key == "lr"}
+        self._lrs = [lrs.get(k) for k in range(self._groups)]
 
     # -- values -----------------------------------------------------------------------------------------------------------
 
     def lrs(self, count: int) -> list[float]:
-        """Return the rate of each group at step `count`: scheduled, or what it holds."""
-        values, groups = self._rates.at(count), self._optimizer.param_groups[: self._groups]
-        return [float(g["lr"]) if k is None else values[k] for k, g in zip(self._lr_slots, groups, strict=True)]
+        """Return the learning rate of each group at step `count`; without a schedule, the one that it holds."""
+        values, groups = self._evaluator.at(count), self._optimizer.param_groups[: self._groups]
+        return [float(g["lr"]) if k is None else values[k] for k, g in zip(self._lrs, groups, strict=True)]
 
     def curve(self, steps: Tensor, key: str) -> Tensor:
         """Return what each group holds under `key` at `steps`: float32 of shape [groups, steps]."""
-        slots = {slot.group: slot for slot in self._slots if slot.key == key}
-        if not slots:
-            allowed = ", ".join(sorted({slot.key for slot in self._slots}))
+        scheduled = {one.group: one for one in self._hyperparameters if one.key == key}
+        if not scheduled:
+            allowed = ", ".join(sorted({one.key for one in self._hyperparameters}))
             raise OptimizerError("Scheduler.curve(key)", key, allowed, "use a key that has a schedule")
         rows = []
         for k in range(self._groups):
-            slot = slots.get(k) or HyperParameter(k, key, next(iter(slots.values())).schedule)
-            if k in slots:
-                where = steps.to(self.device or steps.device)
-                rows.append(scaled(slot.schedule, [slot.factor], where)[0].detach().cpu())
+            one = scheduled.get(k) or HyperParameter(k, key, next(iter(scheduled.values())).schedule)
+            if k in scheduled:
+                moved = steps.to(self.device or steps.device)
+                rows.append(scaled(one.schedule, [one.factor], moved)[0].detach().cpu())
             else:
-                rows.append(torch.full(steps.shape, float(slot.get(self._optimizer.param_groups))))
+                rows.append(torch.full(steps.shape, float(one.get(self._optimizer.param_groups))))
         return torch.stack(rows)
 
     def write(self, count: int) -> None:
         """Write the values at step `count` into the groups."""
         groups = self._optimizer.param_groups
-        columns, row = self._rates.block(count)
-        for slot, column in zip(self._slots, columns):  # noqa: B905  # a keyword costs a tenth of the call
-            group = groups[slot.group]
-            if type(group.get(slot.name)) is float:
-                group[slot.name] = column[row]
+        columns, row = self._evaluator.block(count)
+        for one, column in zip(self._hyperparameters, columns):  # noqa: B905  # a keyword costs a tenth of the call
+            group = groups[one.group]
+            if type(group.get(one.name)) is float:
+                group[one.name] = column[row]
             else:
-                slot.put(groups, column[row])
+                one.put(groups, column[row])
 
-    def write_traced(self, step: Tensor, opaque: bool = False) -> None:
-        """Write the values at `step` with tensor ops alone: in a compiled region, or for a count the host does not know."""
-        self._rates.write(step, opaque)
+    def write_traced(self, step: Tensor) -> None:
+        """Write the values at `step` by tensor operations alone, as a compiled region needs."""
+        self._evaluator.write(step)
 
     # -- tensors ----------------------------------------------------------------------------------------------------------
 
-    def retie(self, optimizer: Optimizer) -> None:
-        """Put our tensors back into the groups: `load_state_dict` has replaced them by copies of the checkpoint's."""
+    def restore_tensors(self, optimizer: Optimizer) -> None:
+        """Put the scheduled tensors back into the groups, because `load_state_dict` replaces them."""
         groups = optimizer.param_groups
-        for slot in self._slots:
-            if slot.group < len(groups):
-                loaded = float(slot.get(groups))
-                slot.set(groups, loaded if slot.cell is None else slot.cell.fill_(loaded))
+        for one in self._hyperparameters:
+            if one.group < len(groups):
+                loaded = float(one.get(groups))
+                one.set(groups, loaded if one.tensor is None else one.tensor.fill_(loaded))
 
     def make_tensors(self) -> None:
         """Turn scheduled floats into 0-d float32 tensors on their parameters' device."""
         if self.outdated():
             self.adopt()
         groups = self._optimizer.param_groups
-        for slot in self._slots:
-            if slot.cell is None:
-                parameters = groups[slot.group]["params"]
-                slot.cell = torch.tensor(float(slot.get(groups)), device=parameters[0].device if parameters else None)
-                slot.set(groups, slot.cell)
+        for one in self._hyperparameters:
+            if one.tensor is None:
+                parameters = groups[one.group]["params"]
+                one.tensor = torch.tensor(float(one.get(groups)), device=parameters[0].device if parameters else None)
+                one.set(groups, one.tensor)
         self._compiled = True
-        self._arrange(self._slots)
+        self._bind(self._hyperparameters)
 
-    def cells(self) -> list[dict[str, Tensor]]:
+    def tensors(self) -> list[dict[str, Tensor]]:
         """Return the scheduled tensors of each group, by their keys."""
-        slots = [slot for slot in self._slots if slot.cell is not None]
-        return [
-            {slot.key: slot.cell for slot in slots if slot.group == k and slot.cell is not None} for k in range(self._groups)
-        ]
+        found: list[dict[str, Tensor]] = [{} for _ in range(self._groups)]
+        for one in self._hyperparameters:
+            if one.tensor is not None:
+                found[one.group][one.key] = one.tensor
+        return found
 
     def schedules(self) -> list[Schedule]:
         """Return each schedule once."""
-        return self._rates.schedules()
+        return self._evaluator.schedules()
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
     def described(self) -> dict[str, list[Any]]:
-        """Return the schedule of every key and group as plain types; None where there is none."""
-        return described(self._slots, self._groups)
+        """Return the schedule of every key and group as plain types; None stands for a group without one."""
+        return described(self._hyperparameters, self._groups)
 
     def reconcile(self, written: dict[str, list[Any]], on_change: str) -> None:
-        """Compare the schedules with those `written` in a checkpoint, if it holds any, and do what `on_change` says."""
-        what = changes(written, self.described()) if written else ""
-        if what and on_change == "strict":
+        """Compare the schedules with those `written` in a checkpoint, if it holds any, and act as `on_change` says."""
+        difference = changes(written, self.described()) if written else ""
+        if difference and on_change == "strict":
             allowed, fix = "the schedules of the checkpoint", 'pass those, or on_change="new" or "checkpoint"'
-            raise CheckpointError("Scheduler.load_state_dict", Unquoted(what), allowed, fix, limit=len(what))
-        if what and on_change == "checkpoint":
-            self._arrange(restored(written, self._slots, self._optimizer.param_groups))
-        elif what:
-            text = f"tracelr: the schedule has changed since the checkpoint: {what}; the one given now is used"
+            raise CheckpointError("Scheduler.load_state_dict", Unquoted(difference), allowed, fix, limit=len(difference))
+        if difference and on_change == "checkpoint":
+            self._bind(restored(written, self._hyperparameters, self._optimizer.param_groups))
+        elif difference:
+            text = f"tracelr: the schedule has changed since the checkpoint: {difference}; the one given now is used"
             warnings.warn(text, TracelrWarning, stacklevel=3)
 
     def __str__(self) -> str:
         shown: dict[str, list[Schedule]] = {}
-        for slot in self._slots:
-            shown.setdefault(slot.key, []).append(slot.schedule)
+        for one in self._hyperparameters:
+            shown.setdefault(one.key, []).append(one.schedule)
         return ", ".join(f"{key}={s[0] if all(one is s[0] for one in s) else s}" for key, s in shown.items())

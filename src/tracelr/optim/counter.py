@@ -1,4 +1,4 @@
-"""The step counter: one int64 tensor that compiled regions advance, and that the host reads and writes."""
+"""The step counter: an int64 tensor that compiled regions advance, and that the host reads and writes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,25 @@ from torch import Tensor
 from tracelr import _torch
 
 LARGEST = 2**63 - 1
-"""The largest count: a schedule is long at its end, 2**53 at most, and stays there."""
+"""The largest count. Every schedule is constant from step 2**53 on, so larger counts would give the same values."""
+
+
+def limited(by: int | Tensor, count: Tensor) -> Tensor:
+    """Return `by`, or less where `count` + `by` would exceed `LARGEST`.
+
+    >>> limited(2, torch.tensor(3)), limited(2, torch.tensor(LARGEST - 1))
+    (tensor(2), tensor(1))
+    """
+    room = LARGEST - count.clamp(min=0)
+    return torch.minimum(room, by) if isinstance(by, Tensor) else room.clamp(max=by)
 
 
 @final
 class Counter:
-    """How many steps were made. `tensor` is what a compiled region adds to; its address never changes.
+    """The number of steps made. A compiled region adds to `tensor`, whose address never changes.
 
-    On the CPU the host uses the tensor's own memory, which costs a tenth of a tensor op. On a device it keeps the count and
-    reads the tensor back, which waits for the device, only after something else has written to it.
+    On the CPU the host reads and writes the tensor's memory, at a tenth of the cost of a tensor operation. On a device it
+    keeps a copy of the count and reads the tensor, which waits for the device, only after something else has written to it.
 
     >>> counter = Counter(3, torch.device("cpu"))
     >>> _ = counter.tensor.add_(2)
@@ -30,7 +40,7 @@ class Counter:
         self.tensor = torch.tensor(count, dtype=torch.int64, device=device)
         self._memory: Any = self.tensor.numpy() if device.type == "cpu" else None
         self._count, self._seen = count, _torch.version(self.tensor)
-        self.shared = False  # whether a graph may move the tensor: a replayed CUDA graph leaves no trace in its version
+        self.shared = False  # whether a graph may write to the tensor: a replayed CUDA graph does not change its version
 
     def read(self) -> int:
         """Return the count."""
@@ -41,9 +51,8 @@ class Counter:
         return self._count
 
     def advance(self, by: int | Tensor) -> Tensor:
-        """Add to the count with tensor ops alone, and return the tensor. Past `LARGEST` it stays there and does not wrap."""
-        room = LARGEST - self.tensor.clamp(min=0)
-        return self.tensor.add_(torch.minimum(room, by) if isinstance(by, Tensor) else room.clamp(max=by))
+        """Add to the count by tensor operations alone, and return the tensor. It stops at `LARGEST` and does not wrap."""
+        return self.tensor.add_(limited(by, self.tensor))
 
     def add(self, by: int) -> int:
         """Add to the count on the host, up to `LARGEST`, and return it."""
@@ -66,4 +75,7 @@ class Counter:
         self._count, self._seen = count, _torch.version(self.tensor)
 
     def __reduce__(self) -> tuple[type[Counter], tuple[int, torch.device]]:
-        return Counter, (self.read(), self.tensor.device)  # a copy of each part would no longer share the memory
+        return Counter, (
+            self.read(),
+            self.tensor.device,
+        )  # copied one by one, the tensor and the array would not share memory

@@ -1,4 +1,4 @@
-"""The processes of a distributed run, compared: each must follow the same schedules from the same step."""
+"""Check that all processes of a distributed run follow the same schedules from the same step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tracelr.optim.state import changes, read_state
 def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) -> None:
     """Compare the schedules and the step of `scheduler` with those of every other rank, and name the ranks that differ.
 
-    Call it on every rank of `group`, all of the run if None, once the scheduler is built or its checkpoint is loaded, or
-    after any step. What most ranks have is taken for right. It is one collective of a few hundred bytes; in a run of one
-    process it does nothing. With pipeline stages of different param groups, pass the process group of one stage.
+    Call it on every rank of `group` (None: of the run) once the scheduler is built or its checkpoint is loaded, or after any
+    step. The state of most ranks counts as right. It is one collective of a few hundred bytes; in a run of one process it
+    does nothing. With pipeline stages of different param groups, pass the process group of one stage.
 
-    Raises `OptimizerError`, on every rank, if one differs.
+    Raises `OptimizerError` on every rank if the state of one differs.
 
     >>> import torch
     >>> from tracelr import Linear
@@ -27,9 +27,9 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
     """
     if not dist.is_available() or not dist.is_initialized():
         return
-    own = read_state(scheduler.state_dict(), len(scheduler.optimizer.param_groups))
-    every = [own] * dist.get_world_size(group)
-    dist.all_gather_object(every, own, group)
+    here = read_state(scheduler.state_dict(), len(scheduler.optimizer.param_groups))
+    every = [here] * dist.get_world_size(group)
+    dist.all_gather_object(every, here, group)
     texts = list(map(repr, every))
     step, schedules = every[texts.index(Counter(texts).most_common(1)[0][0])]
     differing = {
@@ -38,7 +38,7 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
         if (at, theirs) != (step, schedules)
     }
     if differing:
-        what = "; ".join(f"rank {rank} with {said}" for rank, said in differing.items())
+        what = "; ".join(f"rank {rank} with {difference}" for rank, difference in differing.items())
         allowed = f"what {len(every) - len(differing)} of {len(every)} ranks have"
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
         raise OptimizerError("check_ranks", Unquoted(what), allowed, fix, limit=1000)

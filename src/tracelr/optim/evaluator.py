@@ -1,4 +1,4 @@
-"""Evaluator: the values of all slots at a step, each schedule evaluated once however many slots follow it."""
+"""Evaluator: the values of all scheduled hyper-parameters at a step; a schedule that several of them follow runs once."""
 
 from __future__ import annotations
 
@@ -13,140 +13,144 @@ from torch.func import functional_call
 from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for, forced
 from tracelr.errors import OptimizerError, Unquoted
+from tracelr.optim.counter import limited
 from tracelr.optim.hyperparameters import HyperParameter
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.lambda_ import Lambda
 
-_Values = Callable[[Tensor, list[Tensor]], list[Tensor]]
 _made = count()
-_BLOCK = 2048  # eager steps are served from a block evaluated at once: one tensor expression per 2048 calls
-_COMPARED = 2**21  # a look-up compares every step of a block with every milestone: so many of them at once
+_BLOCK = 2048  # an eager step reads one row of a block: one tensor expression serves 2048 calls
+_COMPARED = (
+    2**21
+)  # a table look-up compares every step of a block with every milestone: at most this many comparisons at once
 
 
 @final
 class Evaluator:
-    """What every slot is to hold at a step. Eager floats come from blocks, but a schedule with tensor fields is asked anew.
+    """The values of `hyperparameters` at a step. Eager code takes them from blocks, unless a schedule has tensor fields.
 
-    A factor multiplies the wide number: the product is rounded once, to the same bits in eager code and in a graph.
+    A factor multiplies the number before its last rounding, so eager code and graphs round the product to the same bits.
     """
 
-    def __init__(self, slots: list[HyperParameter], device: torch.device, opaque: bool = False) -> None:
-        self.token = f"rates {next(_made)}"  # what a compiled step is guarded by, in place of every field of every schedule
+    def __init__(self, hyperparameters: list[HyperParameter], device: torch.device, compiled: bool = False) -> None:
         self._device = device
         self._first, self._until, self._columns = 0, 0, list[list[float]]()
         self._forced: Arithmetic | None = None
-        distinct = {id(slot.schedule): slot.schedule.to(device) for slot in slots}
+        distinct = {id(one.schedule): one.schedule.to(device) for one in hyperparameters}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
         columns: list[tuple[int, float]] = []
-        for name, schedule in distinct.items():
-            followers = [slot for slot in slots if slot.schedule is schedule]
-            cells: dict[float, list[Tensor]] = {slot.factor: [] for slot in followers}
-            for slot in followers:
-                cells[slot.factor] += [] if slot.cell is None else [slot.cell]
-            self._plan.append((schedule, cells))
-            columns += [(name, factor) for factor in cells]
-        self._opaque = [_Opaque(one, list(cells)) if opaque and is_immutable(one) else None for one, cells in self._plan]
-        self._which = [columns.index((id(slot.schedule), slot.factor)) for slot in slots]
-        self._untensored = next((slot.key for slot in slots if slot.cell is None), None)
-        every = distinct.values()
-        largest = max([1, *(tensor.numel() for schedule in every for tensor in schedule.buffers())])
-        self._size = 1 if any(s.has_tensor_fields for s in every) else max(min(_BLOCK, _COMPARED // largest), 1)
+        for identity, schedule in distinct.items():
+            followers = [one for one in hyperparameters if one.schedule is schedule]
+            tensors: dict[float, list[Tensor]] = {one.factor: [] for one in followers}
+            for one in followers:
+                tensors[one.factor] += [] if one.tensor is None else [one.tensor]
+            self._plan.append((schedule, tensors))
+            columns += [(identity, factor) for factor in tensors]
+        self._column = [columns.index((id(one.schedule), one.factor)) for one in hyperparameters]
+        self._float = next((one.key for one in hyperparameters if one.tensor is None), None)
+        schedules = self.schedules()
+        self.step = OpaqueStep(self._plan) if compiled and not self._float and all(map(is_immutable, schedules)) else None
+        largest = max([1, *(tensor.numel() for schedule in schedules for tensor in schedule.buffers())])
+        self._size = 1 if any(s.has_tensor_fields for s in schedules) else max(min(_BLOCK, _COMPARED // largest), 1)
 
     def schedules(self) -> list[Schedule]:
         """Return each schedule once."""
         return [schedule for schedule, _ in self._plan]
 
     def at(self, count: int) -> list[float]:
-        """Return the value of each slot at step `count`."""
+        """Return the value of each hyper-parameter at step `count`."""
         columns, row = self.block(count)
         return [column[row] for column in columns]
 
     def block(self, count: int) -> tuple[list[list[float]], int]:
-        """Return a column of values for each slot, and the row in which step `count` stands."""
-        if self._first <= count < self._until and self._forced is forced():  # nearly every call, and all that one costs
+        """Return a column of values for each hyper-parameter, and the row that holds step `count`."""
+        if self._first <= count < self._until and self._forced is forced():  # nearly every call ends here
             return self._columns, count - self._first
         count = min(max(count, 0), LAST_STEP)
         first = count // self._size * self._size
         steps = torch.arange(first, first + self._size, device=self._device)
         with torch.no_grad():
-            made = [v.tolist() for schedule, cells in self._plan for v in scaled(schedule, cells, steps)]
-        columns = [made[n] for n in self._which]
+            made = [v.tolist() for schedule, tensors in self._plan for v in scaled(schedule, tensors, steps)]
+        columns = [made[k] for k in self._column]
         if self._size > 1:
             self._first, self._until, self._columns, self._forced = first, first + self._size, columns, forced()
         return columns, count - first
 
-    def write(self, step: Tensor, opaque: bool = False) -> None:
-        """Write the values at `step` into the cells, inside a compiled region: no host value is read.
-
-        With `opaque`, Dynamo sees one call for each immutable schedule in place of its formula.
-        """
-        guarded = self.token, arithmetic_for(step.device).name  # because they are read and compared here
-        if self._untensored is not None or "" in guarded:
+    def write(self, step: Tensor) -> None:
+        """Write the values at `step` into the scheduled tensors by tensor operations alone."""
+        if self._float is not None:
             fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
-            given, allowed = Unquoted(f"a float {self._untensored}"), f"a tensor {self._untensored}"
+            given, allowed = Unquoted(f"a float {self._float}"), f"a tensor {self._float}"
             raise OptimizerError("Scheduler.step() in a compiled region", given, allowed, fix)
-        for (schedule, cells), call in zip(self._plan, self._opaque, strict=True):
-            if opaque and call is not None:
-                values = call.function(step, [holder[name] for holder, name in call.places])
-            else:
-                values = scaled(schedule, cells, step)
-            for value, followers in zip(values, cells.values(), strict=True):
-                for cell in followers:
-                    cell.copy_(value)
+        for schedule, tensors in self._plan:
+            for value, followers in zip(scaled(schedule, tensors, step), tensors.values(), strict=True):
+                for tensor in followers:
+                    tensor.copy_(value)
 
 
 def is_immutable(schedule: Schedule) -> bool:
-    """Say whether tensors alone can change in the schedule: a class of a user's own, or a function, may hold more."""
+    """Say whether only tensors of the schedule can change: a class of the user, or a function, may hold other state."""
     every = [one for one in schedule.modules() if isinstance(one, Schedule)]
     return all(type(one).__module__.startswith("tracelr.") and not isinstance(one, Lambda) for one in every)
 
 
 @final
-class _Opaque:
-    """A schedule times its factors as a function that Dynamo does not look into; its tensors are arguments.
+class OpaqueStep:
+    """A step of the counter and of immutable schedules as one function that Dynamo does not look into: it adds few guards.
 
-    `places` say where the tensors are: a compiled step reads them there, because `schedule.to(device)` replaces them.
+    `function(count, tensors, token, precision)` returns the next count and then the value of each scheduled tensor, in the
+    order of `written`. `tensors` are those of the schedules: a compiled step takes each from the dict and the name in
+    `places`, because `schedule.to(device)` replaces them. `token` differs from that of every other step. Dynamo guards it,
+    and `precision`, the name of the forced arithmetic: if either differs, it compiles again.
     """
 
-    def __init__(self, schedule: Schedule, factors: list[float]) -> None:
-        module = _Scaled(schedule, factors)
+    def __init__(self, plan: list[tuple[Schedule, dict[float, list[Tensor]]]]) -> None:
+        self.token = f"step {next(_made)}"
+        self.written = [tensor for _, tensors in plan for followers in tensors.values() for tensor in followers]
+        module = _Scaled([schedule for schedule, _ in plan], [list(tensors) for _, tensors in plan])
+        followed = [len(followers) for _, tensors in plan for followers in tensors.values()]
         names, self.places = [], list[tuple[dict[str, Tensor], str]]()
         for path, one in module.named_modules():
             for name, holder in _torch.tensors_of(one):
                 names.append(f"{path}.{name}" if path else name)
                 self.places.append((holder, name))
 
-        def values(step: Tensor, tensors: list[Tensor]) -> list[Tensor]:
-            made = functional_call(module, dict(zip(names, tensors, strict=True)), (_computed_once(step),))
-            return [_computed_once(value) for value in made]
+        @torch.no_grad()
+        def values(count: Tensor, tensors: list[Tensor], token: str, precision: str) -> list[Tensor]:
+            step = _computed_once(count + limited(1, count))
+            made = functional_call(module, dict(zip(names, tensors, strict=True)), (step,))
+            once = [_computed_once(value) for value in made]
+            return [step, *(value for value, times in zip(once, followed, strict=True) for _ in range(times))]
 
         # AOTAutograd traces it. mypy: torch does not type it
-        self.function: _Values = torch.compiler.allow_in_graph(values)  # type: ignore[no-untyped-call]
+        self.function: Callable[..., list[Tensor]] = torch.compiler.allow_in_graph(values)  # type: ignore[no-untyped-call]
 
 
 @final
 class _Scaled(nn.Module):
-    """`scaled` as a module, which `functional_call` needs."""
+    """`scaled` of several schedules as a module, which `functional_call` needs."""
 
-    def __init__(self, schedule: Schedule, factors: list[float]) -> None:
+    def __init__(self, schedules: list[Schedule], factors: list[list[float]]) -> None:
         super().__init__()
-        self.schedule, self._factors = schedule, factors
+        self._schedules, self._factors = nn.ModuleList(schedules), factors
 
     def forward(self, step: Tensor) -> list[Tensor]:
-        return scaled(self.schedule, self._factors, step)
+        every = zip(self._schedules, self._factors, strict=True)
+        # mypy: a ModuleList holds modules of any kind
+        return [value for schedule, factors in every for value in scaled(schedule, factors, step)]  # type: ignore[arg-type]
 
 
 def _computed_once(value: Tensor) -> Tensor:
     """Return `value` as Inductor lays it out in memory.
 
-    Else it writes the formula out for every reader, and for every intermediate number once more because the graph writes to
-    the counter that they all read: a compilation of 8 groups takes 2 seconds longer.
+    Otherwise it writes the formula out for every reader, and once more for every intermediate number, because the graph
+    writes to the counter that they all read: a compilation of 8 groups takes 2 seconds longer.
     """
     return value.as_strided(value.shape, value.stride())
 
 
 def scaled(schedule: Schedule, factors: Iterable[float], step: Tensor) -> list[Tensor]:
-    """Return the schedule times each factor at `step`: evaluated once, each product rounded once.
+    """Return the schedule times each factor at `step`. The schedule is evaluated once, and each product is rounded once.
 
     >>> from tracelr import Linear
     >>> scaled(Linear(start=0.0, end=1.0, steps=4), [1.0, 0.5], torch.tensor([1, 2]))

@@ -1,4 +1,4 @@
-"""Factors that follow a metric: their state is in tensors, updated inside the graph; the host reads none of it."""
+"""Factors that follow a metric. Their state is in tensors that a graph updates and the host never reads."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _LONGEST_WINDOW = 2**20
 class Metric(nn.Module):
     """Abstract base of a factor that follows a metric. `scale`, a 0-d tensor that starts at 1, is what multiplies a rate.
 
-    `schedule * plateau.scale` is a schedule with a tensor in a field: it follows the factor without a recompile. `update` is
-    tensor operations alone, in eager code and in a compiled region alike. The state is the module's `state_dict`; loading
-    it keeps every tensor's identity. It is float64 where the device has that.
+    `schedule * plateau.scale` is a schedule with a tensor field: it follows the factor without a recompile. `update`
+    consists of tensor operations, in eager code as in a compiled region. The state is the `state_dict` of the module; loading
+    it keeps the identity of every tensor. It is float64 if the device has that type.
     """
 
     scale: Tensor
@@ -56,7 +56,7 @@ class Metric(nn.Module):
 
     @abstractmethod
     def update(self, metric: Tensor | float) -> None:
-        """Take in the metric of an epoch, or of a step, and change `scale` if it is time."""
+        """Take in the metric of an epoch, or of a step, and change `scale` if the rule of the class says so."""
 
     def forward(self) -> Tensor:
         """Return `scale`."""
@@ -73,8 +73,8 @@ class Metric(nn.Module):
         for name, value in new.items():
             self.get_buffer(name).copy_(value)
 
-    def _taken(self, metric: Tensor | float) -> Tensor:
-        """Return a metric as `best` is kept; raises `ScheduleTypeError` if it is no number. NaN and infinities are some."""
+    def _checked(self, metric: Tensor | float) -> Tensor:
+        """Return a metric in the dtype of `best`; raise `ScheduleTypeError` for what is not a number. NaN is a number here."""
         where = f"{type(self).__name__}.update(metric)"
         if isinstance(metric, Tensor):
             if metric.numel() != 1 or metric.is_complex():
@@ -82,25 +82,25 @@ class Metric(nn.Module):
                 raise ScheduleTypeError(where, given, _METRIC, "pass the mean of the losses, such as loss.mean()")
             return metric.detach().reshape(()).to(self.best.dtype)
         try:
-            return self.best.new_full((), float(metric if isinstance(metric, Real) else "no number"))
-        except (ValueError, OverflowError):  # no number, or an int of 400 digits
+            return self.best.new_full((), float(metric if isinstance(metric, Real) else "not a number"))
+        except (ValueError, OverflowError):  # not a number, or an int of 400 digits
             raise ScheduleTypeError(where, metric, _METRIC, "pass the loss") from None
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Take the state of a checkpoint, into the tensors that are here.
+        """Copy the state of a checkpoint into the present tensors.
 
-        Raises `CheckpointError`, and changes nothing, if it is not the state of one like this.
+        Raises `CheckpointError`, and changes nothing, if keys, shapes or kinds of dtype differ from the present ones.
         """
-        where, fix = f"{type(self).__name__}.load_state_dict", "use a checkpoint of one that was built alike"
-        own = self.state_dict()
-        if not isinstance(state_dict, Mapping) or (strict and set(state_dict) != set(own)):
+        where, fix = f"{type(self).__name__}.load_state_dict", "use a checkpoint of one built with the same arguments"
+        present = self.state_dict()
+        if not isinstance(state_dict, Mapping) or (strict and set(state_dict) != set(present)):
             given = Unquoted(f"the keys {sorted(map(str, state_dict))}") if isinstance(state_dict, Mapping) else state_dict
-            raise CheckpointError(where, given, f"a mapping with the keys {', '.join(own)}", fix)
-        for key in own.keys() & state_dict.keys():
-            given, held = state_dict[key], own[key]
+            raise CheckpointError(where, given, f"a mapping with the keys {', '.join(present)}", fix)
+        for key in present.keys() & state_dict.keys():
+            given, held = state_dict[key], present[key]
             what = f"a {str(held.dtype).removeprefix('torch.')} tensor of shape {list(held.shape)}"
-            alike = isinstance(given, Tensor) and given.shape == held.shape
-            if not alike or given.is_complex() or given.is_floating_point() != held.is_floating_point():
+            same = isinstance(given, Tensor) and given.shape == held.shape
+            if not same or given.is_complex() or given.is_floating_point() != held.is_floating_point():
                 raise CheckpointError(f'{where}["{key}"]', given, what, fix)
         return super().load_state_dict(state_dict, strict, False)
 
@@ -113,9 +113,9 @@ class Plateau(Metric):
 
     with c = `scale`, f = `factor`, p = `patience`, c_min = `min_scale`; no change as small as `eps` is made. Better means
     below best (1 - `threshold`) ("rel") or best - `threshold` ("abs"), for `mode` "min"; above, for "max". For `cooldown`
-    updates after a reduction none counts as bad. A NaN is not better. torch's `min_lr` and `eps` are of the rate, these of
-    the factor: with a base rate of 1 both are the same, step by step. Keras and optax reduce one bad update earlier:
-    `patience` less 1.
+    updates after a reduction no update counts as bad. A NaN is not better. `min_lr` and `eps` of torch apply to the rate,
+    these to the factor: with a base rate of 1 both agree at every step. Keras and optax reduce one bad update earlier, as
+    with `patience` - 1.
 
     >>> from tracelr import Constant
     >>> plateau = Plateau(factor=0.5, patience=1)
@@ -151,7 +151,7 @@ class Plateau(Metric):
 
     @torch.no_grad()
     def update(self, metric: Tensor | float) -> None:
-        metric = self._taken(metric)
+        metric = self._checked(metric)
         better = self._better(metric)
         bad = torch.where(better | (self.cooling > 0), 0, self.bad + 1)
         cooling = (self.cooling - 1).clamp(min=0)
@@ -173,10 +173,10 @@ class Greedy(Metric):
         c \leftarrow \max(c\, f, c_{min}) \text{ after more than p others}
 
     with c = `scale`, f = `factor`, p = `patience`, c_min = `min_scale`, c_max = `max_scale`; no change as small as `eps` is
-    made. After an increase `warmup` updates are not looked at, after a reduction `cooldown`. After `reset_start` reductions
-    in a row that end at `min_scale` everything starts anew. `window` above 0 takes the mean of the last so many metrics in
-    their place. Better is as in `Plateau`. Theirs has bounds of the rate: with a base rate of 1 both are the same, step by
-    step. Source: arXiv 2512.14527.
+    made. After an increase `warmup` updates are ignored, after a reduction `cooldown`. After `reset_start` consecutive
+    reductions that end at `min_scale` the state is reset. A `window` above 0 replaces the metric by the mean of the last
+    `window` metrics. Better means the same as in `Plateau`. In transformers the bounds apply to the rate: with a base rate
+    of 1 both agree at every step. Source: arXiv 2512.14527.
 
     >>> greedy = Greedy(factor=0.5, patience=1, max_scale=4.0)
     >>> for loss in (5.0, 4.0, 3.0):
@@ -228,7 +228,7 @@ class Greedy(Metric):
 
     @torch.no_grad()
     def update(self, metric: Tensor | float) -> None:
-        metric, seen, total, recent = self._smoothed(self._taken(metric))
+        metric, seen, total, recent = self._smoothed(self._checked(metric))
         idle = self.waiting > 0
         better = self._better(metric) & ~idle
         good = torch.where(better, self.good + 1, 0)
@@ -254,7 +254,7 @@ class Greedy(Metric):
         )
 
     def _smoothed(self, metric: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the mean of the window, and the window with the metric in it: a ring, and a running sum as theirs."""
+        """Return the mean of the window with the metric, the next count and sum, and the window as a ring."""
         if not self._window:
             return metric, self.seen, self.total, self.recent
         place = self.seen.remainder(self._window)
@@ -262,9 +262,8 @@ class Greedy(Metric):
         total = self.total + metric
         total = torch.where(self.seen >= self._window, total - oldest, total)
         seen = self.seen + 1
-        slots = torch.arange(self._window, device=metric.device)
-        recent = torch.where(slots == place, metric, self.recent)
-        total = torch.where(total.isfinite(), total, recent.sum())  # a NaN counts while it is in the window, not for ever
+        recent = torch.where(torch.arange(self._window, device=metric.device) == place, metric, self.recent)
+        total = torch.where(total.isfinite(), total, recent.sum())  # a NaN counts only while it is in the window
         return total / seen.clamp(max=self._window), seen, total, recent
 
 
@@ -285,7 +284,7 @@ def number(where: str, given: float, low: float) -> float:
 
 
 def fraction(where: str, given: float) -> float:
-    """Return a number between 0 and 1, neither of them."""
+    """Return a number above 0 and below 1."""
     value = fields.number(where, given)
     if not 0 < value < 1:
         raise ScheduleError(where, given, "a number above 0 and below 1", "pass a factor such as 0.5")

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from tracelr import _torch
-from tracelr.arithmetic import LAST_STEP
+from tracelr.arithmetic import LAST_STEP, forced
 from tracelr.optim.bindings import Bindings
 from tracelr.optim.counter import Counter
 from tracelr.optim.self_check import check_device
@@ -27,17 +27,17 @@ class Scheduler(LRScheduler):
     these. `assignments` is what `tracelr.load` returns, a schedule of the learning rate or a list of `Assignment`, which can
     name any key and pick groups by their tags. A number without a schedule is left alone.
 
-    The contract is that of torch's own schedulers: call `step()` after every optimizer update; between the calls the groups
-    hold the values of the **next** update, starting with those at step 0. The unit is optimizer updates. `step()` is the
-    same call in eager code and in a compiled region.
+    As with torch's schedulers, call `step()` after every optimizer update; between the calls the groups hold the values of
+    the **next** update, starting with those at step 0. The unit is optimizer updates. `step()` is the same call in eager
+    code and in a compiled region.
 
     A float stays a float. A tensor is written in place: it keeps its identity and its address, also across
     `optimizer.load_state_dict`. `optimizer.step` is not patched, and no host value enters a compiled region.
 
     `on_change` says what happens when a loaded checkpoint was written with other schedules: "new" warns and keeps the ones
     given here, "checkpoint" takes those of the checkpoint, "strict" raises. `last_epoch` is torch's: -1 starts from 0.
-    `check` compares about 1,000 steps as the device computes them with the host, bit for bit, and raises `DeviceError` if
-    one differs; None does so where the scheduled tensors are not on the CPU.
+    With `check`, about 1,000 steps are computed on the device and compared with the host, bit for bit; `DeviceError` if one
+    differs. By default (None) this happens if the scheduled tensors are not on the CPU.
 
     Raises `OptimizerError` if `optimizer` is not an optimizer, if there is nothing to schedule, if a number gets two
     schedules, if a group has no number under a key or no group a tag, or if the number of schedules is not the number of
@@ -71,18 +71,18 @@ class Scheduler(LRScheduler):
         self.optimizer = optimizer
         self.on_change = on_change
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **pair(betas)}
-        self._board = Bindings(optimizer, demanded(assignments, keys))
-        self._counter = Counter(step_of("Scheduler(last_epoch)", last_epoch), self._board.device or torch.device("cpu"))
+        self._bindings = Bindings(optimizer, demanded(assignments, keys))
+        self._counter = Counter(step_of("Scheduler(last_epoch)", last_epoch), self._bindings.device or torch.device("cpu"))
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         optimizer.register_load_state_dict_post_hook(self._reloaded)
         self._initial_step()
-        device = self._board.device or torch.device("cpu")
+        device = self._bindings.device or torch.device("cpu")
         if device.type != "cpu" if check is None else check:
             check_device("Scheduler", self.schedules(), device)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if "optimizer" in state:  # one of tracelr.lr_scheduler may be unbound; and a copied optimizer has no hooks
+        if "optimizer" in state:  # a scheduler of tracelr.lr_scheduler may be unbound; a copied optimizer has no hooks
             self.optimizer.register_load_state_dict_post_hook(self._reloaded)
 
     # -- the counter ------------------------------------------------------------------------------------------------------
@@ -101,9 +101,9 @@ class Scheduler(LRScheduler):
     ) -> None:
         """Advance by one update, or go to `epoch`; afterwards the groups hold the values for the next update.
 
-        `increment` counts something else than updates, such as the tokens of this one; the schedules are then functions of
-        that. `found_inf` is what a gradient scaler found: where it is not 0 the update was skipped, and nothing advances. A
-        tensor on a device is not read by the host for either; the scheduled numbers must be tensors then.
+        `increment` counts another unit than updates, such as the tokens of this one; the schedules are then functions of
+        that count. `found_inf` is the result of a gradient scaler: if it is not 0 the update was skipped, and nothing
+        advances. The host reads neither from a device; the scheduled numbers must then be tensors.
         """
         if torch.compiler.is_compiling():
             return self._traced_step(increment, found_inf)
@@ -116,49 +116,56 @@ class Scheduler(LRScheduler):
         if epoch is not None:
             increment = step_of("Scheduler.step(epoch)", epoch) - self._counter.read()
         self._step_count += 1
-        if self._board.outdated():
+        if self._bindings.outdated():
             self._settle()
-        return self._board.write(self._counter.add(increment))
+        return self._bindings.write(self._counter.add(increment))
 
     def fused_step(self) -> None:
-        """Call `step()`; where it is compiled, Dynamo sees one call for each schedule in place of its formula."""
-        if torch.compiler.is_compiling():
-            self._traced_step(1, None, opaque=True)
-        else:
-            self.step()
+        """Step in a compiled region. Dynamo sees one call in place of the formulas of immutable schedules."""
+        step = self._bindings.step
+        if step is None:
+            return self.step()
+        # Every attribute that is read here costs a guard at each call of the compiled region.
+        ops, count = forced(), self._counter.tensor
+        values = step.function(
+            count, [held[name] for held, name in step.places], step.token, "" if ops is None else ops.name
+        )
+        for tensor, value in zip([count, *step.written], values):  # noqa: B905  # their lengths are equal
+            tensor.copy_(value)
+        return None
 
-    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None, opaque: bool = False) -> None:
+    def _traced_step(self, increment: int | Tensor, found_inf: Tensor | float | None) -> None:
         if found_inf is not None:
             increment = increment * ((found_inf == 0).reshape(()) if isinstance(found_inf, Tensor) else int(not found_inf))
         with torch.no_grad():
-            self._board.write_traced(self._counter.advance(increment), opaque)
+            self._bindings.write_traced(self._counter.advance(increment))
 
     def _go(self, count: int) -> None:
         self._settle()
-        self._board.write(self._counter.add(count - self._counter.read()))
+        self._bindings.write(self._counter.add(count - self._counter.read()))
 
     def _settle(self) -> None:
-        if self._board.outdated():
-            self._board.adopt()
-            self._follow()
+        if self._bindings.outdated():
+            self._bindings.adopt()
+            self._move_counter()
 
-    def _follow(self) -> None:
-        """Count on the device of the scheduled tensors."""
-        device = self._board.device
+    def _move_counter(self) -> None:
+        """Move the counter to the device of the scheduled tensors."""
+        device = self._bindings.device
         if device is not None and self._counter.tensor.device != device:
             self._counter = Counter(self._counter.read(), device)
 
     # -- the values -------------------------------------------------------------------------------------------------------
 
     def get_lr(self) -> list[float | Tensor]:
-        """Return the rate of each group at `last_epoch`, each of its group's kind. It changes nothing."""
+        """Return the rate of each group at `last_epoch`, a tensor if the group holds one. It changes nothing."""
         held = (group["lr"] for group in self.optimizer.param_groups)
-        rates = self._board.lrs(self._counter.read())
+        rates = self._bindings.lrs(self._counter.read())
         return [torch.full_like(h, r) if isinstance(h, Tensor) else r for h, r in zip(held, rates, strict=True)]
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]  # torch says float or tensor; floats here
-        """Return the rate of each group as floats: what the next update will use."""
-        return self._board.lrs(self._counter.read())
+        """Return the rate of each group for the next update, as floats."""
+        return self._bindings.lrs(self._counter.read())
 
     def peek(self, step: int, key: str = "lr") -> list[float]:
         """Return what each group holds under `key` for the update number `step`. It changes nothing.
@@ -181,72 +188,72 @@ class Scheduler(LRScheduler):
         >>> Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)).curve(0, 6, stride=2)
         tensor([[1.0000, 0.5000, 0.0000]])
         """
-        return self._board.curve(steps_of(start, stop, stride), key)
+        return self._bindings.curve(steps_of(start, stop, stride), key)
 
     # -- compiled updates -------------------------------------------------------------------------------------------------
 
     def as_tensors(self) -> None:
         """Turn scheduled floats into 0-d float32 tensors on their parameters' device, as a compiled update needs."""
-        self._board.make_tensors()
-        self._follow()
+        self._bindings.make_tensors()
+        self._move_counter()
         self._counter.shared = True
-        self._board.write(self._counter.read())
+        self._bindings.write(self._counter.read())
 
-    def cells(self) -> list[dict[str, Tensor]]:
+    def scheduled_tensors(self) -> list[dict[str, Tensor]]:
         """Return the scheduled tensors of each group, by their keys."""
-        return self._board.cells()
+        return self._bindings.tensors()
 
     def schedules(self) -> list[Schedule]:
         """Return each schedule once."""
-        return self._board.schedules()
+        return self._bindings.schedules()
 
     def tensors(self) -> list[Tensor]:
         """Return every tensor that a compiled `step()` writes: the counter, and the scheduled numbers."""
-        return [self._counter.tensor, *(cell for cells in self.cells() for cell in cells.values())]
+        return [self._counter.tensor, *(tensor for tensors in self.scheduled_tensors() for tensor in tensors.values())]
 
     # -- checkpoints ------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state as plain ints, floats, lists and strings; nothing in it is alive."""
+        """Return the state as plain ints, floats, lists and strings; later steps do not change it."""
         return {
             "last_epoch": self.last_epoch,
             _torch.STEP_COUNT: self._step_count,
             _torch.LAST_LR: self.get_last_lr(),
             "base_lrs": list(self.base_lrs),
-            **sealed(self._board.described()),
+            **sealed(self._bindings.described()),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go to the step of a checkpoint and write its rates at once; a bare `{"last_epoch": n}` is enough.
 
-        So is the state of one of torch's own schedulers. Where one of those drives the same optimizer, in a `SequentialLR`
-        or a `ChainedScheduler` for instance, the rates are left to `optimizer.load_state_dict`, as torch leaves them.
+        So is the state of one of torch's schedulers. If one of those drives the same optimizer, for instance in a
+        `SequentialLR` or a `ChainedScheduler`, the rates are left to `optimizer.load_state_dict`, as torch leaves them.
 
         Raises `CheckpointError`, and changes nothing, if it is not the state of a scheduler.
         """
         count, written = read_state(state_dict, len(self.optimizer.param_groups))
         steps = calls(state_dict, count)
-        if self._board.outdated():
-            self._board.adopt()
-        self._board.reconcile(written, self.on_change)
+        if self._bindings.outdated():
+            self._bindings.adopt()
+        self._bindings.reconcile(written, self.on_change)
         self._step_count = steps
-        self._follow()
-        self._board.retie(self.optimizer)  # ignite puts tensors of its own into the groups
+        self._move_counter()
+        self._bindings.restore_tensors(self.optimizer)  # ignite replaces the tensors in the groups
         self._counter.write(count)
-        if count >= 0 and not self._shared():  # -1: a member of torch's SequentialLR whose turn has not come
-            self._board.write(count)
+        if count >= 0 and not self._shared():  # -1: a member of torch's SequentialLR that has not started
+            self._bindings.write(count)
 
     def _reloaded(self, optimizer: Optimizer) -> None:
-        self._board.retie(optimizer)
+        self._bindings.restore_tensors(optimizer)
         count = self._counter.read()
-        if count > 0 and not self._shared():  # a checkpoint's parts may come in any order, and with another schedule's rates
-            self._board.write(count)
+        if count > 0 and not self._shared():  # it may come before or after our state, with the rates of another schedule
+            self._bindings.write(count)
 
     def _shared(self) -> bool:
-        """Say whether one of torch's schedulers has a part in the rates."""
+        """Say whether one of torch's schedulers drives the rates too."""
         return _torch.is_driven_by_torch(self.optimizer)
 
-    # -- what torch's own schedulers and the frameworks call ----------------------------------------------------------------
+    # -- what torch's schedulers and the frameworks call --------------------------------------------------------------------
 
     def _initial_step(self) -> None:
         self._step_count = 0
@@ -264,10 +271,10 @@ class Scheduler(LRScheduler):
 
     @_last_lr.setter
     def _last_lr(self, _: object) -> None:
-        """Torch's own classes write it; here it follows from the step."""
+        """Do nothing: torch's schedulers write it, but here it follows from the step."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._board}, last_epoch={self.last_epoch})"
+        return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._bindings}, last_epoch={self.last_epoch})"
 
 
 def _on_device(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The canary: what a device or a compiler makes of schedules, compared with the host bit for bit before training starts."""
+"""The self check compares, bit for bit, what a device or a compiler computes with the host, before training starts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import count
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -21,7 +23,7 @@ from tracelr.schedules.curves.inverse_sqrt import InverseSqrt
 from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.polynomial import Polynomial
 
-# What misrounds first where a backend cuts corners: a division, a root, a power, a sine, an exponential.
+# The operations that an inexact backend rounds wrongly first: a division, a root, a power, a sine, an exponential.
 _PROBE = (
     Linear(1e-3, 1e-5, 997),
     InverseSqrt(3e-4, 7),
@@ -32,12 +34,13 @@ _PROBE = (
 _STEPS = 1000
 _BOUNDARIES = 300
 _SHALLOW = 8
-_LEVEL = 100  # Python frames that Dynamo uses for a schedule inside another: 65 were counted
+_LEVEL = 100  # Python frames that Dynamo uses for each level of nesting: 65 were counted
 _passed: set[tuple[str, ...]] = set()
+_functions = count()
 
 
 def check_device(name: str, schedules: Sequence[Schedule], device: torch.device) -> None:
-    """Raise `DeviceError` if eager kernels on `device` give other values than the host's; messages begin with `name`."""
+    """Raise `DeviceError` if eager kernels on `device` give other values than the host. Messages begin with `name`."""
 
     def run(every: Sequence[Schedule], steps: Tensor) -> Tensor:
         return torch.stack([schedule(steps) for schedule in every])
@@ -46,32 +49,43 @@ def check_device(name: str, schedules: Sequence[Schedule], device: torch.device)
 
 
 def check_compiled(name: str, schedules: Sequence[Schedule], device: torch.device, options: dict[str, Any]) -> None:
-    """Raise `DeviceError` if `torch.compile` with `options` gives other values than the host's, a step at a time."""
+    """Raise `DeviceError` if `torch.compile` with `options` gives other values than the host, one step per call."""
 
     def run(every: Sequence[Schedule], steps: Tensor) -> Tensor:
         def values(step: Tensor) -> Tensor:
             return torch.stack([schedule(step) for schedule in every])
 
-        graph = torch.compile(values, fullgraph=True, **options)
+        graph = torch.compile(with_own_code(values), fullgraph=True, **options)
         step = torch.zeros((), dtype=torch.int64, device=steps.device)
         _torch.mark_static(step)
         with room(every):
             return torch.stack([graph(step.fill_(at)).clone() for at in steps.tolist()], dim=1)
 
     backend = options.get("backend", "inductor")
-    said = backend if isinstance(backend, str) else getattr(backend, "__name__", type(backend).__name__)
+    title = backend if isinstance(backend, str) else getattr(backend, "__name__", type(backend).__name__)
     more = {key: value for key, value in options.items() if key != "backend"}
-    _check(name, f"{said} on {device}" + (f" with {show(more)}" if more else ""), schedules, device, run)
+    _check(name, f"{title} on {device}" + (f" with {show(more)}" if more else ""), schedules, device, run)
+
+
+def with_own_code(function: Callable[..., Any]) -> FunctionType:
+    """Return `function` with a code object and a name that no other function has.
+
+    Dynamo keeps at most eight compiled variants of a code object, which all functions that share it would use up. It
+    remembers by name which numbers have changed: under a shared name, the weight decay of one optimizer would become an
+    input of the graph of another.
+    """
+    code = function.__code__.replace(co_name=f"{function.__name__}_{next(_functions)}")
+    return FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
 
 
 def is_deep(schedules: Sequence[Schedule]) -> bool:
-    """Say whether `schedules` nest so deep that Dynamo, where it looks into them, needs `room`."""
+    """Say whether `schedules` nest so deep that Dynamo needs `room` to trace them."""
     return _depth(schedules) > _SHALLOW
 
 
 @contextmanager
 def room(schedules: Sequence[Schedule]) -> Iterator[None]:
-    """Let Dynamo trace `schedules` as deep as they nest: with Python's own limit of recursion it reaches about 14 levels."""
+    """Let Dynamo trace `schedules` at any depth. Under Python's default limit of recursion it reaches about 14 levels."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(before + _LEVEL * _depth(schedules))
     try:
@@ -92,7 +106,7 @@ def _check(
     run: Callable[[Sequence[Schedule], Tensor], Tensor],
 ) -> None:
     ops = arithmetic_for(device)
-    if ops.name == "float32":  # the cheap mode promises no bits
+    if ops.name == "float32":  # this mode promises no bits
         return
     keys = [(backend, ops.name, schedule.fingerprint()) for schedule in (*_PROBE, *schedules)]
     if _passed.issuperset(keys):
@@ -105,31 +119,31 @@ def _check(
     wrong = (got.view(torch.int32) != host.view(torch.int32)).nonzero()
     if len(wrong):
         k, n = wrong[0].tolist()
-        there, here = (f"{_bits(value):#010x} ({value.item():.9g})" for value in (got[k, n], host[k, n]))
-        given = Unquoted(f"{there} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
+        wanted, found = (f"{_bits(value):#010x} ({value.item():.9g})" for value in (host[k, n], got[k, n]))
+        given = Unquoted(f"{found} from {backend}, for {show(every[k])} at step {steps[n]}, and {len(wrong) - 1} more")
         fix = 'evaluate inside tracelr.precision("two_float") or another, change the backend\'s options, or pass check=False'
-        raise DeviceError(f"{name}(check)", given, f"{here}, as the host computes it", fix, limit=600)
+        raise DeviceError(f"{name}(check)", given, f"{wanted}, as the host computes it", fix, limit=600)
     _passed.update(keys)
 
 
 def _copy(schedule: Schedule) -> Schedule:
     tensors = {id(held): held.detach().clone() for held in (*schedule.buffers(), *schedule.parameters())}
-    return deepcopy(schedule, tensors)  # else a tensor that other code computed would be refused
+    return deepcopy(schedule, tensors)  # deepcopy refuses a tensor that is the result of other operations
 
 
 def _bits(value: Tensor) -> int:
-    return int(value.view(torch.int32)) & 0xFFFFFFFF  # of a float32; its value may read as 0 where subnormals are flushed
+    return int(value.view(torch.int32)) & 0xFFFFFFFF  # of a float32, whose value reads as 0 where subnormals are flushed
 
 
 def _steps(schedules: Sequence[Schedule]) -> list[int]:
-    """Return the steps of the probe, and those around every number of steps that the schedules hold."""
-    own = sorted({step for schedule in schedules for step in _boundaries(schedule)})
-    chosen = own[:: max(1, len(own) // _BOUNDARIES)]
+    """Return the steps of the probe, and those next to every number of steps in the fields of the schedules."""
+    every = sorted({step for schedule in schedules for step in _boundaries(schedule)})
+    chosen = every[:: max(1, len(every) // _BOUNDARIES)]
     return sorted({*range(_STEPS), *chosen, LAST_STEP})
 
 
 def _boundaries(schedule: Schedule) -> Iterator[int]:
-    """Yield the steps next to each integer field, and next to each sum of two: a child's own time begins at a milestone."""
+    """Yield the steps next to each integer field and to each sum of two, because a child starts to count at a milestone."""
     held: set[int] = {0}
     for module in schedule.modules():
         for field in getattr(module, "_rules", ()):

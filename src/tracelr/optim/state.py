@@ -1,4 +1,4 @@
-"""What a scheduler is given, checked before anything is changed: its schedules, and a checkpoint's state."""
+"""Check what a scheduler is given, its schedules and the state of a checkpoint, before anything changes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tracelr.schedules.fields import named, number
 POLICIES = ("new", "checkpoint", "strict")
 _COUNT = "an int from -2**63 to 2**63 - 1"
 _MOST = 10**8
-_LISTED = 8  # of the fields that differ: a table of a thousand knots may differ in each
+_LISTED = 8  # how many of the fields that differ are named: a table of a thousand knots may differ in each
 Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 
 
-def whole(given: object, bits: int = 63) -> int | None:
-    """Return a step count as an int, None if it is none: an int, or an integer tensor of one element, of so many bits."""
+def as_count(given: object, bits: int = 63) -> int | None:
+    """Return `given` as an int if it is an int, or an integer tensor of one element, of at most `bits` bits; else None."""
     if isinstance(given, Tensor):
         real = given.numel() == 1 and not given.is_floating_point() and not given.is_complex() and not given.is_meta
         given = given.tolist() if real else None
@@ -41,8 +41,8 @@ def whole(given: object, bits: int = 63) -> int | None:
 
 
 def step_of(where: str, given: object) -> int:
-    """Return a step count that was passed as `where`, or raise `ScheduleTypeError`."""
-    count = whole(given)
+    """Return a step count that was passed as the argument `where`, or raise `ScheduleTypeError`."""
+    count = as_count(given)
     if count is None:
         raise ScheduleTypeError(where, given, f"{_COUNT}, or such a tensor", "pass a number of steps")
     return count
@@ -59,7 +59,7 @@ def steps_of(start: object, stop: object, stride: object) -> Tensor:
 
 
 def sealed(schedules: dict[str, list[Any]]) -> dict[str, str]:
-    """Return the schedules as one text, for torch.distributed.checkpoint takes trees apart, and its checksum."""
+    """Return the schedules as one text, because torch.distributed.checkpoint splits trees, and its checksum."""
     text = json.dumps(schedules)
     return {"schedules": text, "checksum": _checksum(text)}
 
@@ -69,15 +69,15 @@ def _checksum(text: str) -> str:
 
 
 def calls(state: Mapping[str, Any], count: int) -> int:
-    """Return how often `step()` was called in all; one more than the count where the state does not say it."""
-    steps = whole(state.get(_torch.STEP_COUNT, count + 1), 64)  # it goes on where the count stays
+    """Return the number of calls of `step()`, one more than the count if the state does not hold it."""
+    steps = as_count(state.get(_torch.STEP_COUNT, count + 1), 64)  # it grows on when the count is at its largest
     if steps is None:
         raise _damaged(f'["{_torch.STEP_COUNT}"]', state[_torch.STEP_COUNT], _COUNT)
     return steps
 
 
 def accepted(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
-    """Raise if `optimizer` is none, or a policy is not among those allowed."""
+    """Raise if `optimizer` is not an optimizer, or if a policy is not among those allowed."""
     if not isinstance(optimizer, Optimizer):
         fix = "pass the optimizer first, then lr=<schedule>"
         raise OptimizerError("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix)
@@ -89,7 +89,7 @@ def accepted(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     """Return the step and the schedules of a scheduler's state, for an optimizer of `groups` param groups."""
     state = _member(state)
-    count = whole(state["last_epoch"])
+    count = as_count(state["last_epoch"])
     if count is None:
         raise _damaged('["last_epoch"]', state["last_epoch"], _COUNT)
     text = state.get("schedules", "{}")
@@ -126,7 +126,7 @@ def _member(state: object) -> Mapping[str, Any]:
     if not isinstance(given, Mapping) or "last_epoch" not in given:
         found = Unquoted(f"a mapping with the keys {sorted(map(str, state))}") if isinstance(state, Mapping) else state
         allowed = 'the state_dict() of a scheduler, which has the key "last_epoch"'
-        raise _damaged("", found, allowed, "pass the scheduler's part of the checkpoint")
+        raise _damaged("", found, allowed, "pass the state of the scheduler from the checkpoint")
     return given
 
 
@@ -143,36 +143,36 @@ def _damaged(place: str, given: object, allowed: str, fix: str = "use a checkpoi
     return CheckpointError(f"Scheduler.load_state_dict{place}", given, allowed, fix)
 
 
-def described(slots: list[HyperParameter], groups: int) -> dict[str, list[Any]]:
-    """Return the schedule of every key and group as plain types; None where there is none."""
+def described(hyperparameters: list[HyperParameter], groups: int) -> dict[str, list[Any]]:
+    """Return the schedule of every key and group as plain types; None stands for a group without one."""
     found: dict[str, list[Any]] = {}
-    for slot in slots:
-        found.setdefault(slot.key, [None] * groups)[slot.group] = _plain(slot)
+    for one in hyperparameters:
+        found.setdefault(one.key, [None] * groups)[one.group] = _plain(one)
     return found
 
 
-def _plain(slot: HyperParameter) -> dict[str, Any]:
-    plain = slot.schedule.to_dict()
-    return plain if slot.factor == 1.0 else {"factor": slot.factor, "of": plain}
+def _plain(one: HyperParameter) -> dict[str, Any]:
+    plain = one.schedule.to_dict()
+    return plain if one.factor == 1.0 else {"factor": one.factor, "of": plain}
 
 
-def restored(written: dict[str, list[Any]], slots: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
-    """Return the slots of a checkpoint. One that is the same as now stays: it may hold what nothing plain describes."""
-    now, read = described(slots, len(groups)), dict[str, Schedule]()
-    kept = [slot for slot in slots if slot.key in written and written[slot.key][slot.group] == now[slot.key][slot.group]]
-    same = {(slot.group, slot.key) for slot in kept}
+def restored(written: dict[str, list[Any]], present: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
+    """Return the hyper-parameters of a checkpoint. An unchanged one stays: plain types do not describe its tensors."""
+    now, read = described(present, len(groups)), dict[str, Schedule]()
+    kept = [one for one in present if one.key in written and written[one.key][one.group] == now[one.key][one.group]]
+    same = {(one.group, one.key) for one in kept}
     for key, schedules in written.items():
         for k, plain in enumerate(schedules):
             if plain is not None and (k, key) not in same:
                 inner = plain.get("of", plain)
                 where = f"checkpoint: {key} of group {k}"
                 schedule = read.setdefault(str(inner), single(from_dict(inner, where), where))
-                kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).seated(groups))
+                kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).attach(groups))
     return kept
 
 
 def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
-    """Return what a scheduler was given, checked: `keys` maps each key to one schedule for all groups, or to their list."""
+    """Return what a scheduler was given, checked. `keys` maps a key to one schedule, or to a list with one per group."""
     if isinstance(assignments, Schedule):
         assignments = [Assignment("lr", None, assignments)]
     if not isinstance(assignments, list | tuple) or not all(isinstance(one, Assignment) for one in assignments):
@@ -198,7 +198,7 @@ def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
 
 
 def pair(betas: object) -> dict[str, Any]:
-    """Return the schedules of the two numbers under "betas", each under its own key."""
+    """Return the schedules of the two numbers under "betas" as those of "betas[0]" and "betas[1]"."""
     if betas is None:
         return {}
     if not isinstance(betas, list | tuple) or len(betas) != 2:
@@ -208,7 +208,7 @@ def pair(betas: object) -> dict[str, Any]:
 
 
 def changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> str:
-    """Return every field that differs between what two schedulers describe, with the groups where it does; "" if none.
+    """Return each field that differs between the descriptions of two schedulers, and its groups; "" if nothing does.
 
     >>> then = {"schedule": "Cosine", "start": 1.0, "end": 0.0, "steps": 1000}
     >>> changes({"lr": [then, None]}, {"lr": [then | {"steps": 2000}, None]})
@@ -220,9 +220,9 @@ def changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> 
         for k, (then, now) in enumerate(pairs):
             for difference in _differences(then, now, ""):
                 found.setdefault((key, difference), []).append(k)
-    said = [f"{key} of {_groups(where)}: {difference}" for (key, difference), where in found.items()]
-    rest = [] if len(said) <= _LISTED else [f"and {len(said) - _LISTED} more"]
-    return "; ".join(said[:_LISTED] + rest)
+    named = [f"{key} of {_groups(where)}: {difference}" for (key, difference), where in found.items()]
+    rest = [] if len(named) <= _LISTED else [f"and {len(named) - _LISTED} more"]
+    return "; ".join(named[:_LISTED] + rest)
 
 
 def _groups(numbers: list[int]) -> str:
@@ -232,13 +232,13 @@ def _groups(numbers: list[int]) -> str:
             runs[-1].append(k)
         else:
             runs.append([k])
-    parts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
-    return f"group{'s' * (len(numbers) > 1)} {', '.join(parts)}"
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"group{'s' * (len(numbers) > 1)} {', '.join(texts)}"
 
 
 def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
     if isinstance(then, dict) and isinstance(now, dict):
-        if "of" in then or "of" in now:  # a group's own factor, which is left out where it is 1
+        if "of" in then or "of" in now:  # the factor of a group, which is left out where it is 1
             yield from _differences(then.get("factor", 1.0), now.get("factor", 1.0), "factor")
             yield from _differences(then.get("of", then), now.get("of", now), path)
             return
@@ -256,7 +256,7 @@ def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
 
 
 def _spelled(value: Any) -> str:
-    """Return a schedule's plain form as its `repr` would show it, shortened; None says that nothing was scheduled."""
+    """Return the plain form of a schedule as its `repr` would show it, shortened; "nothing" for None."""
     return "nothing" if value is None else show(_call(value), 120)
 
 
@@ -264,6 +264,6 @@ def _call(value: Any) -> Unquoted:
     if isinstance(value, dict) and "of" in value:
         return Unquoted(f"{show(value.get('factor'))} * {_call(value['of'])}")
     if isinstance(value, dict) and "schedule" in value:
-        parts = (f"{name}={_call(part)}" for name, part in value.items() if name != "schedule")
-        return Unquoted(f"{value['schedule']}({', '.join(parts)})")
+        arguments = (f"{name}={_call(one)}" for name, one in value.items() if name != "schedule")
+        return Unquoted(f"{value['schedule']}({', '.join(arguments)})")
     return Unquoted("[" + ", ".join(map(_call, value)) + "]") if isinstance(value, list) else Unquoted(repr(value))
