@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tracelr import Cosine, Linear, Scheduler, checkpoint
+from tracelr import Cosine, Linear, Scheduler
+from tracelr.cli.demo import checkpoint
 
 EVERY = 5
 KEYS = ("model", "optimizer", "scheduler")

@@ -116,10 +116,12 @@ __all__ = [
 _LAZY = ("lowering", "lr_scheduler", "weight_decay_scheduler")  # reachable without an import, loaded when first used
 
 
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return import_module(f"tracelr.{name}")
-    raise AttributeError(f"module 'tracelr' has no attribute {name!r}")
+if not TYPE_CHECKING:  # for a type checker it would make an object of every misspelled name
+
+    def __getattr__(name: str) -> object:
+        if name in _LAZY:
+            return import_module(f"tracelr.{name}")
+        raise AttributeError(f"module 'tracelr' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
