@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 from types import FunctionType
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ WITHOUT_FLOAT64 = frozenset({"mps"})
 """The types of the devices on which no tensor may be float64."""
 
 
+@final
 class Table(NamedTuple):
     """The values of a look-up: in float64 (None on a device without it), and as a sum of two float32."""
 
@@ -30,6 +31,7 @@ class Table(NamedTuple):
     low: Tensor
 
 
+@final
 class Split(NamedTuple):
     """A real constant as an unevaluated sum of two floats: about 106 bits."""
 

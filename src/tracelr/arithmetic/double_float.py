@@ -8,7 +8,7 @@ a function that devices implement differently.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ _SEED = 0x7EF311C7  # this minus the bits of y is about the bits of 1 / y
 _ROOT_SEED = 0x5F3759DF  # this minus half the bits of x is about the bits of 1 / sqrt(x)
 
 
+@final
 class Pair(NamedTuple):
     """The number high + low, where high is the float32 nearest to it."""
 
@@ -27,6 +28,7 @@ class Pair(NamedTuple):
     low: Tensor
 
 
+@final
 class Parts(NamedTuple):
     """A constant as the sum high + low of two float32 numbers, and high as the sum head + tail of two of 12 bits."""
 

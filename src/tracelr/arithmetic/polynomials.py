@@ -8,7 +8,7 @@ compares each polynomial with its function.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ _MASK = 2**_LIMB - 1
 _UNIT = 2**60
 
 
+@final
 class Series(NamedTuple):
     """The coefficients of a polynomial, from the highest power down.
 

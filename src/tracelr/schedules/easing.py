@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, final, get_args
 
 from tracelr.arithmetic import Arithmetic, Real
 
@@ -28,6 +28,7 @@ ORIGINS: tuple[str, ...] = get_args(Origin)
 UnitCurve: TypeAlias = Callable[[Real], Real]
 
 
+@final
 class Easing(NamedTuple):
     """The last arguments of `Arithmetic.ramp` and `interpolate`: the curve up to `switch_at`, and after it."""
 
