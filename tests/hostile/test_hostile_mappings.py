@@ -51,9 +51,9 @@ SAMPLES += [
     for name, curve in OLDER.items()
 ]
 SAMPLES += [
-    {"schedulers": [{name: {SPELLINGS[kind.key].get(key, (key,))[0]: 2 for key in signature(kind.what).parameters}}]}
+    {"schedulers": [{name: {SPELLINGS[kind.key].get(key, (key,))[0]: 2 for key in signature(kind.curve).parameters}}]}
     for name, kind in KINDS.items()
-    if not isinstance(kind.what, str)
+    if not isinstance(kind.curve, str)
 ]
 SAMPLES += [
     {
