@@ -88,7 +88,7 @@ def test_several_assignments_are_shown_whole_or_picked(tracelr_: Terminal) -> No
         "dump", name, "--tag", "a", code=2
     )
     assert tracelr_("at", SPEC, "5", "--tag", "a", code=2).endswith(
-        "given --key weight_decay; allowed: no --tag, and no --key but lr, for one schedule, of every group; to fix it: leave out --key and --tag.\n"
+        "given --tag a; allowed: no --tag, and no --key but lr, because it is one schedule for every group; to fix it: leave out --key and --tag.\n"
     )
 
 

@@ -156,8 +156,8 @@ def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = 
     name = named(given)
     if isinstance(found, Schedule):
         if key not in (None, "lr") or tag is not None:
-            allowed, fix = "no --tag, and no --key but lr, for one schedule, of every group", "leave out --key and --tag"
-            raise ConfigError(name, Unquoted(_options(key, tag)), allowed, fix)
+            allowed = "no --tag, and no --key but lr, because it is one schedule for every group"
+            raise ConfigError(name, Unquoted(_options(key, tag)), allowed, "leave out --key and --tag")
         return [Chosen(name, found)]
     kept = [one for one in found if key in (None, one.key) and (tag is None or one.tags is None or tag in one.tags)]
     if not kept:
