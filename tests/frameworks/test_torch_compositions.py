@@ -1,4 +1,4 @@
-"""Inside torch's own compositions: the rates are those of torch's LambdaLR of the same function, also after a resume."""
+"""Inside torch's compositions the rates are those of torch's LambdaLR of the same function, also after a resume."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def copied(state: Any) -> Any:
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
-    return torch.load(file, weights_only=False)  # torch's own states may hold classes of torch
+    return torch.load(file, weights_only=False)  # states of torch's schedulers may hold classes of torch
 
 
 @pytest.mark.parametrize("lr", [1.0, torch.tensor(1.0)], ids=["float", "tensor"])
@@ -77,7 +77,7 @@ def test_every_rate_is_that_of_torchs_own_member(nest: str, lr: float | Tensor) 
         optimizer = sgd(start.clone() if isinstance(start, Tensor) else start)
         made = used(optimizer)
         with warnings.catch_warnings():
-            if member is theirs:  # torch's own, nested, take their first step for one that came too early
+            if member is theirs:  # torch's nested schedulers take their first step for one that came too early
                 warnings.simplefilter("ignore")
             steps(optimizer, NESTS[nest](optimizer, member), 14)
         seen.append(made)

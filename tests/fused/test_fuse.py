@@ -58,7 +58,7 @@ def test_one_graph_no_breaks_no_recompiles(backend: str, name: str) -> None:
     optimizer = make(list(model.parameters()))
     scheduler = Scheduler(optimizer, lr=RATE)
     update = fuse(optimizer, scheduler, backend=backend)
-    cells = [group["lr"] for group in optimizer.param_groups]
+    tensors = [group["lr"] for group in optimizer.param_groups]
     seen = []
 
     def one(step: int) -> None:
@@ -69,8 +69,8 @@ def test_one_graph_no_breaks_no_recompiles(backend: str, name: str) -> None:
 
     train(optimizer, scheduler, one)
     assert scheduler.last_epoch == STEPS
-    assert all(a is group["lr"] for a, group in zip(cells, optimizer.param_groups, strict=True))
-    assert seen == [[rate] * len(cells) for rate in RATE(torch.arange(STEPS)).tolist()]
+    assert all(a is group["lr"] for a, group in zip(tensors, optimizer.param_groups, strict=True))
+    assert seen == [[rate] * len(tensors) for rate in RATE(torch.arange(STEPS)).tolist()]
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)

@@ -25,8 +25,8 @@ class Metric(nn.Module):
     """Abstract base of a factor that follows a metric. `scale`, a 0-d tensor that starts at 1, is what multiplies a rate.
 
     `schedule * plateau.scale` is a schedule with a tensor field: it follows the factor without a recompile. `update`
-    consists of tensor operations, in eager code as in a compiled region. The state is the `state_dict` of the module; loading
-    it keeps the identity of every tensor. It is float64 if the device has that type.
+    consists of tensor operations, in eager code as in a compiled region. The state is the `state_dict` of the module;
+    loading it keeps the identity of every tensor. It is float64 if the device has that type.
     """
 
     scale: Tensor
@@ -74,7 +74,7 @@ class Metric(nn.Module):
             self.get_buffer(name).copy_(value)
 
     def _checked(self, metric: Tensor | float) -> Tensor:
-        """Return a metric in the dtype of `best`; raise `ScheduleTypeError` for what is not a number. NaN is a number here."""
+        """Return a metric in the dtype of `best`; raise `ScheduleTypeError` if it is not a number. NaN is allowed."""
         where = f"{type(self).__name__}.update(metric)"
         if isinstance(metric, Tensor):
             if metric.numel() != 1 or metric.is_complex():
