@@ -1,4 +1,4 @@
-"""What test_ranks.py starts under torchrun: `_ranks.py PART,PART FOLDER`. Each rank writes what it saw to FOLDER as JSON.
+"""The script that test_ranks.py starts under torchrun: `_ranks.py NAME,NAME FOLDER`. Each rank writes its results as JSON.
 
 One start serves every check that needs this number of ranks: starting costs more than all of them.
 """
@@ -32,7 +32,7 @@ STEPS = 12
 
 
 def batch(step: int) -> Tensor:
-    """Other data on every rank."""
+    """Return different data on every rank."""
     return torch.randn(3, 4, generator=torch.Generator().manual_seed(100 * dist.get_rank() + step))
 
 
@@ -97,7 +97,7 @@ def compared(_: Path) -> list[str | None]:
 
 
 def later(_: Path) -> list[Any]:
-    """What `check_ranks` says after steps of equal ranks, and after one more on the last rank."""
+    """Errors of `check_ranks` after equally many steps, and after one more on the last rank."""
     scheduler = Scheduler(SGD([nn.Parameter(torch.ones(2))], lr=1.0), lr=RATE)
 
     def error(steps: int) -> str | None:

@@ -62,7 +62,7 @@ def steps(optimizer: Optimizer, scheduler: LRScheduler, count: int) -> None:
 
 
 def copied(state: Any) -> Any:
-    """The state as a checkpoint file gives it back."""
+    """Return the state as read back from a checkpoint file."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -124,7 +124,7 @@ def test_weight_averaging_takes_over_from_ours() -> None:
     assert made[:10] == rates(10)
     assert made[9:] == pytest.approx(anneal, rel=1e-12)
     assert averaged.n_averaged.item() == 9
-    # SWALR's rate is not ours to overwrite
+    # the rate of SWALR must not be overwritten
     state, held = scheduler.state_dict(), optimizer.param_groups[0]["lr"]
     optimizer.load_state_dict(optimizer.state_dict())
     scheduler.load_state_dict(state)

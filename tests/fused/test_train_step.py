@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 QUICK: dict[str, Any] = {"momentum": (), "adamw": (), "lion": ()}
-"""The optimizers that the quick tests run everywhere: of SGD and Adam, those that do more."""
+"""The optimizers that the quick tests run: the variants of SGD and Adam with more features."""
 
 
 def network() -> nn.Sequential:
@@ -54,7 +54,7 @@ def build(name: str, **options: Any) -> tuple[nn.Module, optim.Optimizer, Schedu
 
 
 def plain(name: str, chunks: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]:
-    """Return a model, and the step that everyone writes."""
+    """Return a model, and the usual training step."""
     kind, more = KINDS[name]
     model = network()
     optimizer = kind(model.parameters(), **more)
@@ -127,7 +127,7 @@ torch.save((out, dict(program.named_buffers())), sys.argv[3])
 @pytest.mark.parametrize("name", [pytest.param(name, marks=QUICK.get(name, pytest.mark.slow)) for name in KINDS])
 def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) -> None:
     kind, more = KINDS[name]
-    # torch's SGD adds the decay times the weights, rounded once; a scheduled decay is multiplied out, rounded twice
+    # torch's SGD adds the decay times the weights with one rounding; a scheduled decay is a separate product: two roundings
     schedules = {"lr": RATE} if kind is optim.SGD else {"lr": RATE, "weight_decay": DECAY}
 
     def made() -> tuple[nn.Module, optim.Optimizer, Scheduler]:
