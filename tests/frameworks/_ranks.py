@@ -1,4 +1,4 @@
-"""What test_ranks.py starts under torchrun: `_ranks.py PART,PART FOLDER`. Each rank writes what it saw to FOLDER as JSON.
+"""The script that test_ranks.py starts under torchrun: `_ranks.py NAME,NAME FOLDER`. Each rank writes its results as JSON.
 
 One start serves every check that needs this number of ranks: starting costs more than all of them.
 """
@@ -32,7 +32,7 @@ STEPS = 12
 
 
 def batch(step: int) -> Tensor:
-    """Other data on every rank."""
+    """Return different data on every rank."""
     return torch.randn(3, 4, generator=torch.Generator().manual_seed(100 * dist.get_rank() + step))
 
 
@@ -81,9 +81,9 @@ def fsdp(_: Path) -> dict[str, Any]:
 
 
 def compared(_: Path) -> list[str | None]:
-    """What `check_ranks` says: of equal ranks, of another schedule on the last rank, of another step there."""
+    """Errors of `check_ranks`: for equal ranks, for another schedule on the last rank, and for another step on it."""
 
-    def said(schedule: Any, step: int) -> str | None:
+    def error(schedule: Any, step: int) -> str | None:
         scheduler = Scheduler(SGD([nn.Parameter(torch.ones(2))], lr=1.0), lr=schedule)
         scheduler.load_state_dict({"last_epoch": step})
         try:
@@ -93,14 +93,14 @@ def compared(_: Path) -> list[str | None]:
         return None
 
     last = dist.get_rank() == dist.get_world_size() - 1
-    return [said(RATE, 3), said(Constant(0.2) if last else Constant(0.1), 3), said(RATE, 4 if last else 3)]
+    return [error(RATE, 3), error(Constant(0.2) if last else Constant(0.1), 3), error(RATE, 4 if last else 3)]
 
 
 def later(_: Path) -> list[Any]:
-    """What `check_ranks` says after steps of equal ranks, and after one more on the last rank."""
+    """Errors of `check_ranks` after equally many steps, and after one more on the last rank."""
     scheduler = Scheduler(SGD([nn.Parameter(torch.ones(2))], lr=1.0), lr=RATE)
 
-    def said(steps: int) -> str | None:
+    def error(steps: int) -> str | None:
         for _ in range(steps):
             scheduler.step()
         try:
@@ -110,7 +110,7 @@ def later(_: Path) -> list[Any]:
         return None
 
     last = dist.get_rank() == dist.get_world_size() - 1
-    return [said(2), said(1 if last else 0)]
+    return [error(2), error(1 if last else 0)]
 
 
 def accelerated(_: Path) -> dict[str, Any]:
@@ -154,14 +154,14 @@ def save(folder: Path) -> None:
 def load(folder: Path) -> dict[str, Any]:
     model = sharded()
     optimizer, scheduler = adamw(model, torch.tensor(0.5))
-    cells = scheduler.tensors()
+    tensors = scheduler.tensors()
     model_state, optimizer_state = get_state_dict(model, optimizer)
     state = {"model": model_state, "optimizer": optimizer_state}
     dcp.load({**state, "scheduler": scheduler}, checkpoint_id=folder / "checkpoint")
     set_state_dict(model, optimizer, model_state_dict=model_state, optim_state_dict=optimizer_state)
     at_once = [float(group["lr"]) for group in optimizer.param_groups]
     decay = float(optimizer.param_groups[0]["weight_decay"])
-    kept = all(a is b for a, b in zip(cells, scheduler.tensors(), strict=True))
+    kept = all(a is b for a, b in zip(tensors, scheduler.tensors(), strict=True))
     return {"at once": at_once, "decay": decay, "kept": kept, **train(model, optimizer, scheduler, fused=False, steps=5)}
 
 

@@ -1,4 +1,4 @@
-"""What the framework tests share: one schedule, two small models, and the rates that an optimizer really used."""
+"""Shared by the framework tests: a schedule, two small models, and the rates that an optimizer used."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DECAY = Linear(0.04, 0.4, 30)
 
 
 def rates(count: int, start: int = 0, stride: int = 1, schedule: Schedule = RATE) -> list[float]:
-    """The closed form at the steps of a run."""
+    """Return the closed form at the steps of a run."""
     return [schedule(step).item() for step in range(start, start + count * stride, stride)]
 
 
 def used(optimizer: Optimizer, key: str = "lr") -> list[float]:
-    """A list that gets what the first group holds under `key` whenever the optimizer makes an update."""
+    """Return a list that grows at each update by the value that the first group holds under `key`."""
     seen: list[float] = []
     optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(float(o.param_groups[0][key])))
     return seen
@@ -30,7 +30,7 @@ def network() -> nn.Module:
 
 
 def adamw(model: nn.Module, lr: float | Tensor = 0.5) -> tuple[Optimizer, Scheduler]:
-    """Two groups and two schedules, over one optimizer."""
+    """Return an optimizer of two groups with two schedules."""
     weights, biases = ([p for p in model.parameters() if p.ndim == n] for n in (2, 1))
     optimizer = AdamW([{"params": weights}, {"params": biases}], lr=lr, weight_decay=0.5)
     return optimizer, Scheduler(optimizer, lr=RATE, weight_decay=DECAY)

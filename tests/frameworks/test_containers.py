@@ -1,4 +1,4 @@
-"""torchtitan and DeepSpeed, neither of which is installed: the calls that their code makes on a scheduler, and no others.
+"""torchtitan and DeepSpeed, neither of which is installed: only the calls that their code makes on a scheduler.
 
 The two classes below are no copies. They make the calls that torchtitan's `LRSchedulersContainer` (as of August 2026) and
 DeepSpeed's engine (as of August 2026) make, in that order, as read in their sources; what those do besides is left out.
@@ -20,7 +20,7 @@ from tracelr import Constant, Scheduler
 
 
 class Titan:
-    """One scheduler for each optimizer; of the state, the step alone."""
+    """One scheduler for each optimizer; the state is only the step."""
 
     def __init__(self, schedulers: list[Scheduler]) -> None:
         assert all(isinstance(one, LRScheduler) for one in schedulers)
@@ -81,7 +81,7 @@ def test_torchtitans_container(lr: float | Tensor, optimizers_first: bool) -> No
 
 
 class Engine:
-    """A scheduler that is callable is taken for a factory; a `TypeError` of `step()` for Megatron's signature."""
+    """DeepSpeed takes a callable scheduler for a factory, and a `TypeError` of `step()` as a sign of Megatron's signature."""
 
     def __init__(self, optimizer: Optimizer, scheduler: Any, batch: int) -> None:
         self.optimizer, self.batch = optimizer, batch

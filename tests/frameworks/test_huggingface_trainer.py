@@ -1,4 +1,4 @@
-"""Hugging Face Trainer(optimizers=(optimizer, scheduler)): a model of our own, no network."""
+"""Hugging Face Trainer(optimizers=(optimizer, scheduler)): a small model, no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pytorch-ignite: it never calls `step()`, it counts `last_epoch` up and writes what `get_lr()` returns."""
+"""pytorch-ignite: it never calls `step()`, but increments `last_epoch` and writes what `get_lr()` returns."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_its_warmup_goes_before_ours(ignite: Any) -> None:
     trainer = ignite.engine.Engine(lambda _, batch: optimizer.step())
     trainer.add_event_handler(ignite.engine.Events.ITERATION_STARTED, handler)
     trainer.run(range(8), max_epochs=1)
-    # ignite counts the peak to its warm-up: four values from 0 to 1, and then ours from step 1 on
+    # ignite includes the peak in its warm-up: four values from 0 to 1, then those of the schedule from step 1 on
     assert made == pytest.approx([0.0, 1 / 3, 2 / 3, *rates(5, schedule=fall)], rel=1e-12)
     assert [value for _, value in values] == made
     ours = Linear(0.0, 1.0, 3).then(fall)

@@ -1,4 +1,4 @@
-"""PyTorch Lightning: nothing overridden but `configure_optimizers`, which says interval "step"."""
+"""PyTorch Lightning: only `configure_optimizers` is overridden, with the interval "step"."""
 
 from __future__ import annotations
 

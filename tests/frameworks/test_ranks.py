@@ -19,7 +19,7 @@ HAS_ACCELERATE = importlib.util.find_spec("accelerate") is not None
 
 
 def start(ranks: int, parts: list[str], folder: Path) -> list[Any]:
-    """Run parts of the script under torchrun; return what each rank found."""
+    """Run the named functions of the script under torchrun; return the result of each rank."""
     paths = os.pathsep.join([str(SCRIPT.parent.parent), *filter(None, sys.path)])
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}

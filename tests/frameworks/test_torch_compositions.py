@@ -1,4 +1,4 @@
-"""Inside torch's own compositions: the rates are those of torch's LambdaLR of the same function, also after a resume."""
+"""Inside torch's compositions the rates are those of torch's LambdaLR of the same function, also after a resume."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def steps(optimizer: Optimizer, scheduler: LRScheduler, count: int) -> None:
 
 
 def copied(state: Any) -> Any:
-    """The state as a checkpoint file gives it back."""
+    """Return the state as read back from a checkpoint file."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
-    return torch.load(file, weights_only=False)  # torch's own states may hold classes of torch
+    return torch.load(file, weights_only=False)  # states of torch's schedulers may hold classes of torch
 
 
 @pytest.mark.parametrize("lr", [1.0, torch.tensor(1.0)], ids=["float", "tensor"])
@@ -77,7 +77,7 @@ def test_every_rate_is_that_of_torchs_own_member(nest: str, lr: float | Tensor) 
         optimizer = sgd(start.clone() if isinstance(start, Tensor) else start)
         made = used(optimizer)
         with warnings.catch_warnings():
-            if member is theirs:  # torch's own, nested, take their first step for one that came too early
+            if member is theirs:  # torch's nested schedulers take their first step for one that came too early
                 warnings.simplefilter("ignore")
             steps(optimizer, NESTS[nest](optimizer, member), 14)
         seen.append(made)
@@ -124,7 +124,7 @@ def test_weight_averaging_takes_over_from_ours() -> None:
     assert made[:10] == rates(10)
     assert made[9:] == pytest.approx(anneal, rel=1e-12)
     assert averaged.n_averaged.item() == 9
-    # SWALR's rate is not ours to overwrite
+    # the rate of SWALR must not be overwritten
     state, held = scheduler.state_dict(), optimizer.param_groups[0]["lr"]
     optimizer.load_state_dict(optimizer.state_dict())
     scheduler.load_state_dict(state)

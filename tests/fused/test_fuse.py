@@ -1,4 +1,4 @@
-"""The update and the schedule in one graph: counted, and equal to the same training uncompiled."""
+"""The update and the schedule are one graph, and train as the uncompiled update and schedule do."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_one_graph_no_breaks_no_recompiles(backend: str, name: str) -> None:
     optimizer = make(list(model.parameters()))
     scheduler = Scheduler(optimizer, lr=RATE)
     update = fuse(optimizer, scheduler, backend=backend)
-    cells = [group["lr"] for group in optimizer.param_groups]
+    tensors = [group["lr"] for group in optimizer.param_groups]
     seen = []
 
     def one(step: int) -> None:
@@ -69,8 +69,8 @@ def test_one_graph_no_breaks_no_recompiles(backend: str, name: str) -> None:
 
     train(optimizer, scheduler, one)
     assert scheduler.last_epoch == STEPS
-    assert all(a is group["lr"] for a, group in zip(cells, optimizer.param_groups, strict=True))
-    assert seen == [[rate] * len(cells) for rate in RATE(torch.arange(STEPS)).tolist()]
+    assert all(a is group["lr"] for a, group in zip(tensors, optimizer.param_groups, strict=True))
+    assert seen == [[rate] * len(tensors) for rate in RATE(torch.arange(STEPS)).tolist()]
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -94,7 +94,7 @@ def test_the_same_weights_as_uncompiled(make: Make) -> None:
 
 @pytest.mark.parametrize("backend", ["eager", "inductor"])
 def test_a_rate_of_zero_leaves_weights_without_gradients_alone(backend: str) -> None:
-    # torch's own formula, as Dynamo traces it, gives 0 / -0 here: a warm-up from 0 would turn every unused weight into NaN
+    # torch's formula, as Dynamo traces it, gives 0 / -0 here: a warm-up from 0 would turn every unused weight into NaN
     weight = nn.Parameter(torch.tensor([1.0, 1.0, 0.0]))
     optimizer = AdamW([weight], weight_decay=0.0)
     scheduler = Scheduler(optimizer, lr=Linear(0.0, 0.5, 2).then(Linear(0.5, 0.0, 2)))
@@ -188,7 +188,7 @@ def test_the_message(mistake: Callable[[nn.Parameter], object], message: str) ->
 
 
 def test_recompiles_would_be_noticed() -> None:
-    # what the count above rests on: a float rate that changes outside recompiles, and is seen to
+    # shows that the counters above can fail: a float rate that changes outside recompiles, and they count it
     weight = nn.Parameter(torch.ones(2))
     optimizer = SGD([weight], lr=0.1)
     weight.grad = torch.ones(2)

@@ -1,4 +1,4 @@
-"""Every optimizer of torch.optim in one graph, with schedules for more than the rate, beside the same training uncompiled."""
+"""Every optimizer of torch.optim is one graph, with schedules for more than the rate, and trains as the uncompiled one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch._dynamo.utils import counters
 from tracelr import Cosine, Linear, Scheduler, fuse
 from tracelr.errors import OptimizerError
 
-# Both ends at 0: there a formula that divides by the rate gives NaN where a gradient has always been 0.
+# Both ends at 0, because a formula that divides by the rate gives NaN if a gradient has always been 0.
 RATE = Linear(0.0, 1e-2, 3).then(Cosine(1e-2, 0.0, 170))
 DECAY, MOMENTUM, BETA = Linear(0.0, 0.2, 150), Linear(0.9, 0.7, 150), Linear(0.8, 0.95, 150)
 
@@ -43,7 +43,7 @@ CASES: list[tuple[type[optim.Optimizer], dict[str, Any], dict[str, Any]]] = [
     (optim.Muon, {}, {"weight_decay": DECAY, "momentum": MOMENTUM}),
     (Lion, {}, {"weight_decay": DECAY}),
 ]
-# Adam's relatives correct their bias in float32 in a graph, in Python floats outside. Muon orthogonalises in bfloat16, which
+# Variants of Adam correct their bias in float32 in a graph, in Python floats outside. Muon orthogonalises in bfloat16, which
 # rounds each of the 200 updates, of a few 1e-3, to 8 bits.
 TOLERANCE = 1e-4
 OF_MUON = 2e-3
@@ -172,7 +172,7 @@ def test_an_error_in_the_update_leaves_the_groups_as_they_were() -> None:
 
 
 def table() -> list[str]:
-    """The table of docs/compiled.md: what the tests above run, by optimizer and variant."""
+    """The table of docs/compiled.md lists what the tests above run, by optimizer and variant."""
     rows = [
         "| optimizer | plain | `foreach` | `fused` | `capturable` | schedules besides the rate |",
         "|---|---|---|---|---|---|",

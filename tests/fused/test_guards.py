@@ -1,4 +1,4 @@
-"""What Dynamo guards before each call of a fused step; and every change that a schedule allows takes effect."""
+"""Which values Dynamo guards in a fused step; and every change that a schedule allows takes effect."""
 
 from __future__ import annotations
 

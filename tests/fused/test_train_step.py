@@ -1,4 +1,4 @@
-"""A whole training step in one graph: counted, equal to plain PyTorch, and exported."""
+"""A complete training step is one graph, equals plain PyTorch, and can be exported."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 QUICK: dict[str, Any] = {"momentum": (), "adamw": (), "lion": ()}
-"""The optimizers that the quick tests run everywhere: of SGD and Adam, those that do more."""
+"""The optimizers that the quick tests run: the variants of SGD and Adam with more features."""
 
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
-    # without a bias before the normalisation: its gradient is rounding alone, and Adam makes whole steps of that
+    # no bias before the normalisation, because its gradient is rounding noise, from which Adam makes full steps
     return nn.Sequential(nn.Linear(8, 16, bias=False), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 4))
 
 
@@ -53,8 +53,8 @@ def build(name: str, **options: Any) -> tuple[nn.Module, optim.Optimizer, Schedu
     return model, optimizer, scheduler, TrainStep(model, nn.functional.mse_loss, optimizer, scheduler, **options)
 
 
-def plain(name: str, parts: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]:
-    """Return a model, and the step that everyone writes."""
+def plain(name: str, chunks: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]:
+    """Return a model, and the usual training step."""
     kind, more = KINDS[name]
     model = network()
     optimizer = kind(model.parameters(), **more)
@@ -63,8 +63,8 @@ def plain(name: str, parts: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], 
     def step(x: Tensor, y: Tensor) -> Tensor:
         optimizer.zero_grad()
         total = torch.zeros(())
-        for a, b in zip(x.chunk(parts), y.chunk(parts), strict=True):
-            loss = nn.functional.mse_loss(model(a), b) / parts
+        for a, b in zip(x.chunk(chunks), y.chunk(chunks), strict=True):
+            loss = nn.functional.mse_loss(model(a), b) / chunks
             loss.backward()
             total += loss.detach()
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -76,15 +76,15 @@ def plain(name: str, parts: int) -> tuple[nn.Module, Callable[[Tensor, Tensor], 
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"),
+    ("name", "chunks"),
     [
-        *(pytest.param(name, 1, id=f"{name}-whole") for name in KINDS),
+        *(pytest.param(name, 1, id=f"{name}-one_batch") for name in KINDS),
         *(pytest.param(name, 2, id=f"{name}-accumulated", marks=QUICK.get(name, pytest.mark.slow)) for name in KINDS),
     ],
 )
-def test_one_graph_and_the_weights_of_plain_pytorch(name: str, parts: int) -> None:
-    model, optimizer, scheduler, step = build(name, accumulate=parts)
-    other, reference = plain(name, parts)
+def test_one_graph_and_the_weights_of_plain_pytorch(name: str, chunks: int) -> None:
+    model, optimizer, scheduler, step = build(name, accumulate=chunks)
+    other, reference = plain(name, chunks)
     counters.clear()
     with torch._dynamo.config.patch(error_on_recompile=True):
         for k in range(50):
@@ -127,7 +127,7 @@ torch.save((out, dict(program.named_buffers())), sys.argv[3])
 @pytest.mark.parametrize("name", [pytest.param(name, marks=QUICK.get(name, pytest.mark.slow)) for name in KINDS])
 def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) -> None:
     kind, more = KINDS[name]
-    # torch's SGD adds the decay times the weights, rounded once; a scheduled decay is multiplied out, rounded twice
+    # torch's SGD adds the decay times the weights with one rounding; a scheduled decay is a separate product: two roundings
     schedules = {"lr": RATE} if kind is optim.SGD else {"lr": RATE, "weight_decay": DECAY}
 
     def made() -> tuple[nn.Module, optim.Optimizer, Scheduler]:
@@ -169,7 +169,7 @@ def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) 
     wanted = [reference(*one) for one in batches]
     assert buffers["step"].item() == follows.last_epoch == 23
     assert torch.equal(buffers["group_0_lr"], plain.param_groups[0]["lr"])
-    # Adam's correction of its bias: `1 - beta ** step` in Python floats there, on its float32 step tensor in a graph
+    # Eager Adam computes `1 - beta ** step` in Python floats, a graph on the float32 step tensor
     close = 2e-6 if isinstance(plain, optim.Adam) else 0.0
     assert [loss.item() for loss in losses] == pytest.approx(wanted, rel=close * 10, abs=0)
     for key, tensor in other.state_dict().items():
@@ -177,7 +177,7 @@ def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) 
 
 
 def test_gradients_are_those_of_the_layers_they_belong_to() -> None:
-    # A whole step that is exported through autograd.grad lifts a saved activation as a constant: its first layer then learns
+    # A step that is exported through autograd.grad lifts a saved activation as a constant: its first layer then learns
     # from the batch it was traced with. Here two batches give two gradients, in the graph and in the program.
     _, _, _, step = build("sgd", clip=None)
     step(*batch(0))

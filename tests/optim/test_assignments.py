@@ -225,8 +225,8 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Scheduler(adamw({}), [Assignment("betas.0", None, RATE)]),
-        "Scheduler(key): given 'betas.0'; allowed: a key of the param groups, such as \"lr\", or a place in one, such as "
-        '"betas[0]"; to fix it: write it so.',
+        "Scheduler(key): given 'betas.0'; allowed: a key of the param groups, such as \"lr\", or one with an index, such as "
+        '"betas[0]"; to fix it: write it in one of these forms.',
     ),
     (
         lambda: Scheduler(adamw({}), betas=RATE),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What changed between two runs is said field by field."""
+"""What changed between two runs is named field by field."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def described(schedule: Schedule) -> Any:
     return json.loads(Scheduler(optimizer, lr=schedule).state_dict()["schedules"])
 
 
-@pytest.mark.parametrize(("then", "now", "said"), CASES, ids=[case[2][-40:] or "none" for case in CASES])
-def test_the_fields_are_named(then: Schedule, now: Schedule, said: str) -> None:
-    assert changes(described(then), described(now)) == said
+@pytest.mark.parametrize(("then", "now", "text"), CASES, ids=[case[2][-40:] or "none" for case in CASES])
+def test_the_fields_are_named(then: Schedule, now: Schedule, text: str) -> None:
+    assert changes(described(then), described(now)) == text
 
 
 def test_groups_keys_and_factors() -> None:
@@ -66,8 +66,8 @@ def test_groups_keys_and_factors() -> None:
 
 def test_many_groups_are_counted() -> None:
     then, now = COSINE.to_dict(), Constant(0.5).to_dict()
-    said = changes({"lr": [then] * 64 + [now, then, now]}, {"lr": [now] * 65 + [now, then]})
-    assert said == (
+    text = changes({"lr": [then] * 64 + [now, then, now]}, {"lr": [now] * 65 + [now, then]})
+    assert text == (
         "lr of groups 0 to 63, 65: Cosine(start=1.0, end=0.0, steps=1000) -> Constant(value=0.5); "
         "lr of group 66: Constant(value=0.5) -> Cosine(start=1.0, end=0.0, steps=1000)"
     )
@@ -76,18 +76,18 @@ def test_many_groups_are_counted() -> None:
 def test_a_long_table_is_cut_short() -> None:
     knots = list(range(0, 200, 10))
     then, now = (Interpolate(milestones=knots, values=[k * scale for k in range(20)]) for scale in (1.0, 0.5))
-    said = changes({"lr": [then.to_dict()]}, {"lr": [now.to_dict()]})
-    assert said.startswith(
+    text = changes({"lr": [then.to_dict()]}, {"lr": [now.to_dict()]})
+    assert text.startswith(
         "lr of group 0: Interpolate.values[1] 1.0 -> 0.5; lr of group 0: Interpolate.values[2] 2.0 -> 1.0"
     )
-    assert said.endswith("; and 11 more")
+    assert text.endswith("; and 11 more")
 
 
 def sgd(lr: float | Tensor = 1.0) -> Optimizer:
     return SGD([nn.Parameter(torch.ones(2))], lr=lr)
 
 
-def test_strict_says_it_whole() -> None:
+def test_strict_names_every_field() -> None:
     state = Scheduler(sgd(), lr=Linear(0.0, 1.0, 10).then(COSINE)).state_dict()
     scheduler = Scheduler(sgd(), lr=Linear(0.0, 2.0, 20).then(Cosine(2.0, 0.0, 500)), on_change="strict")
     with pytest.raises(CheckpointError) as caught:

@@ -1,4 +1,4 @@
-"""What a step counts, updates that are skipped, and looking ahead."""
+"""The unit of a step, skipped updates, and values at later steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Factors that follow a metric: the torch and transformers classes step by step, in eager code and inside a graph."""
+"""Factors that follow a metric equal those of torch and transformers at every step, in eager code and inside a graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resuming: at once at any step, after a kill, and from the checkpoints of others."""
+"""Resume at any step, after a kill, and from checkpoints of other libraries."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ COUNTS: list[Any] = [7, torch.tensor(7), torch.tensor(7, dtype=torch.int32), tor
 @pytest.mark.parametrize("count", COUNTS, ids=["int", "int64", "int32", "one element"])
 @pytest.mark.parametrize("bound", [False, True], ids=["Scheduler", "lr_scheduler"])
 def test_checkpoints_of_the_cerebras_family(count: Any, bound: bool) -> None:
-    # last_epoch is an int, or a tensor on the device; the rest is what its classes happen to hold
+    # last_epoch is an int, or a tensor on the device; the other keys are attributes of its classes
     state = {
         "base_lrs": [0.5],
         "last_epoch": count,
@@ -145,7 +145,7 @@ def stepped(schedule: Schedule, **more: Schedule) -> Scheduler:
 
 @pytest.mark.parametrize("more", [{}, {"weight_decay": Linear(0.0, 1.0, 5)}], ids=["lr", "lr and weight decay"])
 def test_a_changed_schedule_passes_through_a_distributed_checkpoint(tmp_path: Path, more: dict[str, Schedule]) -> None:
-    # it takes mappings and lists apart, and would look for the fields of the new schedule in the file
+    # it splits mappings and lists, and would look for the fields of the new schedule in the file
     before = stepped(Linear(0.0, 1.0, 10).then(Cosine(1.0, 0.0, 100)))
     now = Scheduler(AdamW([nn.Parameter(torch.ones(2))]), lr=Linear(0.0, 2.0, 50), **more)
     with warnings.catch_warnings(record=True) as caught:

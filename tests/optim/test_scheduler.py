@@ -92,7 +92,7 @@ def test_last_epoch_in_the_constructor_is_torchs() -> None:
 
 
 def test_torch_sequential_and_chained_hold_ours() -> None:
-    # torch: the second schedule starts at its own step 0 at the milestone
+    # torch: the second schedule starts at step 0 at the milestone
     optimizer = sgd()
     warm, decay = Linear(0.0, 1.0, 3), Cosine(1.0, 0.0, 10)
     joined = SequentialLR(optimizer, [Scheduler(optimizer, lr=warm), Scheduler(optimizer, lr=decay)], milestones=[3])

@@ -22,7 +22,7 @@ def test_a_compiled_region_steps_with_the_same_call() -> None:
         assert scheduler.last_epoch == count
         assert scheduler.get_last_lr() == [RATE(count).item()] * 2
         assert [group["lr"].item() for group in optimizer.param_groups] == [RATE(count).item()] * 2
-    scheduler.step()  # eager goes on from there
+    scheduler.step()  # eager code continues from that step
     assert scheduler.last_epoch == 4
     assert optimizer.param_groups[0]["lr"].item() == RATE(4).item()
 

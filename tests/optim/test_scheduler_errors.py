@@ -1,4 +1,4 @@
-"""What each mistake of a scheduler is told, and what a checkpoint of another schedule."""
+"""The message for each wrong argument of a scheduler, and for a checkpoint of another schedule."""
 
 from __future__ import annotations
 

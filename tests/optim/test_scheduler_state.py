@@ -1,4 +1,4 @@
-"""The state of a scheduler: plain, loaded exactly and at once, whatever holds the rate."""
+"""The state of a scheduler is plain, and a load writes its rates exactly, into floats and tensors."""
 
 from __future__ import annotations
 

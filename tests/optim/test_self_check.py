@@ -50,7 +50,7 @@ def test_a_backend_that_misrounds_is_named_with_the_step_and_both_values() -> No
     )
 
 
-def test_the_schedules_own_boundaries_are_looked_at() -> None:
+def test_the_boundaries_of_the_schedules_are_checked() -> None:
     def late(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
         def run(step: Tensor) -> Any:
             values = graph.forward(step)[0]
@@ -80,7 +80,7 @@ def test_any_number_of_schedules_is_checked_in_one_process() -> None:
     assert Cosine(1.0, 0.0, 19).fingerprint() in {key[2] for key in self_check._passed}
 
 
-def test_cheap_mathematics_of_a_compiler_are_found() -> None:
+def test_a_compiler_that_computes_in_float32_is_found() -> None:
     def cheap(graph: torch.fx.GraphModule, inputs: Any) -> Callable[..., Any]:
         def run(step: Tensor) -> Any:  # float32 inside, as a backend without float64 would
             with precision("float32"):
@@ -93,7 +93,7 @@ def test_cheap_mathematics_of_a_compiler_are_found() -> None:
 
 
 def test_an_unsafe_flag_of_inductor_is_found() -> None:
-    # -ffast-math makes the whole process flush subnormal numbers to 0
+    # -ffast-math makes this process flush subnormal numbers to 0
     try:
         with pytest.raises(DeviceError, match=r"from inductor on cpu with .*unsafe_math.*, for Exponential.* at step"):
             fuse(*pair(), check=True, options={"cpp.enable_unsafe_math_opt_flag": True})
@@ -117,7 +117,7 @@ def test_a_device_is_compared_in_eager_code_too(monkeypatch: pytest.MonkeyPatch)
         Scheduler(optimizer, lr=RATE, check=True)
 
 
-def test_off_on_the_cpu_unless_asked_for() -> None:
+def test_it_is_off_on_the_cpu_by_default() -> None:
     fuse(*pair(), backend=off_by_one)
     fuse(*pair(), check=False, backend=off_by_one)
     assert self_check._passed == set()
@@ -136,7 +136,7 @@ def test_a_training_step_is_checked_as_well() -> None:
         TrainStep(model, nn.functional.mse_loss, optimizer, scheduler, check=True, backend=off_by_one)
 
 
-def test_a_function_of_the_users_own_passes() -> None:
+def test_a_function_of_the_user_passes() -> None:
     fuse(*pair(Lambda(lambda step: 1.0 / (step + 1).double())), check=True, backend="eager")
 
 

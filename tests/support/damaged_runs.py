@@ -37,7 +37,7 @@ CLEAN.set_forkserver_preload(["tracelr.cli.demo.checkpoint"])
 
 
 def ended(work: Callable[..., object], *given: object) -> int | None:
-    """Return how a process of its own ended that did `work`: 0, or minus the signal."""
+    """Run `work` in a separate process and return its exit code: 0, or minus the signal that ended it."""
     child = CLEAN.Process(target=work, args=given)
     child.start()
     child.join()
@@ -51,7 +51,7 @@ def saved(folder: Path) -> Path:
 
 
 def kept(path: Path) -> int:
-    """Return which of the two states is in the file: one of them, whole."""
+    """Return which of the two states is in the file, complete."""
     state = checkpoint.load(path, ("step", "weights", "name"))
     wanted = STATE if state["step"] == 1 else AFTER
     assert state["name"] == wanted["name"]

@@ -9,7 +9,7 @@ from torch import Tensor, optim
 
 
 class Lion(optim.Optimizer):
-    """A user's own: Chen et al. 2023, written as anyone would."""
+    """Lion (Chen et al. 2023), as a user would write an optimizer."""
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, beta: float = 0.9, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "beta": beta, "weight_decay": weight_decay})

@@ -1,4 +1,4 @@
-"""Graphs of whole training steps, as torch.compile hands them to a backend."""
+"""Graphs of complete training steps, as torch.compile hands them to a backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRACERS = ("dynamo", "aot")
 
 
 def captured(optimizer: str, tracer: str, rate: Schedule) -> tuple[fx.GraphModule, list[Any]]:
-    """Return the graph of a fused step and the inputs it was captured with: Dynamo's own, or the one of aten ops."""
+    """Return the graph of a fused step, of Dynamo or of aten operations, and the inputs that it was captured with."""
     graphs: list[tuple[fx.GraphModule, list[Any]]] = []
 
     def backend(module: fx.GraphModule, inputs: list[Any]) -> Any:

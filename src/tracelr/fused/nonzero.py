@@ -26,7 +26,7 @@ class NonZeroScalar(Tensor):
     """A 0-d tensor that torch's optimizers may hold under "weight_decay" or "momentum" while Dynamo traces them.
 
     They branch on `weight_decay != 0`, which depends on data: here comparisons with 0 answer as for a number above 0. They
-    pass the number as `alpha`, which must be a Python number: here the product is an operation apart. Nothing else differs.
+    pass the number as `alpha`, which must be a Python number: here the product is a separate operation.
     """
 
     @classmethod

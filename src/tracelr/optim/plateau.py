@@ -74,7 +74,7 @@ class Metric(nn.Module):
             self.get_buffer(name).copy_(value)
 
     def _checked(self, metric: Tensor | float) -> Tensor:
-        """Return a metric in the dtype of `best`; raise `ScheduleTypeError` if it is not a number. NaN is one here."""
+        """Return a metric in the dtype of `best`; raise `ScheduleTypeError` if it is not a number. NaN is allowed."""
         where = f"{type(self).__name__}.update(metric)"
         if isinstance(metric, Tensor):
             if metric.numel() != 1 or metric.is_complex():
