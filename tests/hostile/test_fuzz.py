@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")  # what it finds is written t
 @pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.slow)])
 def test_fuzzing_finds_nothing(seconds: int) -> None:
     pytest.importorskip("atheris")
-    command = [sys.executable, str(ROOT / "tests" / "fuzz" / "fuzz_load.py"), str(seconds), "-seed=1"]
+    command = [sys.executable, str(ROOT / "tests" / "hostile" / "fuzz" / "fuzz_load.py"), str(seconds), "-seed=1"]
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     env = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": paths}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=300, errors="replace")
