@@ -12,7 +12,7 @@ from tracelr.arithmetic import arithmetic_for, precision
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import Copy, run
-from tracelr.lowering.spec import dtype_of, line_of, op_of
+from tracelr.lowering.spec import dtype_of, op_of, where_of
 from tracelr.lowering.targets._target import Target
 
 
@@ -33,7 +33,7 @@ def graph_for(schedule: Graph | nn.Module, target: Target, name: str) -> Graph:
         return graph
     frozen = _freeze(graph)
     if wide := _wide(frozen):
-        where, given = f"lower(schedule, {name!r})", Unquoted(f"a graph in float64, from `{line_of(wide[0])}`")
+        where, given = f"{where_of(wide[0])}, in the target {name}", Unquoted("a graph in float64")
         allowed = f"a graph in {' or '.join(map(repr, target.arithmetics))}, as {name} has no float64"
         fix = f"lower the schedule itself, or trace it inside tracelr.precision({target.arithmetics[0]!r})"
         if not isinstance(schedule, Graph):

@@ -80,7 +80,7 @@ def test_the_svg_shows_op_dtype_line_and_groups() -> None:
     assert {"lr(step: i64[]) -> f32[]: Sequential", "clamp_1: i64[]", "clamp.Tensor(clamp, 0, 100)"} <= texts
     assert {"Linear schedules.0", "Cosine schedules.1", "Exponential schedules.2"} <= texts
     titles = [title.text or "" for title in picture.iter(f"{SVG}title")]
-    assert "sin: f64[]\nsin(mul_1)\nreturn ops.ramp(step, self.steps, self.start, self.end, ease=ops.haversine)" in titles
+    assert "sin: f64[]\nsin(mul_1)\nreturn ops.ramp(step, self.steps, self.start, self.end, easing=ops.haversine)" in titles
     assert "@media (prefers-color-scheme:dark)" in dump(THREE, "svg")
     frames = [rect for rect in picture.iter(f"{SVG}rect") if rect.get("class") == "frame"]
     assert len({rect.get("fill") for rect in frames}) == 3

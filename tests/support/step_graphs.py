@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ def captured(optimizer: str, tracer: str, rate: Schedule) -> tuple[fx.GraphModul
     graphs: list[tuple[fx.GraphModule, list[Any]]] = []
 
     def backend(module: fx.GraphModule, inputs: list[Any]) -> Any:
-        graphs.append((module, inputs))
+        graphs.append((copy(module), inputs))  # Dynamo takes the tensors from its module once it drops the compiled code
         return module if tracer == "dynamo" else make_boxed_func(module.forward)
 
     torch._dynamo.reset()

@@ -104,12 +104,12 @@ def test_the_same_text_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 @NEEDS_CC
 def test_one_file_may_include_two_headers(tmp_path: Path) -> None:
-    for name in ("lr", "LR", "decay"):
+    for name in ("lr", "lr2", "lr_decay"):
         lower(PiecewiseConstant([0.1, 0.2, 0.3], [5, 9]).then(Constant(0.5), at=50), "c", name).save(
             tmp_path / f"{name}_1.h"
         )
-    text = "".join(f'#include "{name}_1.h"\n' for name in ("lr", "LR", "decay"))
-    (tmp_path / "all.c").write_text(text + "float use(void);\nfloat use(void) { return lr(1) + LR(2) + decay(3); }\n")
+    text = "".join(f'#include "{name}_1.h"\n' for name in ("lr", "lr2", "lr_decay"))
+    (tmp_path / "all.c").write_text(text + "float use(void);\nfloat use(void) { return lr(1) + lr2(2) + lr_decay(3); }\n")
     subprocess.run(["cc", "-std=c99", *WARNINGS, "all.c"], check=True, cwd=tmp_path)
 
 

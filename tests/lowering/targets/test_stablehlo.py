@@ -32,7 +32,7 @@ def test_the_text_is_the_same_for_every_platform_and_jax_stays_as_it_was() -> No
     import jax
 
     artifact = lower(traced("sequential_nested"), "stablehlo", name="lr_2")
-    assert artifact.text.startswith("module @jit_rate ")
+    assert artifact.text.startswith("module @jit_lr_2 ")
     assert "func.func public @main(%arg0: tensor<i64>) -> (tensor<f32>" in artifact.text
     assert {artifact.on(platform) for platform in stablehlo.PLATFORMS} == {artifact.text}
     assert artifact.run(torch.arange(3)).dtype == torch.float32
