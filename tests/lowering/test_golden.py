@@ -23,7 +23,7 @@ FILES = [(name, format) for name in NAMES for format in FORMATS]
 def test_a_dump_is_its_golden_file(name: str, format: str) -> None:
     text = dump(ROWS[name].schedule, format).rstrip("\n") + "\n"
     assert (FOLDER / f"{name}.{format}").read_text(encoding="utf-8") == text, (
-        "if it is meant: python tests/lowering/test_golden.py"
+        "if it is meant: PYTHONPATH=tests python tests/lowering/test_golden.py"
     )
 
 
