@@ -259,7 +259,7 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: build("momentum")[3].export(*batch(0)),
         TraceError,
-        "TrainStep.export: given an optimizer without state; allowed: one that has made it; to fix it: take one step, then export.",
+        "TrainStep.export: given an optimizer without state; allowed: one that has made its state; to fix it: take one step, then export.",
     ),
     (
         lambda: build("adamw")[3].export(batch(0)),

@@ -274,11 +274,12 @@ def test_the_error_names_what_a_format_cannot_express(found: Any, to: str, messa
 
 
 def test_a_formula_that_cannot_be_traced_is_an_error_of_the_conversion() -> None:
-    class Branches(Schedule):
+    class ConvertedBranches(Schedule):
         def forward(self, step: Any, ops: Any) -> Any:
             return ops.full(step, 1.0 if step > 3 else 0.5)
 
     with pytest.raises(
-        ConfigError, match=r"^convert to torch: Branches.forward, .*: given the truth of a tensor; .* in place of `if`"
+        ConfigError,
+        match=r"^convert to torch: ConvertedBranches.forward, .*: given the truth of a tensor; .* in place of `if`",
     ):
-        convert(Branches(), "torch")
+        convert(ConvertedBranches(), "torch")

@@ -62,7 +62,7 @@ def test_a_cpp_program_prints_the_curve_of_a_package(tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aoti._torch, "missing_cxx", lambda: "a C++ compiler such as g++")
+    monkeypatch.setattr(aoti._toolchain, "missing_cxx", lambda: "a C++ compiler such as g++")
     with pytest.raises(LoweringError) as caught:
         lower(Constant(0.5), "aoti").run(0)
     assert str(caught.value) == (
