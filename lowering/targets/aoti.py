@@ -52,8 +52,7 @@ class Compiled(Artifact):
         with TemporaryDirectory(prefix="tracelr-") as folder:
             path = Path(folder, "schedule.pt2")
             path.write_bytes(self.bytes)
-            # mypy: torch does not type it
-            return aoti_load_package(str(path))  # type: ignore[no-any-return]
+            return aoti_load_package(str(path))
 
     def evaluate(self, steps: Tensor) -> Tensor:
         return _exported.run_over(self._graph, self._loaded, steps)

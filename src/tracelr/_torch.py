@@ -80,8 +80,10 @@ def phases(scheduler: Any) -> list[Mapping[str, Any]]:
 
 # -- tensors and modules ----------------------------------------------------------------------------------------------------
 
-foreach_add, foreach_add_ = torch._foreach_add, torch._foreach_add_  # one kernel for a list of tensors, as in torch.optim
-foreach_mul, foreach_div = torch._foreach_mul, torch._foreach_div
+foreach_add_ = torch._foreach_add_  # one kernel for a list of tensors, as in torch.optim
+foreach_add: Callable[..., Any] = torch._foreach_add  # these give lists, where torch's stubs say tuples
+foreach_mul: Callable[..., Any] = torch._foreach_mul
+foreach_div: Callable[..., Any] = torch._foreach_div
 
 without_subclass = torch._C.DisableTorchFunctionSubclass
 """The context in which `__torch_function__` computes; torch's guide to subclasses names it."""
@@ -163,11 +165,12 @@ def aoti_compile_and_package(program: Any, path: Any) -> None:
     aoti_compile_and_package(program, package_path=path)
 
 
-def aoti_load_package(path: str) -> Any:
-    """Load such a package."""
+def aoti_load_package(path: str) -> Callable[[Tensor], Tensor]:
+    """Load such a package, of a program with one input and one output."""
     from torch._inductor import aoti_load_package
 
-    return aoti_load_package(path)
+    loaded: Callable[[Tensor], Tensor] = aoti_load_package(path)
+    return loaded
 
 
 def fake_tensors() -> tuple[Any, Any]:

@@ -206,14 +206,14 @@ def _repr(given: object, limit: int) -> str:
     return text
 
 
-def _pieces(given: object) -> Iterator[str]:
+def _pieces(given: Any) -> Iterator[str]:
     """Yield the repr piece by piece, so that the caller can stop early."""
     if type(given) not in (list, tuple, dict):
         yield repr(given)
         return
     around = "[]" if isinstance(given, list) else "()" if isinstance(given, tuple) else "{}"
     yield around[0]
-    for k, entry in enumerate(given):  # type: ignore[arg-type, var-annotated]
+    for k, entry in enumerate(given):
         yield ", " if k else ""
         yield from _pieces(entry)
         if isinstance(given, dict):

@@ -10,7 +10,7 @@ import torch
 from support.graphs import bits, traced
 from support.oracle import probes
 from support.table import ROWS
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 
 from tracelr import Constant, Exponential, Lambda, Linear, PiecewiseConstant
 from tracelr.errors import ScheduleTypeError
@@ -113,9 +113,9 @@ def test_a_graph_refuses_a_step_of_another_type(batch: bool, step: Tensor) -> No
 
 def test_an_operator_registered_after_the_first_trace_is_decomposed() -> None:
     trace(Constant(1.0))
-    library = torch.library.Library("tracelr_tests", "DEF")
-    library.define("twice(Tensor x) -> Tensor")
-    library.impl("twice", lambda x: x + x, "CompositeImplicitAutograd")
+    made = library.Library("tracelr_tests", "DEF")
+    made.define("twice(Tensor x) -> Tensor")
+    made.impl("twice", lambda x: x + x, "CompositeImplicitAutograd")
     schedule = Lambda(lambda step: torch.ops.tracelr_tests.twice(step.to(torch.float64)))
     assert "twice" not in str(trace(schedule).module.graph)
     assert passes.run(trace(schedule))(3) == 6.0

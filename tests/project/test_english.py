@@ -11,7 +11,7 @@ PHRASES = {
     r"[Hh]angs? on": "depends on",
     r"[Ii]t is none": "it is not one",
     r"[Ss]o many of": "this many of",
-    r"of the seed": "of the first release, or of the seed of the random numbers by its name",
+    r"of the seed": "of the first release; for random numbers, of its seed",
 }
 """Each phrase, as a pattern of whole words, and what to write in its place. `None` is a word of Python."""
 DATA = (".json", ".png")
@@ -38,5 +38,6 @@ def test_no_text_has_a_phrase_that_is_read_twice() -> None:
 
 
 def test_the_search_finds_them_and_leaves_code_alone() -> None:
-    assert found("What it does\nhangs on the step, and it is none.") == [(2, "hangs on"), (2, "it is none")]
+    for wrong in ("hang on", "Hangs on", "it is none", "so many of", "of the seed"):
+        assert found(f"A first line.\nThen: {wrong} others.") == [(2, wrong)]
     assert found("where it is None; if limit is None: so many_of") == []

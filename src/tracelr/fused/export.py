@@ -31,8 +31,8 @@ class _Program(nn.Module):
 
     def forward(self, *batch: Tensor) -> Tensor:
         result = self._graph(*(batch[key] if isinstance(key, int) else self.get_buffer(key) for key in self._order))
-        # mypy: the call of a module is untyped
-        return result[0] if isinstance(result, (tuple, list)) else result  # type: ignore[no-any-return]
+        value: Tensor = result[0] if isinstance(result, (tuple, list)) else result
+        return value
 
 
 def export(

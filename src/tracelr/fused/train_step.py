@@ -129,19 +129,16 @@ class TrainStep:
 
             gradients, (value, held) = grad_and_value(loss, has_aux=True)(parameters)
             new = list(gradients.values())
-            # mypy: torch's stubs say tuple, where these return lists
-            total = new if not total else _torch.foreach_add(total, new)  # type: ignore[assignment]
+            total = new if not total else _torch.foreach_add(total, new)
             losses.append(value)
             with torch.no_grad():
                 for name, buffer in buffers.items():
                     buffer.copy_(held[name])
         if self._chunks > 1:
-            # mypy: as above
-            total = _torch.foreach_div(total, self._chunks)  # type: ignore[assignment]
+            total = _torch.foreach_div(total, self._chunks)
         if self._clip is not None:
             norm = nn.utils.get_total_norm(total)
-            # mypy: as above
-            total = _torch.foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[assignment]
+            total = _torch.foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))
         return total, torch.stack(losses).mean() if self._chunks > 1 else losses[0]
 
     def _divisible(self, batch: tuple[Any, ...]) -> None:

@@ -263,8 +263,7 @@ class _Reader:
     def call(self, node: ast.Call, name: _Token) -> Schedule:
         kind = self.kind(name)
         values, places = self.arguments(node, name.text, kind.__init__)
-        # mypy: `made` returns what `build` does
-        return self.made(name.at, places, partial(kind, **values))  # type: ignore[no-any-return]
+        return self.made(name.at, places, partial(kind, **values))
 
     def method(self, node: ast.Call, value: Any) -> Schedule:
         assert isinstance(node.func, ast.Attribute)
@@ -273,8 +272,7 @@ class _Reader:
         if name.text not in _METHODS:
             raise self.refuse(name.at, name.text, ", ".join(_METHODS), suggest(name.text, _METHODS))
         values, places = self.arguments(node, name.text, _METHODS[name.text])
-        # mypy: as above
-        return self.made(name.at, places, partial(getattr(value, name.text), **values))  # type: ignore[no-any-return]
+        return self.made(name.at, places, partial(getattr(value, name.text), **values))
 
     def arguments(self, node: ast.Call, called: str, function: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """Return the values of a call by the names of its parameters, and the position of each."""
@@ -317,7 +315,7 @@ class _Reader:
             return token.text[1:-1]
         return self.value(node)
 
-    def made(self, at: int, places: dict[str, int], build: Callable[[], Any]) -> Any:
+    def made(self, at: int, places: dict[str, int], build: Callable[[], Schedule]) -> Schedule:
         """Return what `build` makes; if it raises, the error points at the argument that the error names."""
         try:
             return build()
