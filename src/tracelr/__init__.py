@@ -8,13 +8,6 @@ from typing import TYPE_CHECKING
 
 from tracelr import arithmetic, errors
 from tracelr.arithmetic import precision
-from tracelr.fused.fuse import fuse
-from tracelr.fused.train_step import TrainStep
-from tracelr.interop._tools.units import Units
-from tracelr.interop.cerebras import curves as cerebras
-from tracelr.interop.load import from_dict, load, load_schedule
-from tracelr.interop.native.expression import parse
-from tracelr.interop.torch.read import from_torch
 from tracelr.optim.distributed import check_ranks
 from tracelr.optim.plateau import Greedy, Plateau
 from tracelr.optim.scheduler import Scheduler
@@ -50,6 +43,13 @@ from tracelr.schedules.curves.wsd import WSD
 
 if TYPE_CHECKING:
     from tracelr import lowering, lr_scheduler, weight_decay_scheduler
+    from tracelr.fused.fuse import fuse
+    from tracelr.fused.train_step import TrainStep
+    from tracelr.interop._tools.units import Units
+    from tracelr.interop.cerebras import curves as cerebras
+    from tracelr.interop.load import from_dict, load, load_schedule
+    from tracelr.interop.native.expression import parse
+    from tracelr.interop.torch.read import from_torch
 
 __version__ = "0.1.0"
 
@@ -113,15 +113,31 @@ __all__ = [
     "weight_decay_scheduler",
 ]
 
-_LAZY = ("lowering", "lr_scheduler", "weight_decay_scheduler")  # reachable without an import, loaded when first used
-
+_LAZY = {
+    "TrainStep": "tracelr.fused.train_step:TrainStep",
+    "Units": "tracelr.interop._tools.units:Units",
+    "cerebras": "tracelr.interop.cerebras.curves",
+    "from_dict": "tracelr.interop.load:from_dict",
+    "from_torch": "tracelr.interop.torch.read:from_torch",
+    "fuse": "tracelr.fused.fuse:fuse",
+    "load": "tracelr.interop.load:load",
+    "load_schedule": "tracelr.interop.load:load_schedule",
+    "lowering": "tracelr.lowering",
+    "lr_scheduler": "tracelr.lr_scheduler",
+    "parse": "tracelr.interop.native.expression:parse",
+    "weight_decay_scheduler": "tracelr.weight_decay_scheduler",
+}
+"""What is imported when it is first used, because a program that trains in eager code needs none of it."""
 
 if not TYPE_CHECKING:  # for a type checker it would make an object of every misspelled name
 
     def __getattr__(name: str) -> object:
-        if name in _LAZY:
-            return import_module(f"tracelr.{name}")
-        raise AttributeError(f"module 'tracelr' has no attribute {name!r}")
+        if name not in _LAZY:
+            raise AttributeError(f"module 'tracelr' has no attribute {name!r}")
+        module, _, attribute = _LAZY[name].partition(":")
+        found = import_module(module)
+        globals()[name] = found = getattr(found, attribute) if attribute else found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -84,7 +84,7 @@ def test_a_compiler_that_computes_in_float32_is_found() -> None:
     def cheap(graph: torch.fx.GraphModule, inputs: Any) -> Callable[..., Any]:
         def run(step: Tensor) -> Any:  # float32 inside, as a backend without float64 would
             with precision("float32"):
-                return (torch.stack([schedule(step) for schedule in self_check._PROBE] + [RATE(step)]),)
+                return (torch.stack([schedule(step) for schedule in self_check.probe()] + [RATE(step)]),)
 
         return run
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from tracelr.errors import ScheduleError, Unquoted
 
 
 @final
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """The points that a line joins: increasing steps, the value at each, and the name in a legend."""
 
     name: str
@@ -21,8 +19,7 @@ class Curve:
 
 
 @final
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """The range of an axis, and its ticks with their labels. A logarithmic axis has its ticks at powers of ten."""
 
     low: float

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from tracelr import _torch
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Unquoted, show
-from tracelr.interop.load import from_dict, single
+from tracelr.interop.native.read import read_schedule
 from tracelr.optim.hyperparameters import Group, HyperParameter
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import DEEPEST, Schedule
@@ -166,7 +166,7 @@ def restored(written: dict[str, list[Any]], present: list[HyperParameter], group
             if plain is not None and (k, key) not in same:
                 inner = plain.get("of", plain)
                 where = f"checkpoint: {key} of group {k}"
-                schedule = read.setdefault(str(inner), single(from_dict(inner, where), where))
+                schedule = read.setdefault(str(inner), read_schedule(inner, where))
                 kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).attach(groups))
     return kept
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal, DecimalException
-from typing import Any, Literal, TypeAlias, TypeVar, final
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Unquoted, printable, show
@@ -24,8 +23,7 @@ EVERY: _Every = 0
 
 
 @final
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The path of a key in a source, as errors show it, with the units of time that hold there.
 
     >>> str(Place("params.yaml") / "optimizer" / "learning_rate" / 1 / "scheduler")
@@ -39,9 +37,9 @@ class Place:
 
     def __truediv__(self, key: str | int) -> Place:
         if isinstance(key, int):
-            return replace(self, path=f"{self.path}[{key}]")
+            return self._replace(path=f"{self.path}[{key}]")
         key = key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 3]}..."
-        return replace(self, path=f"{self.path}.{key}" if self.path else key)
+        return self._replace(path=f"{self.path}.{key}" if self.path else key)
 
     def __str__(self) -> str:
         both = f"{self.source}: {self.path}" if self.path else self.source
@@ -53,7 +51,7 @@ class Place:
 
     def line(self, line: int, column: int) -> Place:
         """Return the place at a line and column, both from 1, for what has no key."""
-        return replace(self / f"line {line}, column {column}", at=Location("", line, column))
+        return (self / f"line {line}, column {column}")._replace(at=Location("", line, column))
 
     def _at(self) -> Location | None:
         return self.at or (Location(self.path) if self.path else None)

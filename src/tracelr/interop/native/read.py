@@ -44,6 +44,14 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     return found
 
 
+def read_schedule(mapping: Mapping[Any, Any], where: str) -> Schedule:
+    """Return the schedule that `mapping`, which `schedule.to_dict()` returned, describes; `where` names it in an error."""
+    try:
+        return _schedule(mapping, Place(where))
+    except RecursionError:
+        raise Place(where).refuse(Unquoted("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
+
+
 def _assignment(entry: object, where: Place) -> Assignment:
     if not isinstance(entry, Mapping):
         raise where.refuse(entry, "a mapping with the keys key and schedule", "write {key: lr, schedule: {...}}")
