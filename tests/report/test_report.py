@@ -230,7 +230,7 @@ def test_what_is_written_builds_it_again(name: str) -> None:
         assert repr(tracelr.from_dict(yaml.safe_load(source.config(loaded)))) == repr(loaded)
 
 
-def test_the_exactness_figures_are_measured() -> None:
+def test_the_exactness_figures_are_measured(plain: str) -> None:
     tie = 1.0 + 2.0**-24  # half way between two float32 numbers, and exact in float64
     found = exactness(Constant(tie) + Linear(0.0, 2.0**-42, 2**10), torch.arange(2**10))
     assert found.near == 4, "step t is t * 2**-29 float32 units from it"
@@ -243,6 +243,7 @@ def test_the_exactness_figures_are_measured() -> None:
         "A Lambda is as exact as its function.",
         "Where the terms of a Sum nearly cancel, it is only as exact as its largest term.",
     ]
+    assert 'units, under tracelr.precision("float32")' in Page(plain).text
 
 
 def test_both_sides_of_a_bound_are_held() -> None:

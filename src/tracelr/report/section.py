@@ -199,7 +199,7 @@ def _exactness(schedule: Schedule, held: Samples) -> str:
         [
             "in float32 throughout",
             f"{found.differing:,}",
-            f"values would differ{far}: the mode for devices without float64",
+            f"values would differ{far}, under <code>tracelr.precision(&quot;float32&quot;)</code>",
         ],
     ]
     about = (
