@@ -24,7 +24,7 @@ Written by `python docs/cli.py`; `pytest tests/cli/test_cli.py` runs every examp
 
 Where a verb says FILE, it may be
 
-- a YAML or JSON file in any of the forms that `tracelr list dialects` names, or with a line as below;
+- a YAML or JSON file in any of the formats that `tracelr list formats` names, or with a line as below;
 - `-`, the same from standard input;
 - a line such as `'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'`, whose grammar `tracelr.parse` states: `|` is `then`,
   and `+`, `-`, `*`, `.then(...)`, `.warmup(...)`, `.cooldown(...)`, `.drive(...)` are what they are in Python;

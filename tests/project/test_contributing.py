@@ -92,7 +92,7 @@ for schedule in [made, *(ROWS[name].schedule for name in ("exponential_stairs", 
     report = lowering.verify(schedule, targets=["c", "numpy"])
     assert report.ok, report
 assert "def lr2(step):" in lowering.lower(made, "numpy", name="lr2").text
-for what in ("schedules", "targets", "dialects"):
+for what in ("schedules", "targets", "formats"):
     assert main(["list", what]) == 0
 """
 

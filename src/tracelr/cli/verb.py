@@ -6,16 +6,15 @@ import argparse
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import ClassVar
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
+from tracelr.lowering.targets import targets
 
-_FOLDER = Path(__file__).parent.parent / "lowering" / "targets"
-TARGETS = ", ".join(sorted(module.name for module in iter_modules([str(_FOLDER)]) if not module.name.startswith("_")))
-"""Every target, read from the names of the files, so that a help text imports no target."""
+TARGETS = ", ".join(targets())
+"""Every target, for help texts."""
 FILE = (
     "a YAML or JSON file, a checkpoint, '-' for standard input, module:object, or a line such as "
     "'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"

@@ -1,4 +1,4 @@
-"""tracelr list: list the schedules, targets and dialects."""
+"""tracelr list: list the schedules, the targets and the formats of files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tracelr.schedules.base import REGISTRY
 
 @final
 class List(Verb):
-    """Prints schedules, targets and dialects, one a line."""
+    """Prints schedules, targets and formats of files, one a line."""
 
     name = "list"
-    help = "list the schedules, the targets and the dialects that files may be written in"
+    help = "list the schedules, the targets and the formats that files may have"
     example = "tracelr list schedules"
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("what", nargs="?", choices=["schedules", "targets", "dialects"], help="only these")
+        parser.add_argument("what", nargs="?", choices=["schedules", "targets", "formats"], help="only these")
         json_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        tables = {"schedules": schedules, "targets": targets, "dialects": dialects}
+        tables = {"schedules": schedules, "targets": targets, "formats": formats}
         found = {name: table() for name, table in tables.items() if args.what in (None, name)}
         if args.json:
             print(json.dumps(found, indent=2))
@@ -66,7 +66,7 @@ def targets() -> list[dict[str, Any]]:
     return rows
 
 
-def dialects() -> list[dict[str, Any]]:
+def formats() -> list[dict[str, Any]]:
     """Return each format that a file may have: its name, an example, and its first line."""
     return [{"name": n, "call": n, "text": _line(d.__doc__), "example": d.EXAMPLE} for n, d in READERS.items()]
 
