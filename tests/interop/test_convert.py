@@ -99,6 +99,14 @@ def test_the_code_for_torch_runs_under_any_default_device(name: str) -> None:
     assert found == schedule(torch.tensor([0, 1, 10, 1000])).tolist()
 
 
+@pytest.mark.parametrize("to", ["native", "cerebras", "keras", "optax"])
+@pytest.mark.parametrize("name", ["piecewise_constant", "multi_step"])
+def test_a_default_device_changes_no_text(name: str, to: str) -> None:
+    expected = convert(ROWS[name].schedule, to)
+    with torch.device("meta"):
+        assert convert(ROWS[name].schedule, to) == expected
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_the_code_for_optax_runs_without_tracelr(name: str) -> None:
     text = written(name, "optax")

@@ -24,7 +24,7 @@ class HyperParameter:
     """One scheduled number of one param group, which is `factor` times the value of `schedule`.
 
     `group` is the position of the group. `name` and `index` are the components of `key`, such as "lr" or "betas[0]".
-    `tensor` holds the number and is written in place, never replaced; it is None if the group holds a float.
+    `tensor` holds the number and is written in place, never replaced; without one, the group holds a float.
     """
 
     group: int

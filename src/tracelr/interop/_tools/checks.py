@@ -8,8 +8,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, final
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Unquoted, printable, show
-from tracelr.errors import suggest as suggest
+from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Unquoted, printable, show, suggest
 from tracelr.interop._tools.units import Units, is_time
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.fields import FINITE, LARGEST, Tags

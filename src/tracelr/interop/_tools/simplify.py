@@ -8,9 +8,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-import torch
-
-from tracelr.arithmetic import F64
 from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
@@ -19,6 +16,7 @@ from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.ramp import Ramp
+from tracelr.schedules.describe.sampling import value_at
 
 _HEIGHTS = {
     "Constant": ("value",),
@@ -60,11 +58,6 @@ def require_numbers(to: str, schedule: Schedule, largest: int | None = None) -> 
     numbers = (number for field in fields for number in (field if isinstance(field, tuple) else (field,)))
     if largest is not None and any(isinstance(number, int) and abs(number) > largest for number in numbers):
         raise refuse(to, schedule, f"whose steps are past {largest}, the largest integer there")
-
-
-def value_at(schedule: Schedule, step: int) -> float:
-    """Return the value at a step, not rounded to float32."""
-    return float(schedule.wide(torch.tensor(step), F64))
 
 
 def scaled(schedule: Schedule, factor: float) -> Schedule | None:

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, show
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, show, suggest
 from tracelr.interop._tools import checks
-from tracelr.interop._tools.checks import Place, choose, suggest
+from tracelr.interop._tools.checks import Place, choose
 from tracelr.interop.huggingface.scheduler_types import TYPES, Run, SchedulerType
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import named

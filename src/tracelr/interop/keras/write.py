@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified, value_at
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.describe.sampling import value_at
 
 _MODULE = "keras.optimizers.schedules"
 _Call = tuple[str, dict[str, Any]]

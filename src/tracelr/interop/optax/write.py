@@ -6,11 +6,12 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified, value_at
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.describe.sampling import value_at
 
 _HEAD = '"""A learning-rate schedule for optax, from tracelr: {title}."""\n\n'
 

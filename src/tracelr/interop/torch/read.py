@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-import torch
 from torch.optim.lr_scheduler import (
     ChainedScheduler,
     CosineAnnealingLR,
@@ -19,12 +18,12 @@ from torch.optim.lr_scheduler import (
 from torch.optim.swa_utils import SWALR
 
 from tracelr import _torch
-from tracelr.arithmetic import F64
 from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Unquoted
 from tracelr.interop.torch.curves import CONTINUING, CONTINUING_PER_GROUP, MOMENTUM, OVERWRITING
 from tracelr.interop.torch.lambdas import constant_result
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Product, Sequential
+from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.fields import named
 
 _KNOWN = sorted(kind.__name__ for kind in (*CONTINUING, *CONTINUING_PER_GROUP, *OVERWRITING, SequentialLR, ChainedScheduler))
@@ -76,7 +75,7 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
 
 
 def _schedule(scheduler: Any, group: int, rate: float | None) -> Schedule:
-    """Return the schedule of a group, which continues from `rate`, or from the base rate of the scheduler if it is None."""
+    """Return the schedule of a group, which continues from `rate`, or without one from the base rate of the scheduler."""
     kind = type(scheduler)
     if kind is SequentialLR:
         return _sequence(scheduler, group)
@@ -118,7 +117,7 @@ def _sequence(scheduler: SequentialLR, group: int) -> Schedule:
         with _inside(f"SequentialLR.schedulers[{begin + k}]"):
             rate = initial if k == 0 else None
             if k > 0 and type(child) in CONTINUING_PER_GROUP:
-                rate = float(_join(schedules, milestones[: k - 1]).wide(torch.tensor(milestones[k - 1] - 1), F64))
+                rate = value_at(_join(schedules, milestones[: k - 1]), milestones[k - 1] - 1)
                 if isinstance(child, MultiplicativeLR):  # torch multiplies once more, at the milestone
                     rate *= constant_result(child.lr_lambdas[group]) or 0.0
             schedules.append(_schedule(child, group, rate))

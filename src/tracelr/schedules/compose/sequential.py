@@ -1,19 +1,18 @@
 """One schedule after another."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeAlias, final
 
-import torch
 from torch import Tensor
 
-from tracelr.arithmetic import F64, LAST_STEP, Arithmetic, Real
+from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.clock import Shift, stretch_segments, stretched
 from tracelr.schedules.compose.pointwise import Children
+from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.describe.segments import Segments, cut, moved
 
 _RESCALE = "rescale"
@@ -173,9 +172,6 @@ class Sequential(Schedule):
 
 
 def known_value(schedule: Schedule, step: int) -> float | None:
-    """Return the value at `step` before rounding; None if it depends on a tensor field or is on the meta device."""
-    device = next((buffer.device.type for buffer in schedule.buffers()), "cpu")
-    if schedule.has_tensor_fields or device == "meta":
-        return None
-    on_cpu = schedule if device == "cpu" else deepcopy(schedule).cpu()
-    return float(on_cpu.wide(torch.tensor(step, device="cpu"), F64))
+    """Return what `value_at` does; None if the value depends on a tensor field or is on the meta device."""
+    unknown = schedule.has_tensor_fields or any(buffer.is_meta for buffer in schedule.buffers())
+    return None if unknown else value_at(schedule, step)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tracelr.arithmetic import LAST_STEP
+from tracelr.arithmetic import F64, LAST_STEP
 from tracelr.drawing.axes import Curve
 from tracelr.errors import ScheduleError, Unquoted
 
@@ -24,6 +24,16 @@ def on_cpu(schedule: Schedule) -> Schedule:
     """Return `schedule` itself if its tensors are on the CPU, otherwise a copy on the CPU."""
     tensors = (*schedule.buffers(), *schedule.parameters())
     return schedule if all(tensor.device.type == "cpu" for tensor in tensors) else deepcopy(schedule).cpu()
+
+
+def value_at(schedule: Schedule, step: int) -> float:
+    """Return the value at a step before rounding, computed on the CPU.
+
+    >>> from tracelr import Constant
+    >>> value_at(Constant(0.1), 0)
+    0.1
+    """
+    return float(on_cpu(schedule).wide(torch.tensor(step, device="cpu"), F64))
 
 
 @torch.no_grad()
