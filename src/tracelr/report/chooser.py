@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
@@ -40,9 +39,9 @@ def driven(loaded: Loaded) -> list[Group]:
     """Return the schedules of `loaded`, each once, with their assignments."""
     if isinstance(loaded, Schedule):
         return [Group(loaded, ())]
-    found: dict[tuple[str, str], list[Assignment]] = {}
+    found: dict[tuple[str, Schedule], list[Assignment]] = {}
     for one in loaded:
-        found.setdefault((one.key, json.dumps(one.schedule.to_dict())), []).append(one)
+        found.setdefault((one.key, one.schedule), []).append(one)
     return [Group(same[0].schedule, tuple(same)) for same in found.values()]
 
 
