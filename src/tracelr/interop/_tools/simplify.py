@@ -14,17 +14,29 @@ from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Product, Scale, Sequential, Shift
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
+from tracelr.schedules.curves.cosine_power import CosinePower
+from tracelr.schedules.curves.exponential import Exponential
+from tracelr.schedules.curves.interpolate import Interpolate
+from tracelr.schedules.curves.inverse_sqrt import InverseSqrt
+from tracelr.schedules.curves.inverse_time import InverseTime
+from tracelr.schedules.curves.k_decay import KDecay
 from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.multi_step import MultiStep
+from tracelr.schedules.curves.one_cycle import OneCycle
+from tracelr.schedules.curves.polynomial import Polynomial
+from tracelr.schedules.curves.power_law import PowerLaw
 from tracelr.schedules.curves.ramp import Ramp
+from tracelr.schedules.curves.rex import Rex
+from tracelr.schedules.curves.step import Step
+from tracelr.schedules.curves.tanh import Tanh
+from tracelr.schedules.curves.wsd import WSD
 from tracelr.schedules.describe.sampling import value_at
 
-_HEIGHTS = {
-    "Constant": ("value",),
-    "CosineAnnealing": ("start", "end"),
-    **{
-        name: ("start", "end") for name in ("Linear", "Cosine", "Polynomial", "CosinePower", "KDecay", "Rex", "Tanh", "Ramp")
-    },
-    **{name: ("start",) for name in ("Exponential", "InverseTime", "InverseSqrt", "PowerLaw", "Step", "MultiStep")},
+_HEIGHTS: dict[type[Schedule], tuple[str, ...]] = {
+    Constant: ("value",),
+    **dict.fromkeys((Linear, Cosine, CosineAnnealing, Polynomial, CosinePower, KDecay, Rex, Tanh, Ramp), ("start", "end")),
+    **dict.fromkeys((Exponential, InverseTime, InverseSqrt, PowerLaw, Step, MultiStep), ("start",)),
 }
 """The fields to multiply where the schedule is multiplied by a number."""
 
@@ -62,7 +74,7 @@ def require_numbers(to: str, schedule: Schedule, largest: int | None = None) -> 
 
 def scaled(schedule: Schedule, factor: float) -> Schedule | None:
     """Return `schedule` times a number, as a schedule of the same class, or None where no field can take the factor."""
-    names = _HEIGHTS.get(type(schedule).__name__)
+    names = _HEIGHTS.get(type(schedule))
     if names is not None and not schedule._driven:
         # mypy does not see that `__init_subclass__` makes a dataclass
         return replace(schedule, **{name: getattr(schedule, name) * factor for name in names})  # type: ignore[type-var]
@@ -79,7 +91,7 @@ def simplified(schedule: Schedule) -> Schedule:
     >>> simplified(0.5 * Linear(start=0.0, end=1.0, steps=4))
     Linear(start=0.0, end=0.5, steps=4)
     """
-    rule = _RULES.get(type(schedule).__name__)
+    rule = _RULES.get(type(schedule))
     return schedule if rule is None or schedule._driven or schedule.has_tensor_fields else rule(schedule)
 
 
@@ -152,11 +164,11 @@ def _interpolate(schedule: Any) -> Schedule:
     return _knots(list(schedule.milestones), list(schedule.values), schedule.kind)
 
 
-_RULES: dict[str, Callable[[Any], Schedule]] = {
-    "Scale": _scale,
-    "Product": _product,
-    "Sequential": _sequential,
-    "WSD": _wsd,
-    "OneCycle": _one_cycle,
-    "Interpolate": _interpolate,
+_RULES: dict[type[Schedule], Callable[[Any], Schedule]] = {
+    Scale: _scale,
+    Product: _product,
+    Sequential: _sequential,
+    WSD: _wsd,
+    OneCycle: _one_cycle,
+    Interpolate: _interpolate,
 }

@@ -13,6 +13,20 @@ from tracelr.interop.native.write import yaml
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
+from tracelr.schedules.curves.cyclic import Cyclic
+from tracelr.schedules.curves.exponential import Exponential
+from tracelr.schedules.curves.inverse_sqrt import InverseSqrt
+from tracelr.schedules.curves.inverse_time import InverseTime
+from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.multi_step import MultiStep
+from tracelr.schedules.curves.one_cycle import OneCycle
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+from tracelr.schedules.curves.polynomial import Polynomial
+from tracelr.schedules.curves.step import Step
+from tracelr.schedules.curves.warm_restarts import WarmRestarts
 
 _Entry = tuple[str, dict[str, Any]]
 _ENDS = {"lr": "LR", "weight_decay": "WD"}
@@ -46,7 +60,7 @@ def _entry(schedule: Schedule, key: str) -> _Entry:
             )
         children = [dict([_entry(child, key)]) for child in schedule.schedules]
         return f"Sequential{_ENDS[key]}", {"schedulers": children, "milestones": list(schedule.milestones)}
-    rule = _RULES.get(type(schedule).__name__)
+    rule = _RULES.get(type(schedule))
     if rule is None:
         raise refuse("cerebras", schedule)
     stem, own = rule(schedule)
@@ -93,22 +107,22 @@ def _inverse_time(s: Any) -> _Entry:
     return "InverseExponentialTimeDecay", own | {"staircase": s.staircase}
 
 
-_RULES: dict[str, Callable[[Any], _Entry]] = {
-    "Constant": lambda s: ("Constant", {"val": s.value}),
-    "Linear": lambda s: ("Linear", _to(s)),
-    "Polynomial": lambda s: ("Polynomial", _to(s, power=s.power, cycle=s.cycle)),
-    "Cosine": lambda s: ("CosineDecay", _to(s)),
-    "Exponential": lambda s: (
+_RULES: dict[type[Schedule], Callable[[Any], _Entry]] = {
+    Constant: lambda s: ("Constant", {"val": s.value}),
+    Linear: lambda s: ("Linear", _to(s)),
+    Polynomial: lambda s: ("Polynomial", _to(s, power=s.power, cycle=s.cycle)),
+    Cosine: lambda s: ("CosineDecay", _to(s)),
+    Exponential: lambda s: (
         "Exponential",
         {"initial_val": s.start, "total_iters": s.steps, "decay_rate": s.rate, "staircase": s.staircase},
     ),
-    "InverseTime": _inverse_time,
-    "InverseSqrt": _inverse_sqrt,
-    "PiecewiseConstant": lambda s: ("PiecewiseConstant", {"vals": list(s.values), "milestones": list(s.milestones)}),
-    "MultiStep": lambda s: ("MultiStep", {"initial_val": s.start, "gamma": s.gamma, "milestones": list(s.milestones)}),
-    "Step": lambda s: ("Step", {"initial_val": s.start, "step_size": s.every, "gamma": s.gamma}),
-    "CosineAnnealing": lambda s: ("CosineAnnealing", {"initial_val": s.start, "T_max": s.period, "eta_min": s.end}),
-    "WarmRestarts": _restarts,
-    "Cyclic": _cyclic,
-    "OneCycle": _one_cycle,
+    InverseTime: _inverse_time,
+    InverseSqrt: _inverse_sqrt,
+    PiecewiseConstant: lambda s: ("PiecewiseConstant", {"vals": list(s.values), "milestones": list(s.milestones)}),
+    MultiStep: lambda s: ("MultiStep", {"initial_val": s.start, "gamma": s.gamma, "milestones": list(s.milestones)}),
+    Step: lambda s: ("Step", {"initial_val": s.start, "step_size": s.every, "gamma": s.gamma}),
+    CosineAnnealing: lambda s: ("CosineAnnealing", {"initial_val": s.start, "T_max": s.period, "eta_min": s.end}),
+    WarmRestarts: _restarts,
+    Cyclic: _cyclic,
+    OneCycle: _one_cycle,
 }

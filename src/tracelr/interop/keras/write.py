@@ -8,9 +8,17 @@ from typing import Any
 
 from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified
 from tracelr.schedules.assignment import Loaded
+from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential
 from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.exponential import Exponential
+from tracelr.schedules.curves.inverse_time import InverseTime
 from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.multi_step import MultiStep
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+from tracelr.schedules.curves.polynomial import Polynomial
+from tracelr.schedules.curves.step import Step
+from tracelr.schedules.curves.warm_restarts import WarmRestarts
 from tracelr.schedules.describe.sampling import value_at
 
 _MODULE = "keras.optimizers.schedules"
@@ -20,7 +28,7 @@ _Call = tuple[str, dict[str, Any]]
 def write(found: Loaded) -> str:
     """Return the JSON of one class of Keras."""
     schedule = simplified(only_schedule(found, "keras"))
-    rule = _RULES.get(type(schedule).__name__)
+    rule = _RULES.get(type(schedule))
     require_numbers("keras", schedule, 2**31 - 1)
     if rule is None:
         raise refuse("keras", schedule)
@@ -92,15 +100,15 @@ def _restarts(s: Any) -> _Call:
     return "CosineDecayRestarts", _initial(s, **more)
 
 
-_RULES: dict[str, Callable[[Any], _Call]] = {
-    "Linear": _polynomial,
-    "Polynomial": _polynomial,
-    "Exponential": _exponential,
-    "InverseTime": _inverse_time,
-    "Cosine": _cosine,
-    "Sequential": _warmed,
-    "PiecewiseConstant": _piecewise,
-    "MultiStep": _piecewise,
-    "Step": _step,
-    "WarmRestarts": _restarts,
+_RULES: dict[type[Schedule], Callable[[Any], _Call]] = {
+    Linear: _polynomial,
+    Polynomial: _polynomial,
+    Exponential: _exponential,
+    InverseTime: _inverse_time,
+    Cosine: _cosine,
+    Sequential: _warmed,
+    PiecewiseConstant: _piecewise,
+    MultiStep: _piecewise,
+    Step: _step,
+    WarmRestarts: _restarts,
 }

@@ -9,8 +9,18 @@ from typing import Any
 from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose import Sequential
+from tracelr.schedules.compose import Clamp, Loop, Product, Scale, Sequential, Shift, Shorten, Sum
+from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
+from tracelr.schedules.curves.cosine_power import CosinePower
+from tracelr.schedules.curves.cyclic import Cyclic
+from tracelr.schedules.curves.exponential import Exponential
+from tracelr.schedules.curves.linear import Linear
+from tracelr.schedules.curves.multi_step import MultiStep
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+from tracelr.schedules.curves.polynomial import Polynomial
+from tracelr.schedules.curves.step import Step
 from tracelr.schedules.describe.sampling import value_at
 
 _HEAD = '"""A learning-rate schedule for optax, from tracelr: {title}."""\n\n'
@@ -26,7 +36,7 @@ def write(found: Loaded) -> str:
 
 def _code(schedule: Schedule) -> str:
     require_numbers("optax", schedule, 2**31 - 1)
-    rule = _RULES.get(type(schedule).__name__)
+    rule = _RULES.get(type(schedule))
     if rule is None:
         raise refuse("optax", schedule)
     return rule(schedule)
@@ -123,24 +133,24 @@ def _cyclic(s: Any) -> str:
     return f"(lambda step: {both}(step % {bounds[-1]}))"
 
 
-_RULES: dict[str, Callable[[Any], str]] = {
-    "Constant": lambda s: _call("constant_schedule", value=s.value),
-    "Linear": _linear,
-    "Polynomial": _polynomial,
-    "Exponential": _exponential,
-    "Step": _step,
-    "Cosine": _cosine,
-    "CosinePower": _cosine,
-    "PiecewiseConstant": _stairs,
-    "MultiStep": _stairs,
-    "Sequential": _sequential,
-    "CosineAnnealing": _annealing,
-    "Cyclic": _cyclic,
-    "Scale": lambda s: f"(lambda step: {s.factor!r} * {_code(s.inner)}(step))",
-    "Sum": _pointwise("+"),
-    "Product": _pointwise("*"),
-    "Shift": _shift,
-    "Clamp": _clamp,
-    "Shorten": lambda s: f"(lambda step: {_code(s.inner)}(jnp.minimum(step, {s.steps})))",
-    "Loop": lambda s: f"(lambda step: {_code(s.inner)}(step % {s.period}))",
+_RULES: dict[type[Schedule], Callable[[Any], str]] = {
+    Constant: lambda s: _call("constant_schedule", value=s.value),
+    Linear: _linear,
+    Polynomial: _polynomial,
+    Exponential: _exponential,
+    Step: _step,
+    Cosine: _cosine,
+    CosinePower: _cosine,
+    PiecewiseConstant: _stairs,
+    MultiStep: _stairs,
+    Sequential: _sequential,
+    CosineAnnealing: _annealing,
+    Cyclic: _cyclic,
+    Scale: lambda s: f"(lambda step: {s.factor!r} * {_code(s.inner)}(step))",
+    Sum: _pointwise("+"),
+    Product: _pointwise("*"),
+    Shift: _shift,
+    Clamp: _clamp,
+    Shorten: lambda s: f"(lambda step: {_code(s.inner)}(jnp.minimum(step, {s.steps})))",
+    Loop: lambda s: f"(lambda step: {_code(s.inner)}(step % {s.period}))",
 }
