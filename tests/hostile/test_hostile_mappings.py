@@ -19,7 +19,7 @@ import tracelr
 from tracelr import Assignment, Constant, Linear, Schedule, Units, from_dict
 from tracelr.errors import ScheduleError
 from tracelr.interop.cerebras.read_trainer import KINDS
-from tracelr.interop.cerebras.spellings import OLDER, SPELLINGS
+from tracelr.interop.cerebras.spellings import OLDER_CURVES, SPELLINGS
 from tracelr.interop.huggingface.scheduler_types import TYPES
 from tracelr.interop.keras import read as keras
 from tracelr.interop.readers import READERS
@@ -48,7 +48,7 @@ SAMPLES += [
             ]
         }
     }
-    for name, curve in OLDER.items()
+    for name, curve in OLDER_CURVES.items()
 ]
 SAMPLES += [
     {"schedulers": [{name: {SPELLINGS[kind.key].get(key, (key,))[0]: 2 for key in signature(kind.curve).parameters}}]}

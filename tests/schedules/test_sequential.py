@@ -59,9 +59,8 @@ def test_a_join_follows_a_tensor_field() -> None:
         peak.fill_(1.0)
     assert joined(torch.tensor([2, 4, 8])).tolist() == [0.5, 1.0, 0.5]
     zero = torch.tensor(0.0, dtype=torch.float64)
-    assert (
-        Sequential([Constant(1.0), Constant(zero)], [1], join="scale")(0).item() == 1.0
-    )  # the value at its start is known only later
+    # the value at its start is known only later
+    assert Sequential([Constant(1.0), Constant(zero)], [1], join="scale")(0).item() == 1.0
 
 
 def test_a_join_is_exact_also_if_built_in_float32() -> None:

@@ -99,9 +99,8 @@ def test_another_value_in_any_field_makes_another_schedule(row: Row) -> None:
     schedule = row.schedule
     for name in schedule._rules:
         every = list(changed(schedule, name))
-        assert every or (type(schedule).__name__, name) == ("Noise", "kind"), (
-            name
-        )  # its spread is too large for another kind
+        # the spread of the row of Noise is too large for another kind
+        assert every or (type(schedule).__name__, name) == ("Noise", "kind"), name
         for other in every:
             assert other != schedule, (name, other)
             assert Assignment("lr", None, other) != Assignment("lr", None, schedule)

@@ -152,5 +152,5 @@ class LearningRateScheduler(CerebrasScheduler):
     """Abstract base of the schedulers that drive the learning rate."""
 
     words = cerebras.LR
-    older = cerebras.OLDER
+    older = cerebras.OLDER_PARAMETERS
     extras: ClassVar[tuple[inspect.Parameter, ...]] = (TAGS, RESET.replace(kind=inspect.Parameter.KEYWORD_ONLY))

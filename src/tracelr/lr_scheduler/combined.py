@@ -185,9 +185,8 @@ class ScalePerParamLR(CombinedScheduler, LearningRateScheduler, curve=scaled):
     factor = FACTORS["lr"]
 
 
-class LambdaLR(
-    LambdaScheduler, LearningRateScheduler, curve=CURVES["Lambda"]
-):  # not final, because the original is made for subclasses
+# not final, because the original is made for subclasses
+class LambdaLR(LambdaScheduler, LearningRateScheduler, curve=CURVES["Lambda"]):
     r"""A rate times functions of the step: `tracelr.Lambda`.
 
     .. math:: f(t) = s \prod_k g_k(t)

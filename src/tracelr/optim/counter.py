@@ -75,7 +75,5 @@ class Counter:
         self._count, self._seen = count, _torch.version(self.tensor)
 
     def __reduce__(self) -> tuple[type[Counter], tuple[int, torch.device]]:
-        return Counter, (
-            self.read(),
-            self.tensor.device,
-        )  # copied one by one, the tensor and the array would not share memory
+        # copied one by one, the tensor and the array would not share memory
+        return Counter, (self.read(), self.tensor.device)

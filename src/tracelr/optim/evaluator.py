@@ -20,9 +20,8 @@ from tracelr.schedules.curves.lambda_ import Lambda
 
 _made = count()
 _BLOCK = 2048  # an eager step reads one row of a block: one tensor expression serves 2048 calls
-_COMPARED = (
-    2**21
-)  # a table look-up compares every step of a block with every milestone: at most this many comparisons at once
+# A table look-up compares every step of a block with every milestone: at most this many comparisons at once.
+_COMPARED = 2**21
 
 
 @final

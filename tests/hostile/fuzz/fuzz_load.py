@@ -59,7 +59,7 @@ def names() -> list[str]:
         *REGISTRY,
         *keras.CLASSES,
         *read_trainer.KINDS,
-        *cerebras.OLDER,
+        *cerebras.OLDER_CURVES,
         *huggingface_types.TYPES,
     }
     for kind in REGISTRY.values():

@@ -59,7 +59,7 @@ LR = {
     "val_lambda": "lr_lambda",
 }
 FIRST_RELEASE = LR | {"val": "val", "initial_val": "learning_rate", "total_iters": "decay_steps"}
-OLDER = {"val": "learning_rate", "learning_rate": "initial_learning_rate", "decay_steps": "total_iters"}
+OLDER_PARAMETERS = {"val": "learning_rate", "learning_rate": "initial_learning_rate", "decay_steps": "total_iters"}
 """Names of parameters in older releases, and the newer names. A class that has only the newer one accepts the older one."""
 FACTORS = {"lr": "adjust_learning_rate", "weight_decay": "adjust_val"}
 """The key of a param group by whose number `ScalePerParam` multiplies, for each key that is driven. In the original, a

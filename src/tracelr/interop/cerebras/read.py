@@ -23,7 +23,7 @@ from tracelr.interop._tools.checks import Place, choose
 from tracelr.interop.cerebras.combine import Member, read_chained, read_sequential
 from tracelr.interop.cerebras.curves import FACTORS, parameters, run_length
 from tracelr.interop.cerebras.entries import build, once, read_parameters, values
-from tracelr.interop.cerebras.spellings import FUNCTION, OLDER, SPELLINGS, UNUSED
+from tracelr.interop.cerebras.spellings import FUNCTION, OLDER_CURVES, SPELLINGS, UNUSED
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
@@ -95,11 +95,10 @@ def _member(where: Place, entry: object, reset: bool) -> Member:
     name = entry["scheduler"]
     if isinstance(name, str) and _fold(name) == FUNCTION.lower():
         raise (where / "scheduler").refuse(name, "a scheduler whose values a file can hold", "build the schedule in Python")
-    stem, curve = choose(where / "scheduler", name, {stem: (stem, curve) for stem, curve in OLDER.items()}, _fold)
+    stem, curve = choose(where / "scheduler", name, {stem: (stem, curve) for stem, curve in OLDER_CURVES.items()}, _fold)
     length = parameters(curve, {}).get("total_iters")
-    beside = (
-        "decay_steps" if length and length.required else ""
-    )  # the length of the curve, which may be given beside that of the entry
+    # the length of the curve, which may be given beside that of the entry
+    beside = "decay_steps" if length and length.required else ""
     others = ["scheduler", _RESET, _MAIN, *UNUSED.get(stem, ()), *_LENGTHS]
     found = read_parameters(where, name, curve, entry, _SPELLING, others, beside)
     lengths = once(where, _LENGTHS, entry, beside)

@@ -23,7 +23,7 @@ from tracelr.interop.cerebras import read as cerebras
 from tracelr.interop.cerebras.combine import Member, Timed, read_chained, read_sequential
 from tracelr.interop.cerebras.curves import FACTORS, Curve, run_length
 from tracelr.interop.cerebras.entries import build, read_parameters, values
-from tracelr.interop.cerebras.spellings import FUNCTION, NEWER, SPELLINGS
+from tracelr.interop.cerebras.spellings import FUNCTION, NEWER_CURVES, SPELLINGS
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.curves.constant import Constant
 
@@ -46,11 +46,14 @@ class Kind(NamedTuple):
     curve: Curve | str
 
 
-_CURVES: dict[str, Curve | str] = {**NEWER, **{name: name for name in ("Sequential", "Chained", "ScalePerParam", FUNCTION)}}
+_CURVES: dict[str, Curve | str] = {
+    **NEWER_CURVES,
+    **{name: name for name in ("Sequential", "Chained", "ScalePerParam", FUNCTION)},
+}
 KINDS = {
     **{f"{stem}LR": Kind("lr", curve) for stem, curve in _CURVES.items()},
     **{f"{stem}WD": Kind("weight_decay", curve) for stem, curve in _CURVES.items()},
-    "CosineAnnealingWarmRestarts": Kind("lr", NEWER["CosineAnnealingWarmRestarts"]),
+    "CosineAnnealingWarmRestarts": Kind("lr", NEWER_CURVES["CosineAnnealingWarmRestarts"]),
     "ChainedScheduler": Kind("lr", "Chained"),
 }
 """Every class that a file may name."""

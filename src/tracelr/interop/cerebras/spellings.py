@@ -16,7 +16,7 @@ from tracelr.schedules.fields import PythonFloat, Steps, Values
 FUNCTION = "Lambda"
 """The curve whose values are a Python function, which no file can hold."""
 
-NEWER: dict[str, Curve] = {name: curve for name, curve in CURVES.items() if name != FUNCTION}
+NEWER_CURVES: dict[str, Curve] = {name: curve for name, curve in CURVES.items() if name != FUNCTION}
 """The curves that a file can name, by the names of their classes without `LR` or `WD`."""
 
 
@@ -31,7 +31,7 @@ def _cosine(initial_val: PythonFloat, total_iters: Steps, alpha: PythonFloat = 0
     return Cosine(initial_val, alpha * initial_val, total_iters)
 
 
-OLDER: dict[str, Curve] = NEWER | {"PiecewiseConstant": _piecewise_constant, "Cosine": _cosine}
+OLDER_CURVES: dict[str, Curve] = NEWER_CURVES | {"PiecewiseConstant": _piecewise_constant, "Cosine": _cosine}
 """The same for the older files, in which a piecewise constant may repeat its first value, and a cosine ends at a fraction
 of its start."""
 

@@ -71,9 +71,8 @@ def _cosine(s: Any) -> str:
         return _call("cosine_decay_schedule", init_value=s.start, decay_steps=s.steps, alpha=s.end / s.start, **power)
     if power:
         raise refuse("optax", s, "whose end is not a multiple of its start")
-    falls = _call(
-        "cosine_decay_schedule", init_value=s.end, decay_steps=s.steps
-    )  # mirrored, because alpha is a ratio to the start
+    # mirrored, because alpha is a ratio to the start
+    falls = _call("cosine_decay_schedule", init_value=s.end, decay_steps=s.steps)
     return f"(lambda step: {s.end!r} - {falls}(step))"
 
 
