@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from tracelr import Cosine, Linear, Scheduler
-from tracelr.cli.demo import checkpoint
+from tracelr.cli import checkpoint
 
 EVERY = 5
 KEYS = ("model", "optimizer", "scheduler")

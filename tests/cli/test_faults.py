@@ -28,7 +28,7 @@ from support.damaged_runs import (
 )
 
 from tracelr.__main__ import main
-from tracelr.cli.demo import checkpoint
+from tracelr.cli import checkpoint
 from tracelr.cli.demo.run_folder import alone
 from tracelr.errors import CheckpointError
 

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import SGD
 
 from tracelr import Constant, Linear, Scheduler, fuse
-from tracelr.cli.demo import checkpoint
+from tracelr.cli import checkpoint
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleTypeError
 
 # -- damaged bytes --------------------------------------------------------------------------------------------------------

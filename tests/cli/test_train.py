@@ -18,7 +18,7 @@ from support.terminal import Terminal
 
 from tracelr import load
 from tracelr.__main__ import main
-from tracelr.cli.demo import checkpoint
+from tracelr.cli import checkpoint
 from tracelr.cli.demo.params import Params
 from tracelr.errors import CheckpointError, ConfigError
 

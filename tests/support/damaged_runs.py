@@ -23,7 +23,7 @@ from torch.optim import SGD
 
 import tracelr.files
 from tracelr import Linear, Scheduler
-from tracelr.cli.demo import checkpoint
+from tracelr.cli import checkpoint
 from tracelr.cli.demo.run_folder import alone
 from tracelr.errors import CheckpointError
 
@@ -33,7 +33,7 @@ LARGEST = 2**63 - 1
 
 # A plain fork would copy the threads' locks of whatever else this process has imported (JAX warns of it).
 CLEAN = multiprocessing.get_context("forkserver")
-CLEAN.set_forkserver_preload(["tracelr.cli.demo.checkpoint"])
+CLEAN.set_forkserver_preload(["tracelr.cli.checkpoint"])
 
 
 def ended(work: Callable[..., object], *given: object) -> int | None:
