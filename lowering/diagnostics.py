@@ -21,7 +21,7 @@ from tracelr.errors import TraceError, Unquoted
 from tracelr.lowering.provenance import plain, provenance
 
 _TORCH, _OURS = str(Path(torch.__file__).parent), str(Path(errors.__file__).parent)
-_CHECKED = ("float64", "float32")  # the arithmetics whose wide numbers are tensors
+_CHECKED = ("float64", "float32")  # the arithmetics whose `Real` is a tensor
 
 
 class Mistake(NamedTuple):
@@ -88,8 +88,8 @@ def mistake_behind(error: BaseException) -> Mistake:
 
 _LOOK_UP = "write ops.table_lookup(step, milestones, values), or ops.take(k, table) of a table that prepare() keeps"
 INSTEAD: Final = {
-    "div": "write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a wide number",
-    "floor_divide": "write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a wide number",
+    "div": "write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a number before rounding",
+    "floor_divide": "write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a number before rounding",
     "fmod": "write i.remainder(n)",
     **dict.fromkeys(("index", "select", "gather", "take", "embedding"), _LOOK_UP),
     **dict.fromkeys(("bucketize", "searchsorted"), "write ops.bucketize(step, milestones)"),
@@ -139,7 +139,7 @@ def _named(kind: type) -> str:
 
 
 def check(module: nn.Module) -> None:
-    """Raise `TraceError` if a formula in `module` returns no wide number of the step's shape, or two values for one step.
+    """Raise `TraceError` if a formula in `module` returns no number of the step's shape, or two values for one step.
 
     Each formula is evaluated twice. If one raises, nothing more is checked, and the caller reports that error.
     """

@@ -16,9 +16,7 @@ from torch import Tensor, fx
 from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.diagnostics import INSTEAD, MASKS, SUMS
-from tracelr.lowering.provenance import line_of as line_of
-from tracelr.lowering.provenance import owner_of as owner_of
-from tracelr.lowering.provenance import where_of as where_of
+from tracelr.lowering.provenance import where_of
 
 aten = torch.ops.aten
 Shape: TypeAlias = "tuple[int | str, ...]"
@@ -106,6 +104,9 @@ OPS: dict[OpOverload, Op] = {
     aten.sym_size.int: _SHAPE,  # the length of a batch, where an op asks for a shape
 }
 """The ops of a typed graph: the keys of every target's table."""
+
+RESHAPES = frozenset({aten.view.default, aten.expand.default, aten.unsqueeze.default, aten.squeeze.dims})
+"""Ops that only change a shape, which does not matter where every value is one number or one row of numbers."""
 
 SPELLINGS: dict[OpOverload, OpOverload] = {
     aten.lt.Scalar: aten.lt.Tensor,

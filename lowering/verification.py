@@ -9,7 +9,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from tracelr.arithmetic import arithmetic_for, precision
+from tracelr.arithmetic import LAST_STEP, arithmetic_for, precision
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import run
@@ -19,7 +19,6 @@ from tracelr.lowering.targets import targets as all_targets
 from tracelr.lowering.targets._arithmetic import arithmetic_of
 from tracelr.lowering.targets._target import Artifact, Target
 
-_LAST = 2**53
 _FEW = 2000
 
 
@@ -136,7 +135,7 @@ def default_steps(graph: Graph, seed: int = 0, random: int = 20_000) -> Tensor:
     tables), and, while these are few, their sums, where nested schedules change. Each comes with both its neighbours. Then
     powers of two up to 2**53, steps past the end, and negative ones.
     """
-    constants = sorted(c for c in _integers(graph) if 0 < c < _LAST)
+    constants = sorted(c for c in _integers(graph) if 0 < c < LAST_STEP)
     ends = set(constants)
     for _ in range(3):  # a schedule three deep changes at the sum of three of its numbers
         if len(ends) + len(constants) > _FEW + 1:  # the number of sums is at least this, less one
@@ -146,10 +145,10 @@ def default_steps(graph: Graph, seed: int = 0, random: int = 20_000) -> Tensor:
             break
         ends |= sums
     last = max([*constants, 1000])
-    ends |= {0, _LAST, 2 * last, 10 * last, 2**62} | {2**k for k in range(54)}
-    near = {end + d for end in ends for d in (-1, 0, 1)} | {-last, -(2**31), -_LAST, -(2**63), 2**63 - 1}
+    ends |= {0, LAST_STEP, 2 * last, 10 * last, 2**62} | {2**k for k in range(54)}
+    near = {end + d for end in ends for d in (-1, 0, 1)} | {-last, -(2**31), -LAST_STEP, -(2**63), 2**63 - 1}
     generator = torch.Generator().manual_seed(seed)
-    even = torch.rand(random // 2, dtype=torch.float64, generator=generator) * min(2 * last, _LAST)
+    even = torch.rand(random // 2, dtype=torch.float64, generator=generator) * min(2 * last, LAST_STEP)
     log = torch.exp2(torch.rand(random - random // 2, dtype=torch.float64, generator=generator) * 53)
     return torch.cat([torch.tensor(sorted(near)), even.to(torch.int64), log.to(torch.int64)])
 

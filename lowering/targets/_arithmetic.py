@@ -12,7 +12,8 @@ from tracelr.arithmetic import arithmetic_for, precision
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import Copy, run
-from tracelr.lowering.spec import dtype_of, op_of, where_of
+from tracelr.lowering.provenance import where_of
+from tracelr.lowering.spec import dtype_of, op_of
 from tracelr.lowering.targets._target import Target
 
 

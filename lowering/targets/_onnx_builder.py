@@ -12,8 +12,8 @@ from torch import Tensor, fx
 from tracelr._torch import OpOverload
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of
-from tracelr.lowering.targets._clike.emitter import SAME, made_from
+from tracelr.lowering.spec import RESHAPES, aten, dtype_of, names, op_of, shape_of
+from tracelr.lowering.targets._clike.emitter import made_from
 from tracelr.lowering.targets._refusals import refusal
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Builder:
         elif op in (aten.full.default, aten.full_like.default):
             dtype = dtype_of(node)
             self.names[node] = self.number(node.args[1], dtype)  # type: ignore[arg-type]  # fx: of any kind
-        elif op in SAME:
+        elif op in RESHAPES:
             self.names[node] = self.names[node.args[0]]  # type: ignore[index]  # fx: of any kind
             self.moving |= {node} if node.args[0] in self.moving else set()
         elif node.op == "call_function" and op != aten.sym_size.int:

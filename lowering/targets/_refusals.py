@@ -6,7 +6,7 @@ from torch import fx
 
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import where_of
+from tracelr.lowering.provenance import where_of
 
 
 def one_step(graph: Graph, target: str) -> None:

@@ -1,9 +1,10 @@
-"""What a target needs beyond torch: a Python package with the extra that installs it, or a C++ compiler."""
+"""What a target needs beyond torch: a Python package with the extra that installs it, or a compiler."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from importlib.util import find_spec
 
 from tracelr.errors import LoweringError, Unquoted
@@ -21,7 +22,12 @@ def need(where: str, package: str, extra: str) -> None:
         raise LoweringError(where, Unquoted(f"no {package}"), f"an environment with {package}", fix)
 
 
+def missing_compiler(language: str, command: str, variable: str) -> str | None:
+    """Return what to install if the program `command` is not found, and None if it is. `variable` names another one."""
+    found = shutil.which(command) is not None
+    return None if found else f"a {language} compiler; {command!r} was not found (install one, or set {variable})"
+
+
 def missing_cxx() -> str | None:
-    """Return what to install if there is no C++ compiler, and None if there is one."""
-    found = any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
-    return None if found else "a C++ compiler such as g++"
+    """Return what to install if Inductor finds no C++ compiler. It takes $CXX as one program, without arguments."""
+    return missing_compiler("C++", os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++"), "CXX")

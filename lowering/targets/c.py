@@ -15,7 +15,6 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.spec import aten
 from tracelr.lowering.targets._clike import compiler
 from tracelr.lowering.targets._clike.dialect import Dialect
-from tracelr.lowering.targets._clike.emitter import SAME as SAME
 from tracelr.lowering.targets._clike.emitter import emit
 from tracelr.lowering.targets._clike.language import Template
 from tracelr.lowering.targets._target import SourceText, Target

@@ -12,7 +12,7 @@ from torch import fx
 
 from tracelr._torch import OpOverload
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import aten, dtype_of, names, op_of, shape_of, type_of
+from tracelr.lowering.spec import RESHAPES, aten, dtype_of, names, op_of, shape_of, type_of
 from tracelr.lowering.targets import _toolchain
 from tracelr.lowering.targets._refusals import one_step, refusal
 from tracelr.lowering.targets._target import Target
@@ -82,8 +82,6 @@ OPS: dict[OpOverload, Template] = {
 }
 """Each op as Triton. {0} {1} {2} are operands, @ is the prefix of a function of `_triton/helpers.py`."""
 
-SAME = frozenset({aten.view.default, aten.expand.default, aten.unsqueeze.default, aten.squeeze.dims})
-
 
 @final
 class _Source:
@@ -120,7 +118,7 @@ class _Source:
         return FILE.format(**words)
 
     def _lines(self, node: fx.Node) -> Iterator[str]:
-        if node.op in ("placeholder", "output") or node.target in SAME or _length(node) != 1:
+        if node.op in ("placeholder", "output") or node.target in RESHAPES or _length(node) != 1:
             return
         local, author = f"v_{node.name}", self.graph.note(node)
         if author and author != self.author and node.target != aten.full.default:
@@ -179,7 +177,7 @@ class _Source:
             return _literal(float(node), _DOUBLE)
         if node.op == "placeholder":
             return "step"
-        if node.target in SAME:
+        if node.target in RESHAPES:
             return self._value(node.args[0], k)
         if _length(node) == 1:
             return f"v_{node.name}"

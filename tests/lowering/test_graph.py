@@ -15,8 +15,8 @@ from torch import Tensor, library, nn
 from tracelr import Constant, Exponential, Lambda, Linear, PiecewiseConstant
 from tracelr.errors import ScheduleTypeError
 from tracelr.lowering import Graph, passes, trace
-from tracelr.lowering.provenance import plain
-from tracelr.lowering.spec import line_of, op_of, owner_of
+from tracelr.lowering.provenance import line_of, owner_of, plain
+from tracelr.lowering.spec import op_of
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 

@@ -13,7 +13,8 @@ from torch import fx
 from tracelr import Constant, Cosine, Exponential, Linear, PiecewiseConstant
 from tracelr.errors import LoweringError
 from tracelr.lowering import Graph, dump, passes, trace
-from tracelr.lowering.spec import ASSERTS, OPS, aten, dtype_of, op_of, owner_of
+from tracelr.lowering.provenance import owner_of
+from tracelr.lowering.spec import ASSERTS, OPS, aten, dtype_of, op_of
 
 EVERY = pytest.mark.parametrize("name", ROWS)
 SPECIAL = torch.tensor([0, 1, 2, 3, 5, 7, 10, 1000, 2**24, 2**24 + 1, 2**31, 2**53])

@@ -58,7 +58,7 @@ UNSTEADY = (
 ALL = f"allowed: {names(OPS)}; to fix it:"
 ANY_OP = f"{ALL} write it with these ops, or add a row to tracelr.lowering.spec.OPS."
 LOOK_UP = f"{ALL} write ops.table_lookup(step, milestones, values), or ops.take(k, table) of a table that prepare() keeps."
-QUOTIENT = f"{ALL} write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a wide number."
+QUOTIENT = f"{ALL} write ops.floordiv(i, n) in place of i // n, or ops.floordiv_real(i, n) for a number before rounding."
 DTYPES = "allowed: the dtypes i64, f64, f32, i32, b8; to fix it: compute with ops, or in int64, float64 and bool."
 SUM = (
     "allowed: i64, i32, b8; to fix it: add the terms one by one with ops.add, because a sum of floats depends on its order."

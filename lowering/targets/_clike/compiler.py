@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import LoweringError, Unquoted
+from tracelr.lowering.targets._toolchain import missing_compiler
 
 Function: TypeAlias = "Callable[[Tensor], Tensor]"
 
@@ -48,9 +48,7 @@ class Compiler:
 
     def missing(self) -> str | None:
         """Return what to install if there is no such compiler, and None if there is one."""
-        name = self.command()[0]
-        found = shutil.which(name) is not None
-        return None if found else f"a {self.language} compiler; {name!r} was not found (install one, or set {self.variable})"
+        return missing_compiler(self.language, self.command()[0], self.variable)
 
     def load(self, text: str, name: str) -> Function:
         """Compile `text`, which defines `name_array(step, out, n)`, and return it as a function of int64 steps [n].

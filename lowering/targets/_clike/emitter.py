@@ -9,14 +9,12 @@ from typing import Any, final
 import torch
 from torch import fx
 
+from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.spec import DTYPES, aten, dtype_of, names, op_of, shape_of, type_of
+from tracelr.lowering.spec import DTYPES, RESHAPES, aten, dtype_of, names, op_of, shape_of, type_of
 from tracelr.lowering.targets._clike.language import Language
 from tracelr.lowering.targets._refusals import one_step, refusal
-
-SAME = frozenset({aten.view.default, aten.expand.default, aten.unsqueeze.default, aten.squeeze.dims})
-"""Ops that only change a shape, which does not matter where every value is one number or one row of numbers."""
 
 
 def emit(language: Language, graph: Graph, name: str) -> str:
@@ -56,7 +54,7 @@ class _Source:
         """Return what a reader needs to know before the code: what it is, the units, what it was made from, the bits."""
         counts = "step counts optimizer steps from 0."
         clamps = [[constant(x) for x in user.args[1:]] for user in step.users if user.target == aten.clamp.Tensor]
-        if clamps == [[0, 2**53]] * len(step.users):
+        if clamps == [[0, LAST_STEP]] * len(step.users):
             counts += " A step below 0 is taken as 0, and one above 2**53 as 2**53."
             counts += " After its end a curve keeps its last value, unless it is periodic."
         return [
@@ -68,7 +66,7 @@ class _Source:
         ]
 
     def _lines(self, node: fx.Node) -> list[str]:
-        if node.op in ("placeholder", "output") or node.target == aten.full.default or node.target in SAME:
+        if node.op in ("placeholder", "output") or node.target == aten.full.default or node.target in RESHAPES:
             return []
         if sum(size != 1 for size in shape_of(node)) > 1 or 0 in shape_of(node):
             raise self._refusal(node, f"a value of shape {list(shape_of(node))}", "one element, or one row of them")
@@ -100,7 +98,7 @@ class _Source:
             return "step"
         if node.target == aten.full.default:
             return self._literal(node.args[1], _dtype(node))
-        if node.target in SAME:
+        if node.target in RESHAPES:
             return self._value(node.args[0], k)
         if _length(node) == 1:
             return f"v_{node.name}"

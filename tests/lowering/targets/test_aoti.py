@@ -16,7 +16,7 @@ from support.table import ROWS
 from tracelr import Constant
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, passes
-from tracelr.lowering.targets import aoti, find
+from tracelr.lowering.targets import find
 from tracelr.lowering.targets._target import Artifact
 from tracelr.lowering.verification import default_steps
 
@@ -61,10 +61,16 @@ def test_a_cpp_program_prints_the_curve_of_a_package(tmp_path: Path) -> None:
     assert [float.fromhex(rate) for rate in rates] == ROWS["sequential_nested"].schedule(torch.arange(10)).tolist()
 
 
-def test_without_a_compiler_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aoti._toolchain, "missing_cxx", lambda: "a C++ compiler such as g++")
+@pytest.mark.parametrize("command", ["no-such-compiler", "env g++"])
+@pytest.mark.parametrize(("target", "standard"), [("aoti", "C++20"), ("inductor", "C++17")])
+def test_without_a_compiler_the_error_says_so(
+    target: str, standard: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inductor runs $CXX as one program. The compiler of the C targets takes arguments, as make does."""
+    monkeypatch.setenv("CXX", command)
     with pytest.raises(LoweringError) as caught:
-        lower(Constant(0.5), "aoti").run(0)
+        lower(Constant(0.5), target).run(0)
     assert str(caught.value) == (
-        "aoti: given no C++ compiler; allowed: a C++20 compiler; to fix it: install a C++ compiler such as g++."
+        f"{target}: given no C++ compiler; allowed: a {standard} compiler; to fix it: install a C++ compiler; {command!r} was "
+        "not found (install one, or set CXX)."
     )

@@ -21,7 +21,7 @@ import tracelr
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Polynomial
 from tracelr.errors import LoweringError
 from tracelr.lowering import lower, passes, trace
-from tracelr.lowering.spec import OPS, aten
+from tracelr.lowering.spec import OPS, RESHAPES, aten
 from tracelr.lowering.targets import _toolchain, find, triton
 from tracelr.lowering.targets._triton.run import interpret
 from tracelr.lowering.verification import default_steps
@@ -151,7 +151,7 @@ def test_a_graph_that_triton_cannot_write_is_refused(monkeypatch: pytest.MonkeyP
 def test_triton_has_a_row_for_every_op_of_the_spec() -> None:
     by_hand = {aten.full.default, aten._to_copy.default, aten.sum.dim_IntList, aten.index_select.default}
     of_a_batch = {aten.full_like.default, aten.sym_size.int}
-    assert set(OPS) - set(triton.OPS) == by_hand | of_a_batch | triton.SAME
+    assert set(OPS) - set(triton.OPS) == by_hand | of_a_batch | RESHAPES
 
 
 def test_without_triton_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

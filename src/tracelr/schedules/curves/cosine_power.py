@@ -30,7 +30,7 @@ class CosinePower(Schedule):
     def prepare(self) -> None:
         # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
         drop = 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
-        self._turn = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
+        self._switch_at = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
@@ -38,7 +38,7 @@ class CosinePower(Schedule):
         rest = ops.power(ops.where(done <= left, ops.sub(1.0, sine), sine), self.power)
         span = ops.sub(self.start, self.end)
         early = ops.sub(self.start, ops.mul(ops.one_minus_pow(sine, self.power), span))
-        return ops.where(step <= self._turn, early, ops.add(ops.mul(rest, span), self.end))
+        return ops.where(step <= self._switch_at, early, ops.add(ops.mul(rest, span), self.end))
 
     def own_segments(self) -> Segments:
         return ramp(self, self.start, self.end, self.steps, f"along the power {self.power:g} of half a cosine")

@@ -47,18 +47,18 @@ class KDecay(Schedule):
     def prepare(self) -> None:
         # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
         drop = 0.5 if self.power is None else 1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))
-        self._turn = int(self.steps * drop ** (1.0 / self.k))
+        self._switch_at = int(self.steps * drop ** (1.0 / self.k))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
-        gone = ops.power(ops.ratio(done.clamp(max=self._turn), self.steps), self.k)
+        gone = ops.power(ops.ratio(done.clamp(max=self._switch_at), self.steps), self.k)
         rest = self._rest(done, left, ops)
         if self.power is None:
             drop, rest = ops.haversine(gone), ops.haversine(rest)
         else:
             drop, rest = ops.one_minus_pow(gone, self.power), ops.power(rest, self.power)
         span = ops.sub(self.start, self.end)
-        early = step <= self._turn
+        early = step <= self._switch_at
         return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
 
     def _rest(self, done: Tensor, left: Tensor, ops: Arithmetic) -> Real:

@@ -31,7 +31,7 @@ class Polynomial(Schedule):
 
     def prepare(self) -> None:
         # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
-        self._turn = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
+        self._switch_at = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         period: int | Tensor = self.steps
@@ -41,9 +41,9 @@ class Polynomial(Schedule):
             left = torch.where((over == 0) & (step > 0), 0, self.steps - over)
             period = step + left
         span = ops.sub(self.start, self.end)
-        drop = ops.one_minus_pow(ops.ratio(done.clamp(max=self._turn), self.steps), self.power)
+        drop = ops.one_minus_pow(ops.ratio(done.clamp(max=self._switch_at), self.steps), self.power)
         rest = ops.power(ops.ratio(left, period), self.power)
-        early = step <= self._turn
+        early = step <= self._switch_at
         return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
 
     def own_segments(self) -> Segments:

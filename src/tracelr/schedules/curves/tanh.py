@@ -57,14 +57,14 @@ class Tanh(Schedule):
         # (1 - tanh y) / 2 is 1 / (1 + e^2y). With q = e^-|2y|, the fraction q / (1 + q) of the way is covered if y <= 0, and
         # remains otherwise.
         width = Fraction(self.high) - Fraction(self.low)
-        self._turn = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
+        self._switch_at = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
         rate = 2 * width / self.steps * _LOG2_E
         self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
         self._first, self._last = math.exp(2 * self.low), math.exp(-2 * self.high)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         step = step.clamp(max=self.steps)
-        early = step <= self._turn
+        early = step <= self._switch_at
         q = ops.exp2(ops.integer(torch.where(early, step, self.steps - step)), self._log2_rate)
         q = ops.mul(q, ops.where(early, ops.full(step, self._first), ops.full(step, self._last)))
         part = ops.mul(ops.div(q, ops.add(q, 1.0)), ops.sub(self.start, self.end))
