@@ -59,7 +59,7 @@ def train(steps: int, file: Path, kill_at: int | None = None) -> End:
             os.kill(os.getpid(), signal.SIGKILL)
         x, y = batch(step)
         optimizer.zero_grad()
-        nn.functional.mse_loss(model(x), y).backward()  # type: ignore[no-untyped-call]
+        nn.functional.mse_loss(model(x), y).backward()  # type: ignore[no-untyped-call]  # torch's is untyped
         rates.append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()

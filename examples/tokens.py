@@ -47,9 +47,11 @@ def main(tokens: int = 40_000) -> Run:
         following = (27 * letters + 5) % LETTERS
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(letters).flatten(0, 1), following.flatten())
-        loss.backward()  # type: ignore[no-untyped-call]
-        for kept, value in zip(run[1:], (seen, size, scheduler.get_last_lr()[0], float(loss.detach())), strict=True):
-            kept.append(value)  # type: ignore[attr-defined]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's is untyped
+        run.seen.append(seen)
+        run.batches.append(size)
+        run.rates.append(scheduler.get_last_lr()[0])
+        run.losses.append(float(loss.detach()))
         optimizer.step()
         scheduler.step(increment=size * CONTEXT)
     for k in range(0, len(run.seen), max(len(run.seen) // 8, 1)):

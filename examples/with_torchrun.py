@@ -35,7 +35,7 @@ def main(steps: int = 40) -> tuple[list[float], list[float]]:
         x = torch.randn(64, 4, generator=draw)
         optimizer.zero_grad()
         loss = nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's is untyped
         rates.append(scheduler.get_last_lr()[0])
         losses.append(float(loss.detach()))
         optimizer.step()

@@ -59,6 +59,7 @@ def main(steps: int = 40) -> Run:
             use_cpu=True,
             disable_tqdm=True,
         )
+        # mypy: the annotation allows torch's LambdaLR only; the trainer takes any scheduler
         trainer = Trainer(model, arguments, train_dataset=data, optimizers=(optimizer, scheduler))  # type: ignore[arg-type]
         trainer.train()
     logged = [entry for entry in trainer.state.log_history if "learning_rate" in entry]

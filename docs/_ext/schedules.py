@@ -35,6 +35,7 @@ def _indented(text: str, by: int) -> str:
 def _parameters(cls: type[Schedule]) -> str:
     lines = [".. list-table::", "   :header-rows: 1", "   :class: parameters", "", "   * - parameter"]
     lines += ["     - what it may be", "     - default"]
+    # mypy, here and below: it does not see that `__init_subclass__` makes a dataclass
     for field in fields(cls):  # type: ignore[arg-type]
         rule = cls._rules[field.name]
         default = "" if field.default is MISSING else f"``{field.default!r}``"

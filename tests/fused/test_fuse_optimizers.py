@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.optimizer_variants import Lion
+from support.optimizers import Lion
 from support.resumed_training import STEPS, train
 from torch import Tensor, nn, optim
 from torch._dynamo.utils import counters

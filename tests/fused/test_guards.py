@@ -30,14 +30,16 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.fields import Scalar
 
 RATE = Linear(1.0, 0.0, 7).then(Cosine(1.0, 0.0, 9))
+COMPILED = pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 
 
 def fused(rate: Schedule, **options: Any) -> tuple[Scheduler, Any]:
+    """Return a scheduler and its fused step. Under the backend "eager" an opaque step would run as live Python."""
     weight = nn.Parameter(torch.ones(2))
     weight.grad = torch.zeros(2)
     optimizer = SGD([weight], lr=0.1)
     scheduler = Scheduler(optimizer, lr=rate, on_change="checkpoint")
-    return scheduler, fuse(optimizer, scheduler, **{"backend": "eager", **options})
+    return scheduler, fuse(optimizer, scheduler, **{"backend": "aot_eager", **options})
 
 
 def rate_of(scheduler: Scheduler) -> float:
@@ -73,7 +75,7 @@ def test_a_backend_that_is_a_function_sees_the_formula() -> None:
     assert rate_of(scheduler) == RATE(1).item()
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@COMPILED
 def test_one_graph_and_the_same_bits(backend: str) -> None:
     peak = torch.tensor(0.25)
     deep: Schedule = Cosine(1.0, 0.0, 20)
@@ -105,9 +107,10 @@ def test_every_schedule_is_traced_from_its_tensors_alone() -> None:
         assert [float(group["lr"]) for group in optimizer.param_groups] == [rate(step).item() for rate in rates]
 
 
-def test_a_schedule_that_moves_is_read_where_it_is() -> None:
+@COMPILED
+def test_a_schedule_that_moves_is_read_where_it_is(backend: str) -> None:
     rate = PiecewiseConstant([0.1, 0.2, 0.3], [2, 4])
-    scheduler, update = fused(rate)
+    scheduler, update = fused(rate, backend=backend)
     update()
     rate.to("cpu")  # makes its tables anew
     for step in range(2, 6):
@@ -115,7 +118,7 @@ def test_a_schedule_that_moves_is_read_where_it_is() -> None:
         assert rate_of(scheduler) == rate(step).item()
 
 
-@pytest.mark.parametrize("backend", ["eager", lambda graph, _: graph], ids=["opaque", "traced"])
+@pytest.mark.parametrize("backend", ["aot_eager", lambda graph, _: graph], ids=["opaque", "traced"])
 def test_a_checkpoint_with_another_schedule_takes_effect(backend: Any) -> None:
     scheduler, update = fused(Constant(0.5), backend=backend)
     update()
@@ -127,9 +130,10 @@ def test_a_checkpoint_with_another_schedule_takes_effect(backend: Any) -> None:
         assert rate_of(scheduler) == RATE(step).item()
 
 
-def test_a_forced_precision_takes_effect_and_ends() -> None:
+@COMPILED
+def test_a_forced_precision_takes_effect_and_ends(backend: str) -> None:
     third = Linear(1.0, 0.0, 3)
-    scheduler, update = fused(Linear(1.0, 0.0, 3))
+    scheduler, update = fused(Linear(1.0, 0.0, 3), backend=backend)
     with precision("float32"):
         update()
         assert rate_of(scheduler) == third(1).item()

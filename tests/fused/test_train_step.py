@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.optimizer_variants import Lion
+from support.optimizers import Lion
 from torch import Tensor, nn, optim
 from torch._dynamo.utils import counters
 

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from support.optimizers import sgd
 from torch import nn
 
 import tracelr
@@ -24,10 +25,6 @@ from tracelr.lr_scheduler import (
 from tracelr.weight_decay_scheduler import ChainedWD, ConstantWD, LinearWD, SequentialWD
 
 T = torch.arange(12)
-
-
-def sgd(lr: float = 1.0) -> torch.optim.SGD:
-    return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=lr, weight_decay=0.5)
 
 
 # -- sequences ------------------------------------------------------------------------------------------------------------

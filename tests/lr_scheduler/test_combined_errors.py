@@ -1,17 +1,12 @@
 """Schedulers built from other schedulers or functions: the message of each mistake."""
 
 import pytest
-import torch
-from torch import nn
+from support.optimizers import sgd
 
 import tracelr
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError
 from tracelr.lr_scheduler import ChainedLR, ConstantLR, LambdaLR, LinearLR, ScalePerParamLR, SequentialLR
 from tracelr.weight_decay_scheduler import ChainedWD, ConstantWD, LambdaWD, LinearWD, ScalePerParamWD, SequentialWD
-
-
-def sgd() -> torch.optim.SGD:
-    return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=1.0, weight_decay=0.5)
 
 
 class Both(LambdaLR):

@@ -9,7 +9,7 @@ import pickle
 import pytest
 import torch
 from support.cerebras_formulas import CASES, Case
-from torch import nn
+from support.optimizers import sgd
 
 import tracelr
 from tracelr import lr_scheduler, weight_decay_scheduler
@@ -18,10 +18,6 @@ from tracelr.lr_scheduler.base import CerebrasScheduler
 from tracelr.optim.scheduler import Scheduler
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=[f"{case.stem}{k}" for k, case in enumerate(CASES)])
-
-
-def sgd() -> torch.optim.SGD:
-    return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=1.0, weight_decay=0.5)
 
 
 def rate(case: Case) -> type[CerebrasScheduler]:

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from support.optimizers import sgd
 from support.table import ROWS
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
@@ -30,10 +31,6 @@ CASES = {
         tracelr.Polynomial(0.1, 0.01, 9, 2.5, cycle=True),
     ),
 }
-
-
-def sgd(lr: float = 1.0) -> torch.optim.SGD:
-    return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=lr)
 
 
 @pytest.fixture(params=CASES)

@@ -2,15 +2,11 @@
 
 import pytest
 import torch
+from support.optimizers import sgd
 from torch import nn
 
 from tracelr import lr_scheduler
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError
-
-
-def sgd(lr: float = 1.0) -> torch.optim.SGD:
-    return torch.optim.SGD([nn.Parameter(torch.zeros(3))], lr=lr)
-
 
 NUMBER = "a finite number within the float32 range, or a 0-d floating point tensor"
 FIRST = (

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from support.optimizers import sgd
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, AdamW
 
 from tracelr import Assignment, Constant, Cosine, Interpolate, Linear, Schedule, Scheduler
 from tracelr.errors import CheckpointError
@@ -81,10 +82,6 @@ def test_a_long_table_is_cut_short() -> None:
         "lr of group 0: Interpolate.values[1] 1.0 -> 0.5; lr of group 0: Interpolate.values[2] 2.0 -> 1.0"
     )
     assert text.endswith("; and 11 more")
-
-
-def sgd(lr: float | Tensor = 1.0) -> Optimizer:
-    return SGD([nn.Parameter(torch.ones(2))], lr=lr)
 
 
 def test_strict_names_every_field() -> None:

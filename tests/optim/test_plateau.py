@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.optimizers import sgd
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.optim import SGD
@@ -27,10 +28,6 @@ def metrics(seed: int, count: int = 400) -> list[float]:
         value *= draw.choice([1.0, 1.0, 0.9, 0.99999, 1.2])
         found.append(draw.choice([value, value, value, float("nan"), found[-1] if found else value]))
     return found
-
-
-def sgd() -> SGD:
-    return SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
 
 
 def random_plateau(draw: random.Random) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
+from support.optimizers import sgd
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import AdamW
 
 from tracelr import Cosine, Linear, Schedule, Scheduler, lr_scheduler
 
@@ -46,10 +47,6 @@ with (folder / "rates.txt").open("a") as file:
                 folder / "checkpoint.pt", {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
             )
 """
-
-
-def sgd(lr: float | Tensor = 1.0) -> Optimizer:
-    return SGD([nn.Parameter(torch.ones(2))], lr=lr)
 
 
 @pytest.mark.parametrize("lr", [1.0, torch.tensor(1.0)], ids=["float", "tensor"])

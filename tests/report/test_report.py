@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from support.pages import HOSTILE
+from support.bad_values import BREAKING_OUT
 from support.terminal import RUN as WARM
 from torch import Tensor, nn
 
@@ -155,21 +155,21 @@ def test_no_text_of_a_user_breaks_out(tmp_path: Path) -> None:
         pass
 
     plain = [Assignment("lr", ("group",), Constant(0.1), "factor")]
-    hostile = [Assignment(HOSTILE, (HOSTILE,), Constant(0.1), HOSTILE)]
+    hostile = [Assignment(BREAKING_OUT, (BREAKING_OUT,), Constant(0.1), BREAKING_OUT)]
     kept = {}
-    for name, loaded in ((HOSTILE, hostile), ("name", plain)):
+    for name, loaded in ((BREAKING_OUT, hostile), ("name", plain)):
         report.write(loaded, tmp_path / "page.html", name=name, targets=["c"], verify=False, source=name)
         text = (tmp_path / "page.html").read_text("utf-8")
         page = Page(text)
         kept[name] = [(tag, sorted(one)) for tag, one in page.tags]
         assert text.count("<script") == text.count("</script") == 2
-        if name == HOSTILE:
+        if name == BREAKING_OUT:
             assert "\x00" not in text
             assert "\u202e" not in text
             assert "\u2028" not in text
-            assert page.data[0]["key"] == HOSTILE
+            assert page.data[0]["key"] == BREAKING_OUT
             assert "</script><script>alert(1)</script>" in page.text
-    hostile_tags, plain_tags = (Counter(map(str, kept[name])) for name in (HOSTILE, "name"))
+    hostile_tags, plain_tags = (Counter(map(str, kept[name])) for name in (BREAKING_OUT, "name"))
     # a name may be longer than a line of YAML or Python: strings in code are marked, and nothing else differs
     differing = (hostile_tags - plain_tags) + (plain_tags - hostile_tags)
     assert set(differing) <= {"('span', ['class'])"}

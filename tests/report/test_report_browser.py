@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.pages import HOSTILE
+from support.bad_values import BREAKING_OUT
 from support.terminal import RUN as WARM
 
 from tracelr import Assignment, Constant, Linear, OneCycle, Schedule, report
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 CYCLE = OneCycle(0.01, 0.1, 1e-6, 999, 299)
 LISTED = [
     Assignment("lr", ("a",), WARM),
-    Assignment("lr", (HOSTILE,), Linear(1e-3, 0.0, 100)),
+    Assignment("lr", (BREAKING_OUT,), Linear(1e-3, 0.0, 100)),
     Assignment("weight_decay", None, Constant(0.1)),
 ]
 
@@ -32,7 +32,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
     schedules = {"warm": WARM, "cycle": CYCLE, "listed": LISTED}
     for name, loaded in schedules.items():
-        report.write(loaded, folder / f"{name}.html", name=HOSTILE, targets=["c", "onnx"], verify=False)
+        report.write(loaded, folder / f"{name}.html", name=BREAKING_OUT, targets=["c", "onnx"], verify=False)
     return {name: (folder / f"{name}.html").as_uri() for name in schedules}
 
 

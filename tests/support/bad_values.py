@@ -20,6 +20,8 @@ from tracelr import Constant, Linear, Schedule, from_dict
 from tracelr.errors import TracelrError
 
 STEPS = torch.tensor([0, 1, 2, 7, 1000, 2**31, 2**53 - 1, 2**53])
+BREAKING_OUT = "</script><script>alert(1)</script><!--<script>\"'`$&{x}\u202e\u2028\x00\ud800</title>"
+"""A text that tries to leave the HTML around it."""
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "0"))  # 0 for the number that each test has
 
 

@@ -1,6 +1,8 @@
-"""A schedule, and small optimizers for it to drive."""
+"""A schedule, small optimizers for it to drive, and an optimizer that torch does not have."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,5 +17,25 @@ def weights(count: int = 1) -> list[nn.Parameter]:
     return [nn.Parameter(torch.ones(2)) for _ in range(count)]
 
 
-def sgd(lr: float | Tensor = 0.1, groups: int = 1) -> Optimizer:
-    return SGD([{"params": [w]} for w in weights(groups)], lr=lr)
+def sgd(lr: float | Tensor = 1.0, groups: int = 1, weight_decay: float = 0.5) -> Optimizer:
+    return SGD([{"params": [w]} for w in weights(groups)], lr=lr, weight_decay=weight_decay)
+
+
+class Lion(Optimizer):
+    """Lion (Chen et al. 2023), as a user would write an optimizer."""
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-3, beta: float = 0.9, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "beta": beta, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(p)
+                update = torch.sign(group["beta"] * state["momentum"] + (1 - group["beta"]) * p.grad)
+                if group["weight_decay"] != 0:
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(-group["lr"] * update)
+                state["momentum"].lerp_(p.grad, 1 - group["beta"])
