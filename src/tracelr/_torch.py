@@ -6,7 +6,9 @@ Inductor and modules that import sympy are imported inside functions, because `i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sized
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from ctypes import c_float
 from typing import Any
 from unittest import mock
 
@@ -31,15 +33,15 @@ MEMBERS = "_schedulers"
 """The attribute with the members of a SequentialLR or ChainedScheduler, under the same name in its state."""
 
 
-def step_hooks(optimizer: Optimizer) -> int:
-    """Return how many hooks run around `optimizer.step`: those of this optimizer and those of every optimizer."""
-    every: tuple[Sized, ...] = (
+def step_hooks(optimizer: Optimizer) -> list[Callable[..., Any]]:
+    """Return the hooks that run around `optimizer.step`: those of this optimizer and those of every optimizer."""
+    every: tuple[Mapping[int, Callable[..., Any]], ...] = (
         optimizer._optimizer_step_pre_hooks,
         optimizer._optimizer_step_post_hooks,
         _optimizer._global_optimizer_pre_hooks,
         _optimizer._global_optimizer_post_hooks,
     )
-    return sum(map(len, every))
+    return [hook for hooks in every for hook in hooks.values()]
 
 
 def makes_state_outside(optimizer: Optimizer) -> bool:
@@ -47,9 +49,20 @@ def makes_state_outside(optimizer: Optimizer) -> bool:
     return hasattr(optimizer, "_init_group")
 
 
-def is_driven_by_torch(optimizer: Optimizer) -> bool:
-    """Say whether one of torch's schedulers has patched `optimizer.step`, as they do to notice updates."""
-    return hasattr(optimizer.step, "_wrapped_by_lr_sched")
+def containers(scheduler: LRScheduler, optimizer: Any) -> list[LRScheduler]:
+    """Return the live schedulers of torch that `scheduler` is a member of, such as a SequentialLR."""
+    # Each of them holds its members; no attribute of a member leads back. They patch `optimizer.step`, and leave it so.
+    if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
+        return []
+    every = [one for one in gc.get_objects() if issubclass(type(one), LRScheduler)]
+    return [one for one in every if any(member is scheduler for member in getattr(one, MEMBERS, ()))]
+
+
+def is_tracing() -> bool:
+    """Say whether this thread traces a graph. `is_compiling` alone is True in all threads while one of them compiles."""
+    if torch.compiler.is_dynamo_compiling():
+        return True
+    return torch.compiler.is_compiling() and torch._C._len_torch_dispatch_stack() > 0
 
 
 def members(scheduler: Any) -> list[LRScheduler]:
@@ -91,6 +104,11 @@ without_subclass = torch._C.DisableTorchFunctionSubclass
 tree_leaves, tree_map = _pytree.tree_leaves, _pytree.tree_map  # torch.utils.pytree does not exist in 2.13
 
 
+def versions(tensors: list[Tensor]) -> list[int]:
+    """Return how often each tensor was written to in place."""
+    return [tensor._version for tensor in tensors]
+
+
 def version(tensor: Tensor) -> int:
     """Return how often a tensor was written to in place."""
     return tensor._version
@@ -105,6 +123,11 @@ def tensors_of(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
 def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
     """Return the dict of the buffers of a module; `register_buffer` refuses an attribute that exists."""
     return module._buffers
+
+
+def float32(value: float) -> float:
+    """Return the float32 nearest to `value`."""
+    return c_float(value).value
 
 
 # -- compiling --------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from torch.optim import SGD, AdamW
 
 from tracelr import Assignment, Constant, Cosine, Interpolate, Linear, Schedule, Scheduler
 from tracelr.errors import CheckpointError
-from tracelr.optim.state import changes
+from tracelr.optim.state import describe_changes
 
 COSINE = Cosine(1.0, 0.0, 1000)
 CASES: list[tuple[Schedule, Schedule, str]] = [
@@ -46,7 +46,7 @@ def described(schedule: Schedule) -> Any:
 
 @pytest.mark.parametrize(("then", "now", "text"), CASES, ids=[case[2][-40:] or "none" for case in CASES])
 def test_the_fields_are_named(then: Schedule, now: Schedule, text: str) -> None:
-    assert changes(described(then), described(now)) == text
+    assert describe_changes(described(then), described(now)) == text
 
 
 def test_groups_keys_and_factors() -> None:
@@ -56,18 +56,18 @@ def test_groups_keys_and_factors() -> None:
         return json.loads(Scheduler(AdamW(groups), given).state_dict()["schedules"])
 
     decay = Assignment("weight_decay", ("b",), Constant(0.5))
-    assert changes(state(0.5), state(0.5)) == ""
-    assert changes(state(0.5), state(1.0)) == "lr of group 0: factor 0.5 -> 1.0"
-    assert changes(state(1.0), state(0.25)) == "lr of group 0: factor 1.0 -> 0.25"
-    assert changes(state(0.5), state(0.5, decay)) == "weight_decay of group 1: nothing -> Constant(value=0.5)"
-    assert changes(state(0.5, decay), state(0.5)) == "weight_decay of group 1: Constant(value=0.5) -> nothing"
-    moved = changes(state(0.5), state(0.5, Assignment("lr", ("b",), COSINE, "adjust")))
+    assert describe_changes(state(0.5), state(0.5)) == ""
+    assert describe_changes(state(0.5), state(1.0)) == "lr of group 0: factor 0.5 -> 1.0"
+    assert describe_changes(state(1.0), state(0.25)) == "lr of group 0: factor 1.0 -> 0.25"
+    assert describe_changes(state(0.5), state(0.5, decay)) == "weight_decay of group 1: nothing -> Constant(value=0.5)"
+    assert describe_changes(state(0.5, decay), state(0.5)) == "weight_decay of group 1: Constant(value=0.5) -> nothing"
+    moved = describe_changes(state(0.5), state(0.5, Assignment("lr", ("b",), COSINE, "adjust")))
     assert moved == "lr of group 1: nothing -> 0.5 * Cosine(start=1.0, end=0.0, steps=1000)"
 
 
 def test_many_groups_are_counted() -> None:
     then, now = COSINE.to_dict(), Constant(0.5).to_dict()
-    text = changes({"lr": [then] * 64 + [now, then, now]}, {"lr": [now] * 65 + [now, then]})
+    text = describe_changes({"lr": [then] * 64 + [now, then, now]}, {"lr": [now] * 65 + [now, then]})
     assert text == (
         "lr of groups 0 to 63, 65: Cosine(start=1.0, end=0.0, steps=1000) -> Constant(value=0.5); "
         "lr of group 66: Constant(value=0.5) -> Cosine(start=1.0, end=0.0, steps=1000)"
@@ -77,7 +77,7 @@ def test_many_groups_are_counted() -> None:
 def test_a_long_table_is_cut_short() -> None:
     knots = list(range(0, 200, 10))
     then, now = (Interpolate(milestones=knots, values=[k * scale for k in range(20)]) for scale in (1.0, 0.5))
-    text = changes({"lr": [then.to_dict()]}, {"lr": [now.to_dict()]})
+    text = describe_changes({"lr": [then.to_dict()]}, {"lr": [now.to_dict()]})
     assert text.startswith(
         "lr of group 0: Interpolate.values[1] 1.0 -> 0.5; lr of group 0: Interpolate.values[2] 2.0 -> 1.0"
     )

@@ -150,6 +150,10 @@ class Arithmetic(ABC):
     def round(self, x: Real) -> Tensor:
         """Return x as a float32 tensor. A schedule calls it once, at the end; a formula never does."""
 
+    @abstractmethod
+    def exact(self, x: Real) -> Tensor:
+        """Return x as a float64 tensor on the CPU. `round` gives the float32 nearest to it."""
+
     def log2_of(self, rate: Number, known: Split, steps: int = 1) -> Split | Real:
         """Return log2(rate) / steps: for a number `known`, which `log2_ratio` returned; for a tensor as its value is now."""
         return self.log2(rate, steps) if isinstance(rate, Tensor) else known

@@ -139,6 +139,9 @@ class Float(Arithmetic):
     def round(self, x: Tensor) -> Tensor:
         return x.to(torch.float32)
 
+    def exact(self, x: Tensor) -> Tensor:
+        return x.cpu().double()
+
 
 F64 = Float(torch.float64, reach=512)
 """float64 inside, rounded once: correctly rounded float32 results at every step up to 2**53."""

@@ -165,6 +165,10 @@ class TwoFloat(Arithmetic):
         rounded: Tensor = x.high + x.low
         return torch.where(rounded.abs() < SMALLEST, 0.0, rounded)
 
+    def exact(self, x: Real) -> Tensor:
+        value: Tensor = x.high.cpu().double() + x.low.cpu().double()
+        return torch.where(value.abs() < SMALLEST, 0.0, value)
+
     def floordiv_real(self, i: Tensor, width: int) -> Pair:
         return self.integer(self.floordiv(i, width))
 

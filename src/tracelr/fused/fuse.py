@@ -15,6 +15,7 @@ from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 from tracelr import _torch
 from tracelr.errors import OptimizerError, Unquoted
 from tracelr.fused.nonzero import NonZeroScalar
+from tracelr.optim import driver
 from tracelr.optim.evaluator import is_immutable
 from tracelr.optim.scheduler import Scheduler
 from tracelr.optim.self_check import check_compiled, is_deep, room, with_own_code
@@ -174,7 +175,7 @@ def update_of(
     Afterwards every number that `scheduler` drives is a tensor.
     """
     _check(optimizer, scheduler, name)
-    scheduler.as_tensors()
+    scheduler.as_tensors(fused=True)
     for tensor in scheduler.tensors():  # CUDA graphs write in place only to tensors with a static address
         _torch.mark_static(tensor)
     device = scheduler.tensors()[0].device
@@ -227,9 +228,12 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
         allowed = "a tracelr.Scheduler that drives this optimizer"
         raise OptimizerError(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)")
-    hooks = _torch.step_hooks(optimizer)
+    hooks = [hook for hook in _torch.step_hooks(optimizer) if not driver.is_own(hook)]
     if hooks:
-        given, fix = Unquoted(f"{hooks} step hooks"), "remove them, or call optimizer.step() and scheduler.step() yourself"
+        given, fix = (
+            Unquoted(f"{len(hooks)} step hooks"),
+            "remove them, or call optimizer.step() and scheduler.step() yourself",
+        )
         raise OptimizerError(f"{name}(optimizer)", given, "no step hooks, because a compiled update would skip them", fix)
 
 

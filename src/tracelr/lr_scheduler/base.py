@@ -39,6 +39,7 @@ class CerebrasScheduler(Scheduler):
     `runs` is how many steps it runs in a sequence: the number that was passed, or the length of the curve.
     """
 
+    replaces_others = True
     key: ClassVar[str] = "lr"
     words: ClassVar[Mapping[str, str]] = {}
     older: ClassVar[Mapping[str, str]] = {}
@@ -136,13 +137,13 @@ class CerebrasScheduler(Scheduler):
         return type(self)(optimizer=optimizer, **self._arguments)
 
     def __repr__(self) -> str:
-        return super().__repr__() if "optimizer" in vars(self) else f"{type(self).__name__}({self.schedule}, not bound)"
+        return super().__repr__() if "_optimizer" in vars(self) else f"{type(self).__name__}({self.schedule}, not bound)"
 
     if not TYPE_CHECKING:  # a type checker would accept every attribute
 
         def __getattr__(self, name: str) -> Any:
             # Before it is bound, the attributes that the methods of a scheduler read are missing, so every call ends here.
-            if "optimizer" in vars(self) or name.startswith("__"):
+            if "_optimizer" in vars(self) or name.startswith("__"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             given = Unquoted("a schedule that is not bound to an optimizer")
             raise OptimizerError(type(self).__name__, given, "a bound one", "call .bind(optimizer) and use what it returns")

@@ -90,7 +90,7 @@ class CombinedScheduler(CerebrasScheduler):
         if child.factor is not None:
             fix = f"put {type(child).__name__} around the outermost scheduler"
             raise ScheduleTypeError(where, child, "a scheduler that is the same for every group", fix)
-        bound, tags = "optimizer" in vars(child), child.param_group_tags
+        bound, tags = "_optimizer" in vars(child), child.param_group_tags
         if (bound or tags is not None) and set(tags or ()) != set(self.param_group_tags or ()):
             given = Unquoted(f"param_group_tags={None if tags is None else list(tags)}{' and an optimizer' * bound}")
             allowed = f"those of {type(self).__name__}" + ("" if bound else ", or None")
@@ -101,9 +101,9 @@ class CombinedScheduler(CerebrasScheduler):
     def _owner(self, optimizer: Optimizer | None) -> Optimizer | None:
         children = self._values["schedulers"] if "schedulers" in self._values else [self._values["scheduler"]]
         owners = [
-            vars(child)["optimizer"]
+            vars(child)["_optimizer"]
             for child in children
-            if isinstance(child, CerebrasScheduler) and "optimizer" in vars(child)
+            if isinstance(child, CerebrasScheduler) and "_optimizer" in vars(child)
         ]
         found = [optimizer] if optimizer is not None else owners[:1]
         if any(owner is not found[0] for owner in owners):

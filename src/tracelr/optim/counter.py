@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -38,14 +38,14 @@ class Counter:
 
     def __init__(self, count: int, device: torch.device) -> None:
         self.tensor = torch.tensor(count, dtype=torch.int64, device=device)
-        self._memory: Any = self.tensor.numpy() if device.type == "cpu" else None
+        self._memory = memoryview(self.tensor.reshape(1).numpy()) if device.type == "cpu" else None
         self._count, self._seen = count, _torch.version(self.tensor)
         self.shared = False  # whether a graph may write to the tensor: a replayed CUDA graph does not change its version
 
     def read(self) -> int:
         """Return the count."""
         if self._memory is not None:
-            return int(self._memory)
+            return self._memory[0]  # type: ignore[no-any-return]  # an int64: a memoryview is not typed
         if self.shared or _torch.version(self.tensor) != self._seen:
             self._count, self._seen = int(self.tensor), _torch.version(self.tensor)
         return self._count
@@ -60,16 +60,16 @@ class Counter:
         if memory is None:
             self.write(min(self.read() + by, LARGEST))
             return self._count
-        count = int(memory) + by
+        count: int = memory[0] + by
         if count > LARGEST:
             count = LARGEST
-        memory[()] = count
+        memory[0] = count
         return count
 
     def write(self, count: int) -> None:
         """Set the count."""
         if self._memory is not None:
-            self._memory[()] = count
+            self._memory[0] = count
             return
         self.tensor.fill_(count)
         self._count, self._seen = count, _torch.version(self.tensor)

@@ -1,44 +1,68 @@
-"""Check that all processes of a distributed run follow the same schedules from the same step."""
+"""Check that all processes of a distributed run follow the same schedules from the same step, at the same rates."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
+import torch
 import torch.distributed as dist
 
 from tracelr.errors import OptimizerError, Unquoted
-from tracelr.optim.scheduler import Scheduler
-from tracelr.optim.state import changes, read_state
+from tracelr.optim.state import describe_changes, read_state
+
+if TYPE_CHECKING:
+    from tracelr.optim.scheduler import Scheduler
 
 
 def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) -> None:
-    """Compare the schedules and the step of `scheduler` with those of every other rank, and name the ranks that differ.
+    """Compare the schedules, the step and the rates of `scheduler` with those of every other rank.
 
     Call it on every rank of `group` (None: of the run) once the scheduler is built or its checkpoint is loaded, or after any
-    step. The state of most ranks counts as right. It is one collective of a few hundred bytes; in a run of one process it
+    step. What most ranks have counts as right. It is one collective of a few hundred bytes; in a run of one process it
     does nothing. With pipeline stages of different param groups, pass the process group of one stage.
 
-    Raises `OptimizerError` on every rank if the state of one differs.
+    Raises `OptimizerError`, which names the ranks that differ, on every rank.
 
-    >>> import torch
-    >>> from tracelr import Linear
+    >>> from tracelr import Linear, Scheduler
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
     >>> check_ranks(Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)))
     """
-    if not dist.is_available() or not dist.is_initialized():
+    if not _is_distributed():
         return
-    here = read_state(scheduler.state_dict(), len(scheduler.optimizer.param_groups))
+    state = scheduler.state_dict()
+    here = (*read_state(state, len(scheduler.get_last_lr())), scheduler.get_last_lr())
     every = [here] * dist.get_world_size(group)
     dist.all_gather_object(every, here, group)
     texts = list(map(repr, every))
-    step, schedules = every[texts.index(Counter(texts).most_common(1)[0][0])]
+    step, schedules, rates = every[texts.index(Counter(texts).most_common(1)[0][0])]
     differing = {
-        rank: changes(schedules, theirs) or f"step {step} -> {at}"
-        for rank, (at, theirs) in enumerate(every)
-        if (at, theirs) != (step, schedules)
+        rank: describe_changes(schedules, theirs) or (f"step {step} -> {at}" if at != step else f"rates {rates} -> {held}")
+        for rank, (at, theirs, held) in enumerate(every)
+        if repr((at, theirs, held)) != repr((step, schedules, rates))
     }
     if differing:
         what = "; ".join(f"rank {rank} with {difference}" for rank, difference in differing.items())
         allowed = f"what {len(every) - len(differing)} of {len(every)} ranks have"
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
         raise OptimizerError("check_ranks", Unquoted(what), allowed, fix, limit=1000)
+
+
+def compare_counts(count: int) -> None:
+    """Compare the count that a step would lead to with those of all ranks; raise `OptimizerError` on every rank."""
+    if not _is_distributed():
+        return
+    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    ends = torch.tensor([count, -count], device=device)
+    dist.all_reduce(ends, dist.ReduceOp.MAX)
+    highest, lowest = int(ends[0]), -int(ends[1])
+    if highest != lowest:
+        every = [0] * dist.get_world_size()
+        dist.all_gather_object(every, count)
+        given = Unquoted("; ".join(f"rank {rank} at {at}" for rank, at in enumerate(every)))
+        fix = "pass as increment what all ranks did together, such as a sum by all_reduce"
+        raise OptimizerError("Scheduler.step(increment)", given, "the same count on every rank", fix, limit=1000)
+
+
+def _is_distributed() -> bool:
+    return dist.is_available() and dist.is_initialized()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +14,25 @@ from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for, forced
 from tracelr.errors import OptimizerError, Unquoted
 from tracelr.optim.counter import limited
-from tracelr.optim.hyperparameters import HyperParameter
+from tracelr.optim.groups import HyperParameter
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.lambda_ import Lambda
 
 _made = count()
 _BLOCK = 2048  # an eager step reads one row of a block: one tensor expression serves 2048 calls
-# A table look-up compares every step of a block with every milestone: at most this many comparisons at once.
-_COMPARED = 2**21
+_JUMPS = 64  # rows of a block for steps that are further apart than 1, as a count of tokens is
+_COMPARED = 2**21  # a look-up compares every step of a block with every milestone: at most this often
+
+
+@final
+class _Block(NamedTuple):
+    """A column of values for each hyper-parameter, for the steps `range(first, until, stride)`."""
+
+    first: int
+    until: int
+    stride: int
+    columns: list[list[float]]
+    ops: Arithmetic | None
 
 
 @final
@@ -33,8 +44,8 @@ class Evaluator:
 
     def __init__(self, hyperparameters: list[HyperParameter], device: torch.device, compiled: bool = False) -> None:
         self._device = device
-        self._first, self._until, self._columns = 0, 0, list[list[float]]()
-        self._forced: Arithmetic | None = None
+        self._block = _Block(0, 0, 1, [], None)
+        self._last = self._jump = 0
         distinct = {id(one.schedule): one.schedule.to(device) for one in hyperparameters}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
         columns: list[tuple[int, float]] = []
@@ -56,24 +67,47 @@ class Evaluator:
         """Return each schedule once."""
         return [schedule for schedule, _ in self._plan]
 
+    def fields(self) -> list[Tensor]:
+        """Return the tensors that are fields of a schedule: something else may write to them."""
+        found: dict[int, Tensor] = {}
+        for schedule in self.schedules():
+            for one in schedule.modules():
+                held = (getattr(one, name) for name in getattr(one, "_rules", ()))
+                found |= {id(tensor): tensor for tensor in held if isinstance(tensor, Tensor)}
+        return list(found.values())
+
     def at(self, count: int) -> list[float]:
         """Return the value of each hyper-parameter at step `count`."""
         columns, row = self.block(count)
         return [column[row] for column in columns]
 
     def block(self, count: int) -> tuple[list[list[float]], int]:
-        """Return a column of values for each hyper-parameter, and the row that holds step `count`."""
-        if self._first <= count < self._until and self._forced is forced():  # nearly every call ends here
-            return self._columns, count - self._first
+        """Return a column of values for each hyper-parameter, before their rounding to float32, and the row of `count`."""
+        first, until, stride, columns, ops = self._block  # one attribute, because several threads may be here
+        if first <= count < until and ops is forced():  # nearly every call ends here
+            if stride == 1:
+                return columns, count - first
+            row, rest = divmod(count - first, stride)
+            if not rest:
+                return columns, row
+        by, self._last = count - self._last, count
         count = min(max(count, 0), LAST_STEP)
-        first = count // self._size * self._size
-        steps = torch.arange(first, first + self._size, device=self._device)
+        regular, self._jump = by == self._jump, by
+        if self._size == 1 or not 0 <= by < LAST_STEP:
+            first, rows, stride = count, 1, 1
+        elif by <= 1:
+            first, rows, stride = count // self._size * self._size, self._size, 1
+        elif regular:
+            first, rows, stride = count, min(_JUMPS, self._size), by
+        else:  # jumps of other lengths may end in the same block
+            first, rows, stride = count, self._size if by * 8 < self._size else 1, 1
+        steps = torch.arange(first, first + rows * stride, stride, device=self._device)
         with torch.no_grad():
-            made = [v.tolist() for schedule, tensors in self._plan for v in scaled(schedule, tensors, steps)]
+            made = [values for schedule, tensors in self._plan for values in _before_rounding(schedule, tensors, steps)]
         columns = [made[k] for k in self._column]
         if self._size > 1:
-            self._first, self._until, self._columns, self._forced = first, first + self._size, columns, forced()
-        return columns, count - first
+            self._block = _Block(first, first + rows * stride, stride, columns, forced())
+        return columns, (count - first) // stride
 
     def write(self, step: Tensor) -> None:
         """Write the values at `step` into the scheduled tensors by tensor operations alone."""
@@ -82,9 +116,16 @@ class Evaluator:
             given, allowed = Unquoted(f"a float {self._float}"), f"a tensor {self._float}"
             raise OptimizerError("Scheduler.step() in a compiled region", given, allowed, fix)
         for schedule, tensors in self._plan:
-            for value, followers in zip(scaled(schedule, tensors, step), tensors.values(), strict=True):
+            for value, followers in zip(values_of(schedule, tensors, step), tensors.values(), strict=True):
                 for tensor in followers:
                     tensor.copy_(value)
+
+
+def _before_rounding(schedule: Schedule, factors: Iterable[float], steps: Tensor) -> list[list[float]]:
+    """Return what `values_of` does before it is rounded to float32: a float of 0.1 stays 0.1."""
+    ops = arithmetic_for(steps.device)
+    value = schedule.wide(steps.clamp(0, LAST_STEP), ops)
+    return [ops.exact(value if factor == 1.0 else ops.mul(value, factor)).tolist() for factor in factors]
 
 
 def is_immutable(schedule: Schedule) -> bool:
@@ -127,7 +168,7 @@ class OpaqueStep:
 
 @final
 class _Scaled(nn.Module):
-    """`scaled` of several schedules as a module, which `functional_call` needs."""
+    """`values_of` of several schedules as a module, which `functional_call` needs."""
 
     def __init__(self, schedules: list[Schedule], factors: list[list[float]]) -> None:
         super().__init__()
@@ -136,7 +177,7 @@ class _Scaled(nn.Module):
     def forward(self, step: Tensor) -> list[Tensor]:
         every = zip(self._schedules, self._factors, strict=True)
         # mypy: a ModuleList holds modules of any kind
-        return [value for schedule, factors in every for value in scaled(schedule, factors, step)]  # type: ignore[arg-type]
+        return [value for schedule, factors in every for value in values_of(schedule, factors, step)]  # type: ignore[arg-type]
 
 
 def _computed_once(value: Tensor) -> Tensor:
@@ -148,11 +189,11 @@ def _computed_once(value: Tensor) -> Tensor:
     return value.as_strided(value.shape, value.stride())
 
 
-def scaled(schedule: Schedule, factors: Iterable[float], step: Tensor) -> list[Tensor]:
+def values_of(schedule: Schedule, factors: Iterable[float], step: Tensor) -> list[Tensor]:
     """Return the schedule times each factor at `step`. The schedule is evaluated once, and each product is rounded once.
 
     >>> from tracelr import Linear
-    >>> scaled(Linear(start=0.0, end=1.0, steps=4), [1.0, 0.5], torch.tensor([1, 2]))
+    >>> values_of(Linear(start=0.0, end=1.0, steps=4), [1.0, 0.5], torch.tensor([1, 2]))
     [tensor([0.2500, 0.5000]), tensor([0.1250, 0.2500])]
     """
     factors = list(factors)

@@ -11,8 +11,10 @@ from typing import Any, Literal, final
 import torch
 from torch import Tensor, nn
 
+from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import CheckpointError, ScheduleError, ScheduleTypeError, Unquoted
+from tracelr.optim.driver import tensor_changed
 from tracelr.schedules import fields
 
 Mode = Literal["min", "max"]
@@ -70,8 +72,10 @@ class Metric(nn.Module):
         return metric < limit if self._sign > 0 else metric > limit
 
     def _keep(self, **new: Tensor) -> None:
-        for name, value in new.items():
-            self.get_buffer(name).copy_(value)
+        for name, value in new.items():  # AOTAutograd drops a write to a 0-d float64 tensor of the CPU
+            self.get_buffer(name).view(-1).copy_(value.reshape(-1))
+        if not _torch.is_tracing():
+            tensor_changed(self.scale)
 
     def _checked(self, metric: Tensor | float) -> Tensor:
         """Return a metric in the dtype of `best`; raise `ScheduleTypeError` if it is not a number. NaN is allowed."""
@@ -102,7 +106,9 @@ class Metric(nn.Module):
             same = isinstance(given, Tensor) and given.shape == held.shape
             if not same or given.is_complex() or given.is_floating_point() != held.is_floating_point():
                 raise CheckpointError(f'{where}["{key}"]', given, what, fix)
-        return super().load_state_dict(state_dict, strict, False)
+        loaded = super().load_state_dict(state_dict, strict, False)
+        tensor_changed(*self.buffers())
+        return loaded
 
 
 @final

@@ -1,31 +1,28 @@
-"""Check what a scheduler is given, its schedules and the state of a checkpoint, before anything changes."""
+"""The state of a scheduler: how it is written, checked before anything changes, and compared with another."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from numbers import Integral
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from tracelr import _torch
-from tracelr.errors import CheckpointError, OptimizerError, ScheduleError, ScheduleTypeError, Unquoted, show
+from tracelr.errors import CheckpointError, ScheduleError, ScheduleTypeError, Unquoted, show
 from tracelr.interop.native.read import read_schedule
-from tracelr.optim.hyperparameters import Group, HyperParameter
-from tracelr.schedules.assignment import Assignment
-from tracelr.schedules.base import DEEPEST, Schedule
-from tracelr.schedules.fields import named, number
+from tracelr.optim.groups import Group, HyperParameter
+from tracelr.schedules.base import DEEPEST, Schedule, to_plain
+from tracelr.schedules.fields import number
 
-POLICIES = ("new", "checkpoint", "strict")
-_COUNT = "an int from -2**63 to 2**63 - 1"
-_MOST = 10**8
+COUNT = "an int from -2**63 to 2**63 - 1"
+TENSOR = "tensor"
+"""What the state of a scheduler holds in place of a tensor field."""
+
 _LISTED = 8  # how many of the fields that differ are named: a table of a thousand knots may differ in each
-Given = list[Assignment | tuple[str, Sequence[Schedule]]]
 
 
 def as_count(given: object, bits: int = 63) -> int | None:
@@ -40,28 +37,23 @@ def as_count(given: object, bits: int = 63) -> int | None:
     return int(given) if -(2**bits) <= int(given) < 2**bits else None
 
 
-def step_of(where: str, given: object) -> int:
-    """Return a step count that was passed as the argument `where`, or raise `ScheduleTypeError`."""
-    count = as_count(given)
-    if count is None:
-        raise ScheduleTypeError(where, given, f"{_COUNT}, or such a tensor", "pass a number of steps")
-    return count
-
-
-def steps_of(start: object, stop: object, stride: object) -> Tensor:
-    """Return the steps `range(start, stop, stride)`, or raise `ScheduleTypeError` or `ScheduleError`."""
-    named = (("start", start), ("stop", stop), ("stride", stride))
-    first, last, by = (step_of(f"Scheduler.curve({name})", n) for name, n in named)
-    if by == 0 or len(range(first, last, by)[_MOST : _MOST + 1]):
-        given = Unquoted(f"steps from {first} to {last} by {by}")
-        raise ScheduleError("Scheduler.curve", given, f"at most {_MOST} steps, and a stride", "use a larger stride")
-    return torch.arange(first, last, by)
-
-
-def sealed(schedules: dict[str, list[Any]]) -> dict[str, str]:
+def sealed(schedules: dict[str, list[Any]], continued: list[dict[str, Any]]) -> dict[str, str]:
     """Return the schedules as one text, because torch.distributed.checkpoint splits trees, and its checksum."""
     text = json.dumps(schedules)
-    return {"schedules": text, "checksum": _checksum(text)}
+    later = {"continued": json.dumps(continued)} if continued else {}
+    return {"schedules": text, **later, "checksum": _checksum(text + later.get("continued", ""))}
+
+
+def read_continued(state: object) -> list[dict[str, Any]]:
+    """Return what `Scheduler.continue_with` has added to the schedules of a state, of which `read_state` has read the rest."""
+    text = _member(state).get("continued", "[]")
+    try:
+        continued = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        continued = None
+    if not isinstance(continued, list) or not all(isinstance(one, dict) for one in continued):
+        raise _damaged('["continued"]', text, "a list of mappings, as JSON")
+    return continued
 
 
 def _checksum(text: str) -> str:
@@ -72,18 +64,8 @@ def calls(state: Mapping[str, Any], count: int) -> int:
     """Return the number of calls of `step()`, one more than the count if the state does not hold it."""
     steps = as_count(state.get(_torch.STEP_COUNT, count + 1), 64)  # it grows on when the count is at its largest
     if steps is None:
-        raise _damaged(f'["{_torch.STEP_COUNT}"]', state[_torch.STEP_COUNT], _COUNT)
+        raise _damaged(f'["{_torch.STEP_COUNT}"]', state[_torch.STEP_COUNT], COUNT)
     return steps
-
-
-def accepted(optimizer: object, **policies: tuple[str, Sequence[str]]) -> None:
-    """Raise if `optimizer` is not an optimizer, or if a policy is not among those allowed."""
-    if not isinstance(optimizer, Optimizer):
-        fix = "pass the optimizer first, then lr=<schedule>"
-        raise OptimizerError("Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer", fix)
-    for name, (given, allowed) in policies.items():
-        if not named(given, allowed):
-            raise ScheduleError(f"Scheduler({name})", given, ", ".join(allowed), "use one of these")
 
 
 def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
@@ -91,9 +73,10 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
     state = _member(state)
     count = as_count(state["last_epoch"])
     if count is None:
-        raise _damaged('["last_epoch"]', state["last_epoch"], _COUNT)
+        raise _damaged('["last_epoch"]', state["last_epoch"], COUNT)
     text = state.get("schedules", "{}")
-    if "checksum" in state and isinstance(text, str) and _checksum(text) != state["checksum"]:
+    later = state.get("continued", "")
+    if "checksum" in state and isinstance(text, str) and _checksum(f"{text}{later}") != state["checksum"]:
         raise _damaged(
             '["schedules"]', Unquoted("a text that is not the one written"), f"one of checksum {state['checksum']}"
         )
@@ -130,8 +113,8 @@ def _member(state: object) -> Mapping[str, Any]:
     return given
 
 
-def _scaled(plain: object) -> bool:
-    if not isinstance(plain, dict) or "of" not in plain:
+def _scaled(plain: Any) -> bool:
+    if not _is_scaled(plain):
         return isinstance(plain, dict)
     try:
         return isinstance(plain["of"], dict) and number("factor", plain.get("factor", 1.0)) is not None
@@ -147,71 +130,64 @@ def described(hyperparameters: list[HyperParameter], groups: int) -> dict[str, l
     """Return the schedule of every key and group as plain types; None stands for a group without one."""
     found: dict[str, list[Any]] = {}
     for one in hyperparameters:
-        found.setdefault(one.key, [None] * groups)[one.group] = _plain(one)
+        found.setdefault(one.key, [None] * groups)[one.position] = _plain(one)
     return found
 
 
 def _plain(one: HyperParameter) -> dict[str, Any]:
-    plain = one.schedule.to_dict()
+    plain = to_plain(one.schedule, lambda _: TENSOR)  # its value is not a part of the schedule
     return plain if one.factor == 1.0 else {"factor": one.factor, "of": plain}
 
 
+def _is_scaled(plain: object) -> bool:
+    """Say whether plain types are those of a factor and a schedule; those of a schedule name its class."""
+    return isinstance(plain, dict) and "of" in plain and "schedule" not in plain
+
+
 def restored(written: dict[str, list[Any]], present: list[HyperParameter], groups: list[Group]) -> list[HyperParameter]:
-    """Return the hyper-parameters of a checkpoint. An unchanged one stays: plain types do not describe its tensors."""
+    """Return the hyper-parameters of a checkpoint. An unchanged one stays: plain types do not describe its tensors.
+
+    Raises `CheckpointError` if another schedule has a tensor field, whose tensor the checkpoint does not hold.
+    """
     now, read = described(present, len(groups)), dict[str, Schedule]()
-    kept = [one for one in present if one.key in written and written[one.key][one.group] == now[one.key][one.group]]
-    same = {(one.group, one.key) for one in kept}
+    same = [
+        one
+        for one in present
+        if one.key in written and not _differ(written[one.key][one.position], now[one.key][one.position])
+    ]
+    kept, places = list(same), {(one.position, one.key) for one in same}
     for key, schedules in written.items():
         for k, plain in enumerate(schedules):
-            if plain is not None and (k, key) not in same:
-                inner = plain.get("of", plain)
+            if plain is not None and (k, key) not in places:
+                factor, inner = _parts(plain)
                 where = f"checkpoint: {key} of group {k}"
-                schedule = read.setdefault(str(inner), read_schedule(inner, where))
-                kept.append(HyperParameter(k, key, schedule, plain.get("factor", 1.0)).attach(groups))
+                if TENSOR in _leaves(inner):
+                    fix = 'build the scheduler with the schedule of the checkpoint, or pass on_change="new"'
+                    allowed = "a schedule of numbers, or the same schedule as now"
+                    raise CheckpointError(where, Unquoted("another schedule with a tensor in it"), allowed, fix)
+                kept.append(
+                    HyperParameter(groups[k], k, key, read.setdefault(str(inner), read_schedule(inner, where)), factor)
+                )
     return kept
 
 
-def demanded(assignments: object, keys: Mapping[str, Any]) -> Given:
-    """Return what a scheduler was given, checked. `keys` maps a key to one schedule, or to a list with one per group."""
-    if isinstance(assignments, Schedule):
-        assignments = [Assignment("lr", None, assignments)]
-    if not isinstance(assignments, list | tuple) or not all(isinstance(one, Assignment) for one in assignments):
-        allowed, fix = "a schedule, or a list of tracelr.Assignment", "pass lr=<schedule>, or what tracelr.load returned"
-        raise OptimizerError("Scheduler(assignments)", assignments, allowed, fix)
-    given: Given = list(assignments)
-    for one in assignments:
-        if not isinstance(one.schedule, Schedule):
-            raise OptimizerError("Assignment.schedule", one.schedule, "a schedule", "pass Constant(...) for a number")
-    for key, schedules in keys.items():
-        if isinstance(schedules, Schedule):
-            given.append(Assignment(key, None, schedules))
-        elif isinstance(schedules, list | tuple) and schedules and all(isinstance(s, Schedule) for s in schedules):
-            given.append((key, schedules))
-        elif schedules is not None:
-            fix = "wrap it as Constant(...)" if isinstance(schedules, int | float) else f"pass {key}=<schedule>"
-            allowed = "a schedule, or a list with one for each param group"
-            raise OptimizerError(f"Scheduler({key})", schedules, allowed, fix)
-    if not given:
-        allowed, fix = "a schedule for at least one key", "pass lr=<schedule>"
-        raise OptimizerError("Scheduler(optimizer)", Unquoted("nothing to schedule"), allowed, fix)
-    return given
+def _leaves(plain: Any) -> Iterator[Any]:
+    if isinstance(plain, dict | list):
+        for one in plain.values() if isinstance(plain, dict) else plain:
+            yield from _leaves(one)
+    else:
+        yield plain
 
 
-def pair(betas: object) -> dict[str, Any]:
-    """Return the schedules of the two numbers under "betas" as those of "betas[0]" and "betas[1]"."""
-    if betas is None:
-        return {}
-    if not isinstance(betas, list | tuple) or len(betas) != 2:
-        allowed = "a pair of schedules, of which one may be None"
-        raise OptimizerError("Scheduler(betas)", betas, allowed, "pass betas=(<schedule>, None) for the first")
-    return {f"betas[{k}]": schedule for k, schedule in enumerate(betas)}
+def _differ(then: Any, now: Any) -> bool:
+    return any(_differences(then, now, ""))
 
 
-def changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> str:
+def describe_changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> str:
     """Return each field that differs between the descriptions of two schedulers, and its groups; "" if nothing does.
 
     >>> then = {"schedule": "Cosine", "start": 1.0, "end": 0.0, "steps": 1000}
-    >>> changes({"lr": [then, None]}, {"lr": [then | {"steps": 2000}, None]})
+    >>> describe_changes({"lr": [then, None]}, {"lr": [then | {"steps": 2000}, None]})
     'lr of group 0: Cosine.steps 1000 -> 2000'
     """
     found: dict[tuple[str, str], list[int]] = {}
@@ -220,9 +196,9 @@ def changes(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> 
         for k, (then, now) in enumerate(pairs):
             for difference in _differences(then, now, ""):
                 found.setdefault((key, difference), []).append(k)
-    named = [f"{key} of {_groups(where)}: {difference}" for (key, difference), where in found.items()]
-    rest = [] if len(named) <= _LISTED else [f"and {len(named) - _LISTED} more"]
-    return "; ".join(named[:_LISTED] + rest)
+    texts = [f"{key} of {_groups(where)}: {difference}" for (key, difference), where in found.items()]
+    rest = [] if len(texts) <= _LISTED else [f"and {len(texts) - _LISTED} more"]
+    return "; ".join(texts[:_LISTED] + rest)
 
 
 def _groups(numbers: list[int]) -> str:
@@ -238,9 +214,10 @@ def _groups(numbers: list[int]) -> str:
 
 def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
     if isinstance(then, dict) and isinstance(now, dict):
-        if "of" in then or "of" in now:  # the factor of a group, which is left out where it is 1
-            yield from _differences(then.get("factor", 1.0), now.get("factor", 1.0), "factor")
-            yield from _differences(then.get("of", then), now.get("of", now), path)
+        if _is_scaled(then) or _is_scaled(now):  # the factor of a group, which is left out where it is 1
+            (before, inner), (after, other) = map(_parts, (then, now))
+            yield from _differences(before, after, "factor")
+            yield from _differences(inner, other, path)
             return
         kind = then.get("schedule")
         if kind == now.get("schedule"):
@@ -251,8 +228,13 @@ def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for k, (a, b) in enumerate(zip(then, now, strict=True)):
             yield from _differences(a, b, f"{path}[{k}]")
-    elif then != now:
+    elif then != now and not (now == TENSOR and isinstance(then, int | float)):  # older states hold the value of a tensor
         yield f"{path} {_spelled(then)} -> {_spelled(now)}".lstrip()
+
+
+def _parts(plain: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the factor and the schedule of plain types."""
+    return (plain.get("factor", 1.0), plain["of"]) if _is_scaled(plain) else (1.0, plain)
 
 
 def _spelled(value: Any) -> str:
@@ -261,7 +243,7 @@ def _spelled(value: Any) -> str:
 
 
 def _call(value: Any) -> Unquoted:
-    if isinstance(value, dict) and "of" in value:
+    if _is_scaled(value):
         return Unquoted(f"{show(value.get('factor'))} * {_call(value['of'])}")
     if isinstance(value, dict) and "schedule" in value:
         arguments = (f"{name}={_call(one)}" for name, one in value.items() if name != "schedule")

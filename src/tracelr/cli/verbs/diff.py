@@ -8,7 +8,7 @@ from typing import Any, final
 
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, json_argument, step_number
-from tracelr.optim.state import changes
+from tracelr.optim.state import describe_changes
 from tracelr.schedules.describe.compare import At, Difference, difference
 
 
@@ -54,7 +54,7 @@ def _row(label: str, a: Chosen | None, b: Chosen | None, last: int | None) -> _R
     if a is None or b is None:
         return label, f"only {'A' if b is None else 'B'} has it", None
     plain = ({"lr": [one.schedule.to_dict()]} for one in (a, b))
-    return label, changes(*plain).replace("lr of group 0: ", ""), difference(a.schedule, b.schedule, last)
+    return label, describe_changes(*plain).replace("lr of group 0: ", ""), difference(a.schedule, b.schedule, last)
 
 
 def _text(label: str, fields: str, found: Difference | None) -> str:

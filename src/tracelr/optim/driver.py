@@ -1,0 +1,111 @@
+"""Who drives an optimizer: the object that really steps, the hooks on it, and the one scheduler of each number."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, final
+
+from torch import Tensor
+
+from tracelr import _torch
+from tracelr.errors import OptimizerError, Unquoted
+
+if TYPE_CHECKING:
+    from tracelr.optim.scheduler import Scheduler
+
+_WRAPPERS = 16  # how many wrappers around an optimizer are looked into
+_live: weakref.WeakSet[Scheduler] = weakref.WeakSet()
+
+
+def innermost(optimizer: Any) -> Any:
+    """Return the optimizer inside wrappers that show its param groups, such as those of accelerate, or itself."""
+    for _ in range(_WRAPPERS):
+        groups = optimizer.param_groups
+        attributes = getattr(optimizer, "__dict__", {}).values()
+        inside = (one for one in attributes if one is not optimizer and callable(getattr(type(one), "step", None)))
+        inner = next((one for one in inside if getattr(one, "param_groups", None) is groups), None)
+        if inner is None:
+            break
+        optimizer = inner
+    return optimizer
+
+
+def has_groups(optimizer: Any) -> bool:
+    """Say whether an object has param groups, as every optimizer has."""
+    groups = getattr(optimizer, "param_groups", None)
+    return isinstance(groups, list) and all(isinstance(one, dict) and "params" in one for one in groups)
+
+
+@final
+class _Hook:
+    """A hook that calls a method of a scheduler, if the scheduler still exists: an optimizer does not keep it alive."""
+
+    __slots__ = ("_name", "_scheduler")
+
+    def __init__(self, scheduler: Scheduler, name: str) -> None:
+        self._scheduler, self._name = weakref.ref(scheduler), name
+
+    def __call__(self, *_: Any) -> None:
+        if _torch.is_tracing():
+            return
+        scheduler = self._scheduler()
+        if scheduler is not None:
+            getattr(scheduler, self._name)()
+
+
+def is_own(hook: object) -> bool:
+    """Say whether a hook is one of a scheduler of this library."""
+    return isinstance(hook, _Hook)
+
+
+def attach(scheduler: Scheduler, optimizer: Any, before_update: str, after_load: str) -> Callable[[], None]:
+    """Call methods of `scheduler` around the calls of `optimizer`; the result ends that. It needs no hooks of a wrapper."""
+    handles = []
+    for register, name in (
+        (getattr(optimizer, "register_step_pre_hook", None), before_update),
+        (getattr(optimizer, "register_load_state_dict_post_hook", None), after_load),
+    ):
+        try:
+            if register is not None:
+                handles.append(register(_Hook(scheduler, name)))
+        except AttributeError:  # a subclass of Optimizer that does not call its __init__
+            continue
+    _live.add(scheduler)
+    reference = weakref.ref(scheduler)
+
+    def detach() -> None:
+        for handle in handles:
+            handle.remove()
+        found = reference()
+        if found is not None:
+            _live.discard(found)
+
+    weakref.finalize(scheduler, _remove, handles).atexit = False
+    return detach
+
+
+def _remove(handles: list[Any]) -> None:
+    for handle in handles:
+        handle.remove()
+
+
+def others(scheduler: Scheduler, optimizer: Any) -> Iterator[Scheduler]:
+    """Yield the other live schedulers of an optimizer."""
+    for one in list(_live):
+        if one is not scheduler and one.drives(optimizer):
+            yield one
+
+
+def refuse_second(scheduler: Scheduler, first: Scheduler, number: str) -> OptimizerError:
+    """Return the error for a number that another scheduler drives already."""
+    given = Unquoted(f"a second scheduler; the first is {first!r}")
+    fix = "call first.detach(), or delete it; to run one schedule after the other, pass lr=a.then(b)"
+    return OptimizerError(f"{type(scheduler).__name__}: {number}", given, "one scheduler for each number", fix, limit=300)
+
+
+def tensor_changed(*tensors: Tensor) -> None:
+    """Let every scheduler whose schedules use one of the tensors write its values anew."""
+    for one in list(_live):
+        if any(map(one.uses, tensors)):
+            one.settle()
