@@ -32,8 +32,8 @@ from tracelr.schedules.base import Schedule
 class Bindings:
     """The scheduled numbers of `optimizer`, an object with `param_groups`, as asked for by `requests`.
 
-    Each is bound to the dict of its group. `intact` says whether the optimizer still is as it was at the last write; if it is
-    not, `follow` finds every group again: by its dict, by its list of parameters, or by the parameters in it.
+    Each is bound to the dict of its group. `intact` says whether the optimizer is still as it was at the last write; if it
+    is not, `follow` finds every group again: by its dict, by its list of parameters, or by the parameters in it.
     """
 
     def __init__(self, optimizer: Any, requests: list[Request], check: Callable[[Bindings], None]) -> None:
@@ -75,8 +75,8 @@ class Bindings:
         """Let what was asked for go on as `continued` says, and as nothing before has said."""
         if continued == self.continued:
             return
-        for one in continued:
-            self._under(one.key)
+        for made in continued:
+            self._under(made.key)
         self.continued, self._shared = list(continued), {}
         for one in self._hyperparameters:
             one.schedule = self._later(one)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -38,14 +38,15 @@ class Counter:
 
     def __init__(self, count: int, device: torch.device) -> None:
         self.tensor = torch.tensor(count, dtype=torch.int64, device=device)
-        self._memory = memoryview(self.tensor.reshape(1).numpy()) if device.type == "cpu" else None
+        array: Any = self.tensor.reshape(1).numpy() if device.type == "cpu" else None
+        self._memory: Any = None if array is None else memoryview(array)  # quicker to read than the array
         self._count, self._seen = count, _torch.version(self.tensor)
         self.shared = False  # whether a graph may write to the tensor: a replayed CUDA graph does not change its version
 
     def read(self) -> int:
         """Return the count."""
         if self._memory is not None:
-            return self._memory[0]  # type: ignore[no-any-return]  # an int64: a memoryview is not typed
+            return int(self._memory[0])
         if self.shared or _torch.version(self.tensor) != self._seen:
             self._count, self._seen = int(self.tensor), _torch.version(self.tensor)
         return self._count

@@ -118,7 +118,8 @@ def split(key: str) -> tuple[str, int | None]:
 def check(group: Group, position: int, key: str) -> Any:
     """Return the number that the group holds under `key`, or raise `OptimizerError` if it cannot be scheduled."""
     name, index = split(key)
-    where, held = f"Scheduler: {key} of group {position}", group.get(name)
+    where = f"Scheduler: {key} of group {position}"
+    held: Any = group.get(name)
     inside = index is not None and isinstance(held, list | tuple) and index < len(held)
     if name not in group or (index is not None and not inside):
         numbers = [own for own, value in group.items() if _is_number(value)]

@@ -43,12 +43,12 @@ class Scheduler(LRScheduler):
     """Drive the learning rate, and any other number, of the param groups of `optimizer` from schedules of the step.
 
     `optimizer` is anything with `param_groups`. `lr`, `weight_decay` and `momentum` each take one schedule for all groups,
-    or a list with one for each, in which None leaves a group alone; `betas` takes a pair of these. **They replace the numbers
-    of the optimizer.** `lr_factor`, `weight_decay_factor` and `momentum_factor` take the same, and multiply the number that
-    each group was made with; the group keeps it as torch's "initial_lr" ("initial_weight_decay", ...). `assignments` is what
-    `tracelr.load` returns, a schedule of the learning rate or a list of `Assignment`, which can name any key and pick groups
-    by their tags. A number without a schedule is left alone, and so is a weight decay of 0 beside others that are not 0,
-    unless its tag is named.
+    or a list with one for each, in which None leaves a group alone; `betas` takes a pair of these. **They replace the
+    numbers of the optimizer.** `lr_factor`, `weight_decay_factor` and `momentum_factor` take the same, and multiply the
+    number that each group was made with; the group keeps it as torch's "initial_lr" ("initial_weight_decay", ...).
+    `assignments` is what `tracelr.load` returns, a schedule of the learning rate or a list of `Assignment`, which can name
+    any key and pick groups by their tags. A number without a schedule is left alone, and so is a weight decay of 0 beside
+    others that are not 0, unless its tag is named.
 
     As with torch's schedulers, call `step()` after every optimizer update; between the calls the groups hold the values of
     the **next** update, starting with those at step 0. The unit is optimizer updates. `step()` is the same call in eager
@@ -106,11 +106,11 @@ class Scheduler(LRScheduler):
         if not driver.has_groups(optimizer):
             fix = "pass the optimizer first, then lr=<schedule>"
             raise OptimizerError(
-                "Scheduler(optimizer)", optimizer, "an object with param_groups, such as a torch.optim.Optimizer", fix
+                "Scheduler(optimizer)", optimizer, "a torch.optim.Optimizer, or an object with its param_groups", fix
             )
-        for name, given, allowed in (("on_change", on_change, _POLICIES), ("ranks", ranks, _RANKS)):
-            if not named(given, allowed) and not (name == "ranks" and given is None):
-                raise ScheduleError(f"Scheduler({name})", given, ", ".join(allowed), "use one of these")
+        for name, given, among in (("on_change", on_change, _POLICIES), ("ranks", ranks, _RANKS)):
+            if not named(given, among) and not (name == "ranks" and given is None):
+                raise ScheduleError(f"Scheduler({name})", given, ", ".join(among), "use one of these")
         keys = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, **_pair(betas)}
         factors = {"lr": lr_factor, "weight_decay": weight_decay_factor, "momentum": momentum_factor}
         requests = _requests(assignments, keys, factors)
@@ -134,7 +134,7 @@ class Scheduler(LRScheduler):
     def _attach(self) -> None:
         self._detach: Callable[[], None] | None = driver.attach(self, self._inner, "_before_update", "_after_load")
         self._updates, self._told = 0, set[str]()
-        self._member = False  # of a scheduler of torch, which then says when to step
+        self._contained = False  # of a scheduler of torch, which then says when to step
         self._fused = False  # whether a fused update steps it
         self._late = ""  # what a framework may have kept from the user while it loaded a checkpoint
 
@@ -151,7 +151,7 @@ class Scheduler(LRScheduler):
     def _device(self) -> torch.device:
         return self._bindings.device or torch.device("cpu")
 
-    @property  # type: ignore[override]  # an attribute of torch's
+    @property
     def optimizer(self) -> Optimizer:
         """The optimizer. Another one may be assigned: it then gets what the first one was asked to follow."""
         return self._optimizer
@@ -339,9 +339,9 @@ class Scheduler(LRScheduler):
             self._counter = Counter(self._counter.read(), device)
 
     def _is_member(self) -> bool:
-        """Say whether a SequentialLR or a ChainedScheduler of torch has this scheduler in it, and so decides on the numbers."""
-        self._member = self._member or bool(_torch.containers(self, self._inner))
-        return self._member
+        """Say whether a SequentialLR or a ChainedScheduler of torch contains this scheduler, and decides on the numbers."""
+        self._contained = self._contained or bool(_torch.containers(self, self._inner))
+        return self._contained
 
     def _say(self, kind: str, text: str) -> None:
         if kind not in self._told:

@@ -45,7 +45,7 @@ def sealed(schedules: dict[str, list[Any]], continued: list[dict[str, Any]]) -> 
 
 
 def read_continued(state: object) -> list[dict[str, Any]]:
-    """Return what `Scheduler.continue_with` has added to the schedules of a state, of which `read_state` has read the rest."""
+    """Return what `Scheduler.continue_with` has added to the schedules of a state that `read_state` has checked."""
     text = _member(state).get("continued", "[]")
     try:
         continued = json.loads(text) if isinstance(text, str) else None

@@ -15,7 +15,8 @@ class Assignment(NamedTuple):
     the first of the numbers under "betas". `tags` picks the groups with one of these tags under their key "tags", which is a
     name or a list of names; None in the tuple picks the groups without tags, and None in place of the tuple picks every
     group. `factor` names a key of the group; the value is multiplied by the number under it, as layer-wise decay and muP
-    need, or by 1 if the group has no such key or `factor` is None.
+    need, or by 1 if this group has no such key or `factor` is None. A `factor` that is `key` itself stands for the number
+    that the group was made with.
 
     >>> from tracelr import Cosine
     >>> Assignment("weight_decay", ("decayed",), Cosine(start=0.04, end=0.4, steps=125_000))
