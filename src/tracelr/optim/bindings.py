@@ -97,6 +97,7 @@ class Bindings:
         self._hyperparameters = sorted(hyperparameters, key=lambda one: one.position)
         self._evaluator = Evaluator(self._hyperparameters, self.device or torch.device("cpu"), self._compiled)
         self.step = self._evaluator.step
+        self._unscheduled = sorted({*range(len(self._groups))} - {one.position for one in hyperparameters})
         self._indexed = [one for one in self._hyperparameters if one.index is not None]
         scheduled = [one.tensor for one in self._hyperparameters if one.tensor is not None]
         self._watched = [*scheduled, *self._evaluator.fields()]
@@ -110,11 +111,12 @@ class Bindings:
         groups = self._optimizer.param_groups
         if len(groups) != len(self._groups):
             return False
-        for group, bound in zip(groups, self._groups):  # noqa: B905  # their lengths are equal, and this runs at every step
-            if group is not bound:
-                return False
         for one in self._hyperparameters:
-            if one.group.get(one.name) is not one.held:
+            group = groups[one.position]
+            if group is not one.group or group.get(one.name) is not one.held:
+                return False
+        for position in self._unscheduled:
+            if groups[position] is not self._groups[position]:
                 return False
         return not self._watched or _torch.versions(self._watched) == self._versions
 

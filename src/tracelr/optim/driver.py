@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from tracelr import _torch
@@ -37,38 +38,41 @@ def has_groups(optimizer: Any) -> bool:
     return isinstance(groups, list) and all(isinstance(one, dict) and "params" in one for one in groups)
 
 
-@final
-class _Hook:
-    """A hook that calls a method of a scheduler, if the scheduler still exists: an optimizer does not keep it alive."""
+def _hook(scheduler: Scheduler, call: Callable[[Scheduler], None]) -> Callable[..., None]:
+    """Return a hook that calls a method of a scheduler, if it still exists: an optimizer does not keep it alive."""
+    reference = weakref.ref(scheduler)
 
-    __slots__ = ("_name", "_scheduler")
-
-    def __init__(self, scheduler: Scheduler, name: str) -> None:
-        self._scheduler, self._name = weakref.ref(scheduler), name
-
-    def __call__(self, *_: Any) -> None:
-        if _torch.is_tracing():
+    def hook(*_: Any) -> None:
+        if torch.compiler.is_compiling() and _torch.is_tracing():
             return
-        scheduler = self._scheduler()
-        if scheduler is not None:
-            getattr(scheduler, self._name)()
+        found = reference()
+        if found is not None:
+            call(found)
+
+    return hook
 
 
 def is_own(hook: object) -> bool:
     """Say whether a hook is one of a scheduler of this library."""
-    return isinstance(hook, _Hook)
+    return getattr(hook, "__module__", None) == __name__
 
 
-def attach(scheduler: Scheduler, optimizer: Any, before_update: str, after_load: str) -> Callable[[], None]:
-    """Call methods of `scheduler` around the calls of `optimizer`; the result ends that. It needs no hooks of a wrapper."""
-    handles = []
-    for register, name in (
+def attach(
+    scheduler: Scheduler,
+    optimizer: Any,
+    before_update: Callable[[Scheduler], None],
+    after_load: Callable[[Scheduler], None],
+) -> tuple[Callable[[], None], bool]:
+    """Call methods of `scheduler` around the calls of `optimizer`. Return what ends that, and whether updates are seen."""
+    handles, updates_seen = [], False
+    for register, call in (
         (getattr(optimizer, "register_step_pre_hook", None), before_update),
         (getattr(optimizer, "register_load_state_dict_post_hook", None), after_load),
     ):
         try:
             if register is not None:
-                handles.append(register(_Hook(scheduler, name)))
+                handles.append(register(_hook(scheduler, call)))
+                updates_seen |= call is before_update
         except AttributeError:  # a subclass of Optimizer that does not call its __init__
             continue
     _live.add(scheduler)
@@ -82,7 +86,7 @@ def attach(scheduler: Scheduler, optimizer: Any, before_update: str, after_load:
             _live.discard(found)
 
     weakref.finalize(scheduler, _remove, handles).atexit = False
-    return detach
+    return detach, updates_seen
 
 
 def _remove(handles: list[Any]) -> None:

@@ -20,7 +20,7 @@ from tracelr.schedules.curves.lambda_ import Lambda
 
 _made = count()
 _BLOCK = 2048  # an eager step reads one row of a block: one tensor expression serves 2048 calls
-_JUMPS = 64  # rows of a block for steps that are further apart than 1, as a count of tokens is
+_JUMPS = 1024  # rows of a block for steps that are further apart than 1, as a count of tokens is
 _COMPARED = 2**21  # a look-up compares every step of a block with every milestone: at most this often
 
 
@@ -100,7 +100,7 @@ class Evaluator:
         elif regular:
             first, rows, stride = count, min(_JUMPS, self._size), by
         else:  # jumps of other lengths may end in the same block
-            first, rows, stride = count, self._size if by * 8 < self._size else 1, 1
+            first, rows, stride = count, self._size if by * 3 < self._size else 1, 1
         steps = torch.arange(first, first + rows * stride, stride, device=self._device)
         with torch.no_grad():
             made = [values for schedule, tensors in self._plan for values in _before_rounding(schedule, tensors, steps)]

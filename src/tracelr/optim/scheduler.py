@@ -132,11 +132,13 @@ class Scheduler(LRScheduler):
         self._attach()
 
     def _attach(self) -> None:
-        self._detach: Callable[[], None] | None = driver.attach(self, self._inner, "_before_update", "_after_load")
-        self._updates, self._told = 0, set[str]()
+        self._detach: Callable[[], None] | None
+        self._detach, self._sees_updates = driver.attach(self, self._inner, *_HOOKS)
+        self._updated, self._told = False, set[str]()
         self._contained = False  # of a scheduler of torch, which then says when to step
         self._fused = False  # whether a fused update steps it
         self._late = ""  # what a framework may have kept from the user while it loaded a checkpoint
+        self._quiet = False  # whether neither `step` nor an update has more to do than usual
 
     def _check_first(self, bindings: Bindings) -> None:
         for other in driver.others(self, self._inner):
@@ -184,7 +186,7 @@ class Scheduler(LRScheduler):
         """Stop driving the optimizer, whose groups keep their present numbers. Another scheduler may then drive them."""
         if self._detach is not None:
             self._detach()
-            self._detach = None
+            self._detach, self._quiet = None, False
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_detach"}
@@ -192,7 +194,7 @@ class Scheduler(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "_inner" in state:  # a scheduler of tracelr.lr_scheduler may be unbound; a copied optimizer has no hooks
-            self._detach = driver.attach(self, self._inner, "_before_update", "_after_load")
+            self._detach, self._sees_updates = driver.attach(self, self._inner, *_HOOKS)
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
@@ -204,7 +206,7 @@ class Scheduler(LRScheduler):
     @last_epoch.setter
     def last_epoch(self, count: int) -> None:
         self._counter.write(_step_of("Scheduler.last_epoch", count))
-        self._updates += 1
+        self._updated = True
         if count >= 0:
             self._write()
 
@@ -218,7 +220,7 @@ class Scheduler(LRScheduler):
         gradient scaler: if it is not 0 the update was skipped, and nothing advances. The host reads neither from a device;
         the scheduled numbers must then be tensors.
         """
-        if _torch.is_tracing():
+        if torch.compiler.is_compiling() and _torch.is_tracing():
             return self._traced_step(increment, found_inf)
         if found_inf is not None or type(increment) is not int:
             if _on_device(increment) or _on_device(found_inf):
@@ -228,15 +230,16 @@ class Scheduler(LRScheduler):
             increment = _step_of("Scheduler.step(increment)", increment)
         if epoch is not None:
             increment = _step_of("Scheduler.step(epoch)", epoch) - self._counter.read()
-        if self._detach is None or self._ranks is not None or self._fused or self._late:
-            self._unusual_step(increment)
+        if not self._quiet:
+            self._first_step(increment)
         self._step_count += 1
         if not self._bindings.advance(self._counter.add(increment)):
             self._follow()
             self._write()
         return None
 
-    def _unusual_step(self, increment: int) -> None:
+    def _first_step(self, increment: int) -> None:
+        """Do what only some steps need."""
         if self._detach is None:
             fix = "use the scheduler that drives the optimizer now, or build a new one"
             raise OptimizerError("Scheduler.step", Unquoted("a detached scheduler"), "one that drives its optimizer", fix)
@@ -246,6 +249,9 @@ class Scheduler(LRScheduler):
             self._say("fused", "scheduler.step() is called beside a fused update, which steps already: the count doubles")
         if self._ranks is not None:
             distributed.compare_counts(min(self._counter.read() + increment, LARGEST))
+        if not self._sees_updates:
+            self.settle()
+        self._quiet = self._updated and self._sees_updates and self._ranks is None and not self._fused
 
     def fused_step(self, opaque: bool = True) -> None:
         """Step in the region of a fused update. Dynamo sees one call in place of the formulas of immutable schedules."""
@@ -296,7 +302,7 @@ class Scheduler(LRScheduler):
         self._bindings.seen()
 
     def _before_update(self) -> None:
-        if self._updates and not self._late and self._bindings.intact():  # nearly every call ends here
+        if self._quiet and self._bindings.intact():  # nearly every call ends here
             return
         if self._counter.read() < 0:  # a member of torch's SequentialLR that has not started
             return
@@ -304,11 +310,11 @@ class Scheduler(LRScheduler):
             self._say_late()
         if not self._bindings.intact():
             self.settle()
-        if not self._updates:
+        if not self._updated:
             if self._step_count > 1 and not self._fused:
                 text = "scheduler.step() was called before optimizer.step(): the value at step 0 was not used"
                 self._say("order", f"{text}. If the update was skipped by a gradient scaler, pass step(found_inf=...)")
-            self._updates = 1
+            self._updated = True
 
     def _after_load(self) -> None:
         """Bind the groups that `optimizer.load_state_dict` made, and write our values over those of the checkpoint."""
@@ -406,7 +412,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.continue_with(Cosine(start=1.0, end=0.0, steps=50), join="scale")
         Rates(before=[0.5], after=[0.5])
         >>> scheduler.peek(125), scheduler.peek(150)
-        ([0.25], [0.0])
+        ([0.25000000000000006], [0.0])
         """
         made = Continuation(key, max(self._counter.read(), 0), schedule, join, warm)
         self.settle()
@@ -425,7 +431,7 @@ class Scheduler(LRScheduler):
         self._follow()
         self._bindings.make_tensors()
         self._move_counter()
-        self._counter.shared, self._fused = True, self._fused or fused
+        self._counter.shared, self._fused, self._quiet = True, self._fused or fused, False
         self._write()
 
     def scheduled_tensors(self) -> list[dict[str, Tensor]]:
@@ -475,7 +481,7 @@ class Scheduler(LRScheduler):
         except Exception:
             self._bindings.continue_(before)
             raise
-        self._step_count, self._updates = steps, 1
+        self._step_count, self._updated, self._quiet = steps, True, False
         self._move_counter()
         self._counter.write(count)
         if count >= 0 and not self._is_member():  # -1: a member of torch's SequentialLR that has not started
@@ -492,7 +498,7 @@ class Scheduler(LRScheduler):
         jump = f"; the rate of the next update moves {', '.join(moves[:4])}" if moves else ""
         text = f"tracelr: the schedule has changed since the checkpoint: {difference}; the one given now is used{jump}"
         warnings.warn(text, TracelrWarning, stacklevel=3)
-        self._late = text  # frameworks record the warnings of this call, and drop them
+        self._late, self._quiet = text, False  # frameworks record the warnings of this call, and drop them
 
     # -- what torch's schedulers and the frameworks call --------------------------------------------------------------------
 
@@ -519,6 +525,9 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._bindings}, last_epoch={self.last_epoch})"
+
+
+_HOOKS = (Scheduler._before_update, Scheduler._after_load)
 
 
 def _on_device(value: object) -> bool:
