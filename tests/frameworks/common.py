@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from support.optimizers import float32
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -18,9 +19,9 @@ def rates(count: int, start: int = 0, stride: int = 1, schedule: Schedule = RATE
 
 
 def used(optimizer: Optimizer, key: str = "lr") -> list[float]:
-    """Return a list that grows at each update by the value that the first group holds under `key`."""
+    """Return a list that grows at each update by the value that the first group holds under `key`, in float32."""
     seen: list[float] = []
-    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(float(o.param_groups[0][key])))
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(float32(o.param_groups[0][key])))
     return seen
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
-from support.optimizers import sgd
+from support.optimizers import float32, held, sgd
 from torch import Tensor, nn
 from torch.optim import AdamW
 
@@ -71,8 +71,8 @@ def test_any_step_is_reached_by_one_evaluation(lr: float | Tensor, monkeypatch: 
         scheduler = Scheduler(optimizer, lr=LONG)
         evaluated.clear()
         scheduler.load_state_dict({"last_epoch": step})
-        assert float(optimizer.param_groups[0]["lr"]) == value
-        assert scheduler.get_last_lr() == [value]
+        assert held(optimizer) == [value]
+        assert [*map(float32, scheduler.get_last_lr())] == [value]
         assert len(evaluated) <= 1
 
 
@@ -97,7 +97,7 @@ def test_a_kill_at_a_random_step_changes_no_rate(tmp_path: Path) -> None:
     assert [int(step) for step, *_ in lines] == [*range(before), *range(resumed, 400)], at
     rate, decay = Linear(0.0, 1e-2, 100).then(Cosine(1e-2, 1e-4, 900)), Linear(0.0, 1.0, 1000)
     for step, *used in lines:
-        assert list(map(float.fromhex, used)) == [rate(int(step)).item(), decay(int(step)).item()] * 2, at
+        assert [float32(float.fromhex(one)) for one in used] == [rate(int(step)).item(), decay(int(step)).item()] * 2, at
 
 
 COUNTS: list[Any] = [7, torch.tensor(7), torch.tensor(7, dtype=torch.int32), torch.tensor([7])]
@@ -124,20 +124,19 @@ def test_checkpoints_of_the_cerebras_family(count: Any, bound: bool) -> None:
     assert scheduler.last_epoch == 7
     assert type(scheduler.last_epoch) is int
     wanted = torch.tensor(0.01).item() if bound else Linear(0.0, 1.0, 10)(7).item()
-    assert [group["lr"] for group in optimizer.param_groups] == [wanted]
+    assert held(optimizer) == [wanted]
 
 
 def test_a_part_of_a_cerebras_sequence() -> None:
     inner = {"last_epoch": torch.tensor(3), "base_lrs": [0.5]}
     scheduler = Scheduler(sgd(), lr=Linear(0.0, 1.0, 10))
     scheduler.load_state_dict({"last_epoch": torch.tensor(9), "_schedulers": [inner, inner], "milestones": [5]})
-    assert scheduler.get_last_lr() == [Linear(0.0, 1.0, 10)(9).item()]
+    assert [*map(float32, scheduler.get_last_lr())] == [Linear(0.0, 1.0, 10)(9).item()]
 
 
 def stepped(schedule: Schedule, **more: Schedule) -> Scheduler:
     scheduler = Scheduler(AdamW([nn.Parameter(torch.ones(2))]), lr=schedule, **more)
-    for _ in range(7):
-        scheduler.step()
+    scheduler.last_epoch = 7
     return scheduler
 
 
@@ -151,4 +150,4 @@ def test_a_changed_schedule_passes_through_a_distributed_checkpoint(tmp_path: Pa
         dcp.save({"scheduler": before}, checkpoint_id=tmp_path, no_dist=True)
         dcp.load({"scheduler": now}, checkpoint_id=tmp_path, no_dist=True)
     assert any("the schedule has changed since the checkpoint: lr of group 0: Seq" in str(one.message) for one in caught)
-    assert now.get_last_lr() == [Linear(0.0, 2.0, 50)(7).item()]
+    assert [*map(float32, now.get_last_lr())] == [Linear(0.0, 2.0, 50)(7).item()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.optimizers import RATE, sgd, weights
+from support.optimizers import RATE, float32, held, sgd, weights
 from torch import Tensor
-from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LRScheduler, SequentialLR
+from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LinearLR, LRScheduler, SequentialLR
 
 from tracelr import Constant, Cosine, Linear, Schedule, Scheduler
 
@@ -20,9 +20,9 @@ def test_the_group_holds_the_rate_of_the_next_update(lr: float | Tensor) -> None
     optimizer = sgd(lr)
     scheduler = Scheduler(optimizer, lr=RATE)
     seen = []
-    for _ in range(600):  # past the block that is evaluated at once, twice
-        seen.append(float(optimizer.param_groups[0]["lr"]))
-        assert scheduler.get_last_lr() == [seen[-1]]
+    for _ in range(600):
+        seen += held(optimizer)
+        assert scheduler.get_last_lr() == [float(optimizer.param_groups[0]["lr"])]
         optimizer.step()
         scheduler.step()
     assert seen == rates(RATE, 600)
@@ -35,6 +35,7 @@ def test_a_float_stays_a_float_and_a_tensor_keeps_its_identity() -> None:
     for optimizer in (number, tensor):
         scheduler = Scheduler(optimizer, lr=RATE)
         for _ in range(3):
+            optimizer.step()
             scheduler.step()
     assert type(number.param_groups[0]["lr"]) is float
     assert tensor.param_groups[0]["lr"] is kept
@@ -53,6 +54,7 @@ def test_a_group_added_later_is_picked_up() -> None:
     optimizer = sgd(torch.tensor(0.1))
     scheduler = Scheduler(optimizer, lr=RATE)
     optimizer.add_param_group({"params": weights()})
+    optimizer.step()
     scheduler.step()
     first, second = (group["lr"] for group in optimizer.param_groups)
     assert first is not second
@@ -62,14 +64,14 @@ def test_a_group_added_later_is_picked_up() -> None:
 
 def test_optimizer_step_is_not_patched() -> None:
     optimizer = sgd()
-    Scheduler(optimizer, lr=RATE)
+    scheduler = Scheduler(optimizer, lr=RATE)
     assert "step" not in vars(optimizer)
-    assert isinstance(Scheduler(optimizer, lr=RATE), LRScheduler)
-    assert not callable(Scheduler(optimizer, lr=RATE))
-    assert not hasattr(Scheduler(optimizer, lr=RATE), "total_steps")
+    assert isinstance(scheduler, LRScheduler)
+    assert not callable(scheduler)
+    assert not hasattr(scheduler, "total_steps")
 
 
-def test_last_epoch_is_assignable_and_get_lr_is_pure() -> None:
+def test_last_epoch_is_assignable_at_once_and_get_lr_is_pure() -> None:
     optimizer = sgd(torch.tensor(0.1))
     scheduler = Scheduler(optimizer, lr=RATE)
     scheduler.last_epoch = 400
@@ -77,7 +79,9 @@ def test_last_epoch_is_assignable_and_get_lr_is_pure() -> None:
     assert isinstance(rate, Tensor)
     assert rate is not optimizer.param_groups[0]["lr"]
     assert rate.item() == RATE(400).item()
-    assert optimizer.param_groups[0]["lr"].item() == RATE(0).item()
+    assert optimizer.param_groups[0]["lr"].item() == RATE(400).item()
+    rate.fill_(7.0)
+    assert held(optimizer) == [RATE(400).item()]
     assert Scheduler(sgd(), lr=RATE).get_lr() == [0.0]
 
 
@@ -88,33 +92,34 @@ def test_last_epoch_in_the_constructor_is_torchs() -> None:
     ours = Scheduler(optimizer, lr=RATE, last_epoch=5)
     theirs = ExponentialLR(reference, 0.9, last_epoch=5)
     assert ours.last_epoch == theirs.last_epoch == 6
-    assert ours.get_last_lr() == [RATE(6).item()]
+    assert [*map(float32, ours.get_last_lr())] == [RATE(6).item()]
 
 
 def test_torch_sequential_and_chained_hold_ours() -> None:
     # torch: the second schedule starts at step 0 at the milestone
     optimizer = sgd()
-    warm, decay = Linear(0.0, 1.0, 3), Cosine(1.0, 0.0, 10)
-    joined = SequentialLR(optimizer, [Scheduler(optimizer, lr=warm), Scheduler(optimizer, lr=decay)], milestones=[3])
+    decay = Cosine(1.0, 0.0, 10)
+    joined = SequentialLR(optimizer, [LinearLR(optimizer, 0.25, 1.0, 3), Scheduler(optimizer, lr=decay)], milestones=[3])
     seen = []
     for _ in range(8):
-        seen.append(optimizer.param_groups[0]["lr"])
+        seen += held(optimizer)
         optimizer.step()
         joined.step()
-    assert seen == rates(warm.then(decay), 8)
+    assert seen == [0.25, 0.5, 0.75, *rates(decay, 5)]
 
     optimizer = sgd()
     chained = ChainedScheduler([Scheduler(optimizer, lr=RATE), ExponentialLR(optimizer, 0.5)])
     for _ in range(4):
         optimizer.step()
         chained.step()
-    assert optimizer.param_groups[0]["lr"] == RATE(4).item() * 0.5  # torch's members multiply what the first has written
+    assert float32(2 * optimizer.param_groups[0]["lr"]) == RATE(4).item()  # torch's members multiply what the first has written
 
 
 def test_a_tensor_field_is_followed() -> None:
     peak = torch.tensor(1.0)
     optimizer = sgd()
     scheduler = Scheduler(optimizer, lr=Linear(0.0, peak, 4))
+    optimizer.step()
     scheduler.step()
     assert scheduler.get_last_lr() == [0.25]
     peak.fill_(2.0)

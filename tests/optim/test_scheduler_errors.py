@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 
 import pytest
-from support.optimizers import RATE, sgd, weights
+from support.optimizers import RATE, held, sgd, weights
 from torch.optim import AdamW
 
 from tracelr import Constant, Scheduler
@@ -17,7 +17,7 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: Scheduler("adam", lr=RATE),  # type: ignore[arg-type]
         OptimizerError,
-        "Scheduler(optimizer): given 'adam'; allowed: a torch.optim.Optimizer; "
+        "Scheduler(optimizer): given 'adam'; allowed: a torch.optim.Optimizer, or an object with its param_groups; "
         "to fix it: pass the optimizer first, then lr=<schedule>.",
     ),
     (
@@ -85,12 +85,13 @@ def test_the_message(mistake: Callable[[], object], error: type[Exception], mess
 def test_a_bad_checkpoint_changes_nothing() -> None:
     optimizer = AdamW(weights())
     scheduler = Scheduler(optimizer, lr=RATE)
+    optimizer.step()
     scheduler.step()
     before = scheduler.state_dict()
     with pytest.raises(CheckpointError):
         scheduler.load_state_dict({"last_epoch": 2**63})
     assert scheduler.state_dict() == before
-    assert optimizer.param_groups[0]["lr"] == RATE(1).item()
+    assert held(optimizer) == [RATE(1).item()]
 
 
 def test_a_changed_schedule_is_reported_by_name() -> None:
@@ -101,7 +102,8 @@ def test_a_changed_schedule_is_reported_by_name() -> None:
         scheduler.load_state_dict(state)
     changed = "lr of group 0: Constant.value 0.5 -> 0.25"
     assert str(caught[0].message) == (
-        f"tracelr: the schedule has changed since the checkpoint: {changed}; the one given now is used"
+        f"tracelr: the schedule has changed since the checkpoint: {changed}; the one given now is used; "
+        "the rate of the next update moves 0.5 -> 0.25"
     )
     assert scheduler.get_last_lr() == [0.25]
 

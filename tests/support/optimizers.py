@@ -13,6 +13,16 @@ from tracelr import Cosine, Linear
 RATE = Linear(0.0, 1e-2, 5).then(Cosine(1e-2, 1e-4, 600))
 
 
+def float32(value: float | Tensor) -> float:
+    """Return what an update uses of a number: a group holds a float before its last rounding."""
+    return torch.as_tensor(value).float().item()
+
+
+def held(optimizer: Any, key: str = "lr") -> list[float]:
+    """Return what every param group holds under `key`, in float32."""
+    return [float32(group[key]) for group in optimizer.param_groups]
+
+
 def weights(count: int = 1) -> list[nn.Parameter]:
     return [nn.Parameter(torch.ones(2)) for _ in range(count)]
 
