@@ -112,7 +112,9 @@ def test_torch_sequential_and_chained_hold_ours() -> None:
     for _ in range(4):
         optimizer.step()
         chained.step()
-    assert float32(2 * optimizer.param_groups[0]["lr"]) == RATE(4).item()  # torch's members multiply what the first has written
+    assert (
+        float32(2 * optimizer.param_groups[0]["lr"]) == RATE(4).item()
+    )  # torch's members multiply what the first has written
 
 
 def test_a_tensor_field_is_followed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, final
@@ -43,6 +44,7 @@ class Bindings:
         self.continued: list[Continuation] = []  # never changed in place
         self._shared: dict[tuple[int, int], Schedule] = {}  # groups of one schedule continue with one
         self._compiled = False
+        self.written = 0  # the step whose values the groups hold
         self.version = 0  # another number whenever a group, a tensor or a schedule is another one
         self._hyperparameters = self._resolved(list(range(len(optimizer.param_groups))))
         check(self)
@@ -63,8 +65,8 @@ class Bindings:
             if one.source == one.key:
                 one.group.setdefault(f"initial_{one.key}", base_of(one.group, one.key))
         for group in groups:
-            if "lr" in group:
-                group.setdefault("initial_lr", float(group["lr"]))
+            if not math.isnan(rate := rate_of(group)):
+                group.setdefault("initial_lr", rate)
         unshare_tensors(groups, {one.name for one in [*self._hyperparameters, *new]})
         for one in new:
             one.attach()
@@ -268,6 +270,7 @@ class Bindings:
             self._versions = _torch.versions(self._watched)
         for one in self._indexed:  # of two numbers in a tuple, the second one replaces the tuple
             one.held = one.group[one.name]
+        self.written = count
         return True
 
     def write_traced(self, step: Tensor) -> None:

@@ -260,6 +260,12 @@ def _number(group: Mapping[str, Any], key: str) -> float | None:
     return float(held) if number else None  # type: ignore[arg-type]  # a number, by the line above
 
 
+def rate_of(group: Mapping[str, Any], key: str = "lr") -> float:
+    """Return the number that a group holds under a key as a float; NaN without one, as some optimizers have no rate."""
+    number = _number(group, key)
+    return math.nan if number is None else number
+
+
 def _tags(group: Mapping[str, Any]) -> Sequence[str | None]:
     tags = group.get("tags")
     return (tags,) if tags is None or isinstance(tags, str) else tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, final
@@ -18,7 +19,7 @@ from tracelr.optim import distributed, driver
 from tracelr.optim.bindings import Bindings
 from tracelr.optim.continuation import Continuation
 from tracelr.optim.counter import LARGEST, Counter
-from tracelr.optim.groups import Each, Request
+from tracelr.optim.groups import Each, Request, rate_of
 from tracelr.optim.self_check import check_device
 from tracelr.optim.state import COUNT, as_count, calls, read_continued, read_state, sealed
 from tracelr.schedules.assignment import Assignment
@@ -28,6 +29,7 @@ from tracelr.schedules.fields import named
 _POLICIES = ("new", "checkpoint", "strict")
 _RANKS = ("strict",)
 _MOST = 10**8
+_TRIES = 50
 Asked: TypeAlias = Schedule | Sequence[Schedule | None] | None
 
 
@@ -119,7 +121,7 @@ class Scheduler(LRScheduler):
         self._optimizer = optimizer
         self._start(requests)
         self._counter = Counter(count, self._device)
-        self.base_lrs = [float(group.get("initial_lr", 0.0)) for group in self._inner.param_groups]
+        self.base_lrs = [rate_of(group, "initial_lr") for group in self._inner.param_groups]
         self._initial_step()
         if self._device.type != "cpu" if check is None else check:
             check_device("Scheduler", self.schedules(), self._device)
@@ -206,7 +208,7 @@ class Scheduler(LRScheduler):
     @last_epoch.setter
     def last_epoch(self, count: int) -> None:
         self._counter.write(_step_of("Scheduler.last_epoch", count))
-        self._updated = True
+        self._updated, self._bindings.written = True, self._counter.read()
         if count >= 0:
             self._write()
 
@@ -293,8 +295,10 @@ class Scheduler(LRScheduler):
             self._write()
             if foreign:
                 text = f"something else has set {'; '.join(foreign[:4])}. The schedule's value was put back"
-                remedy = "Drive each number from one place: detach the scheduler, or leave out the assignment"
-                self._say("foreign", f"{text}. {remedy}")
+                remedy = (
+                    "detach this scheduler, or leave the other out; tracelr.Plateau takes the place of ReduceLROnPlateau"
+                )
+                self._say("foreign", f"{text}. Drive each number from one place: {remedy}")
         return self._bindings.version
 
     def seen(self) -> None:
@@ -320,7 +324,7 @@ class Scheduler(LRScheduler):
         """Bind the groups that `optimizer.load_state_dict` made, and write our values over those of the checkpoint."""
         self._bindings.follow()
         self._bindings.rebase()
-        self.base_lrs = [float(group.get("initial_lr", 0.0)) for group in self._inner.param_groups]
+        self.base_lrs = [rate_of(group, "initial_lr") for group in self._inner.param_groups]
         if self._counter.read() >= 0 and not self._is_member():
             self._write()
         else:
@@ -329,7 +333,7 @@ class Scheduler(LRScheduler):
     def _follow(self) -> None:
         if self._bindings.moved():
             self._bindings.follow()
-            self.base_lrs = [float(group.get("initial_lr", 0.0)) for group in self._inner.param_groups]
+            self.base_lrs = [rate_of(group, "initial_lr") for group in self._inner.param_groups]
             self._move_counter()
 
     def _write(self) -> None:
@@ -362,12 +366,19 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at `last_epoch`, a tensor if the group holds one. It changes nothing."""
-        held = [group["lr"] for group in self._inner.param_groups]
-        return [one.detach().clone() if isinstance(one, Tensor) else one for one in held]
+        held = [group.get("lr") for group in self._inner.param_groups]
+        rates = self.get_last_lr()
+        return [one.detach().clone() if isinstance(one, Tensor) else r for one, r in zip(held, rates, strict=True)]
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]  # torch says float or tensor; floats here
         """Return the rate that each group holds, which is that of the next update, as floats."""
-        return [float(group["lr"]) for group in self._inner.param_groups]
+        for _ in range(_TRIES):
+            before = self._bindings.written
+            rates = [rate_of(group) for group in self._inner.param_groups]
+            if self._fused or before == self._bindings.written == self._counter.read():
+                break
+            time.sleep(0)  # another thread is in the middle of a step, or a graph has taken it
+        return rates
 
     def peek(self, step: int, key: str = "lr") -> list[float]:
         """Return what each group holds under `key` for the update number `step`. It changes nothing.
