@@ -22,6 +22,7 @@ from tracelr.optim.groups import (
     base_of,
     check,
     close,
+    rate_of,
     read_factor,
     unshare_tensors,
 )
