@@ -127,6 +127,15 @@ class Bindings:
         """Take what the groups hold now as what was written: a graph has written it."""
         self._versions = _torch.versions(self._watched)
 
+    def adopt_tensors(self, count: int) -> None:
+        """Take tensors that were put in the place of floats with the same values: somebody has prepared a compilation."""
+        floats = [one for one in self._hyperparameters if one.tensor is None and isinstance(one.get(), Tensor)]
+        now = self._evaluator.at(count) if floats else []
+        made = [one.attach() for one in floats if close(one.get(), now[self._hyperparameters.index(one)])]
+        if made:
+            unshare_tensors(self._groups, {one.name for one in made})
+            self._bind([one.attach() for one in self._hyperparameters])
+
     def foreign(self, count: int) -> list[str]:
         """Return a text for every number that something else has set to another value than that of step `count`."""
         found = []
@@ -170,10 +179,9 @@ class Bindings:
                 if group is not one.group:
                     first = id(one) not in taken and not any(other is one.group for other in groups)
                     one = replace(one, group=group, tensor=one.tensor if first else None)
-                    if one.tensor is None:
+                    if not first:
                         one.attach()
-                    else:
-                        one.plain = False
+                    one.plain = one.index is None and one.tensor is None
                     one.factor = _factor(one)
                 taken.add(id(one))
                 kept.append(one)

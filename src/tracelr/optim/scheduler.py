@@ -292,6 +292,8 @@ class Scheduler(LRScheduler):
         if not self._bindings.intact() and self._detach is not None and not self._is_member():
             foreign = self._bindings.foreign(self._counter.read())
             self._follow()
+            self._bindings.adopt_tensors(self._counter.read())
+            self._move_counter()
             self._write()
             if foreign:
                 text = f"something else has set {'; '.join(foreign[:4])}. The schedule's value was put back"
