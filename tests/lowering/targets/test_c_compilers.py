@@ -122,7 +122,7 @@ def test_without_a_compiler_run_says_what_to_install(monkeypatch: pytest.MonkeyP
         "artifact.run: given no C compiler; allowed: a C99 compiler; to fix it: install a C compiler; 'no-such-compiler' was not "
         "found (install one, or set CC)."
     )
-    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "all_targets", lambda: ["c", "inductor"])
+    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "target_names", lambda: ["c", "inductor"])
     report = verify(Constant(0.5), steps=torch.arange(3))
     assert "c" in [name for name, _ in report.skipped]
     assert "c not run: it needs a C compiler" in str(report)
