@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.compilers import NEEDS_CC
-from support.graphs import bits, traced
+from support.graphs import OF_EACH_KIND, SOME, bits, traced
 from support.oracle import probes
 from support.sweep import SWEPT
 from support.table import ROWS
@@ -27,8 +27,7 @@ from tracelr.schedules.fields import Scalar
 OWN_FILE = {"aoti", "triton"}  # each run takes seconds, so that all rows share one
 VERIFY = import_module("tracelr.lowering.verification")  # the package has a function of this name
 ONE_BY_ONE = sorted({*target_names()} - {*SWEPT} - OWN_FILE)
-OF_EACH_KIND = {"linear_down", "exponential_stairs", "piecewise_constant", "sequential_nested"}
-QUICK = {"inductor": OF_EACH_KIND, "pt2": OF_EACH_KIND | {*list(ROWS)[::4]}}
+QUICK = {"inductor": OF_EACH_KIND, "pt2": SOME}
 """The rows that the quick tests give to a target which takes seconds for each. test_trace.py gives every row to torch.export,
 and to Inductor, several in one graph."""
 RUNS = [

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.compilers import NEEDS_CC, WARNINGS
-from support.graphs import traced
+from support.graphs import SOME, traced
 from support.operations import formula
 from support.sweep import artifacts, differing
 from support.table import ROWS
@@ -41,8 +41,9 @@ def assert_clean(names: Iterable[str], folder: Path) -> None:
 
 
 @NEEDS_CC
-def test_the_headers_are_clean_c99_and_cpp(tmp_path: Path) -> None:
-    assert_clean(ROWS, tmp_path)
+@pytest.mark.parametrize("names", [SOME, pytest.param([*ROWS], marks=pytest.mark.slow)], ids=["some rows", "every row"])
+def test_the_headers_are_clean_c99_and_cpp(names: Iterable[str], tmp_path: Path) -> None:
+    assert_clean(names, tmp_path)
 
 
 ALONE = {"constant", "piecewise_long", "sequential_nested"}
