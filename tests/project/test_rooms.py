@@ -33,6 +33,7 @@ IN_FUNCTIONS = {
     "torch._inductor": "takes longer to import than tracelr; needs a compiler",
     "torch._subclasses": "imports sympy",
     "torch.fx.experimental": "imports sympy",
+    "html": "its table of entities takes 2 ms, and a program that draws nothing needs none",
     "yaml": "a program that reads no file need not import it",
     "jax": "an optional toolchain",
     "numpy": "the process that runs Triton imports it there",

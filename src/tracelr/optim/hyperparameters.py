@@ -14,7 +14,7 @@ from tracelr.schedules import fields
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.base import Schedule
 
-_PATH = re.compile(r"(\w+)(?:\[(\d)\])?")
+_PATH = r"(\w+)(?:\[(\d)\])?"  # compiled when it is first used
 Group = dict[str, Any]
 
 
@@ -77,7 +77,7 @@ def split(key: str) -> tuple[str, int | None]:
     >>> split("lr")
     ('lr', None)
     """
-    match = _PATH.fullmatch(key) if isinstance(key, str) else None
+    match = re.fullmatch(_PATH, key) if isinstance(key, str) else None
     if match is None:
         allowed = 'a key of the param groups, such as "lr", or one with an index, such as "betas[0]"'
         raise OptimizerError("Scheduler(key)", key, allowed, "write it in one of these forms")
