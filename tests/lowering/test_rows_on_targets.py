@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from support.compilers import NEEDS_CC
-from support.graphs import OF_EACH_KIND, SOME, bits, traced
+from support.graphs import bits, traced
 from support.oracle import probes
 from support.sweep import SWEPT
-from support.table import ROWS
+from support.table import OF_EACH_KIND, ROWS, SOME
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.__main__ import main

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from support.compilers import NEEDS_CC, WARNINGS
-from support.graphs import SOME, traced
+from support.graphs import traced
 from support.operations import formula
 from support.sweep import artifacts, differing
-from support.table import ROWS
+from support.table import ROWS, SOME
 
 from tracelr import Constant, PiecewiseConstant
 from tracelr.errors import LoweringError
