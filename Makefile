@@ -23,7 +23,9 @@ prove: $(VENV)/ready
 
 # What the quick tests do for some rows or optimizers, or for several at once, done for each: the part of `prove` for every push.
 PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks or needs_no_other or no_flag or \
-        exported_step or plain_pytorch or a_flag_changes or any_formula or hosts_half
+        exported_step or plain_pytorch or a_flag_changes or any_formula or hosts_half or a_batch_graph or \
+        no_pass_changes or headers_are_clean or on_four or cpp_program or published_setting or \
+        code_for_torch or any_number_of_schedules
 
 prove-part: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow -k "$(PART)" -n auto --dist worksteal

@@ -71,7 +71,7 @@ def main(targets: list[str]) -> int:
         eager = {name: schedule(steps[name]) for name, schedule in rows.items()}
     print("| target | schedules | steps | differing bits | max ULP | seconds | what ran |\n|---|---|---|---|---|---|---|")
     wrong = 0
-    for target in targets or lowering.targets():
+    for target in targets or lowering.target_names():
         if (absent := find(target).missing()) is not None:
             print(f"| `{target}` | - | - | - | - | - | not run: it needs {absent} |", flush=True)
             continue

@@ -10,5 +10,5 @@ from tracelr.lowering.graph import trace as trace
 from tracelr.lowering.passes import stages as stages
 from tracelr.lowering.printing import dump as dump
 from tracelr.lowering.targets import lower as lower
-from tracelr.lowering.targets import targets as targets
+from tracelr.lowering.targets import target_names as target_names
 from tracelr.lowering.verification import verify as verify

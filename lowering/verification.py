@@ -14,8 +14,7 @@ from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import run
 from tracelr.lowering.spec import aten, dtype_of
-from tracelr.lowering.targets import find, lower
-from tracelr.lowering.targets import targets as all_targets
+from tracelr.lowering.targets import find, lower, target_names
 from tracelr.lowering.targets._arithmetic import arithmetic_of
 from tracelr.lowering.targets._target import Artifact, Target
 
@@ -96,7 +95,7 @@ def verify(
     eager: dict[str, Tensor] = {}
     results, skipped = [], []
     every = targets in (None, "all")
-    for name in all_targets() if every else [targets] if isinstance(targets, str) else targets or []:
+    for name in target_names() if every else [targets] if isinstance(targets, str) else targets or []:
         target = find(name)
         if every and (reason := target.missing()) is not None:
             skipped.append((name, f"it needs {reason}"))

@@ -18,10 +18,10 @@ LONGEST = 63
 _NAME = re.compile(r"lr[0-9]*(_[A-Za-z0-9]+)*")
 
 
-def targets() -> list[str]:
+def target_names() -> list[str]:
     """Return the names of all targets, importing none.
 
-    >>> "c" in targets()
+    >>> "c" in target_names()
     True
     """
     return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
@@ -29,8 +29,8 @@ def targets() -> list[str]:
 
 def find(target: str) -> Target:
     """Return the target called `target`; raises `LoweringError` listing the ones there are."""
-    if target not in targets():
-        raise LoweringError("lower(target)", target, ", ".join(targets()), "use one of these names")
+    if target not in target_names():
+        raise LoweringError("lower(target)", target, ", ".join(target_names()), "use one of these names")
     found = import_module(f"{__name__}.{target}").TARGET
     assert isinstance(found, Target)
     return found

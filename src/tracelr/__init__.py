@@ -6,7 +6,7 @@ Every schedule is a name of this package (`tracelr.Linear`, `tracelr.Cosine`, ..
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tracelr import arithmetic, errors
+from tracelr import arithmetic, errors, schedules
 from tracelr.arithmetic import precision
 from tracelr.optim.distributed import check_ranks
 from tracelr.optim.plateau import Greedy, Plateau

@@ -194,11 +194,3 @@ def aoti_load_package(path: str) -> Callable[[Tensor], Tensor]:
 
     loaded: Callable[[Tensor], Tensor] = aoti_load_package(path)
     return loaded
-
-
-def fake_tensors() -> tuple[Any, Any]:
-    """Return a mode of tensors without values, and what makes the length of a tensor symbolic."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
-
-    return FakeTensorMode(shape_env=ShapeEnv()), StatelessSymbolicContext([DimDynamic.DYNAMIC])

@@ -95,7 +95,7 @@ class TracelrError(Exception):
     @property
     def field(self) -> str:
         """The field or argument that `where` names, or "": "steps" in "Linear.steps[2]" and in "Linear.then(steps)"."""
-        found = _FIELD.fullmatch(self.where)
+        found = re.fullmatch(_FIELD, self.where)
         return found[1] if found else ""
 
     def inside(self: _Error, place: str) -> _Error:
@@ -167,7 +167,7 @@ class Unquoted(str):
         return str(self)
 
 
-_FIELD = re.compile(r"\w+[.(](\w+)(?:[.()\[].*)?")
+_FIELD = r"\w+[.(](\w+)(?:[.()\[].*)?"  # compiled when it is first used
 _PLAIN = (type(None), bool, int, float, str, Unquoted)  # the types of `given` that a pickle keeps as they are
 
 

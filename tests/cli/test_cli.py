@@ -24,7 +24,7 @@ from tracelr.cli.main import every
 from tracelr.cli.verb import step_number
 from tracelr.errors import ScheduleError
 from tracelr.interop.readers import READERS
-from tracelr.lowering.targets import targets
+from tracelr.lowering.targets import target_names
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("only_ours", "command_line")
@@ -105,7 +105,7 @@ def test_show_as_json_has_the_phases(tracelr_: Terminal) -> None:
 def test_list_as_json_has_every_name(tracelr_: Terminal) -> None:
     found = tracelr_.json("list")
     assert {row["name"] for row in found["schedules"]} == set(tracelr.schedules.base.REGISTRY)
-    assert [row["name"] for row in found["targets"]] == targets()
+    assert [row["name"] for row in found["targets"]] == target_names()
     assert [row["name"] for row in found["formats"]] == list(READERS)
     assert all(row["text"] for rows in found.values() for row in rows)
     assert len(tracelr_("list").splitlines()) == 3 + sum(map(len, found.values()))

@@ -98,6 +98,7 @@ def loaded(found: dict[str, Any]) -> None:
     assert found["last_epoch"] == 12
 
 
+@pytest.mark.slow  # four processes
 def test_a_checkpoint_of_two_ranks_loads_on_four(two: list[Any], folder: Path) -> None:
     found = [rank["load"] for rank in start(4, ["load"], folder)]
     for one in found:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("own_folder")  # what it finds is written there
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_fuzzing_finds_nothing(seconds: int) -> None:
     pytest.importorskip("atheris")
     command = [sys.executable, str(ROOT / "tests" / "hostile" / "fuzz" / "fuzz_load.py"), str(seconds), "-seed=1"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from support.table import ROWS
+from support.table import ROWS, SOME
 
 import tracelr
 from tracelr import Assignment, Cosine, Linear, Noise, Schedule
@@ -68,7 +68,7 @@ def test_cerebras_reads_back(name: str) -> None:
         assert apart(ROWS[name].schedule, steps, back(torch.tensor(steps))) <= 1.2e-7  # a bit of float32
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in SOME else pytest.mark.slow) for n in ROWS])
 def test_the_code_for_torch_runs_without_tracelr(name: str) -> None:
     text = written(name, "torch")
     assert (text is None) == (name in REFUSED["torch"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.graphs import traced
 from support.table import ROWS
 
 from tracelr.lowering import dump, trace
@@ -21,7 +22,7 @@ FILES = [(name, format) for name in NAMES for format in FORMATS]
 
 @pytest.mark.parametrize(("name", "format"), FILES)
 def test_a_dump_is_its_golden_file(name: str, format: str) -> None:
-    text = dump(ROWS[name].schedule, format).rstrip("\n") + "\n"
+    text = dump(run(traced(name)), format).rstrip("\n") + "\n"
     assert (FOLDER / f"{name}.{format}").read_text(encoding="utf-8") == text, (
         "if it is meant: PYTHONPATH=tests python tests/lowering/test_golden.py"
     )

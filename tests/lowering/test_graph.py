@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.graphs import bits, traced
+from support.graphs import EVERY_BUT_SOME_SLOW, bits, traced
 from support.oracle import probes
 from support.table import ROWS
 from torch import Tensor, library, nn
@@ -30,7 +30,7 @@ def test_a_graph_gives_the_bits_of_eager_one_step_at_a_time(name: str) -> None:
         assert torch.equal(bits(torch.stack([stage(step) for step in steps])), bits(want))
 
 
-@EVERY
+@EVERY_BUT_SOME_SLOW
 def test_a_batch_graph_gives_the_bits_of_eager(name: str) -> None:
     row, graph = ROWS[name], traced(name, batch=True)
     generator = torch.Generator().manual_seed(3)

@@ -14,21 +14,20 @@ from support.compilers import NEEDS_CC
 from support.graphs import bits, traced
 from support.oracle import probes
 from support.sweep import SWEPT
-from support.table import ROWS
+from support.table import OF_EACH_KIND, ROWS, SOME
 
 from tracelr import Constant, Exponential, Linear, PiecewiseConstant, Schedule
 from tracelr.__main__ import main
 from tracelr.errors import LoweringError
-from tracelr.lowering import lower, passes, targets, trace, verify
+from tracelr.lowering import lower, passes, target_names, trace, verify
 from tracelr.lowering.targets import c, find
 from tracelr.lowering.verification import default_steps
 from tracelr.schedules.fields import Scalar
 
 OWN_FILE = {"aoti", "triton"}  # each run takes seconds, so that all rows share one
 VERIFY = import_module("tracelr.lowering.verification")  # the package has a function of this name
-ONE_BY_ONE = sorted({*targets()} - {*SWEPT} - OWN_FILE)
-OF_EACH_KIND = {"linear_down", "exponential_stairs", "piecewise_constant", "sequential_nested"}
-QUICK = {"inductor": OF_EACH_KIND, "pt2": OF_EACH_KIND | {*list(ROWS)[::4]}}
+ONE_BY_ONE = sorted({*target_names()} - {*SWEPT} - OWN_FILE)
+QUICK = {"inductor": OF_EACH_KIND, "pt2": SOME}
 """The rows that the quick tests give to a target which takes seconds for each. test_trace.py gives every row to torch.export,
 and to Inductor, several in one graph."""
 RUNS = [
@@ -40,15 +39,15 @@ RUNS = [
 
 def test_targets_are_found_by_file_without_importing_them() -> None:
     folder = Path(c.__file__).parent
-    assert set(targets()) >= SWEPT
-    assert targets() == sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    assert set(target_names()) >= SWEPT
+    assert target_names() == sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
     code = (
-        "import sys, tracelr.lowering as l; names = l.targets(); heavy = ('torch._inductor', 'torch._dynamo', 'torch.export'); "
+        "import sys, tracelr.lowering as l; names = l.target_names(); heavy = ('torch._inductor', 'torch._dynamo', 'torch.export'); "
         "import torch; print([f'tracelr.lowering.targets.{n}' in sys.modules for n in names], "
         "'torch._inductor.graph' in sys.modules, 'torch._dynamo.eval_frame' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{[False] * len(targets())} False False"
+    assert done.stdout.strip() == f"{[False] * len(target_names())} False False"
 
 
 @pytest.mark.parametrize(("target", "name"), RUNS)
@@ -96,7 +95,7 @@ def test_an_unknown_target_lists_the_targets() -> None:
         lower(Constant(0.5), "cobol")
     assert (
         str(caught.value)
-        == f"lower(target): given 'cobol'; allowed: {', '.join(targets())}; to fix it: use one of these names."
+        == f"lower(target): given 'cobol'; allowed: {', '.join(target_names())}; to fix it: use one of these names."
     )
     for helper in ("_target", "_clike", "__init__", "../spec", ""):
         with pytest.raises(LoweringError):
@@ -175,7 +174,7 @@ def test_a_report_is_plain_data() -> None:
 
 
 def test_all_lists_what_was_not_run_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(VERIFY, "all_targets", lambda: ["c", "cuda", "onnx"])
+    monkeypatch.setattr(VERIFY, "target_names", lambda: ["c", "cuda", "onnx"])
     monkeypatch.setattr(type(find("onnx")), "missing", lambda self: "onnx (pip install 'tracelr[onnx]')")
     monkeypatch.delitem(c.OPS, torch.ops.aten.exp2.default)
     report = verify(Exponential(1.0, 0.5, 3), "all", steps=torch.arange(3))
@@ -204,7 +203,7 @@ def test_a_target_that_does_not_run_all_of_its_artifact_says_so() -> None:
 def test_the_command_line_exits_with_1_on_any_difference(
     wrong: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(VERIFY, "all_targets", lambda: ["c", "cuda"])
+    monkeypatch.setattr(VERIFY, "target_names", lambda: ["c", "cuda"])
     if wrong:
         monkeypatch.setitem(c.OPS, torch.ops.aten.div.Tensor, "{0} / ({1} + 1)")
     file = tmp_path / "params.yaml"
@@ -219,4 +218,4 @@ def test_the_command_line_exits_with_1_on_any_difference(
 def test_the_command_line_names_every_target(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["lower", "--help"])
-    assert f"one of {', '.join(targets())} (default: c)" in " ".join(capsys.readouterr().out.split())
+    assert f"one of {', '.join(target_names())} (default: c)" in " ".join(capsys.readouterr().out.split())

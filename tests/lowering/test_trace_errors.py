@@ -20,7 +20,7 @@ from tracelr import Constant, Cosine, Linear, Schedule, Scheduler
 from tracelr.errors import LoweringError, TraceError
 from tracelr.lowering import lower, passes, trace
 from tracelr.lowering.spec import OPS, names
-from tracelr.lowering.targets import targets
+from tracelr.lowering.targets import target_names
 from tracelr.schedules.fields import Scalar
 
 TABLE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
@@ -601,7 +601,7 @@ NAMES = "lr, or lr with a number or _words after it, such as lr2 or lr_decoder, 
 ANY = 'pass a name such as "lr_decoder"'
 
 
-@pytest.mark.parametrize("target", targets())
+@pytest.mark.parametrize("target", target_names())
 def test_a_name_begins_with_lr(target: str) -> None:
     graph = trace(Constant(0.5))
     for name, fix in [

@@ -11,7 +11,7 @@ from torch import nn
 from tracelr import Schedule, lr_scheduler
 from tracelr.lowering import trace, verify
 from tracelr.lowering.passes import run
-from tracelr.lowering.targets import find, targets
+from tracelr.lowering.targets import find, target_names
 from tracelr.lowering.verification import default_steps
 
 CASES: dict[str, dict[str, Any]] = {
@@ -21,7 +21,7 @@ CASES: dict[str, dict[str, Any]] = {
     "Polynomial": {"learning_rate": 0.1, "end_learning_rate": 0.001, "decay_steps": 5000, "power": 1.0},
 }
 SLOW = {"aoti", "inductor", "triton"}  # seconds for each schedule; their own tests run rows of the table
-HERE = [name for name in targets() if name not in SLOW and find(name).missing() is None]
+HERE = [name for name in target_names() if name not in SLOW and find(name).missing() is None]
 
 
 def built(name: str) -> Schedule:

@@ -74,6 +74,7 @@ def test_a_backend_that_rounds_as_the_host_does_passes_once(backend: str) -> Non
     assert self_check._passed == passed
 
 
+@pytest.mark.slow
 def test_any_number_of_schedules_is_checked_in_one_process() -> None:
     for steps in range(10, 20):  # Dynamo keeps at most eight variants of one code object
         fuse(*pair(Cosine(1.0, 0.0, steps)), check=True, backend="aot_eager")

@@ -106,7 +106,7 @@ def test_the_curve_the_target_and_the_format_are_found(copy: Path) -> None:
 def test_their_tests_pass(copy: Path) -> None:
     files = ["src/tracelr/schedules/curves/smoothstep.py", "tests/interop/test_plan.py", "tests/project/test_rooms.py"]
     files += ["tests/schedules/test_schedules.py", "tests/arithmetic/test_exact.py"]
-    names = "smoothstep or plan or rooms or has_a_row or has_a_case or correctly_rounded[0]"
+    names = "smoothstep or plan or lower_floors or every_room or has_a_row or has_a_case or correctly_rounded[0]"
     run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files, "-k", names)
 
 

@@ -136,7 +136,5 @@ def test_compiling_and_lowering_have_them() -> None:
     assert _torch.fma() is None or isinstance(_torch.fma(), _torch.OpOverload)
     assert all(isinstance(op, _torch.OpOverload) for op in _torch.READS_ON_HOST)
     assert _torch.generated_code(lambda: None) == []
-    mode, many = _torch.fake_tensors()
-    assert str(mode.from_tensor(torch.arange(7), symbolic_context=many).shape[0]) != "7"
     assert callable(torch._inductor.aoti_compile_and_package)
     assert callable(torch._inductor.aoti_load_package)

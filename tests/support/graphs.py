@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
+import pytest
 from torch import Tensor, int32
 
-from support.table import ROWS
+from support.table import ROWS, SOME
 from tracelr.lowering import Graph, trace
+
+EVERY_BUT_SOME_SLOW = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SOME else pytest.mark.slow) for name in ROWS]
+)
 
 
 @cache

@@ -44,7 +44,6 @@ MODULES = (
     "errors",
     "arithmetic",
     "cerebras",
-    "compose",
     "lowering",
     "lr_scheduler",
     "schedules",
@@ -76,7 +75,7 @@ def taken() -> Table:
     torch.set_num_threads(1)
     names = public_names()  # first: what other imports load would show
     checkout = Path(sys.modules["tracelr"].__file__ or "").resolve().parents[2]
-    tests = Path(found("table").__file__ or "").resolve()
+    tests = Path(helper("table").__file__ or "").resolve()
     if checkout not in tests.parents:
         raise SystemExit(f"tracelr is of {checkout}, its table of schedules is {tests}: one PYTHONPATH for both")
     print(f"photograph of {checkout}", file=sys.stderr)
@@ -86,7 +85,7 @@ def taken() -> Table:
         "golden": golden(checkout / "tests"),
         "rows": rows(),
         "family": family(),
-        "published": published(next((checkout / "tests").rglob("data"))),
+        "published": published(checkout / "tests" / "interop" / "data"),
     }
 
 
@@ -125,14 +124,9 @@ def digest(data: bytes | str) -> str:
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:16]
 
 
-def found(*names: str) -> ModuleType:
-    """Import a helper of the tests, from tests/support, or from tests under the last of the names."""
-    try:
-        return importlib.import_module(f"support.{names[0]}")
-    except ModuleNotFoundError as error:
-        if error.name not in ("support", f"support.{names[0]}"):
-            raise
-    return importlib.import_module(names[-1])
+def helper(name: str) -> ModuleType:
+    """Import a helper of the tests that are photographed."""
+    return importlib.import_module(f"support.{name}")
 
 
 # Names
@@ -142,12 +136,9 @@ def public_names() -> Table:
     """Return the names of each public module, with the parameters of what can be called; no modules, nothing of others'."""
     result, seen = {}, set[type]()
     for name in MODULES:
-        path = f"tracelr.{name}".rstrip(".")
-        try:
-            module = importlib.import_module(path)
-        except ModuleNotFoundError:  # it may be a name of tracelr that is not a module
-            module = getattr(importlib.import_module("tracelr"), name, None)
-        result[path] = {"absent": True} if module is None else dict(described(module, seen))
+        package = importlib.import_module("tracelr")
+        module = getattr(package, name) if name else package
+        result[f"tracelr.{name}".rstrip(".")] = dict(described(module, seen))
     return result
 
 
@@ -242,7 +233,7 @@ def counted(function: Callable[[], object], times: int = 9) -> dict[str, int]:
 
 
 def golden(tests: Path) -> Table:
-    folder = next(tests.rglob("golden"))
+    folder = tests / "lowering" / "golden"
     files = sorted(path for path in folder.iterdir() if path.suffix[1:] in FORMS)
     return {path.name: both(path.read_text(encoding="utf-8"), path.suffix[1:]) for path in files}
 
@@ -251,7 +242,7 @@ def rows() -> Table:
     from tracelr.lowering import dump, lower, stages, trace
 
     result = {}
-    for name, row in tqdm(sorted(found("table").ROWS.items()), disable=None):
+    for name, row in tqdm(sorted(helper("table").ROWS.items()), disable=None):
         *_, (_, graph) = stages(trace(row.schedule))  # once: a trace costs more than all that is made of it
         dumps = {}
         for form in FORMS:
@@ -265,7 +256,7 @@ def rows() -> Table:
 
 def steps(row: Any) -> list[int]:
     """Return the steps at which the tests look at a row."""
-    probes = found("oracle").probes
+    probes = helper("oracle").probes
     chosen = {step for seed, many in PROBES for step in probes(row.ends, seed=seed, random_steps=many)}
     generator = torch.Generator().manual_seed(3)
     any_size = torch.exp2(torch.rand(20_000, dtype=torch.float64, generator=generator) * 53).long()
@@ -288,7 +279,7 @@ def family() -> Table:
     from tracelr import lr_scheduler
 
     result = {}
-    for k, case in enumerate(found("cerebras_formulas", "family").CASES):
+    for k, case in enumerate(helper("cerebras_formulas").CASES):
         scheduler = getattr(lr_scheduler, case.rate)(adamw(1, 0.1), **case.words)
         walk = {end + d for end in case.ends for d in (-1, 0, 1)} | {*range(0, 3000, 7), 10**5, 10**6}
         result[f"{k:03} {case.rate}"] = bits(scheduler.schedule, sorted(walk))

@@ -11,9 +11,9 @@ from typing import ClassVar
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
-from tracelr.lowering.targets import targets
+from tracelr.lowering.targets import target_names
 
-TARGETS = ", ".join(targets())
+TARGETS = ", ".join(target_names())
 """Every target, for help texts."""
 FILE = (
     "a YAML or JSON file, a checkpoint, '-' for standard input, module:object, or a line such as "

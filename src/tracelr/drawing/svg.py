@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from tracelr.drawing.axes import Axis, Curve, step_axis, value_axis
 
@@ -90,4 +89,6 @@ def _cut(text: str, width: int) -> str:
 
 
 def _text(text: str) -> str:
+    from html import escape
+
     return escape("".join(letter if letter.isprintable() else " " for letter in text))

@@ -1,4 +1,4 @@
-"""The readers: each is a module with `matches`, `read` and `EXAMPLE`, in the package of its library."""
+"""The readers: each is a module with `matches`, `read` and `EXAMPLE`, in this folder or in the package of its library."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -91,6 +91,9 @@ def is_deep(schedules: Sequence[Schedule]) -> bool:
 @contextmanager
 def room(schedules: Sequence[Schedule]) -> Iterator[None]:
     """Let Dynamo trace `schedules` at any depth. Under Python's default limit of recursion it reaches about 14 levels."""
+    if not is_deep(schedules):
+        yield
+        return
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(before + _LEVEL * _depth(schedules))
     try:

@@ -12,8 +12,7 @@ from torch import Tensor
 from tracelr.arithmetic import precision
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph
-from tracelr.lowering.targets import find
-from tracelr.lowering.targets import targets as all_targets
+from tracelr.lowering.targets import find, target_names
 from tracelr.lowering.targets._arithmetic import arithmetic_of
 from tracelr.lowering.verification import Result, compare, default_steps, lowered, what_ran
 from tracelr.report.samples import values
@@ -37,7 +36,7 @@ def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, veri
     """
     steps, eager = default_steps(graph), dict[str, Tensor]()
     found = []
-    for name in all_targets() if targets is None else targets:
+    for name in target_names() if targets is None else targets:
         target = find(name)
         try:
             artifact = lowered(schedule, graph, name)

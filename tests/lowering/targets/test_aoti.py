@@ -35,7 +35,7 @@ def compiled(name: str, batch: bool = False) -> Artifact:
     ("name", "batch"),
     [
         ("sequential_nested", False),
-        ("piecewise_long", True),
+        pytest.param("piecewise_long", True, marks=pytest.mark.slow),
         *(pytest.param(name, batch, marks=pytest.mark.slow) for name in SLOW for batch in (False, True)),
     ],
 )
@@ -50,6 +50,7 @@ def test_a_compiled_package_has_the_bits_of_eager(name: str, batch: bool) -> Non
 
 
 @NEEDS_CXX
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 def test_a_cpp_program_prints_the_curve_of_a_package(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)

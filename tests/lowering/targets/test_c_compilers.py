@@ -15,7 +15,7 @@ from support.compilers import NEEDS_CC, WARNINGS
 from support.graphs import traced
 from support.operations import formula
 from support.sweep import artifacts, differing
-from support.table import ROWS
+from support.table import ROWS, SOME
 
 from tracelr import Constant, PiecewiseConstant
 from tracelr.errors import LoweringError
@@ -41,8 +41,9 @@ def assert_clean(names: Iterable[str], folder: Path) -> None:
 
 
 @NEEDS_CC
-def test_the_headers_are_clean_c99_and_cpp(tmp_path: Path) -> None:
-    assert_clean(ROWS, tmp_path)
+@pytest.mark.parametrize("names", [SOME, pytest.param([*ROWS], marks=pytest.mark.slow)], ids=["some rows", "every row"])
+def test_the_headers_are_clean_c99_and_cpp(names: Iterable[str], tmp_path: Path) -> None:
+    assert_clean(names, tmp_path)
 
 
 ALONE = {"constant", "piecewise_long", "sequential_nested"}
@@ -122,7 +123,7 @@ def test_without_a_compiler_run_says_what_to_install(monkeypatch: pytest.MonkeyP
         "artifact.run: given no C compiler; allowed: a C99 compiler; to fix it: install a C compiler; 'no-such-compiler' was not "
         "found (install one, or set CC)."
     )
-    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "all_targets", lambda: ["c", "inductor"])
+    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "target_names", lambda: ["c", "inductor"])
     report = verify(Constant(0.5), steps=torch.arange(3))
     assert "c" in [name for name, _ in report.skipped]
     assert "c not run: it needs a C compiler" in str(report)

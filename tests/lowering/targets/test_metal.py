@@ -123,7 +123,7 @@ def test_metal_has_a_row_for_every_op_of_the_spec() -> None:
 
 def test_verify_says_that_metal_is_only_written(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = "a Mac with Metal, which this library does not drive: the text is only written"
-    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "all_targets", lambda: ["metal"])
+    monkeypatch.setattr(import_module("tracelr.lowering.verification"), "target_names", lambda: ["metal"])
     report = verify(Constant(0.5), steps=torch.arange(3))
     assert str(report).splitlines()[-1] == f"metal not run: it needs {needs}"
     assert find("metal").missing() == needs

@@ -23,7 +23,7 @@ SOURCE = '''
 import hashlib, sys
 {blank}from tracelr import Exponential, PiecewiseConstant, Schedule
 from tracelr.schedules.fields import Scalar
-from tracelr.lowering import lower
+from tracelr.lowering import lower, trace
 
 
 class Mine(Schedule):
@@ -37,7 +37,6 @@ class Mine(Schedule):
 
 schedule = Mine(1e-3).then(Exponential(1.0, 0.9, 10), at=100).then(PiecewiseConstant([0.1, 0.2], [5]), at=200)
 for batch in (False, True):
-    from tracelr.lowering import trace
     print(hashlib.sha256(lower(trace(schedule, batch), "pt2").bytes).hexdigest())
 '''
 LOAD = """

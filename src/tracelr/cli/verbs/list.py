@@ -7,11 +7,10 @@ import json
 from importlib import import_module
 from typing import Any, final
 
-import tracelr.lowering as lowering
 from tracelr.cli.verb import Verb, json_argument
 from tracelr.interop.native.expression import parameters, snake
 from tracelr.interop.readers import READERS
-from tracelr.lowering.targets import find
+from tracelr.lowering.targets import find, target_names
 from tracelr.schedules.base import REGISTRY
 
 
@@ -58,7 +57,7 @@ def schedules() -> list[dict[str, Any]]:
 def targets() -> list[dict[str, Any]]:
     """Return each target: its name, what is missing for it to run here (None if nothing is), and its first line."""
     rows = []
-    for name in lowering.targets():
+    for name in target_names():
         missing = find(name).missing()
         text = _line(import_module(f"tracelr.lowering.targets.{name}").__doc__)
         text += f" (to run it: {missing})" if missing else ""

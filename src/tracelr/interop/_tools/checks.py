@@ -13,7 +13,7 @@ from tracelr.interop._tools.units import Units, is_time
 from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.fields import FINITE, LARGEST, Tags
 
-_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"  # compiled when it is first used
 _LONGEST_KEY, _LONGEST_PATH = 80, 1000
 T = TypeVar("T")
 _Every: TypeAlias = Literal[0]
@@ -93,7 +93,7 @@ def in_steps(where: Place, given: object) -> object:
 def _decimal(given: object) -> Decimal | None:
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         return None
-    if isinstance(given, str) and not _NUMBER.fullmatch(given):
+    if isinstance(given, str) and not re.fullmatch(_NUMBER, given):
         return None
     if isinstance(given, int) and given.bit_length() > 2048:  # out of every range here, and slow to write in decimals
         return None

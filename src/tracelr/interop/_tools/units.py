@@ -12,7 +12,7 @@ from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules.fields import integer
 
-_TIME = re.compile(r"([0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][-+]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)")
+_TIME = r"([0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][-+]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)"  # compiled when it is first used
 _COUNT = "an int from 1 to 2**53"
 _ALLOWED = f'{_COUNT}, or a time such as "5ep", "10ba", "128sp", "3e4tok" or "0.1dur"'
 
@@ -23,7 +23,7 @@ def is_time(given: object) -> bool:
     >>> is_time("3e4tok"), is_time("3e4")
     (True, False)
     """
-    return isinstance(given, str) and _TIME.fullmatch(given) is not None
+    return isinstance(given, str) and re.fullmatch(_TIME, given) is not None
 
 
 @final
@@ -59,7 +59,7 @@ class Units:
         where = "Units.steps(given)"
         if not isinstance(given, str):
             return integer(where, given, 1, _ALLOWED)
-        time = _TIME.fullmatch(given)
+        time = re.fullmatch(_TIME, given)
         if time is None:
             raise ScheduleTypeError(where, given, _ALLOWED, "write a number and its unit, without a space")
         value = math.ceil(Fraction(time[1]) * self._unit(given, time[2]))

@@ -31,7 +31,7 @@ _CLOSING = {"(": ")", "[": "]"}
 _A_SCHEDULE = "a schedule, such as cosine(3e-4, 0, 1000)"
 _OPERAND = "a schedule or a number"
 _AFTER = "'|', '+', '-', '*', '.' or the end"
-_TOKEN = re.compile(
+_TOKEN = (  # compiled when it is first used
     r"(?P<space>\s+)|(?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?[kM]?(?![\w.]))"
     r"|(?P<name>[A-Za-z_]\w*)|(?P<string>'[^'\n]*'|\"[^\"\n]*\")|(?P<mark>[|+\-*()\[\],=.])"
 )
@@ -136,8 +136,9 @@ class _Reader:
     def _masked(self) -> str:
         """Return the text as one line of ASCII, each token in its own column; raise at what is not a token."""
         found, at, closing, marks, before = [], 0, [""], 0, "mark"
+        tokens = re.compile(_TOKEN)
         while at < len(self.text):
-            match = _TOKEN.match(self.text, at)
+            match = tokens.match(self.text, at)
             if match is None:
                 word = re.match(r"[\w.]+|.", self.text[at:], re.S)
                 allowed = "a number, a name, a string, or one of | + - * ( ) [ ] , = ."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from tracelr.drawing.axes import Curve
@@ -40,6 +39,8 @@ class Display:
     def _repr_html_(self) -> str | None:
         if self._has_no_values():
             return None
+        from html import escape
+
         return f'{svg([self._curve()], alone=False)}<pre style="white-space:pre-wrap">{escape(repr(self))}</pre>\n'
 
     def __rich__(self) -> Any:
