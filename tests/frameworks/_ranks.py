@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from frameworks.common import RATE, adamw, network, used
+from support.optimizers import float32, held
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.device_mesh import init_device_mesh
@@ -55,7 +56,7 @@ def train(model: nn.Module, optimizer: Optimizer, scheduler: Scheduler, fused: b
     for step in range(steps):
         optimizer.zero_grad()
         model(batch(step)).square().mean().backward()
-        made.append([float(group["lr"]) for group in optimizer.param_groups])
+        made.append(held(optimizer))
         if update is None:
             optimizer.step()
             scheduler.step()
@@ -159,8 +160,8 @@ def load(folder: Path) -> dict[str, Any]:
     state = {"model": model_state, "optimizer": optimizer_state}
     dcp.load({**state, "scheduler": scheduler}, checkpoint_id=folder / "checkpoint")
     set_state_dict(model, optimizer, model_state_dict=model_state, optim_state_dict=optimizer_state)
-    at_once = [float(group["lr"]) for group in optimizer.param_groups]
-    decay = float(optimizer.param_groups[0]["weight_decay"])
+    at_once = held(optimizer)
+    decay = float32(optimizer.param_groups[0]["weight_decay"])
     kept = all(a is b for a, b in zip(tensors, scheduler.tensors(), strict=True))
     return {"at once": at_once, "decay": decay, "kept": kept, **train(model, optimizer, scheduler, fused=False, steps=5)}
 

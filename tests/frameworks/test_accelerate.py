@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from frameworks.common import DECAY, adamw, network, rates, used
+from support.optimizers import float32, held
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -46,7 +47,7 @@ def test_every_rate_is_the_closed_form(accelerate: Any, lr: float | Tensor, accu
     _, scheduler, made, decays = run(accelerate, accumulate, lr)
     assert made == rates(updates)
     assert decays == rates(updates, schedule=DECAY)
-    assert scheduler.get_last_lr() == rates(1, start=updates) * 2
+    assert [*map(float32, scheduler.get_last_lr())] == rates(1, start=updates) * 2
 
 
 def test_save_state_and_load_state(accelerate: Any, tmp_path: Path) -> None:
@@ -55,8 +56,7 @@ def test_save_state_and_load_state(accelerate: Any, tmp_path: Path) -> None:
     scheduler.step()
     accelerator.load_state(str(tmp_path))
     assert scheduler.scheduler.last_epoch == 12
-    groups = scheduler.scheduler.optimizer.param_groups
-    assert [group["lr"] for group in groups] == rates(1, start=12) * 2
+    assert held(scheduler.scheduler.optimizer) == rates(1, start=12) * 2
 
 
 def test_a_scheduler_that_is_not_prepared_is_saved_when_registered(accelerate: Any, tmp_path: Path) -> None:
@@ -65,10 +65,8 @@ def test_a_scheduler_that_is_not_prepared_is_saved_when_registered(accelerate: A
     optimizer, scheduler = adamw(model)
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(scheduler)
-    for _ in range(5):
-        scheduler.step()
+    scheduler.last_epoch = 5
     accelerator.save_state(str(tmp_path))
     scheduler.step()
     accelerator.load_state(str(tmp_path))
-    assert scheduler.get_last_lr() == rates(1, start=5) * 2
-    assert [group["lr"] for group in scheduler.optimizer.param_groups] == rates(1, start=5) * 2
+    assert held(scheduler.optimizer) == rates(1, start=5) * 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from frameworks.common import DECAY, adamw, network, rates, used
+from support.optimizers import float32
 from torch import Tensor, nn
 
 
@@ -50,7 +51,7 @@ class Run:
         self.trainer = Trainer(self.model, arguments, train_dataset=data, optimizers=(self.optimizer, self.scheduler))
 
     def logged(self) -> list[float]:
-        return [float(entry["learning_rate"]) for entry in self.trainer.state.log_history if "learning_rate" in entry]
+        return [float32(entry["learning_rate"]) for entry in self.trainer.state.log_history if "learning_rate" in entry]
 
 
 @pytest.mark.parametrize("lr", [0.5, torch.tensor(0.5)], ids=["float", "tensor"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from frameworks.common import DECAY, adamw, network, rates, sgd, used
+from support.optimizers import float32
 from torch import Tensor
 
 from tracelr import Cosine, Linear, Scheduler
@@ -84,7 +85,7 @@ def test_simulated_values_touch_nothing(ignite: Any) -> None:
         scheduler.step()
     held = optimizer.param_groups[0]["lr"]
     values = ignite.handlers.LRScheduler.simulate_values(6, scheduler)
-    assert [(step, float(value)) for step, value in values] == list(
+    assert [(step, float32(value)) for step, value in values] == list(
         enumerate(rates(6, start=3, schedule=Cosine(1.0, 0.0, 10)))
     )
     assert scheduler.last_epoch == 3

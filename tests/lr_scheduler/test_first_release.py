@@ -6,13 +6,13 @@ import pickle
 
 import pytest
 import torch
-from support.optimizers import sgd
+from support.optimizers import held, sgd
 from support.table import ROWS
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 import tracelr
-from tracelr import lr_scheduler
+from tracelr import Constant, lr_scheduler
 from tracelr.errors import OptimizerError
 from tracelr.optim.scheduler import Scheduler
 
@@ -64,7 +64,8 @@ def test_a_bound_scheduler_drives_the_optimizer(case):
     assert isinstance(scheduler, Scheduler)
     assert isinstance(scheduler, LRScheduler)
     for step in range(20):
-        assert optimizer.param_groups[0]["lr"] == scheduler.get_last_lr()[0] == schedule(step).item()
+        assert scheduler.get_last_lr() == [optimizer.param_groups[0]["lr"]]
+        assert held(optimizer) == [schedule(step).item()]
         optimizer.step()
         scheduler.step()
     assert scheduler.last_epoch == 20
@@ -77,7 +78,7 @@ def test_a_checkpoint_continues_in_another_scheduler(case):
         first.optimizer.step()
         first.step()
     second.load_state_dict(first.state_dict())
-    assert second.get_last_lr() == [schedule(13).item()]
+    assert held(second.optimizer) == [schedule(13).item()]
 
 
 def test_the_example_of_the_first_release():
@@ -117,7 +118,8 @@ METHODS = [
 
 @pytest.mark.parametrize("name", [*METHODS, "optimizer", "base_lrs"])
 def test_an_unbound_scheduler_asks_to_be_bound(name):
-    arguments = {"load_state_dict": ({},), "peek": (0,), "curve": (0, 1)}.get(name, ())
+    one = {"load_state_dict": {}, "peek": 0, "continue_with": Constant(0.1), "drives": sgd(), "uses": torch.tensor(0.1)}
+    arguments = (0, 1) if name == "curve" else (one[name],) if name in one else ()
     with pytest.raises(OptimizerError) as caught:
         getattr(lr_scheduler.Constant(0.1), name)(*arguments)
     assert str(caught.value) == (
@@ -135,7 +137,7 @@ def test_an_unbound_scheduler_copies_and_pickles(case):
     for twin in (copy.deepcopy(kind(**keys)), pickle.loads(pickle.dumps(kind(**keys)))):
         assert type(twin) is kind
         assert twin.schedule.to_dict() == schedule.to_dict()
-        assert twin.bind(sgd()).get_last_lr() == [schedule(0).item()]
+        assert held(twin.bind(sgd()).optimizer) == [schedule(0).item()]
 
 
 def test_its_repr_says_whether_it_is_bound():

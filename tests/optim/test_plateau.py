@@ -116,7 +116,7 @@ def test_a_fused_update_follows_the_factor() -> None:
             plateau.update(loss)
             update()
             moves.append(before - weight.item())
-    assert moves == [1.0, 1.0, 0.5, 0.25]  # a step has the rate that the step before it wrote
+    assert moves == [1.0, 0.5, 0.25, 0.25]
 
 
 def test_the_state_loads_in_place_and_weights_only() -> None:

@@ -103,7 +103,8 @@ def test_an_unsafe_flag_of_inductor_is_found() -> None:
 
 
 def test_a_device_is_compared_in_eager_code_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    optimizer, _ = pair()
+    optimizer, scheduler = pair()
+    scheduler.detach()
     Scheduler(optimizer, lr=RATE, check=True)
     assert {key[0] for key in self_check._passed} == {"eager kernels on cpu"}
     self_check._passed.clear()
