@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     {"errors", "_torch"},
     {"arithmetic", "files"},
-    {"drawing", "lowering"},
+    {"checkpoint", "drawing", "lowering"},
     {"schedules"},
     {"interop", "report"},
     {"optim"},

@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from tracelr.cli import checkpoint
+from tracelr import checkpoint
 from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, Unquoted, show
 from tracelr.interop import load as config
