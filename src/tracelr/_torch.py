@@ -91,6 +91,11 @@ without_subclass = torch._C.DisableTorchFunctionSubclass
 tree_leaves, tree_map = _pytree.tree_leaves, _pytree.tree_map  # torch.utils.pytree does not exist in 2.13
 
 
+def is_eager(tensor: Tensor) -> bool:
+    """Say whether an operation on `tensor` runs now: it is not traced by Dynamo, torch.export, FX or make_fx."""
+    return type(tensor) is Tensor and not torch.compiler.is_compiling() and not torch._C._len_torch_dispatch_stack()
+
+
 def version(tensor: Tensor) -> int:
     """Return how often a tensor was written to in place."""
     return tensor._version

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, and files that are looked at before they are read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tracelr.errors import CheckpointError, TracelrError, Unquoted
 
 if os.name == "posix":
     import fcntl
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO | None]:
+    """Open a file to read it. Yield None for a pipe or a device, which may never send anything, or never end."""
+
+    def at_once(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # without it, opening a pipe waits for a writer
+
+    with open(path, "rb", opener=at_once) as file:
+        yield file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 @contextmanager
