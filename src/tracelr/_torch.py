@@ -6,7 +6,10 @@ Inductor and modules that import sympy are imported inside functions, because `i
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sized
+from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 from unittest import mock
 
@@ -112,6 +115,20 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
     return module._buffers
 
 
+# -- threads ----------------------------------------------------------------------------------------------------------------
+
+_alone = RLock()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one thread at a time trace or compile. Torch's own FutureWarnings, which 2.13 trips over, are ignored."""
+    # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
+    with _alone, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 # -- compiling --------------------------------------------------------------------------------------------------------------
 
 
@@ -158,7 +175,7 @@ def generated_code(call: Callable[[], object]) -> list[str]:
     from torch._inductor.graph import GraphLowering
 
     sources: list[str] = []  # run_and_get_code of torch would discard everything else that this process has compiled
-    with mock.patch.object(GraphLowering, "save_output_code", sources.append):
+    with alone(), mock.patch.object(GraphLowering, "save_output_code", sources.append):
         call()
     return sources
 
