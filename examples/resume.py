@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tracelr import Cosine, Linear, Scheduler
-from tracelr.cli import checkpoint
+from tracelr import Cosine, Linear, Scheduler, checkpoint
 
 EVERY = 5
 KEYS = ("model", "optimizer", "scheduler")

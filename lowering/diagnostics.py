@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import linecache
+import sys
 import traceback
-from collections.abc import Mapping
-from contextlib import redirect_stdout, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
+from threading import get_ident
 from types import FrameType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -149,7 +150,7 @@ def check(module: nn.Module) -> None:
     kind = (getattr(torch, ops.name), step.device, step.shape)
     for formula in reversed([one for one in module.modules() if isinstance(one, Formula)]):  # children before their parents
         values: list[Any] = []
-        with torch.no_grad(), suppress(Exception), redirect_stdout(io.StringIO()):
+        with torch.no_grad(), suppress(Exception), muted("stdout"):
             values = [formula.wide(step, ops), formula.wide(step, ops)]
         if not values:
             return
@@ -160,6 +161,34 @@ def check(module: nn.Module) -> None:
             raise TraceError(_defined(type(formula)), _shown(value, step), allowed, fix)
         if not torch.isclose(value, again, rtol=0.0, atol=0.0, equal_nan=True).all():
             raise TraceError(_defined(type(formula)), Unquoted(UNSTEADY.given), UNSTEADY.allowed, UNSTEADY.fix)
+
+
+@final
+class _Muted:
+    """A stream that drops what one thread writes, until it is opened again, and passes on everything else."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.thread = stream, get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if get_ident() == self.thread else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def muted(name: str) -> Iterator[None]:
+    """Drop what this thread writes to `sys.stdout` or `sys.stderr`; what the other threads write is shown."""
+    stream = getattr(sys, name)
+    muted = _Muted(stream)
+    setattr(sys, name, muted)
+    try:
+        yield
+    finally:
+        muted.thread = 0  # of no thread, because others may have kept the stream
+        if getattr(sys, name) is muted:
+            setattr(sys, name, stream)
 
 
 def _defined(kind: type[Formula]) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, fx, nn
 
-from tracelr._torch import OpOverload, is_mutable
+from tracelr._torch import OpOverload, alone, is_mutable
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.lowering import diagnostics
 from tracelr.lowering.diagnostics import Mistake
@@ -96,11 +95,13 @@ class Graph:
         return self.module(step)  # type: ignore[no-any-return]  # a module's call is untyped
 
 
+@alone()
 def trace(schedule: nn.Module, batch: bool = False) -> Graph:
     """Return `schedule` as a graph of core ATen ops over one int64 step, or over any number of steps with `batch`.
 
     Every node keeps the author's source line and the path of the schedule it comes from. Raises `TraceError`, caused by
-    torch's own error, if the schedule looks at the value of the step in Python.
+    torch's own error, if the schedule looks at the value of the step in Python. Threads trace one after another; no other
+    thread may call a module meanwhile, because torch.export replaces `nn.Module.__call__` in the whole process.
 
     >>> from tracelr import Constant
     >>> trace(Constant(0.5)).signature
@@ -216,13 +217,15 @@ def _refusal(node: fx.Node, mistake: Mistake) -> TraceError:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # torch prints a failed graph, logs advice about its own internals, and in 2.13 trips over its own deprecation.
-    log = logging.getLogger("torch.fx.experimental.symbolic_shapes")
-    before = log.disabled
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore", FutureWarning)
-        log.disabled = True
+    # torch prints a failed graph, and logs advice about its own internals.
+    log, thread = logging.getLogger("torch.fx.experimental.symbolic_shapes"), get_ident()
+
+    def of_another_thread(_: logging.LogRecord) -> bool:
+        return get_ident() != thread
+
+    with diagnostics.muted("stderr"):
+        log.addFilter(of_another_thread)
         try:
             yield
         finally:
-            log.disabled = before
+            log.removeFilter(of_another_thread)

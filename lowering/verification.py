@@ -9,6 +9,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from tracelr._torch import alone
 from tracelr.arithmetic import LAST_STEP, arithmetic_for, precision
 from tracelr.errors import LoweringError
 from tracelr.lowering.graph import Graph, trace
@@ -73,6 +74,7 @@ class Report:
         return "\n".join([f"{self.schedule}: {verdict}", *lines])
 
 
+@alone()
 def verify(
     schedule: nn.Module, targets: Sequence[str] | str | None = None, steps: Tensor | None = None, seed: int = 0
 ) -> Report:

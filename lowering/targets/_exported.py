@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from tracelr._torch import alone
 from tracelr.lowering.graph import Graph
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def program(graph: Graph) -> ExportedProgram:
     from torch.export import Dim, export
 
     dynamic = ({0: Dim("N", min=1)},) if graph.batch else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
+    with alone():
         exported = export(graph.module, (example(graph),), dynamic_shapes=dynamic, strict=False)
     for node in exported.graph.nodes:
         for place in _PLACES:

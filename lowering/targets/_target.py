@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import ScheduleTypeError, Unquoted
+from tracelr.files import write_whole
 from tracelr.lowering.graph import Graph
 
 
@@ -27,8 +28,8 @@ class Artifact(ABC):
         return self.text.encode()
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the artifact to the file `path`."""
-        Path(path).write_bytes(self.bytes)
+        """Write the artifact to the file `path`, completely or not at all."""
+        write_whole(Path(path), self.bytes)
 
     def run(self, steps: int | Tensor) -> Tensor:
         """Return the float32 learning rates that the artifact gives for int64 or int32 `steps` of any shape, on the CPU.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 import zipfile
 from collections.abc import Callable
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import final
 
 from torch import Tensor
 
-from tracelr._torch import aoti_compile_and_package, aoti_load_package
+from tracelr._torch import alone, aoti_compile_and_package, aoti_load_package
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _exported, _toolchain
@@ -42,8 +41,7 @@ class Compiled(Artifact):
         if (absent := TARGET.missing()) is not None:
             raise LoweringError("aoti", Unquoted("no C++ compiler"), "a C++20 compiler", f"install {absent}")
         file = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
+        with alone():
             aoti_compile_and_package(_exported.program(self._graph), file)
         return file.getvalue()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import final
@@ -11,6 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from tracelr._torch import alone
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _exported
 from tracelr.lowering.targets._target import Artifact, Target
@@ -33,8 +33,7 @@ class Package(Artifact):
         from torch.export import save
 
         file = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 trips over its own deprecation
+        with alone():
             save(self._program, file)
         return file.getvalue()
 

@@ -7,8 +7,11 @@ Inductor and modules that import sympy are imported inside functions, because `i
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from ctypes import c_float
+from threading import RLock
 from typing import Any
 from unittest import mock
 
@@ -109,6 +112,11 @@ def versions(tensors: list[Tensor]) -> list[int]:
     return [tensor._version for tensor in tensors]
 
 
+def is_eager(tensor: Tensor) -> bool:
+    """Say whether an operation on `tensor` runs now: it is not traced by Dynamo, torch.export, FX or make_fx."""
+    return type(tensor) is Tensor and not torch.compiler.is_compiling() and not torch._C._len_torch_dispatch_stack()
+
+
 def version(tensor: Tensor) -> int:
     """Return how often a tensor was written to in place."""
     return tensor._version
@@ -128,6 +136,20 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
 def float32(value: float) -> float:
     """Return the float32 nearest to `value`."""
     return c_float(value).value
+
+
+# -- threads ----------------------------------------------------------------------------------------------------------------
+
+_alone = RLock()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one thread at a time trace or compile. Torch's own FutureWarnings, which 2.13 trips over, are ignored."""
+    # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
+    with _alone, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 # -- compiling --------------------------------------------------------------------------------------------------------------
@@ -176,7 +198,7 @@ def generated_code(call: Callable[[], object]) -> list[str]:
     from torch._inductor.graph import GraphLowering
 
     sources: list[str] = []  # run_and_get_code of torch would discard everything else that this process has compiled
-    with mock.patch.object(GraphLowering, "save_output_code", sources.append):
+    with alone(), mock.patch.object(GraphLowering, "save_output_code", sources.append):
         call()
     return sources
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -15,12 +16,11 @@ from tracelr.lowering import trace
 pytestmark = pytest.mark.usefixtures("two_float")
 
 
-def test_a_device_without_float64_computes_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracelr.arithmetic.floats, "_forced", None)
-    assert arithmetic_for(torch.device("mps")) is TWO_FLOAT
-    assert arithmetic_for(torch.device("cpu")) is F64
+def test_a_device_without_float64_computes_in_pairs() -> None:
+    outside = Context()  # of the fixture
+    assert outside.run(arithmetic_for, torch.device("mps")) is TWO_FLOAT
+    assert outside.run(arithmetic_for, torch.device("cpu")) is F64
     assert repr(TWO_FLOAT) == "<arithmetic two_float>"
-    monkeypatch.setattr(tracelr.arithmetic.floats, "_forced", TWO_FLOAT)  # as the fixture `two_float` sets it
 
 
 def test_no_table_is_float64_where_no_tensor_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

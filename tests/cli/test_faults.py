@@ -27,10 +27,11 @@ from support.damaged_runs import (
     saved,
 )
 
+from tracelr import checkpoint
 from tracelr.__main__ import main
-from tracelr.cli import checkpoint
 from tracelr.cli.demo.run_folder import alone
 from tracelr.errors import CheckpointError
+from tracelr.files import write_whole
 
 # -- killed while writing -------------------------------------------------------------------------------------------------
 
@@ -44,8 +45,13 @@ def test_killed_at_each_stage_of_writing_a_checkpoint(tmp_path: Path, place: str
     path = saved(tmp_path)
     assert ended(save_and_die, path, place) == -signal.SIGKILL
     assert kept(path) == step
-    with alone(tmp_path):
-        assert names(tmp_path) == [".lock", "checkpoint.pt"], "the half written file is gone"
+    left = set(names(tmp_path)) - {"checkpoint.pt"}
+    assert len(left) == (place != "folder")
+    write_whole(tmp_path / "another", b"")
+    with alone(tmp_path):  # neither a writer of another file nor a run that begins removes it
+        assert set(names(tmp_path)) == {".lock", "another", "checkpoint.pt", *left}
+    saved(tmp_path)
+    assert names(tmp_path) == [".lock", "another", "checkpoint.pt"]
 
 
 @pytest.mark.slow
@@ -60,6 +66,8 @@ def test_killed_at_a_hundred_random_moments(tmp_path: Path) -> None:
         child.kill()
         child.join()
         assert kept(path) in (1, 2)
+    saved(tmp_path)
+    assert names(tmp_path) == ["checkpoint.pt"]
 
 
 # -- a full disk, and a folder that refuses -------------------------------------------------------------------------------
@@ -83,9 +91,8 @@ def test_a_system_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC if place != "open" else errno.EROFS, os.strerror(errno.ENOSPC))
 
-    owner = os if place == "fsync" else Path
     with monkeypatch.context() as patch:
-        patch.setattr(owner, place, refuse)
+        patch.setattr(os, place, refuse)
         with pytest.raises(CheckpointError, match="No space left on device"):
             checkpoint.save(path, AFTER)
     assert kept(path) == 1

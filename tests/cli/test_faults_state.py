@@ -14,8 +14,7 @@ from support.damaged_runs import LARGEST, STATE, held, kept, optimizer, saved, s
 from torch import nn
 from torch.optim import SGD
 
-from tracelr import Constant, Linear, Scheduler, fuse
-from tracelr.cli import checkpoint
+from tracelr import Constant, Linear, Scheduler, checkpoint, fuse
 from tracelr.errors import CheckpointError, OptimizerError, ScheduleTypeError
 
 # -- damaged bytes --------------------------------------------------------------------------------------------------------

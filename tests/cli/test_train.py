@@ -16,9 +16,8 @@ import pytest
 import torch
 from support.terminal import Terminal
 
-from tracelr import load
+from tracelr import checkpoint, load
 from tracelr.__main__ import main
-from tracelr.cli import checkpoint
 from tracelr.cli.demo.params import Params
 from tracelr.errors import CheckpointError, ConfigError
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tracelr.cli import checkpoint
+from tracelr import checkpoint
 from tracelr.errors import CheckpointError
 
 ROOT = Path(__file__).parents[2]

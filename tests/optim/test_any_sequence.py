@@ -9,7 +9,7 @@ import copy
 import os
 import pickle
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
@@ -105,7 +105,9 @@ class Machine(RuleBasedStateMachine):
     tensors = False
     fused = False
 
-    @initialize(made=st.lists(numbers, min_size=1, max_size=3), mode=st.sampled_from(MODES), lines=lines, plateau=st.booleans())
+    @initialize(
+        made=st.lists(numbers, min_size=1, max_size=3), mode=st.sampled_from(MODES), lines=lines, plateau=st.booleans()
+    )
     def begin(self, made: list[float], mode: str, lines: list[Line], plateau: bool) -> None:
         self.model, self.parameters, self.names = Model(), dict[int, nn.Parameter](), 0
         self.plateau = Plateau(factor=0.5, patience=0) if plateau else None

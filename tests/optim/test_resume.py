@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 import torch
 from tracelr import Cosine, Linear, Scheduler
-from tracelr.cli import checkpoint
+from tracelr import checkpoint
 folder = Path(sys.argv[1])
 groups = [{"params": [torch.nn.Parameter(torch.ones(2))], "lr": lr} for lr in (1.0, torch.tensor(1.0))]
 optimizer = torch.optim.AdamW(groups, weight_decay=0.1)

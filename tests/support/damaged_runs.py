@@ -22,8 +22,7 @@ from torch import nn
 from torch.optim import SGD
 
 import tracelr.files
-from tracelr import Linear, Scheduler
-from tracelr.cli import checkpoint
+from tracelr import Linear, Scheduler, checkpoint
 from tracelr.cli.demo.run_folder import alone
 from tracelr.errors import CheckpointError
 
@@ -33,7 +32,7 @@ LARGEST = 2**63 - 1
 
 # A plain fork would copy the threads' locks of whatever else this process has imported (JAX warns of it).
 CLEAN = multiprocessing.get_context("forkserver")
-CLEAN.set_forkserver_preload(["tracelr.cli.checkpoint"])
+CLEAN.set_forkserver_preload(["tracelr.checkpoint"])
 
 
 def ended(work: Callable[..., object], *given: object) -> int | None:
@@ -97,11 +96,11 @@ class Half(io.FileIO):
 def save_and_die(path: Path, place: str) -> None:
     match place:
         case "half":
-            Path.open = lambda self, mode: Half(self, "w")  # type: ignore[method-assign,assignment]
+            os.fdopen = Half  # type: ignore[assignment]
         case "fsync":
             os.fsync = stop
         case "replace":
-            Path.replace = stop  # type: ignore[method-assign,assignment]
+            os.replace = stop
         case "folder":
             tracelr.files._sync = stop
     checkpoint.save(path, AFTER)

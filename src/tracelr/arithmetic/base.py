@@ -11,12 +11,16 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 import torch
 from torch import Tensor
 
+from tracelr._torch import is_eager
+
 Real: TypeAlias = Any  # a number before rounding: a tensor, or a pair of tensors. A formula must not look inside
 Number: TypeAlias = "float | Tensor"  # a Python number is folded into the graph, a 0-d tensor is an input of it
 
 LAST_STEP = 2**53
 """Steps count from 0 to here; a later step reads as this one. Every integer up to here is exact in float64."""
 
+
+_FEW = 64  # milestones that are compared one by one
 
 WITHOUT_FLOAT64 = frozenset({"mps"})
 """The types of the devices on which no tensor may be float64."""
@@ -164,7 +168,10 @@ class Arithmetic(ABC):
 
     def bucketize(self, i: Tensor, milestones: Tensor) -> Tensor:
         """Return how many of the `milestones` are at or below each i."""
-        # A sum of comparisons is the only look-up that needs no host value and that every lowering target can express.
+        # A sum of comparisons is the only look-up that needs no host value and that every lowering target can express. A
+        # search finds the same in a long table, with less memory, where nothing is traced.
+        if milestones.numel() > _FEW and is_eager(i):
+            return torch.searchsorted(milestones, i, right=True)
         return (i.unsqueeze(-1) >= milestones).sum(-1)
 
     def table_lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Real:

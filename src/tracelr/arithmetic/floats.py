@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import local
 from typing import Any, final
 
 import torch
@@ -150,18 +152,33 @@ F32 = Float(torch.float32, reach=126)
 """float32 throughout, which is cheap. No bits are promised; `docs/numerics.md` states its error."""
 
 _NAMES: dict[str, Arithmetic] = {ops.name: ops for ops in (F64, TWO_FLOAT, F32)}
-_forced: Arithmetic | None = None
+_forced: ContextVar[tuple[list[Arithmetic], ...]] = ContextVar("tracelr.precision", default=())  # of each block, in a list
+
+
+@final
+class _Thread(local):
+    """The last of `_forced`, for each thread: Dynamo cannot read a context variable, but it can guard this attribute."""
+
+    def __init__(self) -> None:  # once in each thread
+        self.ops: Arithmetic | None = None
+
+
+_forced_here = _Thread()
 
 
 def forced() -> Arithmetic | None:
-    """Return the arithmetic that `precision` forces, or None."""
-    return _forced
+    """Return the arithmetic that `precision` forces here, or None."""
+    if torch.compiler.is_dynamo_compiling():  # not `is_compiling`, which torch.export sets for every thread
+        return _forced_here.ops
+    blocks = _forced.get()
+    return blocks[-1][0] if blocks else None
 
 
 def arithmetic_for(device: torch.device | None) -> Arithmetic:
     """Return the arithmetic of `device`, or the one forced by `precision`. None (a symbolic tracer) counts as the CPU."""
-    if _forced is not None:
-        return _forced
+    ops = forced()
+    if ops is not None:
+        return ops
     return TWO_FLOAT if device is not None and device.type in WITHOUT_FLOAT64 else F64
 
 
@@ -169,16 +186,25 @@ def arithmetic_for(device: torch.device | None) -> Arithmetic:
 def precision(name: str) -> Iterator[None]:
     """Evaluate, trace and lower in the arithmetic called `name` inside a `with` block: "float64", "two_float" or "float32".
 
+    It holds for the thread, or the task of asyncio, that has entered the block, and for no other. A region that torch has
+    compiled follows the thread: do not await inside the block if it calls one.
+
     >>> from tracelr import Linear
     >>> with precision("float32"):
     ...     Linear(start=1.0, end=0.0, steps=3)(1)
     tensor(0.6667)
     """
-    global _forced
     if name not in _NAMES:
         raise ScheduleError("precision", name, " or ".join(map(repr, _NAMES)), "use one of these names")
-    before, _forced = _forced, _NAMES[name]
+    before, block = _forced_here.ops, [_NAMES[name]]
+    compiling = torch.compiler.is_dynamo_compiling()
+    if not compiling:
+        _forced.set((*_forced.get(), block))
+    _forced_here.ops = block[0]
     try:
         yield
     finally:
-        _forced = before
+        _forced_here.ops = before
+        if not compiling:  # blocks may overlap: each takes away its own
+            _forced.set(tuple(one for one in _forced.get() if one is not block))
+            _forced_here.ops = forced()

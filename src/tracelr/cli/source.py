@@ -12,12 +12,12 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from tracelr.cli import checkpoint
+from tracelr import checkpoint
 from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, Unquoted, show
 from tracelr.interop import load as config
 from tracelr.interop._tools.checks import Place
-from tracelr.interop._tools.yaml import mapping
+from tracelr.interop._tools.yaml import LARGEST_FILE, content, mapping
 from tracelr.interop.native.expression import parse
 from tracelr.optim.state import read_state
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -43,14 +43,20 @@ def load(given: str) -> Loaded:
     """
     path = Path(given)
     if given == "-":
-        return _text("standard input", sys.stdin.buffer.read())
+        return _text("standard input", _standard_input())
     if "(" not in given and path.suffix in _CHECKPOINTS:
         return _checkpoint(path)
     if _is_file(path):
-        return _text(given, path.read_bytes())
+        return _text(given, content(path, Place(given)))
     if "(" in given:
         return parse(given)
     return _python(given) if _PYTHON.fullmatch(given) else config.load(given)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # the shell closed it
+        raise ConfigError("standard input", Unquoted("nothing, it is closed"), "a YAML text", "write it to the command")
+    return sys.stdin.buffer.read(LARGEST_FILE + 1)
 
 
 def _is_file(path: Path) -> bool:
@@ -105,13 +111,18 @@ def _checkpoint(path: Path) -> Loaded:
     return found[0].schedule if alone else found
 
 
-def _state(found: Any, depth: int = 3) -> dict[str, Any] | None:
-    if not isinstance(found, dict):
-        return None
-    if isinstance(found.get("schedules"), str) and "last_epoch" in found:
-        return found
-    inner = (_state(value, depth - 1) for value in found.values()) if depth else ()
-    return next((state for state in inner if state is not None), None)
+def _state(found: Any) -> dict[str, Any] | None:
+    """Return the state of a scheduler in a checkpoint, at most three keys deep."""
+    level: list[Any] = [found]
+    seen = set[int]()
+    for _ in range(4):
+        mappings: list[dict[str, Any]] = [one for one in level if isinstance(one, dict) and id(one) not in seen]
+        for one in mappings:
+            if isinstance(one.get("schedules"), str) and "last_epoch" in one:
+                return one
+        seen.update(map(id, mappings))  # one mapping may be in many places
+        level = list({id(value): value for one in mappings for value in one.values()}.values())
+    return None
 
 
 def _groups_of(state: dict[str, Any]) -> int:

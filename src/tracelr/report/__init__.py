@@ -12,6 +12,7 @@ from string import Template
 
 import torch
 
+from tracelr._torch import alone
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
 from tracelr.report.chooser import chooser, driven
@@ -23,6 +24,7 @@ from tracelr.schedules.base import Schedule
 _HELD, _FEWEST = 16_384, 2_048  # steps in all the curves of a page, and the fewest in one curve
 
 
+@alone()
 def page(
     loaded: Loaded,
     *,

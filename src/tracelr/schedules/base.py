@@ -45,6 +45,9 @@ REGISTRY: dict[str, type[Schedule]] = {}
 DEEPEST = 64
 """How deep schedules nest: Python evaluates, copies and traces this many with its default limit of recursion."""
 
+MOST = 4096
+"""How many schedules one schedule is made of at most, itself included: each of them is evaluated at every step."""
+
 _BLOCK = 2**16  # steps
 _STEP = "a Python int, or an int64 or int32 tensor of any shape"
 
@@ -192,7 +195,7 @@ class Schedule(Formula, Display, FrozenModule):
 
     _overlay: ClassVar[type[FieldOverlay]]
     _driven: tuple[str, ...] = ()  # the fields that hold a schedule in place of a number
-    _depth = 1
+    _depth = _size = 1
 
     if TYPE_CHECKING:  # that of nn.Module has no types
 
@@ -234,6 +237,11 @@ class Schedule(Formula, Display, FrozenModule):
         if self._depth > DEEPEST:
             given, allowed = Unquoted(f"schedules in schedules, {self._depth} levels of them"), f"{DEEPEST} levels at most"
             fix = "put all of them into one Sum, Product or Sequential"
+            raise ScheduleError(type(self).__name__, given, allowed, fix)
+        self._size = 1 + sum(one._size for one in self._children())
+        if self._size > MOST:
+            given, allowed = Unquoted(f"a tree of {self._size} schedules"), f"{MOST} at most, each as often as it occurs"
+            fix = "write its numbers into one Interpolate, PiecewiseConstant or MultiStep"
             raise ScheduleError(type(self).__name__, given, allowed, fix)
 
     def _children(self) -> Iterator[Schedule]:

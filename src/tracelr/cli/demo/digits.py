@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import tracelr.lowering as lowering
-from tracelr.cli import checkpoint
+from tracelr import checkpoint
 from tracelr.cli.demo.params import Params
 from tracelr.cli.demo.run_folder import alone
 from tracelr.drawing.matplotlib import figure_of

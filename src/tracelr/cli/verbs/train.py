@@ -8,6 +8,7 @@ from typing import final
 
 from tracelr.cli.demo.digits import train
 from tracelr.cli.demo.params import Params
+from tracelr.cli.demo.run_folder import run_folder
 from tracelr.cli.verb import Verb
 
 
@@ -31,7 +32,7 @@ class Train(Verb):
 
     def run(self, args: argparse.Namespace) -> int:
         params = Params.read(args.file)
-        out = args.out or Path("runs") / args.file.stem
+        out = args.out or run_folder(args.file)
         result = train(params, out, resume=args.resume, restart=args.restart)
         print(
             f"step {result.step}  loss {result.loss:.4f}  accuracy {result.accuracy:.4f} on held-out digits"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from typing import TYPE_CHECKING, Any
 
 from tracelr.errors import ConfigError, Unquoted, show
+from tracelr.files import open_regular
 from tracelr.interop._tools.checks import Place
 
 if TYPE_CHECKING:
@@ -34,14 +34,20 @@ def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
     if not isinstance(path, str | os.PathLike):
         raise Place("load(path)").refuse(path, "a path", "pass the path of a YAML file")
     place = Place(os.fspath(path))
+    return mapping(content(path, place), place)
+
+
+def content(path: str | os.PathLike[str], place: Place) -> bytes:
+    """Return the bytes of a file: as many as `mapping` accepts, and one more. Raises `ConfigError` if it cannot be read."""
     try:
-        raw = _regular(path)
+        with open_regular(path) as file:
+            raw = None if file is None else file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise place.refuse(Unquoted(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
     if raw is None:
         raise place.refuse(Unquoted("a path that is not a regular file"), "a YAML file", "copy its content into a file")
-    return mapping(raw, place)
+    return raw
 
 
 def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
@@ -61,16 +67,6 @@ def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
         given = Unquoted("an empty file" if found is None else show(found))
         raise place.refuse(given, "a YAML mapping", "write keys and values")
     return found
-
-
-def _regular(path: str | os.PathLike[str]) -> bytes | None:
-    """Return the beginning of a file, or None for a pipe or a device, which may never send anything, or never end."""
-
-    def at_once(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # without it, opening a pipe waits for a writer
-
-    with open(path, "rb", opener=at_once) as file:
-        return file.read(LARGEST_FILE + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 def _parse(text: str, place: Place) -> Any:

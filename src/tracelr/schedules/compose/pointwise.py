@@ -12,7 +12,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segment, Segments
+from tracelr.schedules.describe.segments import Segment, Segments, to_length
 from tracelr.schedules.fields import Scalar
 
 
@@ -71,7 +71,7 @@ class Sum(Schedule):
         return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
 
     def own_segments(self) -> Segments:
-        def together(now: Sequence[Segment], _: int) -> str:
+        def together(now: Sequence[Segment]) -> str:
             return " plus ".join(dict.fromkeys(segment.shape for segment in now if not segment.flat))
 
         return _together(self, together)
@@ -99,8 +99,13 @@ class Product(Schedule):
         return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
 
     def own_segments(self) -> Segments:
-        def together(now: Sequence[Segment], first: int) -> str:
-            if any(segment.flat and float(segment.curve(first)) == 0 for segment in now):
+        zero: dict[int, bool] = {}  # by the identity of a flat segment, which `_together` keeps
+
+        def together(now: Sequence[Segment]) -> str:
+            for segment in now:
+                if segment.flat and id(segment) not in zero:
+                    zero[id(segment)] = float(segment.curve(segment.first)) == 0
+            if any(segment.flat and zero[id(segment)] for segment in now):
                 return ""
             return " times ".join(segment.shape for segment in now if not segment.flat)
 
@@ -185,15 +190,23 @@ class Clamp(Schedule):
         ]
 
 
-def _together(schedule: Sum | Product, shape_of: Callable[[Sequence[Segment], int], str]) -> Segments:
+_COMPARED, _BUILT = 2**21, 2**17  # segments of children, in all segments of a sum: looked at, and built into new sums
+
+
+def _together(schedule: Sum | Product, shape_of: Callable[[Sequence[Segment]], str]) -> Segments:
     """Return the segments between all steps at which a child changes its formula."""
     children = [child.segments() for child in schedule.schedules]
     bounds = sorted({segment.first for child in children for segment in child})
-    found = []
+    same = all(one.curve is child for child, own in zip(schedule.schedules, children, strict=True) for one in own)
+    if len(bounds) * len(children) > (_COMPARED if same else _BUILT):
+        return to_length(schedule, f"as a {type(schedule).__name__} of {len(children):,} schedules")
+    found, at = [], [0] * len(children)
     for first, until in zip(bounds, [*bounds[1:], None], strict=True):
-        now = [next(segment for segment in reversed(child) if segment.first <= first) for child in children]
-        shape = shape_of(now, first)
+        for k, child in enumerate(children):
+            at[k] += at[k] + 1 < len(child) and child[at[k] + 1].first == first
+        now = [child[k] for child, k in zip(children, at, strict=True)]
+        shape = shape_of(now)
         periods = [segment.period for segment in now if not segment.flat and segment.period is not None]
-        curve = type(schedule)([segment.curve for segment in now])
+        curve = schedule if same else type(schedule)([segment.curve for segment in now])
         found.append(Segment(first, until, shape, curve, min(periods, default=None) if shape else None))
     return found

@@ -1,4 +1,6 @@
+from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from tracelr.schedules.describe.segments import Segment, Segments
 from tracelr.schedules.fields import GrowthFactor, OptionalSteps, Positive, Scalar, Steps
 
 MOST_CYCLES = 4096
+_FRACTION = 256  # bits: after 4096 cycles the two bounds of a start are still nearer than 2**-150
 
 
 class WarmRestarts(Schedule):
@@ -56,15 +59,24 @@ class WarmRestarts(Schedule):
     def _starts(self) -> list[int]:
         """Return the step at which each cycle starts, and that at which the last one ends."""
         up, down = self.multiplier.as_integer_ratio()
-        starts, time, scale = [0], 0, 1  # time / scale is the exact start
+        # The exact start is from `low` to `high`, in units of 2**-_FRACTION. Each is rounded at every cycle, one down and
+        # one up, because the exact numbers get 52 bits longer at every cycle. Both are exact where nothing is cut off.
+        starts, low, high = [0], 0, 0
         while starts[-1] <= LAST_STEP and (self.limit is None or len(starts) <= self.limit):
             if len(starts) > MOST_CYCLES:
                 allowed = f"1, or a number that makes at most {MOST_CYCLES} cycles up to the limit or 2**53"
                 where = f"{type(self).__name__}.multiplier"
                 raise ScheduleError(where, self.multiplier, allowed, "pass a lower limit, or a larger multiplier")
-            time, scale = self.period * scale * down + up * time, scale * down
-            starts.append(-(-time // scale))
+            low = (self.period << _FRACTION) + up * low // down
+            high = (self.period << _FRACTION) - (up * -high // down)
+            start = -(-high >> _FRACTION)
+            starts.append(start if start == -(-low >> _FRACTION) else self._start(len(starts)))
         return starts
+
+    def _start(self, cycle: int) -> int:
+        """Return the step at which a cycle starts, by exact fractions of any length."""
+        rate = Fraction(self.multiplier)
+        return ceil(self.period * (rate**cycle - 1) / (rate - 1))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         width: Tensor | int = self.period

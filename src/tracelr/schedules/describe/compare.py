@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.schedules.describe.sampling import horizon, on_cpu, steps_between
+from tracelr.schedules.describe.sampling import end_of, on_cpu, steps_between
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
@@ -90,8 +90,9 @@ def difference(a: Schedule, b: Schedule, last: int | None = None) -> Difference:
 
 
 def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
-    end = max(horizon(a), horizon(b)) if last is None else last
-    bounds = [segment.first + d for one in (a, b) for segment in one.segments()[:1000] for d in (-1, 0, 1)]
+    both = [one.segments() for one in (a, b)]
+    end = max(map(end_of, both)) if last is None else last
+    bounds = [segment.first + d for segments in both for segment in segments[:1000] for d in (-1, 0, 1)]
     bounds += [] if last is not None else [2**k + d for k in range(54) for d in (-1, 0, 1)]
     kept = torch.tensor([step for step in bounds if 0 <= step <= (LAST_STEP if last is None else last)])
     every: Tensor = torch.unique(torch.cat([steps_between(0, end, _EVERY), kept.long()]))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.schedules.describe.sampling import NO_END, on_cpu, steps_between
+from tracelr.schedules.describe.segments import to_length
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
-    from tracelr.schedules.describe.segments import Segment
+    from tracelr.schedules.describe.segments import Segment, Segments
+
+_MOST_CURVES = 100_000  # schedules in the curves of all segments, each of which is evaluated by itself
+_MOST_VALUES = 2**23  # values of all schedules at all steps that are looked at for the bounds of the phases
 
 
 @final
@@ -84,8 +89,8 @@ def phases(schedule: Schedule) -> list[Phase]:
     100 on: holds 0.1
     """
     found: list[Phase] = []
-    for segment in on_cpu(schedule).segments():
-        now = _phase(segment)
+    schedule = on_cpu(schedule)
+    for now in _phases(schedule, _few(schedule, schedule.segments())):
         before = found[-1] if found else None
         if before is not None and not before.shape and not now.shape and before.start == now.start:
             found[-1] = before._replace(until=now.until, stop=now.stop)
@@ -94,16 +99,51 @@ def phases(schedule: Schedule) -> list[Phase]:
     return found
 
 
-def _phase(segment: Segment) -> Phase:
-    start = float(segment.curve(segment.first))
-    if segment.flat:
-        return Phase(segment.first, segment.until, start, None if segment.until is None else start, "", None, start, start)
-    stop = None if segment.until is None else float(segment.curve(segment.until))
-    last = segment.until if segment.until is not None else min(segment.first + (segment.period or NO_END), LAST_STEP)
-    seen = segment.curve(steps_between(segment.first, last, 5000))
-    return Phase(
-        segment.first, segment.until, start, stop, segment.shape, segment.period, float(seen.min()), float(seen.max())
-    )
+def _few(schedule: Schedule, segments: Segments) -> Segments:
+    """Return the segments, or one or two if their curves are so many that to evaluate each of them takes too long."""
+    size = sum(curve._size for curve in {segment.curve for segment in segments if not segment.flat})
+    return segments if size <= _MOST_CURVES else to_length(schedule, f"as a {type(schedule).__name__}")
+
+
+def _phases(schedule: Schedule, segments: Segments) -> Iterator[Phase]:
+    """Yield the phase of each segment. The values of all of them are computed together, which a sum of 1,000 terms needs."""
+    starts = schedule(torch.tensor([segment.first for segment in segments])).tolist()
+    changing = [segment for segment in segments if not segment.flat]
+    most = max(2, min(5000, _MOST_VALUES // (schedule._size * max(len(changing), 1))))
+    steps = [_inside(segment, most) for segment in changing]
+    seen = iter(torch.split(schedule(torch.cat(steps)), [len(one) for one in steps]) if steps else ())
+    stops = _stops(changing)
+    for segment, start in zip(segments, starts, strict=True):
+        first, until, shape, _, period = segment
+        if segment.flat:
+            yield Phase(first, until, start, None if until is None else start, "", None, start, start)
+            continue
+        values, stop = next(seen), stops.get((segment.curve, until))
+        low, high = float(values.min()), float(values.max())
+        yield Phase(first, until, start, stop, shape, period, *(low, high) if stop is None else _bounds(low, high, stop))
+
+
+def _bounds(low: float, high: float, stop: float) -> tuple[float, float]:
+    return (min(low, stop), max(high, stop)) if stop == stop and low == low else (math.nan, math.nan)
+
+
+def _inside(segment: Segment, most: int) -> torch.Tensor:
+    """Return at most `most` steps of a segment: of its first wave, if it has no end."""
+    end = segment.until - 1 if segment.until is not None else min(segment.first + (segment.period or NO_END), LAST_STEP)
+    return steps_between(segment.first, end, most)
+
+
+def _stops(segments: Sequence[Segment]) -> dict[tuple[Schedule, int | None], float]:
+    """Return the value that each curve leads to at each `until`. The values of equal curves are computed together."""
+    ends: dict[Schedule, list[int]] = {}
+    for segment in segments:
+        if segment.until is not None:
+            ends.setdefault(segment.curve, []).append(segment.until)
+    return {
+        (curve, end): value
+        for curve, at in ends.items()
+        for end, value in zip(at, curve(torch.tensor(at)).tolist(), strict=True)
+    }
 
 
 def table(found: Sequence[Phase], most: int = 24) -> str:

@@ -13,6 +13,7 @@ from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
+    from tracelr.schedules.describe.segments import Segments
 
 NO_END = 1000
 """The steps that a picture shows of a schedule without a length."""
@@ -50,12 +51,13 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
     (0.0, 0.5, 1.0, 1.0)
     """
     schedule = on_cpu(schedule)
-    last = horizon(schedule) if last is None else last
+    segments = schedule.segments()
+    last = end_of(segments) if last is None else last
     if not 0 <= first < last <= LAST_STEP:
         given, allowed = Unquoted(f"steps {first} to {last}"), "0 <= first < last <= 2**53"
         raise ScheduleError("curve", given, allowed, "pass a longer range")
     steps = steps_between(first, last, columns * _DENSE)
-    bounds = [segment.first + d for segment in schedule.segments()[:1000] for d in (-1, 0)]
+    bounds = [segment.first + d for segment in segments[:1000] for d in (-1, 0)]
     marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
     steps = torch.unique(torch.cat([steps, marked]))
     values = schedule(steps)
@@ -100,7 +102,12 @@ def horizon(schedule: Schedule) -> int:
     >>> horizon(Linear(start=0.0, end=1.0, steps=100)), horizon(CosineAnnealing(start=1.0, end=0.0, period=50))
     (110, 400)
     """
-    *_, last = on_cpu(schedule).segments()
+    return end_of(on_cpu(schedule).segments())
+
+
+def end_of(segments: Segments) -> int:
+    """Return what `horizon` does, for the segments of a schedule; to list those of a long table takes a second."""
+    last = segments[-1]
     if last.period is not None:
         return min(last.first + 4 * last.period, LAST_STEP)
     if not last.flat:

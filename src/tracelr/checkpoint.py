@@ -6,15 +6,16 @@ import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import ZIP_STORED, ZipFile
 
 import torch
 
 from tracelr.errors import CheckpointError, Unquoted
-from tracelr.files import write_whole
+from tracelr.files import open_regular, write_whole
 
 _SEAL = b"tracelr sha256 "  # begins a comment at the end of torch's ZIP file: the digest of all bytes before it
-_DIGITS = 64
+_DIGITS, _BLOCK = 64, 2**20
 
 
 def save(path: str | Path, state: Mapping[str, Any]) -> None:
@@ -37,11 +38,12 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """
     where, fix = f"checkpoint {path}", "use a checkpoint that tracelr wrote, or start without it"
     try:
-        raw = Path(path).read_bytes()
-        end = raw.find(_SEAL, max(len(raw) - len(_SEAL) - _DIGITS, 0)) + len(_SEAL)  # a plain torch file has no seal
-        if end >= len(_SEAL) and hashlib.sha256(raw[:end]).hexdigest().encode() != raw[end:]:
-            raise ValueError("its checksum does not match its bytes")
-        state = torch.load(io.BytesIO(raw), weights_only=True)
+        with open_regular(path) as file:
+            if file is None:
+                raise ValueError("not a regular file")
+            _check(file)
+            file.seek(0)
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(
             where, Unquoted("no such file"), "a checkpoint", "check the path, or start without it"
@@ -55,3 +57,24 @@ def load(path: str | Path, keys: tuple[str, ...]) -> dict[str, Any]:
         given = sorted(map(str, state)) if isinstance(state, dict) else state
         raise CheckpointError(where, given, f"a mapping with the keys {', '.join(keys)}", fix)
     return state  # type: ignore[no-any-return]  # torch.load is untyped; a dict unless `keys` is empty
+
+
+def _check(file: BinaryIO) -> None:
+    """Raise `ValueError` if the checksum is wrong, or if torch's records would need more memory than the file is long."""
+    size = file.seek(0, io.SEEK_END)
+    begin = max(size - len(_SEAL) - _DIGITS, 0)
+    file.seek(begin)
+    tail = file.read()
+    if _SEAL in tail:  # a plain torch file has no seal
+        end = tail.index(_SEAL) + len(_SEAL)
+        digest, left = hashlib.sha256(), begin + end
+        file.seek(0)
+        while left and (block := file.read(min(left, _BLOCK))):
+            digest.update(block)
+            left -= len(block)
+        if digest.hexdigest().encode() != tail[end:]:
+            raise ValueError("its checksum does not match its bytes")
+    with ZipFile(file) as archive:
+        records = archive.infolist()
+    if any(one.compress_type != ZIP_STORED for one in records) or sum(one.file_size for one in records) > size:
+        raise ValueError("records that are compressed, or share their bytes; torch writes neither")
