@@ -103,6 +103,10 @@ class Arithmetic(ABC):
         """Return the largest integer not above x."""
 
     @abstractmethod
+    def nearest(self, x: Real) -> Tensor:
+        """Return an integer nearest to x, of size up to 2**53, as an int64 tensor; of 2 1/2 either 2 or 3."""
+
+    @abstractmethod
     def sqrt(self, x: Real) -> Real:
         """Return the square root of x >= 0."""
 

@@ -77,6 +77,9 @@ class Float(Arithmetic):
     def floor(self, x: Tensor) -> Tensor:
         return torch.floor(x)
 
+    def nearest(self, x: Tensor) -> Tensor:
+        return torch.round(x).to(torch.int64)
+
     def sqrt(self, x: Tensor) -> Tensor:
         return torch.sqrt(x)
 

@@ -97,6 +97,10 @@ class TwoFloat(Arithmetic):
         high = torch.floor(x.high)
         return double_float.fast_two_sum(high, torch.where(high == x.high, torch.floor(x.low), 0.0))
 
+    def nearest(self, x: Real) -> Tensor:
+        whole = torch.round(x.high)
+        return whole.to(torch.int64) + torch.round((x.high - whole) + x.low).to(torch.int64)
+
     def sqrt(self, x: Real) -> Pair:
         return double_float.sqrt(x)
 

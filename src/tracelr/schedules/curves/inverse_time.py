@@ -1,9 +1,15 @@
+import math
+
+import torch
 from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Exponent, Flag, NonNegative, Scalar, Steps
+
+_LARGEST_POWER = 84  # 2 to this, divided by any n, is above 2**30
+_LARGEST_ROOT = 2**5
 
 
 class InverseTime(Schedule):
@@ -32,8 +38,27 @@ class InverseTime(Schedule):
             time = ops.floordiv_real(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
         else:
             time = ops.div(ops.power(ops.integer(step), self.exponent), float(self.steps))
-            time = ops.floor(time) if self.staircase else time
+            time = self._stair(step, time, ops) if self.staircase else time
         return ops.div(self.start, ops.add(ops.mul(time, self.rate), 1.0))
+
+    def _stair(self, step: Tensor, time: Real, ops: Arithmetic) -> Real:
+        """Return the floor of the time, in integers where a power of the step can be a multiple of n."""
+        # t**k is rational only if t is a power: with k = p / 2**m, of an integer to the 2**m.
+        power, roots = self.exponent.as_integer_ratio()
+        if power > _LARGEST_POWER or roots > _LARGEST_ROOT:
+            return ops.floor(time)
+        root = step
+        for _ in range(roots.bit_length() - 1):
+            root = ops.nearest(ops.sqrt(ops.integer(root)))
+        # t**k is within n of the nearest stair times n. So int64 has the sign of their difference, though both wrap.
+        near = ops.nearest(ops.clamp(time, None, 2.0**31))
+        above = math.prod([root] * (power - 1), start=root) - near * self.steps
+        exact = near < 2**30  # the stairs after that differ by less than half a unit of a float32
+        if roots > 1:  # beside a late power the digits of the time do not tell the two apart
+            past = step - math.prod([root] * (roots - 1), start=root)
+            above = torch.where((past < 0) & (above == 0), -1, above)
+            exact = exact & ((past == 0) | ((past.abs() == 1) & (step > 2**40) & (past * above >= 0)))
+        return ops.where(exact, ops.integer(torch.where(above < 0, near - 1, near)), ops.floor(time))
 
     def own_segments(self) -> Segments:
         return endless(self, f"divided by a {'stair' if self.staircase else 'line'} of the time")
