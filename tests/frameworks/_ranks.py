@@ -114,6 +114,20 @@ def later(_: Path) -> list[Any]:
     return [error(2), error(1 if last else 0)]
 
 
+def strict(_: Path) -> list[Any]:
+    """Counts of a scheduler that counts tokens, and its error where the last rank passes its own tokens, twice."""
+    scheduler = Scheduler(SGD([nn.Parameter(torch.ones(2))], lr=1.0), lr=RATE, ranks="strict")
+    last = dist.get_rank() == dist.get_world_size() - 1
+    found: list[Any] = []
+    for tokens in (3, 3 + last, 2):
+        try:
+            scheduler.step(increment=tokens)
+        except OptimizerError as error:
+            found.append(str(error))
+        found.append((scheduler.last_epoch, held(scheduler.optimizer)))
+    return found
+
+
 def accelerated(_: Path) -> dict[str, Any]:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState
@@ -171,6 +185,7 @@ PARTS = {
     "fsdp": fsdp,
     "compared": compared,
     "later": later,
+    "strict": strict,
     "accelerated": accelerated,
     "save": save,
     "load": load,

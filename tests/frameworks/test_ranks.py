@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two(folder: Path) -> list[Any]:
-    return start(2, ["ddp", "fsdp", "compared", "later", "save", *(["accelerated"] if HAS_ACCELERATE else [])], folder)
+    return start(2, ["ddp", "fsdp", "compared", "later", "strict", "save", *(["accelerated"] if HAS_ACCELERATE else [])], folder)
 
 
 @pytest.mark.parametrize("kind", ["float", "tensor", "fuse"])
@@ -72,6 +72,15 @@ def test_the_ranks_are_compared_at_any_step(two: list[Any]) -> None:
     fix = "to fix it: build the scheduler from the same file, and load the same checkpoint, on every rank."
     message = f"check_ranks: given rank 1 with step 2 -> 3; allowed: what 1 of 2 ranks have; {fix}"
     assert [rank["later"] for rank in two] == [[None, message]] * 2
+
+
+def test_a_count_that_differs_is_an_error_on_every_rank_before_anything_moves(two: list[Any]) -> None:
+    message = (
+        "Scheduler.step(increment): given rank 0 at 6; rank 1 at 7; allowed: the same count on every rank; "
+        "to fix it: pass as increment what all ranks did together, such as a sum by all_reduce."
+    )
+    at = [[count, rates(1, start=count)] for count in (3, 3, 5)]
+    assert [rank["strict"] for rank in two] == [[at[0], message, at[1], at[2]]] * 2
 
 
 ACCELERATED = {
