@@ -22,6 +22,7 @@ from torch import nn
 from torch.optim import SGD
 
 from tracelr import Assignment, Linear, Plateau, Schedule, Scheduler, fuse
+from tracelr.errors import OptimizerError
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
 Line = tuple[float, float, int]  # start, end, steps: sums of powers of two, so that float64 has every value exactly
@@ -172,7 +173,12 @@ class Machine(RuleBasedStateMachine):
             parameter.grad = torch.ones(1)
         wanted = [float32(self.model.rate(one)) for one in self.model.members]
         if self.fused:
-            self.compiled()
+            try:
+                self.compiled()
+            except OptimizerError as error:  # it may refuse other groups, before anything moves
+                assert "call fuse(optimizer, scheduler) again" in str(error)
+                self.compile()
+                self.compiled()
         else:
             self.optimizer.step()
         used = [-self.parameters[one.name].item() for one in self.model.members]
@@ -263,7 +269,7 @@ class Machine(RuleBasedStateMachine):
     def second_scheduler(self, mode: str, lines: list[Line], count: int, detach: bool) -> None:
         for one, group in zip(self.model.members, self.groups(), strict=True):
             one.own = float(group["lr"])
-        if detach:
+        if detach or self.fused:  # Dynamo keeps a compiled update, and so its scheduler
             self.scheduler.detach()
         del self.scheduler
         self.compiled = None
