@@ -44,7 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two(folder: Path) -> list[Any]:
-    return start(2, ["ddp", "fsdp", "compared", "later", "strict", "save", *(["accelerated"] if HAS_ACCELERATE else [])], folder)
+    return start(
+        2, ["ddp", "fsdp", "compared", "later", "strict", "save", *(["accelerated"] if HAS_ACCELERATE else [])], folder
+    )
 
 
 @pytest.mark.parametrize("kind", ["float", "tensor", "fuse"])
