@@ -6,7 +6,7 @@ Inductor and modules that import sympy are imported inside functions, because `i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -31,15 +31,31 @@ MEMBERS = "_schedulers"
 """The attribute with the members of a SequentialLR or ChainedScheduler, under the same name in its state."""
 
 
-def step_hooks(optimizer: Optimizer) -> int:
-    """Return how many hooks run around `optimizer.step`: those of this optimizer and those of every optimizer."""
-    every: tuple[Sized, ...] = (
+def step_hooks(optimizer: Optimizer) -> tuple[dict[int, Any], ...]:
+    """Return the hooks that run around `optimizer.step`: four dicts, two of this optimizer and two of every optimizer."""
+    return (
         optimizer._optimizer_step_pre_hooks,
         optimizer._optimizer_step_post_hooks,
         _optimizer._global_optimizer_pre_hooks,
         _optimizer._global_optimizer_post_hooks,
     )
-    return sum(map(len, every))
+
+
+def is_of_optimizers(function: Callable[..., Any]) -> bool:
+    """Say whether a wrapper of `step` is one of those that `torch.optim.optimizer` defines."""
+    return function.__globals__["__name__"] == _optimizer.__name__ if hasattr(function, "__globals__") else False
+
+
+def beneath_scheduler(step: Any) -> Any:
+    """Return the step that one of torch's schedulers has wrapped to notice updates, or `step` if it is something else."""
+    name = getattr(step, "__globals__", {}).get("__name__")
+    return step.__wrapped__ if name == LRScheduler.__module__ and hasattr(step, "__wrapped__") else step
+
+
+def leave_scaling_to_scaler(optimizer: Optimizer) -> None:
+    """Make a gradient scaler unscale the gradients and skip updates itself, not the kernel of `fused=True`."""
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]  # torch does not declare it
 
 
 def makes_state_outside(optimizer: Optimizer) -> bool:
@@ -113,6 +129,20 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
 def mark_static(tensor: Tensor) -> None:
     """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place."""
     torch._dynamo.mark_static_address(tensor)
+
+
+def is_recompile_limit(error: Exception) -> bool:
+    """Say whether Dynamo refuses one more variant of a function."""
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    return isinstance(error, FailOnRecompileLimitHit)
+
+
+def is_untraceable(error: Exception) -> bool:
+    """Say whether Dynamo cannot trace a function."""
+    from torch._dynamo.exc import Unsupported
+
+    return isinstance(error, Unsupported)
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:
