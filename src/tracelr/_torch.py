@@ -138,11 +138,12 @@ def is_recompile_limit(error: Exception) -> bool:
     return isinstance(error, FailOnRecompileLimitHit)
 
 
-def is_untraceable(error: Exception) -> bool:
-    """Say whether Dynamo cannot trace a function."""
-    from torch._dynamo.exc import Unsupported
+def is_of_dynamo(error: Exception) -> bool:
+    """Say whether Dynamo raised an error because it cannot trace a function: not a backend, nor on somebody's demand."""
+    from torch._dynamo import exc
 
-    return isinstance(error, Unsupported)
+    dynamo = isinstance(error, exc.TorchDynamoException | exc.FailOnRecompileLimitHit)
+    return dynamo and not isinstance(error, exc.BackendCompilerFailed | exc.RecompileError)
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:

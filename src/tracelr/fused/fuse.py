@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from inspect import signature
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any, final
 
 import torch
@@ -115,12 +115,13 @@ class Region:
         self._made = False
 
     def __call__(self, *batch: Any) -> Any:
-        if self._attributes.get("step") is not self._patch or type(self._optimizer).step is not self._class_step:
-            self._check_patch()
-        for hooks in self._refused_hooks:
-            if hooks:
-                _refuse_hooks(self._optimizer, "fused step")
-        if self._attention or self._settle() != self._settled:
+        if (
+            self._attention
+            or self._attributes.get("step") is not self._patch
+            or type(self._optimizer).step is not self._class_step
+            or self._settle() != self._settled
+            or any(self._refused_hooks)
+        ):
             return self._with_attention(*batch)
         try:
             if self._swapping:
@@ -128,58 +129,67 @@ class Region:
                     return self._compiled(*batch)
             return self._compiled(*batch)
         except Exception as error:
-            self._give_up(error)
+            if not _torch.is_of_dynamo(error):
+                raise
+            self._stale = True  # somebody may have set a flag, such as "foreach", in a group
         return self._with_attention(*batch)
 
     def _with_attention(self, *batch: Any) -> Any:
         """Take a step, and look at what a compiled call does not look at."""
+        self.prepare()
+        if not self.compiles():
+            return self.uncompiled(self._eager, *batch)
+        try:
+            with self._swapped():
+                result = self._compiled(*batch)
+        except Exception as error:
+            self._give_up(error)
+            return self.uncompiled(self._eager, *batch)
+        self._attention, self._moved = False, True
+        return result
+
+    def prepare(self) -> None:
+        """Follow what has changed around the optimizer since the last step, or raise `OptimizerError`."""
+        kind, patch = type(self._optimizer), self._attributes.get("step")
+        if kind.step is not self._class_step or not (
+            patch is self._patch or is_harmless(self._optimizer) or _is_running(patch)
+        ):
+            _refuse_patch(self._optimizer, "fused step")  # this call would leave it out
+        self._patch = patch
+        if any(self._refused_hooks):
+            _refuse_hooks(self._optimizer, "fused step")
         settled = self._settle()
         if self._stale or settled != self._settled:
             self._bind()
             self._settled = settled
-        with self._swapped():
-            if self._uncompiled or self.makes_state():
-                # An optimizer that makes state in its first update would need a second graph for the later ones.
-                self._made = True
-                result = self._eager(*batch)
-            elif not self._observed:
-                self._observed, before = True, _numbers(self._optimizer)
-                result = self._eager(*batch)
-                self._look_at_numbers(before)
-            else:
-                try:
-                    result = self._compiled(*batch)
-                    self._attention = False
-                except Exception as error:
-                    self._give_up(error)
-                    result = self._eager(*batch)
-        self._moved = True
-        return result
 
     def uncompiled(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call `function` in place of the region."""
+        """Call `function` in place of the region, and see whether it changes numbers that a graph would hold fixed."""
         with self._swapped():
-            return function(*arguments)
+            looks = not self._observed and not _lacks_state(self._optimizer)
+            before = _numbers(self._optimizer) if looks else {}
+            result = function(*arguments)
+        self._made = self._moved = True
+        if looks:
+            self._observed = True
+            changed = sorted(key for key, value in _numbers(self._optimizer).items() if before.get(key, value) != value)
+            if changed:
+                name, number = type(self._optimizer).__name__, changed[0][1]
+                self._go_on_uncompiled(
+                    f"{name} changes {number}, a Python number, in every update, and Dynamo would compile each of them:"
+                    " keep it in a tensor"
+                )
+        return result
 
     def compiles(self) -> bool:
-        """Say whether the next call runs a graph: the optimizer has all its state, and keeps it in tensors."""
-        return self._observed and not self._uncompiled and not self.makes_state()
-
-    def makes_state(self) -> bool:
-        """Say whether the next update makes state outside a graph."""
-        return (isinstance(self._optimizer, SGD) or not self._made) and _lacks_state(self._optimizer)
+        """Say whether the next call runs a graph."""
+        # An optimizer that makes state in its first update would need a second graph for the later ones.
+        makes = (isinstance(self._optimizer, SGD) or not self._made) and _lacks_state(self._optimizer)
+        return self._observed and not self._uncompiled and not makes
 
     def ready(self) -> bool:
         """Say whether the optimizer has all its state, so that the graph of this update serves every later one."""
         return not _lacks_state(self._optimizer)
-
-    def _look_at_numbers(self, before: dict[tuple[int, str], Any]) -> None:
-        changed = sorted(key for key, value in _numbers(self._optimizer).items() if before.get(key, value) != value)
-        if changed:
-            self._go_on_uncompiled(
-                f"{type(self._optimizer).__name__} changes {changed[0][1]}, a number of Python, in every update, and Dynamo would"
-                " compile each one: keep it in a tensor"
-            )
 
     def _give_up(self, error: Exception) -> None:
         """Go on without graphs if it is Dynamo that cannot go on; raise other errors, and any at the first update."""
@@ -188,7 +198,7 @@ class Region:
                 "the gradients that are None have changed too often, and Dynamo compiles each set of them once: give such"
                 " parameters gradients of 0, or pass recompile_limit="
             )
-        elif self._moved and _torch.is_untraceable(error):
+        elif self._moved and _torch.is_of_dynamo(error):
             self._go_on_uncompiled(f"Dynamo cannot trace this update: {_first_line(error)}")
         else:
             raise error
@@ -196,13 +206,6 @@ class Region:
     def _go_on_uncompiled(self, why: str) -> None:
         self._uncompiled = self._attention = True
         warnings.warn(f"tracelr: the fused step goes on uncompiled, because {why}", TracelrWarning, stacklevel=5)
-
-    def _check_patch(self) -> None:
-        """Raise `OptimizerError` if `optimizer.step` was replaced by something that this call leaves out."""
-        patch = self._attributes.get("step")
-        if type(self._optimizer).step is not self._class_step or not (is_harmless(self._optimizer) or _is_running(patch)):
-            _refuse_patch(self._optimizer, "fused step")
-        self._patch = patch
 
     def capture(self, *batch: Any) -> tuple[fx.GraphModule, list[Any]]:
         """Return the graph that Dynamo makes of one step, and its present inputs. The step is not taken."""
@@ -254,17 +257,19 @@ class FusedStep:
                 scheduler.step()
 
         def skippable_step(found_inf: Tensor, written: list[Tensor]) -> None:
-            before = [tensor.clone() for tensor in written]
-            fused_step()
-            for tensor, held in zip(written, before):  # noqa: B905  # their lengths are equal
-                tensor.copy_(torch.where(found_inf == 0, tensor, held))
+            with torch.no_grad():
+                before = [tensor.clone() for tensor in written]
+                fused_step()
+                for tensor, held in zip(written, before):  # noqa: B905  # their lengths are equal
+                    tensor.copy_(torch.where(found_inf == 0, tensor, held))
 
-        def step_with_closure(closure: Callable[[], Any]) -> None:
-            update(closure)
+        def step_with_closure(closure: Callable[[], Any]) -> Any:
+            result = update(closure)
             scheduler.step()
+            return result
 
         self._optimizer, self._scheduler, self._options = optimizer, scheduler, options
-        self._with_closure = step_with_closure
+        self._uncompiled, self._with_closure = fused_step, step_with_closure
         self._calls_closure_first = True if _is_torchs(optimizer) else None
         self._region = Region(optimizer, scheduler, fused_step, options, runs_hooks=True)
         self._skippable = Region(optimizer, scheduler, skippable_step, options, runs_hooks=True)
@@ -273,8 +278,8 @@ class FusedStep:
     def __call__(self, closure: Callable[[], Any] | None = None, *, found_inf: Tensor | float | None = None) -> Any:
         """Update the weights and step the schedules; return the loss that `closure` computes, if there is one.
 
-        Where `found_inf` is not 0, neither weights nor optimizer state nor the count of steps change. A tensor is read in the
-        graph, by no host. Step hooks of the optimizer run around the call: one after it sees the rate of the next update.
+        Where `found_inf` is not 0, neither weights nor optimizer state nor the count of steps change. The graph reads a
+        tensor, not the host. Step hooks of the optimizer run around the call: one after it sees the rate of the next update.
         """
         one, two, three, four = self._hooks
         if closure is not None or found_inf is not None or one or two or three or four:
@@ -286,6 +291,7 @@ class FusedStep:
             raise self._named(error) from error
 
     def _run(self, found_inf: Tensor | float | None, optimizer: Optimizer, closure: Callable[[], Any] | None = None) -> Any:
+        (self._region if found_inf is None else self._skippable).prepare()
         loss = None
         if closure is not None:
             if not self._calls_closure_first:
@@ -295,10 +301,10 @@ class FusedStep:
         try:
             if found_inf is None:
                 self._region()
-            elif isinstance(found_inf, Tensor) and self._skippable.compiles():
+            elif isinstance(found_inf, Tensor) and self._skippable.compiles() and not _lacks_any_state(optimizer):
                 self._skippable(found_inf.reshape(()), self._written())
-            elif not float(found_inf):  # there is no state yet that could be put back
-                self._skippable.uncompiled(self._region)
+            elif not float(found_inf):  # the state that would be put back does not exist, or is not in tensors
+                self._skippable.uncompiled(self._uncompiled)
         except Exception as error:
             raise self._named(error) from error
         return loss
@@ -309,22 +315,21 @@ class FusedStep:
             allowed = "one of them, because this optimizer calls its closure inside its update"
             raise OptimizerError("fused step", Unquoted("closure= and found_inf="), allowed, "leave one out")
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
-        versions, calls, losses = list(map(_torch.version, parameters)), list[bool](), list[Any]()
+        versions, calls = list(map(_torch.version, parameters)), list[bool]()
 
         def recorded() -> Any:
             calls.append(versions == list(map(_torch.version, parameters)))
             with torch.enable_grad():
-                losses.append(closure())
-            return losses[-1]
+                return closure()
 
-        self._region.uncompiled(self._with_closure, recorded)
+        result = self._region.uncompiled(self._with_closure, recorded)
         if self._calls_closure_first is None:
             self._calls_closure_first = calls == [True]
             if not self._calls_closure_first:
                 name = type(self._optimizer).__name__
                 text = f"tracelr: {name} calls its closure inside its update, so updates with a closure run uncompiled"
                 warnings.warn(text, TracelrWarning, stacklevel=5)
-        return losses[0] if losses else None
+        return result
 
     def _written(self) -> list[Tensor]:
         """Return every tensor that an update writes."""
@@ -336,7 +341,7 @@ class FusedStep:
 
     def _named(self, error: Exception) -> Exception:
         """Return the error that names the optimizer, if Dynamo cannot trace its step."""
-        return _refusal(self._optimizer, "fuse", _first_line(error)) if _torch.is_untraceable(error) else error
+        return _refusal(self._optimizer, "fuse", _first_line(error)) if _torch.is_of_dynamo(error) else error
 
     def capture(self) -> tuple[fx.GraphModule, list[Any]]:
         """Return the graph that Dynamo makes of one step, and its present inputs. The step is not taken."""
@@ -392,7 +397,7 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
         fix = "write inner.step = fuse(inner, scheduler) before it is wrapped"
         raise OptimizerError("fuse(optimizer)", given, allowed, fix)
     inner.step = FusedStep(inner, scheduler, check, options)  # type: ignore[method-assign]
-    return type(optimizer).step.__get__(optimizer)  # type: ignore[no-any-return]
+    return type(optimizer).step.__get__(optimizer)
 
 
 def update_of(
@@ -415,13 +420,18 @@ def update_of(
 
     def update(*closure: Callable[[], Any]) -> Any:
         with torch.no_grad():
-            rates = [group["lr"] for group in owner.param_groups if "lr" in group] if divides else []
-            kept = [(lr, lr.clone()) for lr in rates if isinstance(lr, Tensor)]
+            rates = [(group, group["lr"]) for group in owner.param_groups if divides and "lr" in group]
+            kept = [(lr, lr.clone()) for _, lr in rates if isinstance(lr, Tensor)]
+            zeros = [group for group, lr in rates if not isinstance(lr, Tensor) and lr == 0]
             for lr, _ in kept:
                 lr.copy_(torch.where(lr == 0, _NOTHING, lr))
+            for group in zeros:
+                group["lr"] = _NOTHING
             result = step(owner, *closure)
             for lr, before in kept:
                 lr.copy_(before)
+            for group in zeros:
+                group["lr"] = 0.0
             return result
 
     return update
@@ -504,7 +514,7 @@ def _is_running(patch: Any) -> bool:
     """Say whether one of the callers of this function is `patch`, which then has not been left out."""
     function = getattr(patch, "__func__", patch)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     return frame is not None
@@ -583,14 +593,16 @@ def _same_kind(a: Tensor, b: Tensor) -> bool:
 
 def _lacks_state(optimizer: Optimizer) -> bool:
     """Say whether the next update makes state: the momentum of SGD, or any state of an optimizer from outside torch."""
+    return (isinstance(optimizer, SGD) or not _torch.makes_state_outside(optimizer)) and _lacks_any_state(optimizer)
+
+
+def _lacks_any_state(optimizer: Optimizer) -> bool:
+    """Say whether a parameter with a gradient has no state yet; SGD has none without momentum."""
     if isinstance(optimizer, SGD):
         groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
         made = (optimizer.state[p].get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
         return any(buffer is None for buffer in made)
-    inside = not _torch.makes_state_outside(optimizer)
-    return inside and not all(
-        optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None
-    )
+    return not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:
