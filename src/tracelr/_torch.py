@@ -131,6 +131,11 @@ def mark_static(tensor: Tensor) -> None:
     torch._dynamo.mark_static_address(tensor)
 
 
+def is_dynamo_disabled() -> bool:
+    """Say whether TORCH_COMPILE_DISABLE=1 is set."""
+    return bool(torch._dynamo.config.disable)
+
+
 def is_recompile_limit(error: Exception) -> bool:
     """Say whether Dynamo refuses one more variant of a function."""
     from torch._dynamo.exc import FailOnRecompileLimitHit

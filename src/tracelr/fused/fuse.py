@@ -367,8 +367,8 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     `scheduler.step()` out. For an optimizer that wraps another one, such as Lookahead or that of accelerate or Fabric, the
     result is the wrapper's own step, and the step of the optimizer inside is the fused one from then on.
 
-    With `check`, about 1,000 steps of a probe and of these schedules are first compiled in the same way and compared with
-    the host, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
+    With `check`, a probe and these schedules are first compiled with the same options, and compared with the host at about
+    1,000 steps, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
 
     Raises `OptimizerError` if the scheduler drives another optimizer, if something has replaced `optimizer.step`, for
     `differentiable=True`, for `fullgraph=False`, if Dynamo cannot trace the step, or for LBFGS, SparseAdam and Adafactor,
@@ -396,8 +396,8 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
         )
         fix = "write inner.step = fuse(inner, scheduler) before it is wrapped"
         raise OptimizerError("fuse(optimizer)", given, allowed, fix)
-    inner.step = FusedStep(inner, scheduler, check, options)  # type: ignore[method-assign]
-    return type(optimizer).step.__get__(optimizer)
+    inner.step = FusedStep(inner, scheduler, check, options)
+    return type(optimizer).step.__get__(optimizer)  # type: ignore[no-any-return]  # a bound method
 
 
 def update_of(
@@ -444,6 +444,8 @@ def is_opaque(options: dict[str, Any]) -> bool:
 
 def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
     """Return the compiled `region`, with `deep_recursion` for schedules that Dynamo traces."""
+    if _torch.is_dynamo_disabled():  # then torch.compile runs the region, and raises afterwards
+        return region
     limit = {"recompile_limit": _VARIANTS} if "recompile_limit" in signature(torch.compile).parameters else {}
     step = torch.compile(region, **limit | options | {"fullgraph": True})
     if not is_deep(schedules) or (is_opaque(options) and all(map(is_immutable, schedules))):
@@ -600,7 +602,7 @@ def _lacks_any_state(optimizer: Optimizer) -> bool:
     """Say whether a parameter with a gradient has no state yet; SGD has none without momentum."""
     if isinstance(optimizer, SGD):
         groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
-        made = (optimizer.state[p].get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
+        made = (optimizer.state.get(p, {}).get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
         return any(buffer is None for buffer in made)
     return not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
 
