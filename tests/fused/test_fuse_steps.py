@@ -226,10 +226,10 @@ class Shrinking(Centralised):
         return loss
 
 
-@pytest.mark.parametrize("kind", [Centralised, Shrinking])
-def test_a_step_that_calls_that_of_its_base_class(kind: Any) -> None:
+@pytest.mark.parametrize(("kind", "backend"), [(Centralised, "inductor"), (Shrinking, "aot_eager")])
+def test_a_step_that_calls_that_of_its_base_class(kind: Any, backend: str) -> None:
     counters.clear()
-    pair = Pair(kind)
+    pair = Pair(kind, backend=backend)
     pair.train(range(8))
     pair.assert_same()
     assert counters["stats"]["unique_graphs"] == 1
@@ -439,7 +439,7 @@ def test_a_number_that_changes_in_every_update_is_named_once() -> None:
 
 
 def test_more_sets_of_gradients_than_dynamo_keeps_variants() -> None:
-    pair = Pair(lambda p: SGD(p, momentum=0.9), count=10)
+    pair = Pair(SGD, count=10)
     pair.train(range(12), lambda step: set(range(step + 1)))  # one layer after the other is unfrozen
     pair.assert_same()
 
@@ -474,7 +474,16 @@ def test_torch_compile_disable_is_the_plain_loop() -> None:
 # -- numbers and flags ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.0, torch.tensor(0.1), torch.tensor(0.0)], ids=["0.1", "0", "tensor", "tensor 0"])
+@pytest.mark.parametrize(
+    "rate",
+    [
+        0.0,
+        torch.tensor(0.0),
+        pytest.param(0.1, marks=pytest.mark.slow),
+        pytest.param(torch.tensor(0.1), marks=pytest.mark.slow),
+    ],
+    ids=["0", "tensor 0", "0.1", "tensor"],
+)
 def test_a_group_without_a_scheduled_rate(rate: Any) -> None:
     first, second = weights(), weights()
     optimizers = [
@@ -525,8 +534,23 @@ def test_a_rate_of_0_changes_no_weight_of_0_where_nothing_divides() -> None:
     assert weight.tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("flag", ["fused", "foreach", "maximize", "capturable"])
-@pytest.mark.parametrize("by", ["a checkpoint", "hand"])
+@pytest.mark.parametrize(
+    ("flag", "by"),
+    [
+        ("fused", "a checkpoint"),
+        ("maximize", "a checkpoint"),
+        ("foreach", "hand"),
+        *(
+            pytest.param(flag, by, marks=pytest.mark.slow)
+            for flag, by in [
+                ("foreach", "a checkpoint"),
+                ("capturable", "a checkpoint"),
+                ("fused", "hand"),
+                ("maximize", "hand"),
+            ]
+        ),
+    ],
+)
 def test_a_flag_that_comes_later(flag: str, by: str) -> None:
     pair = Pair(AdamW)
     pair.train(range(2))
@@ -541,7 +565,9 @@ def test_a_flag_that_comes_later(flag: str, by: str) -> None:
     pair.assert_same()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    "dtype", [torch.bfloat16, *(pytest.param(d, marks=pytest.mark.slow) for d in (torch.float16, torch.float64))]
+)
 @pytest.mark.parametrize(
     "make", [lambda p: SGD(p, lr=0.1), lambda p: AdamW(p, eps=1e-4), Lion], ids=["SGD", "AdamW", "Lion"]
 )
@@ -561,15 +587,23 @@ def test_weights_of_another_type(make: Make, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
-    [AdamW, Rprop, lambda p: SGD(p, lr=0.1), lambda p: SGD(p, lr=0.1, momentum=0.9), Lion, Counting],
-    ids=["AdamW", "Rprop", "SGD", "momentum", "Lion", "Counting"],
+    ("make", "backend"),
+    [
+        (AdamW, "aot_eager"),
+        (AdamW, "inductor"),
+        (Rprop, "aot_eager"),
+        (SGD, "aot_eager"),
+        (lambda p: SGD(p, momentum=0.9), "aot_eager"),
+        (Lion, "aot_eager"),
+        (Counting, "aot_eager"),
+    ],
+    ids=["AdamW", "AdamW-inductor", "Rprop", "SGD", "momentum", "Lion", "Counting"],
 )
-def test_a_skipped_update_moves_nothing(make: Make) -> None:
+def test_a_skipped_update_moves_nothing(make: Make, backend: str) -> None:
     if make is Counting:
         warnings.simplefilter("ignore", TracelrWarning)
     counters.clear()
-    pair = Pair(make)
+    pair = Pair(make, backend=backend)
     for step in range(14):
         bad = step in (0, 1, 5, 6, 10)
         for parameters in (pair.ours, pair.theirs):

@@ -571,6 +571,8 @@ def _swap(group: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     # Beside a sharded weight AOTAutograd refuses two inputs that share memory; the number is then copied before each call.
     sharded = any(_torch.is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
     flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
+    if group.get("capturable") and not any(parameter.device.type != "cpu" for parameter in group["params"]):
+        flags["capturable"] = False  # an uncompiled update refuses it on the CPU; a graph sets it in any case
     scheduled = {key: tensor for key, tensor in tensors.items() if key in ("weight_decay", "momentum")}
     return flags | {key: (one.clone() if sharded else one).as_subclass(NonZeroScalar) for key, one in scheduled.items()}
 
