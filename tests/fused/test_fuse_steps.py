@@ -526,6 +526,15 @@ def test_an_optimizer_that_divides_by_the_rate_survives_a_rate_of_0() -> None:
         assert all(torch.isfinite(parameter).all() for parameter in parameters)
 
 
+def test_an_update_that_fails_leaves_the_rates_alone() -> None:
+    parameters, optimizer, scheduler, update = fused(lambda p: SharpSGD(p, momentum=0.9))
+    give(parameters, 0)
+    with pytest.raises(AssertionError):
+        update()  # without its closure
+    assert float(optimizer.param_groups[0]["lr"]) == RATE(0).item()
+    assert scheduler.last_epoch == 0
+
+
 def test_a_rate_of_0_changes_no_weight_of_0_where_nothing_divides() -> None:
     weight = nn.Parameter(torch.zeros(2))
     weight.grad = torch.ones(2)

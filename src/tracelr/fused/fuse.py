@@ -389,7 +389,7 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     inner = _innermost(optimizer)
     if inner is optimizer:
         return FusedStep(optimizer, scheduler, check, options)
-    if any(getattr(held, "__self__", None) is inner for held in vars(optimizer).values()):
+    if any(getattr(held, "__func__", None) is type(inner).step for held in vars(optimizer).values()):
         given, allowed = (
             Unquoted(f"{type(optimizer).__name__}, which holds the step of the optimizer inside"),
             "the optimizer inside",
@@ -427,12 +427,13 @@ def update_of(
                 lr.copy_(torch.where(lr == 0, _NOTHING, lr))
             for group in zeros:
                 group["lr"] = _NOTHING
-            result = step(owner, *closure)
-            for lr, before in kept:
-                lr.copy_(before)
-            for group in zeros:
-                group["lr"] = 0.0
-            return result
+            try:
+                return step(owner, *closure)
+            finally:
+                for lr, before in kept:
+                    lr.copy_(before)
+                for group in zeros:
+                    group["lr"] = 0.0
 
     return update
 
