@@ -36,15 +36,31 @@ MEMBERS = "_schedulers"
 """The attribute with the members of a SequentialLR or ChainedScheduler, under the same name in its state."""
 
 
-def step_hooks(optimizer: Optimizer) -> list[Callable[..., Any]]:
-    """Return the hooks that run around `optimizer.step`: those of this optimizer and those of every optimizer."""
-    every: tuple[Mapping[int, Callable[..., Any]], ...] = (
+def step_hooks(optimizer: Optimizer) -> tuple[dict[int, Any], ...]:
+    """Return the hooks that run around `optimizer.step`: four dicts, two of this optimizer and two of every optimizer."""
+    return (
         optimizer._optimizer_step_pre_hooks,
         optimizer._optimizer_step_post_hooks,
         _optimizer._global_optimizer_pre_hooks,
         _optimizer._global_optimizer_post_hooks,
     )
-    return [hook for hooks in every for hook in hooks.values()]
+
+
+def is_of_optimizers(function: Callable[..., Any]) -> bool:
+    """Say whether a wrapper of `step` is one of those that `torch.optim.optimizer` defines."""
+    return function.__globals__["__name__"] == _optimizer.__name__ if hasattr(function, "__globals__") else False
+
+
+def beneath_scheduler(step: Any) -> Any:
+    """Return the step that one of torch's schedulers has wrapped to notice updates, or `step` if it is something else."""
+    name = getattr(step, "__globals__", {}).get("__name__")
+    return step.__wrapped__ if name == LRScheduler.__module__ and hasattr(step, "__wrapped__") else step
+
+
+def leave_scaling_to_scaler(optimizer: Optimizer) -> None:
+    """Make a gradient scaler unscale the gradients and skip updates itself, not the kernel of `fused=True`."""
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]  # torch does not declare it
 
 
 def makes_state_outside(optimizer: Optimizer) -> bool:
@@ -158,6 +174,26 @@ def alone() -> Iterator[None]:
 def mark_static(tensor: Tensor) -> None:
     """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place."""
     torch._dynamo.mark_static_address(tensor)
+
+
+def is_dynamo_disabled() -> bool:
+    """Say whether TORCH_COMPILE_DISABLE=1 is set."""
+    return bool(torch._dynamo.config.disable)
+
+
+def is_recompile_limit(error: Exception) -> bool:
+    """Say whether Dynamo refuses one more variant of a function."""
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    return isinstance(error, FailOnRecompileLimitHit)
+
+
+def is_of_dynamo(error: Exception) -> bool:
+    """Say whether Dynamo raised an error because it cannot trace a function: not a backend, nor on somebody's demand."""
+    from torch._dynamo import exc
+
+    dynamo = isinstance(error, exc.TorchDynamoException | exc.FailOnRecompileLimitHit)
+    return dynamo and not isinstance(error, exc.BackendCompilerFailed | exc.RecompileError)
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:

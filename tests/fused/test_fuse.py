@@ -156,12 +156,6 @@ def fused(optimizer: Optimizer, scheduler: Any = None) -> object:
     return fuse(optimizer, scheduler or Scheduler(optimizer, lr=RATE))
 
 
-def hooked(weight: nn.Parameter) -> Optimizer:
-    optimizer = SGD([weight], lr=0.1)
-    optimizer.register_step_post_hook(lambda *_: None)
-    return optimizer
-
-
 MISTAKES: list[tuple[Callable[[nn.Parameter], object], str]] = [
     (
         lambda w: fuse("adam", None),  # type: ignore[arg-type]
@@ -171,11 +165,6 @@ MISTAKES: list[tuple[Callable[[nn.Parameter], object], str]] = [
         lambda w: fuse(SGD([w], lr=0.1), None),  # type: ignore[arg-type]
         "fuse(scheduler): given None; allowed: a tracelr.Scheduler that drives this optimizer; "
         "to fix it: build it as Scheduler(optimizer, lr=...).",
-    ),
-    (
-        lambda w: fused(hooked(w)),
-        "fuse(optimizer): given 1 step hooks; allowed: no step hooks, because a compiled update would skip them; "
-        "to fix it: remove them, or call optimizer.step() and scheduler.step() yourself.",
     ),
 ]
 

@@ -47,7 +47,7 @@ def rate_of(scheduler: Scheduler) -> float:
 
 
 def guards(update: Any) -> str:
-    (entry,) = _debug_get_cache_entry_list(update._eager.__code__)
+    (entry,) = _debug_get_cache_entry_list(update._region._eager.__code__)
     return str(entry.guard_manager)
 
 

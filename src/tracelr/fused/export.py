@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from tracelr import _torch
 from tracelr.errors import TraceError, Unquoted
-from tracelr.fused.fuse import FusedStep
+from tracelr.fused.fuse import Region
 from tracelr.fused.nonzero import NonZeroScalar
 from tracelr.optim.scheduler import Scheduler
 
@@ -36,7 +36,7 @@ class _Program(nn.Module):
 
 
 def export(
-    step: FusedStep, batch: tuple[Any, ...], model: Mapping[str, Tensor], optimizer: Optimizer, scheduler: Scheduler
+    step: Region, batch: tuple[Any, ...], model: Mapping[str, Tensor], optimizer: Optimizer, scheduler: Scheduler
 ) -> ExportedProgram:
     """Return one step of `step` as a program; `model` maps names to the parameters and buffers of the model."""
     if not all(isinstance(tensor, Tensor) for tensor in batch):

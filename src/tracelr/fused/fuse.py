@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import wraps
-from types import FunctionType
+from functools import partial, wraps
+from inspect import signature
+from types import FrameType, FunctionType
 from typing import Any, final
 
 import torch
@@ -13,17 +17,22 @@ from torch import Tensor, fx
 from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
 
 from tracelr import _torch
-from tracelr.errors import OptimizerError, Unquoted
+from tracelr.errors import OptimizerError, TracelrWarning, Unquoted
 from tracelr.fused.nonzero import NonZeroScalar
 from tracelr.optim import driver
+from tracelr.optim.compiling import deep_recursion, is_deep, with_own_code
 from tracelr.optim.evaluator import is_immutable
 from tracelr.optim.scheduler import Scheduler
-from tracelr.optim.self_check import check_compiled, is_deep, room, with_own_code
+from tracelr.optim.self_check import check_compiled
 from tracelr.schedules.base import Schedule
 
-# Dynamo traces Adam's `capturable` formula, which divides by the rate: at a rate of exactly 0, where a warm-up starts and a
-# decay ends, a weight whose gradients have all been 0 would become 0 / 0. A rate as small as this changes no normal weight.
-_NOTHING = 1e-30
+# Adam's `capturable` formula, which Dynamo traces, divides by the rate, as other optimizers do by its square: at a rate of
+# exactly 0, where a warm-up starts and a decay ends, 0 / 0 would end the training. The square of this is a normal float32,
+# and a rate as small as this changes no weight above 1e-11.
+_NOTHING = 1e-18
+
+# So many sets of parameters with a gradient get a graph each. Dynamo's default is 8, and then an error.
+_VARIANTS = 64
 
 _REFUSED = {
     LBFGS: "which evaluates the model inside its update",
@@ -37,29 +46,59 @@ class _Captured(Exception):  # raised to end a step before it changes anything; 
 
 
 @final
-class FusedStep:
-    """What `fuse` returns: call it after `backward()`, instead of `optimizer.step()` and `scheduler.step()`."""
+class Region:
+    """A function that updates an optimizer and steps its scheduler, compiled.
+
+    Whatever follows from the param groups is made in `_bind`, and made again when they have changed. An update that no graph
+    can serve runs uncompiled: the first one, if it makes the optimizer's state, and all of them once Dynamo has given up.
+    `runs_hooks` says that the caller runs the optimizer's step hooks; otherwise they are refused.
+    """
 
     def __init__(
-        self, optimizer: Optimizer, scheduler: Scheduler, region: Callable[..., Any], options: dict[str, Any]
+        self,
+        optimizer: Optimizer,
+        scheduler: Scheduler,
+        function: Callable[..., Any],
+        options: dict[str, Any],
+        runs_hooks: bool = False,
     ) -> None:
-        self._eager = with_own_code(region)
+        self._eager = with_own_code(function)
         self._compiled = _compiled(self._eager, scheduler.schedules(), options)
         self._scheduler = scheduler
         self._optimizer = optimizer
-        self._groups = len(optimizer.param_groups)
-        self._swaps = list(map(_swap, optimizer.param_groups, scheduler.scheduled_tensors()))
+        self._attributes, self._class_step = vars(optimizer), type(optimizer).step
+        self._patch = self._attributes.get("step")
+        self._refused_hooks = () if runs_hooks else _torch.step_hooks(optimizer)
+        self._settle, self._seen = scheduler.settle, scheduler.seen
+        self._settled = self._settle()
+        self._bind()
+        self._attention = True
+        self._made, self._observed, self._moved, self._uncompiled = False, _is_torchs(optimizer), False, False
+        self._state: dict[Any, dict[str, Any]] = {}
+        before = optimizer.register_load_state_dict_pre_hook(_weakly(self._loading))
+        after = optimizer.register_load_state_dict_post_hook(_weakly(self._loaded))
+        for handle in (before, after):
+            weakref.finalize(self, handle.remove)
+
+    def _bind(self) -> None:
+        """Make what follows from the param groups and the scheduled tensors."""
+        groups, scheduled = self._optimizer.param_groups, self._scheduler.scheduled_tensors()
+        if len(groups) != len(scheduled):  # the graph would update a new group at an unscheduled rate
+            given, fix = Unquoted(f"an optimizer of {len(groups)} param groups"), "call fuse(optimizer, scheduler) again"
+            raise OptimizerError("fused step", given, f"the {len(scheduled)} it was fused with", fix)
+        _refuse_differentiable(self._optimizer, "fused step")
+        for tensor in self._scheduler.tensors():  # CUDA graphs write in place only to tensors with a static address
+            _torch.mark_static(tensor)
+        _torch.leave_scaling_to_scaler(self._optimizer)
+        self._swaps = list(map(_swap, groups, scheduled))
         self._swapping = any(self._swaps)
         self._copies = [
             (held, tensor)
-            for swap, tensors in zip(self._swaps, scheduler.scheduled_tensors(), strict=True)
+            for swap, tensors in zip(self._swaps, scheduled, strict=True)
             for key, tensor in tensors.items()
             if isinstance(held := swap.get(key), Tensor) and held.data_ptr() != tensor.data_ptr()
         ]
-        self._lazy = True
-        self._state: dict[Any, dict[str, Any]] = {}
-        optimizer.register_load_state_dict_pre_hook(self._loading)
-        optimizer.register_load_state_dict_post_hook(self._loaded)
+        self._stale = False
 
     def _loading(self, optimizer: Optimizer, state_dict: Any) -> None:
         self._state = {parameter: dict(state) for parameter, state in optimizer.state.items()}
@@ -73,29 +112,105 @@ class FusedStep:
                 if isinstance(tensor, Tensor) and isinstance(new, Tensor) and _same_kind(tensor, new):
                     loaded[name] = tensor.copy_(new)
         self._state = {}
-        self._lazy = True
+        self._stale = self._attention = True  # a checkpoint brings flags, such as "fused", too
+        self._made = False
 
     def __call__(self, *batch: Any) -> Any:
-        groups = len(self._optimizer.param_groups)
-        if groups != self._groups:  # the graph would update a new group at an unscheduled rate
-            given, fix = Unquoted(f"an optimizer of {groups} param groups"), "call fuse(optimizer, scheduler) again"
-            raise OptimizerError("fused step", given, f"the {self._groups} it was fused with", fix)
-        if self._swapping:
-            with self._swapped():
-                return self._update(*batch)
-        return self._update(*batch) if self._lazy else self._compiled(*batch)
+        if (
+            self._attention
+            or self._attributes.get("step") is not self._patch
+            or type(self._optimizer).step is not self._class_step
+            or self._settle() != self._settled
+            or any(self._refused_hooks)
+        ):
+            return self._with_attention(*batch)
+        try:
+            if self._swapping:
+                with self._swapped():
+                    result = self._compiled(*batch)
+            else:
+                result = self._compiled(*batch)
+            self._seen()
+            return result
+        except Exception as error:
+            if not _torch.is_of_dynamo(error):
+                raise
+            self._stale = True  # somebody may have set a flag, such as "foreach", in a group
+        return self._with_attention(*batch)
 
-    def _update(self, *batch: Any) -> Any:
-        if self._lazy and _lacks_state(self._optimizer):
-            # An optimizer that makes state in its first update would need a second graph for the later ones.
-            self._lazy = isinstance(self._optimizer, SGD)
-            return self._eager(*batch)
-        self._lazy = False
-        return self._compiled(*batch)
+    def _with_attention(self, *batch: Any) -> Any:
+        """Take a step, and look at what a compiled call does not look at."""
+        self.prepare()
+        if not self.compiles():
+            return self.uncompiled(self._eager, *batch)
+        try:
+            with self._swapped():
+                result = self._compiled(*batch)
+            self._seen()
+        except Exception as error:
+            self._give_up(error)
+            return self.uncompiled(self._eager, *batch)
+        self._attention, self._moved = False, True
+        return result
+
+    def prepare(self) -> None:
+        """Follow what has changed around the optimizer since the last step, or raise `OptimizerError`."""
+        kind, patch = type(self._optimizer), self._attributes.get("step")
+        if kind.step is not self._class_step or not (
+            patch is self._patch or is_harmless(self._optimizer) or _is_running(patch)
+        ):
+            _refuse_patch(self._optimizer, "fused step")  # this call would leave it out
+        self._patch = patch
+        if any(self._refused_hooks):
+            _refuse_hooks(self._optimizer, "fused step")
+        settled = self._settle()
+        if self._stale or settled != self._settled:
+            self._bind()
+            self._settled = settled
+
+    def uncompiled(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call `function` in place of the region, and see whether it changes numbers that a graph would hold fixed."""
+        with self._swapped():
+            looks = not self._observed and not _lacks_state(self._optimizer)
+            before = _numbers(self._optimizer) if looks else {}
+            result = function(*arguments)
+        self._made = self._moved = True
+        if looks:
+            self._observed = True
+            changed = sorted(key for key, value in _numbers(self._optimizer).items() if before.get(key, value) != value)
+            if changed:
+                name, number = type(self._optimizer).__name__, changed[0][1]
+                self._go_on_uncompiled(
+                    f"{name} changes {number}, a Python number, in every update, and Dynamo would compile each of them:"
+                    " keep it in a tensor"
+                )
+        return result
+
+    def compiles(self) -> bool:
+        """Say whether the next call runs a graph."""
+        # An optimizer that makes state in its first update would need a second graph for the later ones.
+        makes = (isinstance(self._optimizer, SGD) or not self._made) and _lacks_state(self._optimizer)
+        return self._observed and not self._uncompiled and not makes
 
     def ready(self) -> bool:
         """Say whether the optimizer has all its state, so that the graph of this update serves every later one."""
         return not _lacks_state(self._optimizer)
+
+    def _give_up(self, error: Exception) -> None:
+        """Go on without graphs if it is Dynamo that cannot go on; raise other errors, and any at the first update."""
+        if _torch.is_recompile_limit(error):
+            self._go_on_uncompiled(
+                "the gradients that are None have changed too often, and Dynamo compiles each set of them once: give such"
+                " parameters gradients of 0, or pass recompile_limit="
+            )
+        elif self._moved and _torch.is_of_dynamo(error):
+            self._go_on_uncompiled(f"Dynamo cannot trace this update: {_first_line(error)}")
+        else:
+            raise error
+
+    def _go_on_uncompiled(self, why: str) -> None:
+        self._uncompiled = self._attention = True
+        warnings.warn(f"tracelr: the fused step goes on uncompiled, because {why}", TracelrWarning, stacklevel=5)
 
     def capture(self, *batch: Any) -> tuple[fx.GraphModule, list[Any]]:
         """Return the graph that Dynamo makes of one step, and its present inputs. The step is not taken."""
@@ -108,7 +223,7 @@ class FusedStep:
 
             return stop
 
-        with self._swapped(), suppress(_Captured), room(self._scheduler.schedules()):
+        with self._swapped(), suppress(_Captured), deep_recursion(self._scheduler.schedules()):
             torch.compile(with_own_code(self._eager), fullgraph=True, backend=keep)(*batch)
         return found[0]
 
@@ -128,6 +243,121 @@ class FusedStep:
                 group.update(held)
 
 
+@final
+class FusedStep:
+    """What `fuse` returns: call it after `backward()`, instead of `optimizer.step()` and `scheduler.step()`.
+
+    It may take the place of the step: `optimizer.step = fuse(optimizer, scheduler)`. A copy of it, or one that was pickled,
+    drives its own copies of the optimizer and the scheduler.
+    """
+
+    def __init__(self, optimizer: Optimizer, scheduler: Scheduler, check: bool | None, options: dict[str, Any]) -> None:
+        update, opaque = update_of(optimizer, scheduler, "fuse", check, options), is_opaque(options)
+
+        def fused_step() -> None:
+            update()
+            scheduler.fused_step(opaque)  # not inside `update`, because graphs name their inputs by the path to them
+
+        def skippable_step(found_inf: Tensor, written: list[Tensor]) -> None:
+            with torch.no_grad():
+                before = [tensor.clone() for tensor in written]
+                fused_step()
+                for tensor, held in zip(written, before):  # noqa: B905  # their lengths are equal
+                    tensor.copy_(torch.where(found_inf == 0, tensor, held))
+
+        def step_with_closure(closure: Callable[[], Any]) -> Any:
+            result = update(closure)
+            scheduler.fused_step()
+            return result
+
+        self._optimizer, self._scheduler, self._options = optimizer, scheduler, options
+        self._uncompiled, self._with_closure = fused_step, step_with_closure
+        self._calls_closure_first = True if _is_torchs(optimizer) else None
+        self._region = Region(optimizer, scheduler, fused_step, options, runs_hooks=True)
+        self._skippable = Region(optimizer, scheduler, skippable_step, options, runs_hooks=True)
+        self._hooks = _torch.step_hooks(optimizer)
+
+    def __call__(self, closure: Callable[[], Any] | None = None, *, found_inf: Tensor | float | None = None) -> Any:
+        """Update the weights and step the schedules; return the loss that `closure` computes, if there is one.
+
+        Where `found_inf` is not 0, neither weights nor optimizer state nor the count of steps change. The graph reads a
+        tensor, not the host. Step hooks of the optimizer run around the call: one after it sees the rate of the next update.
+        """
+        one, two, three, four = self._hooks
+        if closure is not None or found_inf is not None or one or two or three or four:
+            arguments = (self._optimizer,) if closure is None else (self._optimizer, closure)
+            return Optimizer.profile_hook_step(partial(self._run, found_inf))(*arguments)
+        try:
+            return self._region()
+        except Exception as error:
+            raise self._named(error) from error
+
+    def _run(self, found_inf: Tensor | float | None, optimizer: Optimizer, closure: Callable[[], Any] | None = None) -> Any:
+        (self._region if found_inf is None else self._skippable).prepare()
+        loss = None
+        if closure is not None:
+            if not self._calls_closure_first:
+                return self._run_around(closure, found_inf)
+            with torch.enable_grad():
+                loss = closure()
+        try:
+            if found_inf is None:
+                self._region()
+            elif isinstance(found_inf, Tensor) and self._skippable.compiles() and not _lacks_any_state(optimizer):
+                self._skippable(found_inf.reshape(()), self._written())
+            elif not float(found_inf):  # the state that would be put back does not exist, or is not in tensors
+                self._skippable.uncompiled(self._uncompiled)
+        except Exception as error:
+            raise self._named(error) from error
+        return loss
+
+    def _run_around(self, closure: Callable[[], Any], found_inf: Tensor | float | None) -> Any:
+        """Give the closure to the update, uncompiled, and see whether it calls it once and first, as torch's do."""
+        if found_inf is not None:
+            allowed = "one of them, because this optimizer calls its closure inside its update"
+            raise OptimizerError("fused step", Unquoted("closure= and found_inf="), allowed, "leave one out")
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        versions, calls = list(map(_torch.version, parameters)), list[bool]()
+
+        def recorded() -> Any:
+            calls.append(versions == list(map(_torch.version, parameters)))
+            with torch.enable_grad():
+                return closure()
+
+        result = self._region.uncompiled(self._with_closure, recorded)
+        if self._calls_closure_first is None:
+            self._calls_closure_first = calls == [True]
+            if not self._calls_closure_first:
+                name = type(self._optimizer).__name__
+                text = f"tracelr: {name} calls its closure inside its update, so updates with a closure run uncompiled"
+                warnings.warn(text, TracelrWarning, stacklevel=5)
+        return result
+
+    def _written(self) -> list[Tensor]:
+        """Return every tensor that an update writes."""
+        groups, state = self._optimizer.param_groups, self._optimizer.state
+        trained = [p for group in groups for p in group["params"] if p.grad is not None]
+        held = [v for p in trained for v in state.get(p, {}).values() if isinstance(v, Tensor)]
+        numbers = [v for group in groups for v in _torch.tree_leaves(without_params(group)) if isinstance(v, Tensor)]
+        return list({id(tensor): tensor for tensor in [*trained, *held, *numbers, *self._scheduler.tensors()]}.values())
+
+    def _named(self, error: Exception) -> Exception:
+        """Return the error that names the optimizer, if Dynamo cannot trace its step."""
+        return _refusal(self._optimizer, "fuse", _first_line(error)) if _torch.is_of_dynamo(error) else error
+
+    def capture(self) -> tuple[fx.GraphModule, list[Any]]:
+        """Return the graph that Dynamo makes of one step, and its present inputs. The step is not taken."""
+        return self._region.capture()
+
+    @property
+    def __func__(self) -> Any:
+        """What torch's schedulers bind to the optimizer when they patch `optimizer.step`: this step is bound already."""
+        return staticmethod(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FusedStep, (self._optimizer, self._scheduler, False, self._options)
+
+
 def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = None, **options: Any) -> FusedStep:
     """Compile the update of `optimizer` and `scheduler.step()` into one graph without breaks, recompiles or host values.
 
@@ -135,11 +365,16 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     So does every other scheduled number. `foreach` and `fused` have no effect, because the compiler fuses the operations of
     the graph. `options` go to `torch.compile`. Gradients must exist at the first call, as for any compiled update.
 
-    With `check`, about 1,000 steps of a probe and of these schedules are first compiled in the same way and compared with
-    the host, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
+    Where a framework calls `optimizer.step()`, write `optimizer.step = fuse(optimizer, scheduler)`, and leave
+    `scheduler.step()` out. For an optimizer that wraps another one, such as Lookahead or that of accelerate or Fabric, the
+    result is the wrapper's own step, and the step of the optimizer inside is the fused one from then on.
 
-    Raises `OptimizerError` if the scheduler drives another optimizer, if step hooks are registered (a compiled update would
-    skip them), or for LBFGS, SparseAdam and Adafactor, whose updates read values on the host.
+    With `check`, a probe and these schedules are first compiled with the same options, and compared with the host at about
+    1,000 steps, bit for bit; `DeviceError` if one differs. By default (None) this happens if the rate is not on the CPU.
+
+    Raises `OptimizerError` if the scheduler drives another optimizer, if something has replaced `optimizer.step`, for
+    `differentiable=True`, for `fullgraph=False`, if Dynamo cannot trace the step, or for LBFGS, SparseAdam and Adafactor,
+    whose updates read values on the host.
 
     >>> from tracelr import Cosine, Scheduler
     >>> weight = torch.nn.Parameter(torch.ones(3))
@@ -153,44 +388,54 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
     (3, tensor(0.1464))
     """
-    update = update_of(optimizer, scheduler, "fuse", check, options)
-
-    opaque = is_opaque(options)
-
-    def fused_step() -> None:
-        update()
-        if opaque:  # not inside `update`, because graphs name their inputs by the path to them
-            scheduler.fused_step()
-        else:
-            scheduler.step()
-
-    return FusedStep(optimizer, scheduler, fused_step, options)
+    inner = driver.innermost(optimizer)
+    if inner is optimizer:
+        return FusedStep(optimizer, scheduler, check, options)
+    if any(getattr(held, "__func__", None) is type(inner).step for held in vars(optimizer).values()):
+        given, allowed = (
+            Unquoted(f"{type(optimizer).__name__}, which holds the step of the optimizer inside"),
+            "the optimizer inside",
+        )
+        fix = "write inner.step = fuse(inner, scheduler) before it is wrapped"
+        raise OptimizerError("fuse(optimizer)", given, allowed, fix)
+    inner.step = FusedStep(inner, scheduler, check, options)
+    return type(optimizer).step.__get__(optimizer)  # type: ignore[no-any-return]  # a bound method
 
 
 def update_of(
     optimizer: Optimizer, scheduler: Scheduler, name: str, check: bool | None, options: dict[str, Any]
-) -> Callable[[], None]:
+) -> Callable[..., Any]:
     """Return the update of the optimizer as a function that Dynamo can trace. Messages begin with `name`.
 
     Afterwards every number that `scheduler` drives is a tensor.
     """
     _check(optimizer, scheduler, name)
+    if options.get("fullgraph", True) is not True:
+        fix = "leave it out"
+        raise OptimizerError(f"{name}(fullgraph)", options["fullgraph"], "True, because the step is one graph", fix)
     scheduler.as_tensors(fused=True)
-    for tensor in scheduler.tensors():  # CUDA graphs write in place only to tensors with a static address
-        _torch.mark_static(tensor)
     device = scheduler.tensors()[0].device
     if device.type != "cpu" if check is None else check:
         check_compiled(name, scheduler.schedules(), device, options)
-    step: Any = type(optimizer).step
-    while hasattr(step, "__wrapped__"):  # the profiler's wrapper and the two graph breaks of `_use_grad`
-        step = step.__wrapped__
-    nonzero = [group["lr"] for group in optimizer.param_groups] if isinstance(optimizer, Adam) else []
+    step, owner = _traceable(optimizer)
+    divides = isinstance(optimizer, Adam) or not _is_torchs(optimizer)
 
-    def update() -> None:
+    def update(*closure: Callable[[], Any]) -> Any:
         with torch.no_grad():
-            for lr in nonzero:
+            rates = [(group, group["lr"]) for group in owner.param_groups if divides and "lr" in group]
+            kept = [(lr, lr.clone()) for _, lr in rates if isinstance(lr, Tensor)]
+            zeros = [group for group, lr in rates if not isinstance(lr, Tensor) and lr == 0]
+            for lr, _ in kept:
                 lr.copy_(torch.where(lr == 0, _NOTHING, lr))
-            step(optimizer)
+            for group in zeros:
+                group["lr"] = _NOTHING
+            try:
+                return step(owner, *closure)
+            finally:
+                for lr, before in kept:
+                    lr.copy_(before)
+                for group in zeros:
+                    group["lr"] = 0.0
 
     return update
 
@@ -201,17 +446,23 @@ def is_opaque(options: dict[str, Any]) -> bool:
 
 
 def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict[str, Any]) -> Callable[..., Any]:
-    """Return `torch.compile(region, fullgraph=True, **options)`, with `room` for schedules that Dynamo traces."""
-    step = torch.compile(region, fullgraph=True, **options)
+    """Return the compiled `region`, with `deep_recursion` for schedules that Dynamo traces."""
+    if _torch.is_dynamo_disabled():  # then torch.compile runs the region, and raises afterwards
+        return region
+    limit = {"recompile_limit": _VARIANTS} if "recompile_limit" in signature(torch.compile).parameters else {}
+    step = torch.compile(region, **limit | options | {"fullgraph": True})
     if not is_deep(schedules) or (is_opaque(options) and all(map(is_immutable, schedules))):
         return step
 
     @wraps(region)
     def deep(*batch: Any) -> Any:
-        with room(schedules):
+        with deep_recursion(schedules):
             return step(*batch)
 
     return deep
+
+
+# -- which optimizers -------------------------------------------------------------------------------------------------------
 
 
 def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
@@ -219,22 +470,96 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
         raise OptimizerError(f"{name}(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
     for kind, why in _REFUSED.items():
         if isinstance(optimizer, kind):
-            given, allowed = (
-                Unquoted(f"{type(optimizer).__name__}, {why}"),
-                "an optimizer whose update is tensor operations alone",
-            )
-            fix = "call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD"
-            raise OptimizerError(f"{name}(optimizer)", given, allowed, fix)
-    if not isinstance(scheduler, Scheduler) or scheduler.optimizer is not optimizer:
+            raise _refusal(optimizer, name, why)
+    driven = scheduler.optimizer if isinstance(scheduler, Scheduler) else None
+    if driven is None or not _same_groups(driven, optimizer):
         allowed = "a tracelr.Scheduler that drives this optimizer"
         raise OptimizerError(f"{name}(scheduler)", scheduler, allowed, "build it as Scheduler(optimizer, lr=...)")
-    hooks = [hook for hook in _torch.step_hooks(optimizer) if not driver.is_own(hook)]
-    if hooks:
-        given, fix = (
-            Unquoted(f"{len(hooks)} step hooks"),
-            "remove them, or call optimizer.step() and scheduler.step() yourself",
-        )
-        raise OptimizerError(f"{name}(optimizer)", given, "no step hooks, because a compiled update would skip them", fix)
+    if not is_harmless(optimizer):
+        _refuse_patch(optimizer, name)
+    if name != "fuse":
+        _refuse_hooks(optimizer, name)
+    _refuse_differentiable(optimizer, name)
+
+
+def _refusal(optimizer: Optimizer, name: str, why: str) -> OptimizerError:
+    given, allowed = Unquoted(f"{type(optimizer).__name__}, {why}"), "an optimizer whose update is tensor operations alone"
+    fix = "call optimizer.step() and scheduler.step(), uncompiled, or pass another, such as AdamW or SGD"
+    return OptimizerError(f"{name}(optimizer)", given, allowed, fix, limit=400)
+
+
+def _refuse_hooks(optimizer: Optimizer, name: str) -> None:
+    found = [hook for hooks in _torch.step_hooks(optimizer) for hook in hooks.values() if not driver.is_own(hook)]
+    if found:
+        given, fix = Unquoted(f"{len(found)} step hooks"), "remove them, or call fuse, which runs them"
+        raise OptimizerError(f"{name}(optimizer)", given, "no step hooks, because a compiled step would skip them", fix)
+
+
+def _refuse_differentiable(optimizer: Optimizer, name: str) -> None:
+    if any(held.get("differentiable") for held in (optimizer.defaults, *optimizer.param_groups)):
+        allowed, fix = "one whose update records no derivatives", "call optimizer.step() and scheduler.step(), uncompiled"
+        raise OptimizerError(f"{name}(optimizer)", Unquoted("an optimizer with differentiable=True"), allowed, fix)
+
+
+def _refuse_patch(optimizer: Optimizer, name: str) -> None:
+    patch: Any = optimizer.step
+    given = Unquoted(f"{type(optimizer).__name__} with step replaced by {getattr(patch, '__qualname__', repr(patch))}")
+    allowed = "the step of its class, because a compiled step would leave the replacement out"
+    fix = "write optimizer.step = fuse(optimizer, scheduler) first, and then replace that, or clip before the step"
+    raise OptimizerError(f"{name}(optimizer)", given, allowed, fix, limit=200)
+
+
+def is_harmless(optimizer: Optimizer) -> bool:
+    """Say whether `optimizer.step` is that of its class, a fused step, or one of these as torch's schedulers patch it."""
+    step = _torch.beneath_scheduler(vars(optimizer).get("step"))
+    function = getattr(step, "__func__", step)
+    return step is None or function is type(optimizer).step or isinstance(function, FusedStep | staticmethod)
+
+
+def _is_running(patch: Any) -> bool:
+    """Say whether one of the callers of this function is `patch`, which then has not been left out."""
+    function = getattr(patch, "__func__", patch)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _is_torchs(optimizer: Optimizer) -> bool:
+    """Say whether the step of the optimizer is written in torch."""
+    return bool(_plain(type(optimizer).step).__module__.startswith("torch.optim."))
+
+
+def _same_groups(a: Any, b: Any) -> bool:
+    one, two = a.param_groups, b.param_groups
+    return one is two or (len(one) == len(two) and all(x is y for x, y in zip(one, two, strict=True)))
+
+
+def _plain(step: Any) -> Any:
+    """Return a `step` below the decorators of torch: the profiler's wrapper and the two graph breaks of `_use_grad`."""
+    while hasattr(step, "__wrapped__") and _torch.is_of_optimizers(step):
+        step = step.__wrapped__
+    return step
+
+
+def _traceable(optimizer: Optimizer) -> tuple[Callable[..., Any], Any]:
+    """Return the plain step of the optimizer, and the object to call it with, whose `super().step` is plain too.
+
+    That object shares all attributes with the optimizer. After each class that defines `step` its order of classes has one
+    that defines it again without decorators, so that `super()` finds this one first.
+    """
+    kind = type(optimizer)
+    own, *above = [one for one in kind.__mro__ if "step" in vars(one) and one is not Optimizer]
+    if not above:
+        return _plain(kind.step), optimizer
+    bases = [type(one.__name__, (one,), {"step": _plain(vars(one)["step"])}) for one in above]
+    same: Any = object.__new__(type(kind.__name__, (kind, *bases), {}))
+    same.__dict__ = vars(optimizer)
+    return _plain(vars(own)["step"]), same
+
+
+# -- param groups and state -------------------------------------------------------------------------------------------------
 
 
 def _swap(group: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
@@ -242,8 +567,24 @@ def _swap(group: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     # Beside a sharded weight AOTAutograd refuses two inputs that share memory; the number is then copied before each call.
     sharded = any(_torch.is_traceable_wrapper_subclass(parameter) for parameter in group["params"])
     flags: dict[str, Any] = {key: None for key in ("foreach", "fused") if group.get(key)}
+    if group.get("capturable") and not any(parameter.device.type != "cpu" for parameter in group["params"]):
+        flags["capturable"] = False  # an uncompiled update refuses it on the CPU; a graph sets it in any case
     scheduled = {key: tensor for key, tensor in tensors.items() if key in ("weight_decay", "momentum")}
     return flags | {key: (one.clone() if sharded else one).as_subclass(NonZeroScalar) for key, one in scheduled.items()}
+
+
+def without_params(group: dict[str, Any]) -> dict[str, Any]:
+    """Return a param group without its parameters."""
+    return {key: value for key, value in group.items() if key != "params"}
+
+
+def _numbers(optimizer: Optimizer) -> dict[tuple[int, str], Any]:
+    """Return the Python numbers that an optimizer holds, by the number of the place and its name."""
+    places: list[tuple[str, Iterable[tuple[Any, Any]]]] = [("attribute", vars(optimizer).items())]
+    places += [("group", without_params(group).items()) for group in optimizer.param_groups]
+    places += [("state", state.items()) for state in optimizer.state.values()]
+    every = [((k, f"{place} {key!r}"), value) for k, (place, held) in enumerate(places) for key, value in held]
+    return {key: value for key, value in every if type(value) in (int, float)}
 
 
 def _same_kind(a: Tensor, b: Tensor) -> bool:
@@ -252,11 +593,29 @@ def _same_kind(a: Tensor, b: Tensor) -> bool:
 
 def _lacks_state(optimizer: Optimizer) -> bool:
     """Say whether the next update makes state: the momentum of SGD, or any state of an optimizer from outside torch."""
+    return (isinstance(optimizer, SGD) or not _torch.makes_state_outside(optimizer)) and _lacks_any_state(optimizer)
+
+
+def _lacks_any_state(optimizer: Optimizer) -> bool:
+    """Say whether a parameter with a gradient has no state yet; SGD has none without momentum."""
     if isinstance(optimizer, SGD):
         groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
-        made = (optimizer.state[p].get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
+        made = (optimizer.state.get(p, {}).get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
         return any(buffer is None for buffer in made)
-    inside = not _torch.makes_state_outside(optimizer)
-    return inside and not all(
-        optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None
-    )
+    return not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls `method` as long as its object lives."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> None:
+        held = reference()
+        if held is not None:
+            held(*arguments)
+
+    return call
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

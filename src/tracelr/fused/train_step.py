@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from tracelr import _torch
 from tracelr.errors import OptimizerError, ScheduleTypeError, Unquoted
 from tracelr.fused.export import export
-from tracelr.fused.fuse import FusedStep, is_opaque, update_of
+from tracelr.fused.fuse import Region, is_opaque, update_of
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules import fields
 
@@ -78,13 +78,10 @@ class TrainStep:
                 for kept, new in zip(gradients, found, strict=True):
                     kept.copy_(new)
             update()
-            if opaque:
-                scheduler.fused_step()
-            else:
-                scheduler.step()
+            scheduler.fused_step(opaque)
             return loss
 
-        self._step = FusedStep(optimizer, scheduler, train_step, options)
+        self._step = Region(optimizer, scheduler, train_step, options)
 
     def __call__(self, *batch: Any) -> Tensor:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor
@@ -57,36 +57,46 @@ def is_own(hook: object) -> bool:
     return getattr(hook, "__module__", None) == __name__
 
 
-def attach(
-    scheduler: Scheduler,
-    optimizer: Any,
-    before_update: Callable[[Scheduler], None],
-    after_load: Callable[[Scheduler], None],
-) -> tuple[Callable[[], None], bool]:
-    """Call methods of `scheduler` around the calls of `optimizer`. Return what ends that, and whether updates are seen."""
-    handles, updates_seen = [], False
-    for register, call in (
-        (getattr(optimizer, "register_step_pre_hook", None), before_update),
-        (getattr(optimizer, "register_load_state_dict_post_hook", None), after_load),
-    ):
-        try:
-            if register is not None:
-                handles.append(register(_hook(scheduler, call)))
-                updates_seen |= call is before_update
-        except AttributeError:  # a subclass of Optimizer that does not call its __init__
-            continue
-    _live.add(scheduler)
-    reference = weakref.ref(scheduler)
+@final
+class Hold:
+    """The hooks of a scheduler on an optimizer: they end with `release`, or with the scheduler.
 
-    def detach() -> None:
-        for handle in handles:
-            handle.remove()
-        found = reference()
-        if found is not None:
-            _live.discard(found)
+    `sees_updates` says whether `before_update` runs before each update: an object that wraps an optimizer may have no hooks.
+    """
 
-    weakref.finalize(scheduler, _remove, handles).atexit = False
-    return detach, updates_seen
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        optimizer: Any,
+        before_update: Callable[[Scheduler], None],
+        after_load: Callable[[Scheduler], None],
+    ) -> None:
+        update = _registered(getattr(optimizer, "register_step_pre_hook", None), _hook(scheduler, before_update))
+        load = _registered(getattr(optimizer, "register_load_state_dict_post_hook", None), _hook(scheduler, after_load))
+        self.sees_updates = bool(update)
+        self._update, self._load = update, load
+        self._scheduler = weakref.ref(scheduler)
+        _live.add(scheduler)
+        weakref.finalize(scheduler, _remove, [*update, *load]).atexit = False
+
+    def leave_updates(self) -> None:
+        """Let updates pass: a fused one calls the scheduler itself."""
+        _remove(self._update)
+        self.sees_updates = False
+
+    def release(self) -> None:
+        """End the hooks."""
+        _remove([*self._update, *self._load])
+        scheduler = self._scheduler()
+        if scheduler is not None:
+            _live.discard(scheduler)
+
+
+def _registered(register: Callable[[Any], Any] | None, hook: Callable[..., None]) -> list[Any]:
+    try:
+        return [] if register is None else [register(hook)]
+    except AttributeError:  # a subclass of Optimizer that does not call its __init__
+        return []
 
 
 def _remove(handles: list[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import torch
@@ -134,8 +134,7 @@ class Scheduler(LRScheduler):
         self._attach()
 
     def _attach(self) -> None:
-        self._detach: Callable[[], None] | None
-        self._detach, self._sees_updates = driver.attach(self, self._inner, *_HOOKS)
+        self._hold: driver.Hold | None = driver.Hold(self, self._inner, *_HOOKS)
         self._updated, self._told = False, set[str]()
         self._contained = False  # of a scheduler of torch, which then says when to step
         self._fused = False  # whether a fused update steps it
@@ -167,8 +166,8 @@ class Scheduler(LRScheduler):
         if not driver.has_groups(other):
             raise OptimizerError("Scheduler.optimizer", other, "an object with param_groups", "pass an optimizer")
         before = self._optimizer, self._inner, self._bindings
-        if self._detach is not None:
-            self._detach()
+        if self._hold is not None:
+            self._hold.release()
         self._optimizer = other
         try:
             self._start(self._requests)
@@ -182,21 +181,23 @@ class Scheduler(LRScheduler):
 
     def drives(self, optimizer: Any) -> bool:
         """Say whether this scheduler drives `optimizer`, or the one in it."""
-        return self._detach is not None and self._inner is optimizer
+        return self._hold is not None and self._inner is optimizer
 
     def detach(self) -> None:
         """Stop driving the optimizer, whose groups keep their present numbers. Another scheduler may then drive them."""
-        if self._detach is not None:
-            self._detach()
-            self._detach, self._quiet = None, False
+        if self._hold is not None:
+            self._hold.release()
+            self._hold, self._quiet = None, False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_detach"}
+        return {name: value for name, value in vars(self).items() if name != "_hold"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "_inner" in state:  # a scheduler of tracelr.lr_scheduler may be unbound; a copied optimizer has no hooks
-            self._detach, self._sees_updates = driver.attach(self, self._inner, *_HOOKS)
+            self._hold = driver.Hold(self, self._inner, *_HOOKS)
+            if self._fused:
+                self._hold.leave_updates()
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
@@ -242,7 +243,7 @@ class Scheduler(LRScheduler):
 
     def _first_step(self, increment: int) -> None:
         """Do what only some steps need."""
-        if self._detach is None:
+        if self._hold is None:
             fix = "use the scheduler that drives the optimizer now, or build a new one"
             raise OptimizerError("Scheduler.step", Unquoted("a detached scheduler"), "one that drives its optimizer", fix)
         if self._late:
@@ -251,9 +252,9 @@ class Scheduler(LRScheduler):
             self._say("fused", "scheduler.step() is called beside a fused update, which steps already: the count doubles")
         if self._ranks is not None:
             distributed.compare_counts(min(self._counter.read() + increment, LARGEST))
-        if not self._sees_updates:
+        if not self._hold.sees_updates:
             self.settle()
-        self._quiet = self._updated and self._sees_updates and self._ranks is None and not self._fused
+        self._quiet = self._updated and self._hold.sees_updates and self._ranks is None and not self._fused
 
     def fused_step(self, opaque: bool = True) -> None:
         """Step in the region of a fused update. Dynamo sees one call in place of the formulas of immutable schedules."""
@@ -289,7 +290,7 @@ class Scheduler(LRScheduler):
         It follows groups that have moved, binds new ones, and puts back numbers that something else has set, with one
         warning. The result is another number than before if a group, a tensor or a schedule is another one.
         """
-        if not self._bindings.intact() and self._detach is not None and not self._is_member():
+        if not self._bindings.intact() and self._hold is not None and not self._is_member():
             foreign = self._bindings.foreign(self._counter.read())
             self._follow()
             self._bindings.adopt_tensors(self._counter.read())
@@ -445,6 +446,8 @@ class Scheduler(LRScheduler):
         self._bindings.make_tensors()
         self._move_counter()
         self._counter.shared, self._fused, self._quiet = True, self._fused or fused, False
+        if fused and self._hold is not None:
+            self._hold.leave_updates()
         self._write()
 
     def scheduled_tensors(self) -> list[dict[str, Tensor]]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
-from itertools import count
-from types import FunctionType
 from typing import Any
 
 import torch
@@ -17,6 +13,7 @@ from torch import Tensor
 from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, arithmetic_for
 from tracelr.errors import DeviceError, Unquoted, show
+from tracelr.optim.compiling import deep_recursion, with_own_code
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.exponential import Exponential
@@ -26,10 +23,7 @@ from tracelr.schedules.curves.polynomial import Polynomial
 
 _STEPS = 1000
 _BOUNDARIES = 300
-_SHALLOW = 8
-_LEVEL = 100  # Python frames that Dynamo uses for each level of nesting: 65 were counted
 _passed: set[tuple[str, ...]] = set()
-_functions = count()
 
 
 @cache
@@ -60,50 +54,16 @@ def check_compiled(name: str, schedules: Sequence[Schedule], device: torch.devic
         def values(step: Tensor) -> Tensor:
             return torch.stack([schedule(step) for schedule in every])
 
-        graph = torch.compile(with_own_code(values), fullgraph=True, **options)
+        graph = torch.compile(with_own_code(values), **options | {"fullgraph": True})
         step = torch.zeros((), dtype=torch.int64, device=steps.device)
         _torch.mark_static(step)
-        with room(every):
+        with deep_recursion(every):
             return torch.stack([graph(step.fill_(at)).clone() for at in steps.tolist()], dim=1)
 
     backend = options.get("backend", "inductor")
     title = backend if isinstance(backend, str) else getattr(backend, "__name__", type(backend).__name__)
     more = {key: value for key, value in options.items() if key != "backend"}
     _check(name, f"{title} on {device}" + (f" with {show(more)}" if more else ""), schedules, device, run)
-
-
-def with_own_code(function: Callable[..., Any]) -> FunctionType:
-    """Return `function` with a code object and a name that no other function has.
-
-    Dynamo keeps at most eight compiled variants of a code object, which all functions that share it would use up. It
-    remembers by name which numbers have changed: under a shared name, the weight decay of one optimizer would become an
-    input of the graph of another.
-    """
-    code = function.__code__.replace(co_name=f"{function.__name__}_{next(_functions)}")
-    return FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
-
-
-def is_deep(schedules: Sequence[Schedule]) -> bool:
-    """Say whether `schedules` nest so deep that Dynamo needs `room` to trace them."""
-    return _depth(schedules) > _SHALLOW
-
-
-@contextmanager
-def room(schedules: Sequence[Schedule]) -> Iterator[None]:
-    """Let Dynamo trace `schedules` at any depth. Under Python's default limit of recursion it reaches about 14 levels."""
-    if not is_deep(schedules):
-        yield
-        return
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(before + _LEVEL * _depth(schedules))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
-
-
-def _depth(schedules: Sequence[Schedule]) -> int:
-    return max((schedule._depth for schedule in schedules), default=0)
 
 
 def _check(
