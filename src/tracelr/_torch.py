@@ -7,12 +7,14 @@ Inductor and modules that import sympy are imported inside functions, because `i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
 import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload as OpOverload  # what a node of an exported graph calls; no public name
+from torch.nn.modules import module as _modules
 from torch.optim import Optimizer
 from torch.optim import optimizer as _optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -107,12 +109,76 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
     return module._buffers
 
 
+def uncompiled(module: nn.Module) -> nn.Module:
+    """Return the module that `torch.compile(module)` wraps, or `module`."""
+    return getattr(module, "_orig_mod", module)
+
+
+def gradient_hooks(tensor: Tensor) -> bool:
+    """Say whether a tensor has hooks that `backward()` calls."""
+    return bool(tensor._backward_hooks) or bool(tensor._post_accumulate_grad_hooks)
+
+
+def backward_hooks(module: nn.Module) -> bool:
+    """Say whether a module has hooks that `backward()` calls."""
+    return bool(module._backward_hooks) or bool(module._backward_pre_hooks)
+
+
+def forward_hooks(module: nn.Module) -> Iterator[dict[int, Any]]:
+    """Yield the dicts of the hooks around the forward pass of a module and of those inside it, and of every module."""
+    yield from (_modules._global_forward_hooks, _modules._global_forward_pre_hooks)
+    for one in module.modules():
+        yield from (one._forward_hooks, one._forward_pre_hooks)
+
+
+def global_backward_hooks() -> bool:
+    """Say whether there are hooks that `backward()` calls for every module."""
+    return bool(_modules._global_backward_hooks) or bool(_modules._global_backward_pre_hooks)
+
+
+def parallel_wrapper(module: nn.Module) -> str:
+    """Return the name of the wrapper of torch that reduces the gradients of a module over ranks or devices, or ""."""
+    names = {base.__name__ for base in type(module).__mro__ if base.__module__.startswith("torch.")}
+    wrappers = ("DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule", "DataParallel")
+    return next((name for name in wrappers if name in names), "")
+
+
+def ranks() -> int:
+    """Return how many processes train together."""
+    distributed = torch.distributed
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
 # -- compiling --------------------------------------------------------------------------------------------------------------
 
 
 def mark_static(tensor: Tensor) -> None:
     """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place."""
     torch._dynamo.mark_static_address(tensor)
+
+
+def why_not_traced(error: BaseException) -> str | None:
+    """Return the first sentence of an error of the compiler itself; None for one of the traced code."""
+    from torch._dynamo import exc
+
+    kinds = (exc.Unsupported, exc.BackendCompilerFailed, exc.InternalTorchDynamoError, exc.UserError)
+    if not isinstance(error, (*kinds, exc.FailOnRecompileLimitHit)):
+        return None
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "a step that Dynamo does not trace: " + " ".join(lines[:2])
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Let Dynamo trace without counting it among the graphs that it made, because the graph is not kept."""
+    from torch._dynamo.utils import counters
+
+    before = {key: counter.copy() for key, counter in counters.items()}
+    try:
+        yield
+    finally:
+        counters.clear()
+        counters.update(before)
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:

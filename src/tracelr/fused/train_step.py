@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from tracelr import _torch
-from tracelr.errors import OptimizerError, ScheduleTypeError, Unquoted
+from tracelr.errors import OptimizerError, ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.fused.export import export
 from tracelr.fused.fuse import FusedStep, is_opaque, update_of
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 Loss = Callable[..., Tensor]
+
+_FUSE = "call backward() yourself, and then fuse(optimizer, scheduler)"
+_gradient_of = attrgetter("grad")
+
+
+class _OtherGradients(Exception):  # ends a trace; it reports no error
+    """The trace needs `.grad` of other parameters than those that have one: `used` says which."""
+
+    def __init__(self, used: tuple[bool, ...]) -> None:
+        super().__init__()
+        self.used = used
 
 
 @final
@@ -28,17 +42,17 @@ class TrainStep:
     """One training step as one compiled graph: `loss = train_step(inputs, targets)`.
 
     The loss is `loss_fn(model(inputs), targets)`, for any number of targets; a tuple of inputs is passed as arguments, a
-    mapping as keyword arguments. Its gradients are clipped to the norm `clip`, if one is given, as by
-    `torch.nn.utils.clip_grad_norm_`; then the optimizer updates, and the scheduler steps. `accumulate` splits the batch,
-    along the first dimension of every tensor, into that number of equal chunks and takes the mean of their gradients, as if
-    each had gone through `backward()`. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d
-    tensor.
+    mapping as keyword arguments. The step has the effects of the usual loop: `zero_grad`, `backward`, `clip_grad_norm_` if
+    `clip` is given (a number above 0, or a schedule of it), the update, and the step of the scheduler. `accumulate` splits
+    the batch, along the first dimension of every tensor, into that number of equal chunks and takes the mean of their
+    gradients. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d tensor without a graph.
 
-    It needs only Dynamo's default configuration: gradients come from `torch.func`, and are copied into `.grad` buffers that
-    stay. Parameters without `requires_grad` are left alone; buffers of the model, such as those of batch normalisation, are
-    updated.
+    What changes between two calls is followed, as in the loop: parameters frozen, unused or handed to the optimizer later,
+    `train()` and `eval()`, forward hooks, buffers. What a compiled step cannot do as the loop does is refused, before
+    anything moves: docs/compiled.md has the list.
 
-    Raises what `fuse` raises, and `OptimizerError` if the optimizer holds a parameter that is not the model's.
+    Raises what `fuse` raises; `OptimizerError` if the optimizer holds a parameter that neither the model nor its loss uses;
+    `TraceError` for a model or a loss that cannot become one graph, or would not train as in the loop.
 
     >>> from tracelr import Constant, Scheduler
     >>> model = nn.Linear(2, 1, bias=False)
@@ -57,27 +71,44 @@ class TrainStep:
         optimizer: Optimizer,
         scheduler: Scheduler,
         *,
-        clip: float | None = None,
+        clip: float | Schedule | None = None,
         accumulate: int = 1,
         check: bool | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ScheduleTypeError("TrainStep(model)", model, "an nn.Module", "pass the model itself")
+        self._model, self._loss_fn, self._optimizer, self._scheduler = (
+            _torch.uncompiled(model),
+            loss_fn,
+            optimizer,
+            scheduler,
+        )
+        roots = {"model": self._model, "loss_fn": loss_fn}
+        self._roots = {place: root for place, root in roots.items() if isinstance(root, nn.Module)}
+        _refuse(self._roots)
         update = update_of(optimizer, scheduler, "TrainStep", check, options)
-        self._clip = None if clip is None else _positive("TrainStep(clip)", clip)
+        self._clip = None if clip is None else _positive("TrainStep(clip)", clip, scheduler.tensors()[0].device)
         self._chunks = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
-        self._parameters = _trained(model, optimizer)
-        self._gradients = [torch.zeros_like(parameter) for parameter in self._parameters.values()]
-        self._model, self._loss_fn, self._optimizer, self._scheduler = model, loss_fn, optimizer, scheduler
-        gradients, opaque = self._gradients, is_opaque(options)
+        self._parameters, self._gradients = list[nn.Parameter](), list[Tensor | None]()
+        self._handle, self._hooks, self._counts = -1, list[Any](), list[int]()
+        self._started, self._lists, self._variant = False, 0, [""]
+        if len(foreign := self._foreign(_held(optimizer))) == len(_held(optimizer)):
+            raise _not_used(foreign, len(foreign))
+        gradients, variant = torch.compiler.allow_in_graph(_gradients), self._variant
+        opaque, device = is_opaque(options), scheduler.tensors()[0].device.type
 
         def train_step(*batch: Any) -> Tensor:
-            found, loss = self._differentiate(batch)
-            with torch.no_grad():
-                for kept, new in zip(gradients, found, strict=True):
-                    kept.copy_(new)
-            update()
+            every = _held(optimizer)
+            with torch.enable_grad():
+                found, loss = self._differentiate(batch, every, gradients, variant[0])
+            with torch.no_grad(), torch.autocast(device, enabled=False):
+                for parameter, new in zip(every, found, strict=True):
+                    if new is None or parameter.grad is None:  # while Dynamo traces, both are None
+                        parameter.grad = new
+                    else:
+                        parameter.grad.copy_(new)
+                update()
             if opaque:
                 scheduler.fused_step()
             else:
@@ -88,9 +119,14 @@ class TrainStep:
 
     def __call__(self, *batch: Any) -> Tensor:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
-        self._attach()
+        self._follow()
         self._divisible(batch)
-        return self._step(*batch)  # type: ignore[no-any-return]  # a compiled call is untyped
+        if not self._started and not self._step.ready():
+            # The first update makes the optimizer's state, uncompiled. What cannot be traced is refused before it.
+            with _torch.uncounted():
+                self._attempt(self._step.capture, batch)
+        self._started = True
+        return self._attempt(self._step, batch)  # type: ignore[no-any-return]  # a compiled call is untyped
 
     def export(self, *batch: Any) -> ExportedProgram:
         """Return the step as a program that `torch.export.save` writes: `program.module()(*batch)` takes a step.
@@ -100,46 +136,100 @@ class TrainStep:
 
         Raises `TraceError` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
-        self._attach()
-        names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
-        return export(self._step, batch, names, self._optimizer, self._scheduler)
+        self._follow()
+        names = {
+            f"{place}.{name}": tensor
+            for place, root in self._roots.items()
+            for name, tensor in [*root.named_parameters(), *root.named_buffers()]
+        }
 
-    def _attach(self) -> None:
-        for parameter, kept in zip(self._parameters.values(), self._gradients, strict=True):
-            if parameter.grad is not kept:  # zero_grad() has put None in its place
-                parameter.grad = kept
+        def program(*example: Any) -> ExportedProgram:
+            return export(self._step, example, names, self._optimizer, self._scheduler)
 
-    def _differentiate(self, batch: tuple[Any, ...]) -> tuple[list[Tensor], Tensor]:
-        """Return the gradients and the loss of a batch; the model's buffers are updated."""
-        parameters = {name: parameter.detach() for name, parameter in self._parameters.items()}
-        buffers = dict(self._model.named_buffers())
-        total: list[Tensor] = []
+        return self._attempt(program, batch)  # type: ignore[no-any-return]
+
+    def _differentiate(
+        self, batch: tuple[Any, ...], every: list[nn.Parameter], gradients: Callable[..., Any], variant: str
+    ) -> tuple[list[Tensor | None], Tensor]:
+        """Return the gradient of each parameter in `every`, None where the loop has None, and the loss."""
+        has = tuple(parameter.grad is not None for parameter in every) if torch.compiler.is_compiling() else None
+        found: list[Tensor | None] = [None for _ in every]
         losses = []
         for k in range(self._chunks):
             inputs, *targets = (_chunk(tensors, k, self._chunks) for tensors in batch)
-
-            def loss(
-                given: dict[str, Tensor], inputs: Any = inputs, targets: list[Any] = targets
-            ) -> tuple[Tensor, dict[str, Tensor]]:
-                # torch.func refuses writes to tensors from outside
-                held = {name: buffer.clone() for name, buffer in buffers.items()}
-                arguments, names = _arguments(inputs)
-                output = functional_call(self._model, (given, held), arguments, names)
-                return self._loss_fn(output, *targets), held
-
-            gradients, (value, held) = grad_and_value(loss, has_aux=True)(parameters)
-            new = list(gradients.values())
-            total = new if not total else _torch.foreach_add(total, new)
-            losses.append(value)
-            with torch.no_grad():
-                for name, buffer in buffers.items():
-                    buffer.copy_(held[name])
-        if self._chunks > 1:
-            total = _torch.foreach_div(total, self._chunks)
+            arguments, names = _arguments(inputs)
+            loss = self._loss_fn(self._model(*arguments, **names), *targets)
+            last = k == self._chunks - 1
+            found, part = gradients(loss, every, found, self._chunks, has if last else None, variant)
+            losses.append(part)
         if self._clip is not None:
-            norm = nn.utils.get_total_norm(total)
-            total = _torch.foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))
-        return total, torch.stack(losses).mean() if self._chunks > 1 else losses[0]
+            with torch.no_grad():
+                found = self._clipped(found)
+        return found, sum(losses[1:], losses[0])
+
+    def _clipped(self, found: list[Tensor | None]) -> list[Tensor | None]:
+        given = [one for one in found if one is not None]
+        clip = self._clip(self._scheduler.tensors()[0]) if isinstance(self._clip, Schedule) else self._clip
+        norm = nn.utils.get_total_norm(given)
+        clipped = iter(_torch.foreach_mul(given, (clip / (norm + 1e-6)).clamp(max=1.0)))
+        return [None if one is None else next(clipped) for one in found]
+
+    # -- what may change between two calls ----------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Follow what Dynamo's guards do not see, which is hooks and the parameters that the optimizer holds."""
+        if torch.is_inference_mode_enabled():
+            fix = "call it outside, with tensors that were made outside"
+            raise TraceError("TrainStep", Unquoted("a call in torch.inference_mode()"), "a call that may train", fix)
+        if self._handle != RemovableHandle.next_id or list(map(len, self._hooks)) != self._counts:
+            _refuse(self._roots)
+            self._handle = RemovableHandle.next_id  # the number of hooks that were ever registered, on anything
+            self._hooks = [hooks for root in self._roots.values() for hooks in _torch.forward_hooks(root) if hooks]
+            self._counts = list(map(len, self._hooks))
+            self._variant[0] = f"{self._lists} {[list(hooks) for hooks in self._hooks]}"
+        every = _held(self._optimizer)
+        if len(every) != len(self._parameters) or not all(map(is_, every, self._parameters)):
+            self._lists += 1
+            self._variant[0] = f"{self._lists} {[list(hooks) for hooks in self._hooks]}"
+            self._take(every, tuple(parameter.requires_grad for parameter in every))
+        elif not all(map(is_, map(_gradient_of, every), self._gradients)):  # zero_grad() has put None in its place
+            self._take(every, tuple(gradient is not None for gradient in self._gradients))
+
+    def _take(self, every: list[nn.Parameter], used: tuple[bool, ...]) -> None:
+        """Give the parameters that are `used` a gradient that stays, and the others None."""
+        kept = {id(one): gradient for one, gradient in zip(self._parameters, self._gradients, strict=True)}
+        self._parameters = every
+        self._gradients = [_buffer(one, kept.get(id(one))) if used[k] else None for k, one in enumerate(every)]
+        for parameter, gradient in zip(every, self._gradients, strict=True):
+            parameter.grad = gradient
+
+    def _attempt(self, call: Callable[..., Any], batch: tuple[Any, ...]) -> Any:
+        """Return `call(*batch)`. If its trace finds other gradients than those that exist, it is made again."""
+        seen = set[tuple[bool, ...]]()
+        while True:
+            try:
+                return call(*batch)
+            except Exception as error:
+                own = _own_cause(error)
+                if isinstance(own, TracelrError):
+                    raise own from None
+                if own is None:
+                    if (reason := _torch.why_not_traced(error)) is None:
+                        raise
+                    given, allowed = Unquoted(reason), "a model and a loss that Dynamo traces into one graph"
+                    raise TraceError("TrainStep", given, allowed, _FUSE, limit=400) from error
+                if own.used in seen:
+                    raise
+            seen.add(own.used)
+            stale = [one for one, used in zip(self._parameters, own.used, strict=True) if one.requires_grad and not used]
+            if foreign := self._foreign(stale):
+                raise _not_used(foreign, len(self._parameters))
+            self._take(self._parameters, own.used)
+
+    def _foreign(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+        """Return those of `parameters` that are neither the model's nor those of `loss_fn`."""
+        own = {id(parameter) for root in self._roots.values() for parameter in root.parameters()}
+        return [parameter for parameter in parameters if id(parameter) not in own]
 
     def _divisible(self, batch: tuple[Any, ...]) -> None:
         if self._chunks == 1:
@@ -149,6 +239,101 @@ class TrainStep:
                 given, fix = Unquoted(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
                 allowed = f"a first dimension that is a multiple of accumulate={self._chunks}"
                 raise OptimizerError("TrainStep(batch)", given, allowed, fix)
+
+
+def _gradients(
+    loss: Any,
+    every: list[nn.Parameter],
+    found: list[Tensor | None],
+    chunks: int,
+    has: tuple[bool, ...] | None,
+    variant: str,
+) -> tuple[list[Tensor | None], Tensor]:
+    """Return the gradients of `loss` / `chunks` added to those `found` before, and `loss` / `chunks` without its graph.
+
+    Dynamo does not look into this function, and AOTAutograd traces it, so that the gradients are those of `backward()`.
+    `has` says which parameters have a gradient to write to. A trace for others ends here. Dynamo guards `variant`.
+    """
+    trained = [k for k, parameter in enumerate(every) if parameter.requires_grad]
+    _check_loss(loss, len(trained))
+    with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
+        part = loss / chunks if chunks > 1 else loss
+        made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
+    found = list(found)
+    for k, new in zip(trained, made, strict=True):
+        if new is not None and new.layout != torch.strided:
+            given = Unquoted(f"a model with a sparse gradient of a parameter of shape {list(every[k].shape)}")
+            raise TraceError("TrainStep(model)", given, "dense gradients", f"build the layer with sparse=False, or {_FUSE}")
+        before = found[k]
+        found[k] = new if before is None else before if new is None else before + new
+    used = tuple(one is not None for one in found)
+    if has is not None and used != has:
+        raise _OtherGradients(used)
+    return found, part.detach()
+
+
+def _check_loss(loss: Any, trained: int) -> None:
+    if not isinstance(loss, Tensor) or loss.ndim or not loss.is_floating_point():
+        shown = f"a {loss.dtype} tensor of shape {list(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        given, fix = Unquoted(f"a loss that is {shown}"), "return the mean or the sum of it"
+        raise TraceError("TrainStep(loss_fn)", given, "a 0-d tensor of real numbers", fix)
+    if not trained or not loss.requires_grad:
+        given = Unquoted("a loss without a gradient" if trained else "parameters none of which requires a gradient")
+        raise TraceError("TrainStep", given, "a loss of parameters that require one", "unfreeze some, or detach less")
+
+
+def _own_cause(error: BaseException | None) -> TracelrError | _OtherGradients | None:
+    """Return the error of ours that Dynamo has wrapped in others."""
+    while error is not None and not isinstance(error, (TracelrError, _OtherGradients)):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _held(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _buffer(parameter: nn.Parameter, kept: Tensor | None) -> Tensor:
+    """Return `kept`, or zeros if it is no longer of the kind of `parameter`."""
+    kinds = {(one.shape, one.dtype, one.device) for one in (parameter, kept) if one is not None}
+    return torch.zeros_like(parameter) if kept is None or len(kinds) > 1 else kept
+
+
+def _not_used(foreign: list[nn.Parameter], held: int) -> OptimizerError:
+    given = Unquoted(f"{held} parameters, of which {len(foreign)} are not the model's and have no part in its loss")
+    fix = "build the optimizer from model.parameters(), again if the model's parameters were replaced"
+    return OptimizerError("TrainStep(optimizer)", given, "parameters that the step trains", fix)
+
+
+def _refuse(roots: Mapping[str, nn.Module]) -> None:
+    """Raise `TraceError` for what a compiled step would leave out without a word."""
+    for place, root in roots.items():
+        for name, module in root.named_modules():
+            kind = type(module).__name__
+            if what := _torch.parallel_wrapper(module):
+                _raise(f"TrainStep({place})", name, f"a {what}, whose gradients its hooks reduce over the ranks")
+            if _torch.backward_hooks(module):
+                _raise(f"TrainStep({place})", name, f"a {kind} with backward hooks")
+        for name, parameter in root.named_parameters():
+            if is_lazy(parameter):
+                fix = "call the model once on a batch before you build the optimizer"
+                given = Unquoted(f"the lazy parameter {name}")
+                raise TraceError(f"TrainStep({place})", given, "parameters with a shape", fix)
+            if parameter.is_meta:
+                given, fix = Unquoted(f"{name} on the meta device"), "give it values with to_empty(device=...) first"
+                raise TraceError(f"TrainStep({place})", given, "parameters with values", fix)
+            if _torch.gradient_hooks(parameter):
+                _raise(f"TrainStep({place})", name, "a parameter with gradient hooks")
+    if _torch.ranks() > 1 and any(
+        not _torch.is_traceable_wrapper_subclass(p) for r in roots.values() for p in r.parameters()
+    ):
+        given = Unquoted(f"a model on {_torch.ranks()} ranks, whose gradients nothing would average")
+        raise TraceError("TrainStep(model)", given, "a model on one rank, or one of DTensors", f"wrap it in DDP, {_FUSE}")
+
+
+def _raise(where: str, name: str, what: str) -> None:
+    given = Unquoted(f"{what}: {name}" if name else what)
+    raise TraceError(where, given, "what a compiled step does not leave out", _FUSE, limit=160)
 
 
 def _chunk(tensors: Any, k: int, chunks: int) -> Any:
@@ -163,22 +348,18 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)), {}
 
 
-def _positive(where: str, given: float) -> float:
+def _positive(where: str, given: float | Schedule, device: torch.device) -> float | Schedule:
+    allowed, fix = "a number above 0, a schedule of such numbers, or None", "leave it out not to clip"
+    if isinstance(given, Schedule):
+        ends = [end for one in given.segments() for end in (one.first, one.until) if end is not None]
+        steps = sorted({step + by for step in [*range(0, 10_000, 7), *ends] for by in (-1, 0, 1) if step + by >= 0})
+        with torch.no_grad():
+            lowest, at = given(torch.tensor(steps, device=device)).min(dim=0)
+        if not lowest > 0:
+            shown = Unquoted(f"a schedule that is {lowest.item():g} at step {steps[int(at)]}")
+            raise OptimizerError(where, shown, allowed, fix)
+        return given.to(device)
     value = fields.number(where, given)
     if value <= 0:
-        raise OptimizerError(where, given, "a number above 0, or None", "leave it out not to clip")
+        raise OptimizerError(where, given, allowed, fix)
     return value
-
-
-def _trained(model: nn.Module, optimizer: Optimizer) -> dict[str, nn.Parameter]:
-    """Return the parameters of `model` that `optimizer` updates, by their names in `model`."""
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad}
-    found = {name: parameter for name, parameter in model.named_parameters() if id(parameter) in held}
-    if len(found) != len(held):
-        given, allowed = (
-            Unquoted(f"{len(held)} parameters, of which {len(found)} are the model's"),
-            "the model's parameters alone",
-        )
-        fix = "build the optimizer from model.parameters()"
-        raise OptimizerError("TrainStep(optimizer)", given, allowed, fix)
-    return found
