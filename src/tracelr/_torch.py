@@ -152,9 +152,12 @@ def ranks() -> int:
 # -- compiling --------------------------------------------------------------------------------------------------------------
 
 
-def mark_static(tensor: Tensor) -> None:
-    """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place."""
-    torch._dynamo.mark_static_address(tensor)
+def mark_static(tensor: Tensor, guard: bool = False) -> None:
+    """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place.
+
+    With `guard`, Dynamo guards its identity and nothing else. The optimizer's update marks its parameters so.
+    """
+    torch._dynamo.mark_static_address(tensor, guard=guard)
 
 
 def why_not_traced(error: BaseException) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Loss = Callable[..., Tensor]
 
 _FUSE = "call backward() yourself, and then fuse(optimizer, scheduler)"
-_gradient_of = attrgetter("grad")
+_grad, _requires_grad = attrgetter("grad"), attrgetter("requires_grad")
 
 
 class _OtherGradients(Exception):  # ends a trace; it reports no error
@@ -91,23 +91,24 @@ class TrainStep:
         self._clip = None if clip is None else _positive("TrainStep(clip)", clip, scheduler.tensors()[0].device)
         self._chunks = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
         self._parameters, self._gradients = list[nn.Parameter](), list[Tensor | None]()
+        self._requires, self._idle, self._kinds = list[bool](), list[nn.Parameter](), list[Any]()
         self._handle, self._hooks, self._counts = -1, list[Any](), list[int]()
-        self._started, self._lists, self._variant = False, 0, [""]
-        if len(foreign := self._foreign(_held(optimizer))) == len(_held(optimizer)):
-            raise _not_used(foreign, len(foreign))
+        self._started, self._lists, self._known = False, 0, dict[tuple[bool, ...], tuple[bool, ...]]()
+        self._variant = [""]
+        every = _held(optimizer)
+        if len(foreign := self._foreign(every)) == len(every):
+            raise _not_used(every, foreign)
         gradients, variant = torch.compiler.allow_in_graph(_gradients), self._variant
         opaque, device = is_opaque(options), scheduler.tensors()[0].device.type
 
         def train_step(*batch: Any) -> Tensor:
-            every = _held(optimizer)
-            with torch.enable_grad():
-                found, loss = self._differentiate(batch, every, gradients, variant[0])
+            found, loss = self._differentiate(batch, gradients, variant)
             with torch.no_grad(), torch.autocast(device, enabled=False):
-                for parameter, new in zip(every, found, strict=True):
-                    if new is None or parameter.grad is None:  # while Dynamo traces, both are None
-                        parameter.grad = new
-                    else:
+                for parameter, new in zip(_held(optimizer), found, strict=True):
+                    if new is not None and parameter.grad is not None:
                         parameter.grad.copy_(new)
+                    elif new is not parameter.grad:  # never while Dynamo traces
+                        parameter.grad = new
                 update()
             if opaque:
                 scheduler.fused_step()
@@ -138,7 +139,7 @@ class TrainStep:
         """
         self._follow()
         names = {
-            f"{place}.{name}": tensor
+            name if root is self._model else f"{place}.{name}": tensor
             for place, root in self._roots.items()
             for name, tensor in [*root.named_parameters(), *root.named_buffers()]
         }
@@ -149,25 +150,26 @@ class TrainStep:
         return self._attempt(program, batch)  # type: ignore[no-any-return]
 
     def _differentiate(
-        self, batch: tuple[Any, ...], every: list[nn.Parameter], gradients: Callable[..., Any], variant: str
+        self, batch: tuple[Any, ...], gradients: Callable[..., Any], variant: list[str]
     ) -> tuple[list[Tensor | None], Tensor]:
-        """Return the gradient of each parameter in `every`, None where the loop has None, and the loss."""
-        has = tuple(parameter.grad is not None for parameter in every) if torch.compiler.is_compiling() else None
-        found: list[Tensor | None] = [None for _ in every]
+        """Return the gradient of each parameter of the optimizer, None where `backward()` leaves None, and the loss."""
+        found: list[Tensor | None] | None = None
         losses = []
         for k in range(self._chunks):
             inputs, *targets = (_chunk(tensors, k, self._chunks) for tensors in batch)
             arguments, names = _arguments(inputs)
-            loss = self._loss_fn(self._model(*arguments, **names), *targets)
-            last = k == self._chunks - 1
-            found, part = gradients(loss, every, found, self._chunks, has if last else None, variant)
+            with torch.enable_grad():
+                # Before the optimizer's list: Dynamo guards the identity of a parameter only where it meets it first.
+                loss = self._loss_fn(self._model(*arguments, **names), *targets)
+                expected = variant[0] if torch.compiler.is_compiling() and k == self._chunks - 1 else ""
+                found, part = gradients(loss, _held(self._optimizer), found, self._chunks, expected)
             losses.append(part)
-        if self._clip is not None:
-            with torch.no_grad():
-                found = self._clipped(found)
-        return found, sum(losses[1:], losses[0])
+        with torch.no_grad():
+            return self._clipped(found), sum(losses[1:], losses[0])
 
     def _clipped(self, found: list[Tensor | None]) -> list[Tensor | None]:
+        if self._clip is None:
+            return found
         given = [one for one in found if one is not None]
         clip = self._clip(self._scheduler.tensors()[0]) if isinstance(self._clip, Schedule) else self._clip
         norm = nn.utils.get_total_norm(given)
@@ -177,31 +179,46 @@ class TrainStep:
     # -- what may change between two calls ----------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        """Follow what Dynamo's guards do not see, which is hooks and the parameters that the optimizer holds."""
+        """Follow what Dynamo's guards do not see: hooks, and what became of the parameters that the optimizer holds."""
         if torch.is_inference_mode_enabled():
             fix = "call it outside, with tensors that were made outside"
             raise TraceError("TrainStep", Unquoted("a call in torch.inference_mode()"), "a call that may train", fix)
-        if self._handle != RemovableHandle.next_id or list(map(len, self._hooks)) != self._counts:
-            _refuse(self._roots)
-            self._handle = RemovableHandle.next_id  # the number of hooks that were ever registered, on anything
-            self._hooks = [hooks for root in self._roots.values() for hooks in _torch.forward_hooks(root) if hooks]
-            self._counts = list(map(len, self._hooks))
-            self._variant[0] = f"{self._lists} {[list(hooks) for hooks in self._hooks]}"
+        hooked = self._handle != RemovableHandle.next_id or list(map(len, self._hooks)) != self._counts
         every = _held(self._optimizer)
+        requires = list(map(_requires_grad, every))
+        if hooked or requires != self._requires or not all(map(is_, every, self._parameters)):
+            self._look(every, requires)
+        elif self._idle and list(map(_kind, self._idle)) != self._kinds:
+            self._lists += 1
+            self._look(every, requires)
+        elif not all(map(is_, map(_grad, every), self._gradients)):  # zero_grad() has put None in its place
+            self._take(tuple(gradient is not None for gradient in self._gradients))
+
+    def _look(self, every: list[nn.Parameter], requires: list[bool]) -> None:
+        _refuse(self._roots)
+        self._handle = RemovableHandle.next_id  # the number of hooks that were ever registered, on anything
+        self._hooks = [hooks for root in self._roots.values() for hooks in _torch.forward_hooks(root) if hooks]
+        self._counts = list(map(len, self._hooks))
         if len(every) != len(self._parameters) or not all(map(is_, every, self._parameters)):
             self._lists += 1
-            self._variant[0] = f"{self._lists} {[list(hooks) for hooks in self._hooks]}"
-            self._take(every, tuple(parameter.requires_grad for parameter in every))
-        elif not all(map(is_, map(_gradient_of, every), self._gradients)):  # zero_grad() has put None in its place
-            self._take(every, tuple(gradient is not None for gradient in self._gradients))
+            self._known.clear()
+            kept = {id(one): gradient for one, gradient in zip(self._parameters, self._gradients, strict=True)}
+            self._parameters, self._gradients = every, [kept.get(id(one)) for one in every]
+        self._requires = requires
+        self._take(self._known.get(tuple(requires), tuple(requires)))
 
-    def _take(self, every: list[nn.Parameter], used: tuple[bool, ...]) -> None:
+    def _take(self, used: tuple[bool, ...]) -> None:
         """Give the parameters that are `used` a gradient that stays, and the others None."""
-        kept = {id(one): gradient for one, gradient in zip(self._parameters, self._gradients, strict=True)}
-        self._parameters = every
-        self._gradients = [_buffer(one, kept.get(id(one))) if used[k] else None for k, one in enumerate(every)]
-        for parameter, gradient in zip(every, self._gradients, strict=True):
+        held = zip(self._parameters, self._gradients, used, strict=True)
+        self._gradients = [_buffer(one, gradient) if use else None for one, gradient, use in held]
+        self._known[tuple(self._requires)] = used
+        self._idle = [one for one, use in zip(self._parameters, used, strict=True) if not use]
+        self._kinds = list(map(_kind, self._idle))
+        hooks = [list(hooks) for hooks in self._hooks]
+        self._variant[0] = f"{self._lists} {hooks} {_bits(self._requires)} {_bits(used)}"
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
+            _torch.mark_static(parameter, guard=True)
 
     def _attempt(self, call: Callable[..., Any], batch: tuple[Any, ...]) -> Any:
         """Return `call(*batch)`. If its trace finds other gradients than those that exist, it is made again."""
@@ -223,8 +240,8 @@ class TrainStep:
             seen.add(own.used)
             stale = [one for one, used in zip(self._parameters, own.used, strict=True) if one.requires_grad and not used]
             if foreign := self._foreign(stale):
-                raise _not_used(foreign, len(self._parameters))
-            self._take(self._parameters, own.used)
+                raise _not_used(self._parameters, foreign)
+            self._take(own.used)
 
     def _foreign(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
         """Return those of `parameters` that are neither the model's nor those of `loss_fn`."""
@@ -242,34 +259,30 @@ class TrainStep:
 
 
 def _gradients(
-    loss: Any,
-    every: list[nn.Parameter],
-    found: list[Tensor | None],
-    chunks: int,
-    has: tuple[bool, ...] | None,
-    variant: str,
+    loss: Any, every: list[nn.Parameter], found: list[Tensor | None] | None, chunks: int, variant: str
 ) -> tuple[list[Tensor | None], Tensor]:
     """Return the gradients of `loss` / `chunks` added to those `found` before, and `loss` / `chunks` without its graph.
 
     Dynamo does not look into this function, and AOTAutograd traces it, so that the gradients are those of `backward()`.
-    `has` says which parameters have a gradient to write to. A trace for others ends here. Dynamo guards `variant`.
+    Dynamo guards `variant`, which ends with one bit for each parameter, 1 if it has a gradient to write to. If the trace
+    finds gradients for others, it ends here.
     """
     trained = [k for k, parameter in enumerate(every) if parameter.requires_grad]
     _check_loss(loss, len(trained))
     with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
         part = loss / chunks if chunks > 1 else loss
         made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
-    found = list(found)
+    total: list[Tensor | None] = [None for _ in every] if found is None else list(found)
     for k, new in zip(trained, made, strict=True):
         if new is not None and new.layout != torch.strided:
             given = Unquoted(f"a model with a sparse gradient of a parameter of shape {list(every[k].shape)}")
             raise TraceError("TrainStep(model)", given, "dense gradients", f"build the layer with sparse=False, or {_FUSE}")
-        before = found[k]
-        found[k] = new if before is None else before if new is None else before + new
-    used = tuple(one is not None for one in found)
-    if has is not None and used != has:
+        before = total[k]
+        total[k] = new if before is None else before if new is None else before + new
+    used = tuple(one is not None for one in total)
+    if variant and not variant.endswith(" " + _bits(used)):
         raise _OtherGradients(used)
-    return found, part.detach()
+    return total, part.detach()
 
 
 def _check_loss(loss: Any, trained: int) -> None:
@@ -295,14 +308,21 @@ def _held(optimizer: Optimizer) -> list[nn.Parameter]:
 
 def _buffer(parameter: nn.Parameter, kept: Tensor | None) -> Tensor:
     """Return `kept`, or zeros if it is no longer of the kind of `parameter`."""
-    kinds = {(one.shape, one.dtype, one.device) for one in (parameter, kept) if one is not None}
-    return torch.zeros_like(parameter) if kept is None or len(kinds) > 1 else kept
+    return torch.zeros_like(parameter) if kept is None or _kind(kept) != _kind(parameter) else kept
 
 
-def _not_used(foreign: list[nn.Parameter], held: int) -> OptimizerError:
-    given = Unquoted(f"{held} parameters, of which {len(foreign)} are not the model's and have no part in its loss")
-    fix = "build the optimizer from model.parameters(), again if the model's parameters were replaced"
-    return OptimizerError("TrainStep(optimizer)", given, "parameters that the step trains", fix)
+def _kind(parameter: Tensor) -> tuple[Any, ...]:
+    return parameter.shape, parameter.dtype, parameter.device
+
+
+def _bits(values: Iterable[bool]) -> str:
+    return "".join("1" if value else "0" for value in values)
+
+
+def _not_used(every: list[nn.Parameter], foreign: list[nn.Parameter]) -> OptimizerError:
+    given = Unquoted(f"{len(every)} parameters, of which {len(every) - len(foreign)} are the model's")
+    fix = "build the optimizer from model.parameters()"
+    return OptimizerError("TrainStep(optimizer)", given, "the model's parameters alone", fix)
 
 
 def _refuse(roots: Mapping[str, nn.Module]) -> None:
