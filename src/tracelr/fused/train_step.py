@@ -164,6 +164,7 @@ class TrainStep:
                 expected = variant[0] if torch.compiler.is_compiling() and k == self._chunks - 1 else ""
                 found, part = gradients(loss, _held(self._optimizer), found, self._chunks, expected)
             losses.append(part)
+            del loss  # its graph would stay until the next chunk has its own
         with torch.no_grad():
             return self._clipped(found), sum(losses[1:], losses[0])
 
@@ -271,7 +272,8 @@ def _gradients(
     _check_loss(loss, len(trained))
     with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
         part = loss / chunks if chunks > 1 else loss
-        made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
+        # The model may keep a tensor of this graph, as an attribute: AOTAutograd then goes through the graph again.
+        made = torch.autograd.grad(part, [every[k] for k in trained], retain_graph=True, allow_unused=True)
     total: list[Tensor | None] = [None for _ in every] if found is None else list(found)
     for k, new in zip(trained, made, strict=True):
         if new is not None and new.layout != torch.strided:
