@@ -161,14 +161,15 @@ def mark_static(tensor: Tensor, guard: bool = False) -> None:
 
 
 def why_not_traced(error: BaseException) -> str | None:
-    """Return the first sentence of an error of the compiler itself; None for one of the traced code."""
+    """Return the first lines of an error of the compiler itself, as one; None for an error of the traced code."""
     from torch._dynamo import exc
 
-    kinds = (exc.Unsupported, exc.BackendCompilerFailed, exc.InternalTorchDynamoError, exc.UserError)
-    if not isinstance(error, (*kinds, exc.FailOnRecompileLimitHit)):
+    if isinstance(error, exc.FailOnRecompileLimitHit):
+        return "more variants than it keeps, as of a Python number that the model changes: TORCH_LOGS=recompiles says which"
+    if not isinstance(error, (exc.Unsupported, exc.BackendCompilerFailed, exc.InternalTorchDynamoError, exc.UserError)):
         return None
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "a step that Dynamo does not trace: " + " ".join(lines[:2])
+    lines = [line.strip().removeprefix("Explanation: ") for line in str(error).splitlines() if line.strip()]
+    return ". ".join(line.removesuffix(".") for line in lines[:2])
 
 
 @contextmanager

@@ -29,12 +29,12 @@ _FUSE = "call backward() yourself, and then fuse(optimizer, scheduler)"
 _grad, _requires_grad = attrgetter("grad"), attrgetter("requires_grad")
 
 
-class _OtherGradients(Exception):  # ends a trace; it reports no error
-    """The trace needs `.grad` of other parameters than those that have one: `used` says which."""
+class _Stop(BaseException):  # not an Exception, which Dynamo would wrap in one of its own
+    """Ends a trace before anything moves: by an error, or because `used` parameters need a gradient, and others None."""
 
-    def __init__(self, used: tuple[bool, ...]) -> None:
+    def __init__(self, used: tuple[bool, ...] = (), error: TracelrError | None = None) -> None:
         super().__init__()
-        self.used = used
+        self.used, self.error = used, error
 
 
 @final
@@ -86,7 +86,7 @@ class TrainStep:
         )
         roots = {"model": self._model, "loss_fn": loss_fn}
         self._roots = {place: root for place, root in roots.items() if isinstance(root, nn.Module)}
-        _refuse(self._roots)
+        _refuse(self._roots, _held(optimizer) if isinstance(optimizer, Optimizer) else [])
         update = update_of(optimizer, scheduler, "TrainStep", check, options)
         self._clip = None if clip is None else _positive("TrainStep(clip)", clip, scheduler.tensors()[0].device)
         self._chunks = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
@@ -196,7 +196,7 @@ class TrainStep:
             self._take(tuple(gradient is not None for gradient in self._gradients))
 
     def _look(self, every: list[nn.Parameter], requires: list[bool]) -> None:
-        _refuse(self._roots)
+        _refuse(self._roots, every)
         self._handle = RemovableHandle.next_id  # the number of hooks that were ever registered, on anything
         self._hooks = [hooks for root in self._roots.values() for hooks in _torch.forward_hooks(root) if hooks]
         self._counts = list(map(len, self._hooks))
@@ -227,22 +227,25 @@ class TrainStep:
         while True:
             try:
                 return call(*batch)
+            except _Stop as stop:
+                if stop.error is not None:
+                    raise stop.error from None
+                used = stop.used
             except Exception as error:
-                own = _own_cause(error)
-                if isinstance(own, TracelrError):
-                    raise own from None
-                if own is None:
-                    if (reason := _torch.why_not_traced(error)) is None:
-                        raise
-                    given, allowed = Unquoted(reason), "a model and a loss that Dynamo traces into one graph"
-                    raise TraceError("TrainStep", given, allowed, _FUSE, limit=400) from error
-                if own.used in seen:
+                reason = _torch.why_not_traced(error)
+                if reason is None:
                     raise
-            seen.add(own.used)
-            stale = [one for one, used in zip(self._parameters, own.used, strict=True) if one.requires_grad and not used]
+                given = Unquoted(f"what Dynamo does not trace: {reason}")
+                allowed = "a model and a loss that become one graph, and keep no tensor of it"
+                raise TraceError("TrainStep", given, allowed, _FUSE, limit=400) from error
+            if used in seen:
+                given, fix = Unquoted("gradients that differ from one trace to the next"), _FUSE
+                raise TraceError("TrainStep(model)", given, "a forward pass that depends on its inputs alone", fix)
+            seen.add(used)
+            stale = [one for one, use in zip(self._parameters, used, strict=True) if one.requires_grad and not use]
             if foreign := self._foreign(stale):
                 raise _not_used(self._parameters, foreign)
-            self._take(own.used)
+            self._take(used)
 
     def _foreign(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
         """Return those of `parameters` that are neither the model's nor those of `loss_fn`."""
@@ -278,12 +281,13 @@ def _gradients(
     for k, new in zip(trained, made, strict=True):
         if new is not None and new.layout != torch.strided:
             given = Unquoted(f"a model with a sparse gradient of a parameter of shape {list(every[k].shape)}")
-            raise TraceError("TrainStep(model)", given, "dense gradients", f"build the layer with sparse=False, or {_FUSE}")
+            fix = f"build the layer with sparse=False, or {_FUSE}"
+            raise _Stop(error=TraceError("TrainStep(model)", given, "dense gradients", fix))
         before = total[k]
         total[k] = new if before is None else before if new is None else before + new
     used = tuple(one is not None for one in total)
     if variant and not variant.endswith(" " + _bits(used)):
-        raise _OtherGradients(used)
+        raise _Stop(used)
     return total, part.detach()
 
 
@@ -291,17 +295,11 @@ def _check_loss(loss: Any, trained: int) -> None:
     if not isinstance(loss, Tensor) or loss.ndim or not loss.is_floating_point():
         shown = f"a {loss.dtype} tensor of shape {list(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         given, fix = Unquoted(f"a loss that is {shown}"), "return the mean or the sum of it"
-        raise TraceError("TrainStep(loss_fn)", given, "a 0-d tensor of real numbers", fix)
+        raise _Stop(error=TraceError("TrainStep(loss_fn)", given, "a 0-d tensor of real numbers", fix))
     if not trained or not loss.requires_grad:
         given = Unquoted("a loss without a gradient" if trained else "parameters none of which requires a gradient")
-        raise TraceError("TrainStep", given, "a loss of parameters that require one", "unfreeze some, or detach less")
-
-
-def _own_cause(error: BaseException | None) -> TracelrError | _OtherGradients | None:
-    """Return the error of ours that Dynamo has wrapped in others."""
-    while error is not None and not isinstance(error, (TracelrError, _OtherGradients)):
-        error = error.__cause__ or error.__context__
-    return error
+        fix = "unfreeze some, or detach less"
+        raise _Stop(error=TraceError("TrainStep", given, "a loss of parameters that require one", fix))
 
 
 def _held(optimizer: Optimizer) -> list[nn.Parameter]:
@@ -327,30 +325,34 @@ def _not_used(every: list[nn.Parameter], foreign: list[nn.Parameter]) -> Optimiz
     return OptimizerError("TrainStep(optimizer)", given, "the model's parameters alone", fix)
 
 
-def _refuse(roots: Mapping[str, nn.Module]) -> None:
+def _refuse(roots: Mapping[str, nn.Module], every: list[nn.Parameter]) -> None:
     """Raise `TraceError` for what a compiled step would leave out without a word."""
+    if _torch.global_backward_hooks():
+        _raise("TrainStep", "", "backward hooks of every module")
     for place, root in roots.items():
         for name, module in root.named_modules():
-            kind = type(module).__name__
             if what := _torch.parallel_wrapper(module):
-                _raise(f"TrainStep({place})", name, f"a {what}, whose gradients its hooks reduce over the ranks")
+                _raise(f"TrainStep({place})", name, f"a {what}, which reduces gradients in hooks")
             if _torch.backward_hooks(module):
-                _raise(f"TrainStep({place})", name, f"a {kind} with backward hooks")
+                _raise(f"TrainStep({place})", name, f"a {type(module).__name__} with backward hooks")
         for name, parameter in root.named_parameters():
-            if is_lazy(parameter):
-                fix = "call the model once on a batch before you build the optimizer"
-                given = Unquoted(f"the lazy parameter {name}")
-                raise TraceError(f"TrainStep({place})", given, "parameters with a shape", fix)
-            if parameter.is_meta:
-                given, fix = Unquoted(f"{name} on the meta device"), "give it values with to_empty(device=...) first"
-                raise TraceError(f"TrainStep({place})", given, "parameters with values", fix)
-            if _torch.gradient_hooks(parameter):
-                _raise(f"TrainStep({place})", name, "a parameter with gradient hooks")
-    if _torch.ranks() > 1 and any(
-        not _torch.is_traceable_wrapper_subclass(p) for r in roots.values() for p in r.parameters()
-    ):
-        given = Unquoted(f"a model on {_torch.ranks()} ranks, whose gradients nothing would average")
-        raise TraceError("TrainStep(model)", given, "a model on one rank, or one of DTensors", f"wrap it in DDP, {_FUSE}")
+            _refuse_parameter(f"TrainStep({place})", name, parameter)
+    for parameter in every:  # a loss that is a function may have parameters, too
+        _refuse_parameter("TrainStep(optimizer)", f"of shape {list(parameter.shape)}", parameter)
+
+
+def _refuse_parameter(where: str, name: str, parameter: nn.Parameter) -> None:
+    if is_lazy(parameter):
+        fix = "call the model once on a batch before you build the optimizer"
+        raise TraceError(where, Unquoted(f"the lazy parameter {name}"), "parameters with a shape", fix)
+    if parameter.is_meta:
+        fix = "give it values first, by model.to_empty(device=...) and a checkpoint"
+        raise TraceError(where, Unquoted(f"{name} on the meta device"), "parameters with values", fix)
+    if _torch.gradient_hooks(parameter):
+        _raise(where, name, "a parameter with gradient hooks")
+    if _torch.ranks() > 1 and not _torch.is_traceable_wrapper_subclass(parameter):
+        given = Unquoted(f"a model on {_torch.ranks()} ranks, each of which would train its own copy")
+        raise TraceError(where, given, "one process, or parameters that are DTensors", f"use DDP or FSDP: {_FUSE}")
 
 
 def _raise(where: str, name: str, what: str) -> None:
