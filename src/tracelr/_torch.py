@@ -172,6 +172,23 @@ def why_not_traced(error: BaseException) -> str | None:
     return ". ".join(line.removesuffix(".") for line in lines[:2])
 
 
+def is_of_backend(error: BaseException) -> bool:
+    """Say whether Dynamo has traced a function, and its backend has failed."""
+    from torch._dynamo import exc
+
+    return isinstance(error, exc.BackendCompilerFailed)
+
+
+def line_of_output_with_gradient(graph: fx.GraphModule) -> str:
+    """Return the line of code that made the first output of a Dynamo graph that requires a gradient, or ""."""
+    for node in graph.graph.output_node().all_input_nodes:
+        value = node.meta.get("example_value")
+        if isinstance(value, Tensor) and value.requires_grad and node.op == "call_function":
+            lines = (node.meta.get("stack_trace") or node.name).splitlines()
+            return [line.strip() for line in lines if line.strip(" ^~")][-1]
+    return ""
+
+
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Let Dynamo trace without counting it among the graphs that it made, because the graph is not kept."""

@@ -164,7 +164,6 @@ class TrainStep:
                 expected = variant[0] if torch.compiler.is_compiling() and k == self._chunks - 1 else ""
                 found, part = gradients(loss, _held(self._optimizer), found, self._chunks, expected)
             losses.append(part)
-            del loss  # its graph would stay until the next chunk has its own
         with torch.no_grad():
             return self._clipped(found), sum(losses[1:], losses[0])
 
@@ -235,9 +234,12 @@ class TrainStep:
                 reason = _torch.why_not_traced(error)
                 if reason is None:
                     raise
-                given = Unquoted(f"what Dynamo does not trace: {reason}")
-                allowed = "a model and a loss that become one graph, and keep no tensor of it"
-                raise TraceError("TrainStep", given, allowed, _FUSE, limit=400) from error
+                given, fix = Unquoted(f"what Dynamo does not trace: {reason}"), _FUSE
+                allowed = "a model and a loss that become one graph"
+                if _torch.is_of_backend(error) and (kept := self._kept(batch)):
+                    given, fix = Unquoted(f"a model that keeps a tensor with its graph: {kept}"), f"detach it, or {_FUSE}"
+                    allowed = "attributes without a graph, in which AOTAutograd would look for a second backward pass"
+                raise TraceError("TrainStep", given, allowed, fix, limit=400) from error
             if used in seen:
                 given, fix = Unquoted("gradients that differ from one trace to the next"), _FUSE
                 raise TraceError("TrainStep(model)", given, "a forward pass that depends on its inputs alone", fix)
@@ -246,6 +248,12 @@ class TrainStep:
             if foreign := self._foreign(stale):
                 raise _not_used(self._parameters, foreign)
             self._take(used)
+
+    def _kept(self, batch: tuple[Any, ...]) -> str:
+        """Return the line of code whose result, which requires a gradient, the model keeps after the step, or ""."""
+        with _torch.uncounted():
+            graph, _ = self._step.capture(*batch)
+        return _torch.line_of_output_with_gradient(graph)
 
     def _foreign(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
         """Return those of `parameters` that are neither the model's nor those of `loss_fn`."""
@@ -275,8 +283,7 @@ def _gradients(
     _check_loss(loss, len(trained))
     with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
         part = loss / chunks if chunks > 1 else loss
-        # The model may keep a tensor of this graph, as an attribute: AOTAutograd then goes through the graph again.
-        made = torch.autograd.grad(part, [every[k] for k in trained], retain_graph=True, allow_unused=True)
+        made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
     total: list[Tensor | None] = [None for _ in every] if found is None else list(found)
     for k, new in zip(trained, made, strict=True):
         if new is not None and new.layout != torch.strided:
