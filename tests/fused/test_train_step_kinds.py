@@ -166,14 +166,12 @@ class Parts(nn.Module):
         self.out.weight = self.embedding.weight
         self.normed, self.unused = parametrizations.weight_norm(nn.Linear(4, 4)), nn.Linear(3, 3)
         self.spectral = parametrizations.spectral_norm(nn.Linear(4, 4))
-        self.compiled = torch.compile(nn.Linear(4, 4), backend="aot_eager")
         self.hooked = nn.Linear(4, 4)
         self.hooked.register_forward_hook(lambda module, inputs, output: 2 * output)
-        self.hooked.compile(backend="aot_eager")
 
     def forward(self, x: Tensor) -> Any:
         x = checkpoint(lambda h: torch.tanh(self.normed(h)), self.embedding(x), use_reentrant=False)
-        x = self.hooked(self.compiled(Cube.apply(self.spectral(x))))
+        x = self.hooked(Cube.apply(self.spectral(x)))
         x.register_hook(lambda gradient: 0.5 * gradient)
         return {"logits": self.out(x), "more": (x.square().mean(),)}
 
@@ -190,11 +188,26 @@ class Temperature(nn.Module):
 
 
 @equal
-def tied_unused_parametrized_compiled_hooked() -> Run:
+def tied_unused_parametrized_hooked() -> Run:
     def tokens(step: int) -> tuple[Any, ...]:
         return torch.randint(0, 10, (8,)), torch.randint(0, 10, (8,))
 
-    return Run(torch.compile(Parts(), backend="aot_eager"), Temperature(), optimizer=momentum, batch=tokens)
+    return Run(Parts(), Temperature(), optimizer=momentum, batch=tokens)
+
+
+@equal
+def compiled_already() -> Run:
+    model = Net()
+    model.a = torch.compile(model.a, backend="aot_eager")
+    model.b.compile(backend="aot_eager")
+    return Run(torch.compile(model, backend="aot_eager"))
+
+
+@equal
+def compiled_in_place() -> Run:
+    model = Net()
+    model.compile(backend="aot_eager")
+    return Run(model)
 
 
 @equal

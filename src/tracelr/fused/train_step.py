@@ -78,12 +78,8 @@ class TrainStep:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ScheduleTypeError("TrainStep(model)", model, "an nn.Module", "pass the model itself")
-        self._model, self._loss_fn, self._optimizer, self._scheduler = (
-            _torch.uncompiled(model),
-            loss_fn,
-            optimizer,
-            scheduler,
-        )
+        self._model, self._loss_fn = _torch.uncompiled(model), loss_fn
+        self._optimizer, self._scheduler = optimizer, scheduler
         roots = {"model": self._model, "loss_fn": loss_fn}
         self._roots = {place: root for place, root in roots.items() if isinstance(root, nn.Module)}
         _refuse(self._roots, _held(optimizer) if isinstance(optimizer, Optimizer) else [])
