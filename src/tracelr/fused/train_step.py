@@ -94,7 +94,8 @@ class TrainStep:
         every = _held(optimizer)
         if len(foreign := self._foreign(every)) == len(every):
             raise _not_used(every, foreign)
-        gradients, variant = torch.compiler.allow_in_graph(_gradients), self._variant
+        gradients: Any = torch.compiler.allow_in_graph(_gradients)  # type: ignore[no-untyped-call]  # torch does not type it
+        variant = self._variant
         opaque, device = is_opaque(options), scheduler.tensors()[0].device.type
 
         def train_step(*batch: Any) -> Tensor:
@@ -149,7 +150,7 @@ class TrainStep:
         self, batch: tuple[Any, ...], gradients: Callable[..., Any], variant: list[str]
     ) -> tuple[list[Tensor | None], Tensor]:
         """Return the gradient of each parameter of the optimizer, None where `backward()` leaves None, and the loss."""
-        found: list[Tensor | None] | None = None
+        found: list[Tensor | None] = []
         losses = []
         for k in range(self._chunks):
             inputs, *targets = (_chunk(tensors, k, self._chunks) for tensors in batch)
@@ -267,7 +268,7 @@ class TrainStep:
 
 
 def _gradients(
-    loss: Any, every: list[nn.Parameter], found: list[Tensor | None] | None, chunks: int, variant: str
+    loss: Any, every: list[nn.Parameter], found: list[Tensor | None], chunks: int, variant: str
 ) -> tuple[list[Tensor | None], Tensor]:
     """Return the gradients of `loss` / `chunks` added to those `found` before, and `loss` / `chunks` without its graph.
 
@@ -280,7 +281,7 @@ def _gradients(
     with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
         part = loss / chunks if chunks > 1 else loss
         made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
-    total: list[Tensor | None] = [None for _ in every] if found is None else list(found)
+    total: list[Tensor | None] = list(found) or [None for _ in every]
     for k, new in zip(trained, made, strict=True):
         if new is not None and new.layout != torch.strided:
             given = Unquoted(f"a model with a sparse gradient of a parameter of shape {list(every[k].shape)}")
