@@ -537,18 +537,6 @@ def inference_around() -> Run:
     return Run(around=torch.inference_mode)
 
 
-@refused("more variants than it keeps")
-def number_that_changes() -> Run:
-    class Counting(Net):
-        calls = 0
-
-        def forward(self, x: Tensor) -> Any:
-            self.calls += 1
-            return super().forward(x) * (1.0 + self.calls)
-
-    return Run(Counting(), steps=12)
-
-
 @refused("a DistributedDataParallel")
 def replicated() -> Run:
     return Run(DistributedDataParallel(Net()))
