@@ -18,6 +18,7 @@ from unittest import mock
 import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload as OpOverload  # what a node of an exported graph calls; no public name
+from torch.nn.modules import module as _modules
 from torch.optim import Optimizer
 from torch.optim import optimizer as _optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -168,12 +169,97 @@ def alone() -> Iterator[None]:
         yield
 
 
+def uncompiled(module: nn.Module) -> nn.Module:
+    """Return the module that `torch.compile(module)` wraps, or `module`."""
+    return getattr(module, "_orig_mod", module)
+
+
+def gradient_hooks(tensor: Tensor) -> bool:
+    """Say whether a tensor has hooks that `backward()` calls."""
+    return bool(tensor._backward_hooks) or bool(tensor._post_accumulate_grad_hooks)
+
+
+def backward_hooks(module: nn.Module) -> bool:
+    """Say whether a module has hooks that `backward()` calls."""
+    return bool(module._backward_hooks) or bool(module._backward_pre_hooks)
+
+
+def forward_hooks(module: nn.Module) -> Iterator[dict[int, Any]]:
+    """Yield the dicts of the hooks around the forward pass of a module and of those inside it, and of every module."""
+    yield from (_modules._global_forward_hooks, _modules._global_forward_pre_hooks)
+    for one in module.modules():
+        yield from (one._forward_hooks, one._forward_pre_hooks)
+
+
+def global_backward_hooks() -> bool:
+    """Say whether there are hooks that `backward()` calls for every module."""
+    return bool(_modules._global_backward_hooks) or bool(_modules._global_backward_pre_hooks)
+
+
+def parallel_wrapper(module: nn.Module) -> str:
+    """Return the name of the wrapper of torch that reduces the gradients of a module over ranks or devices, or ""."""
+    names = {base.__name__ for base in type(module).__mro__ if base.__module__.startswith("torch.")}
+    wrappers = ("DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule", "DataParallel")
+    return next((name for name in wrappers if name in names), "")
+
+
+def ranks() -> int:
+    """Return how many processes train together."""
+    distributed = torch.distributed
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
 # -- compiling --------------------------------------------------------------------------------------------------------------
 
 
-def mark_static(tensor: Tensor) -> None:
-    """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place."""
-    torch._dynamo.mark_static_address(tensor)
+def mark_static(tensor: Tensor, guard: bool = False) -> None:
+    """Tell Dynamo that a tensor keeps its address, so that a CUDA graph writes to it in place.
+
+    With `guard`, Dynamo guards its identity and nothing else. The optimizer's update marks its parameters so.
+    """
+    torch._dynamo.mark_static_address(tensor, guard=guard)
+
+
+def why_not_traced(error: BaseException) -> str | None:
+    """Return the first lines of an error of the compiler itself, as one; None for an error of the traced code."""
+    from torch._dynamo import exc
+
+    if isinstance(error, exc.FailOnRecompileLimitHit):
+        return "more variants than it keeps, as of a Python number that the model changes: TORCH_LOGS=recompiles says which"
+    if not isinstance(error, (exc.Unsupported, exc.BackendCompilerFailed, exc.InternalTorchDynamoError, exc.UserError)):
+        return None
+    lines = [line.strip().removeprefix("Explanation: ") for line in str(error).splitlines() if line.strip()]
+    return ". ".join(line.removesuffix(".") for line in lines[:2])
+
+
+def is_of_backend(error: BaseException) -> bool:
+    """Say whether Dynamo has traced a function, and its backend has failed."""
+    from torch._dynamo import exc
+
+    return isinstance(error, exc.BackendCompilerFailed)
+
+
+def line_of_output_with_gradient(graph: fx.GraphModule) -> str:
+    """Return the line of code that made the first output of a Dynamo graph that requires a gradient, or ""."""
+    for node in graph.graph.output_node().all_input_nodes:
+        value = node.meta.get("example_value")
+        if isinstance(value, Tensor) and value.requires_grad and node.op == "call_function":
+            lines = (node.meta.get("stack_trace") or node.name).splitlines()
+            return [line.strip() for line in lines if line.strip(" ^~")][-1]
+    return ""
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Let Dynamo trace without counting it among the graphs that it made, because the graph is not kept."""
+    from torch._dynamo.utils import counters
+
+    before = {key: counter.copy() for key, counter in counters.items()}
+    try:
+        yield
+    finally:
+        counters.clear()
+        counters.update(before)
 
 
 def is_dynamo_disabled() -> bool:

@@ -177,8 +177,8 @@ def test_an_exported_step_runs_elsewhere_bit_for_bit(name: str, tmp_path: Path) 
 
 
 def test_gradients_are_those_of_the_layers_they_belong_to() -> None:
-    # A step that is exported through autograd.grad lifts a saved activation as a constant: its first layer then learns
-    # from the batch it was traced with. Here two batches give two gradients, in the graph and in the program.
+    # A tape of real tensors lifts a saved activation as a constant at export: the first layer then learns from the batch
+    # it was traced with. Here two batches give two gradients, in the graph and in the program.
     _, _, _, step = build("sgd", clip=None)
     step(*batch(0))
     program = step.export(*batch(0)).module()
@@ -243,7 +243,7 @@ MISTAKES: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: build("sgd", clip=0.0),
         OptimizerError,
-        "TrainStep(clip): given 0.0; allowed: a number above 0, or None; to fix it: leave it out not to clip.",
+        "TrainStep(clip): given 0.0; allowed: a number above 0, a schedule of such numbers, or None; to fix it: leave it out not to clip.",
     ),
     (
         lambda: build("sgd", accumulate=0),

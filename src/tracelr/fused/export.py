@@ -65,13 +65,18 @@ def export(
         state[name] = owner.detach().clone()
         order.append(name)
 
-    def flat(*values: Tensor) -> Any:
+    trained = [tensor.requires_grad for tensor in [*inputs, *held.values()]]
+
+    def flat(*given: Tensor) -> Any:
+        # a parameter is a leaf of the tape inside, and shares memory with the buffer that the step writes to
+        values = tuple(one.detach().requires_grad_() if leaf else one for one, leaf in zip(given, trained, strict=True))
         return functional_call(graph, dict(zip(held, values[len(inputs) :], strict=True)), values[: len(inputs)])
 
     example = [batch[key].detach().clone() if isinstance(key, int) else state[key].clone() for key in order]
     # This operator belongs to the compiler: a process that has not imported it cannot load the program.
     plain = {fma: _fma} if (fma := _torch.fma()) is not None else {}
-    program = _Program(_torch.make_fx(flat, decomposition_table=plain)(*example), state, order)
+    # A tape of real tensors saves copies that the tracer does not know: they would be constants of this batch.
+    program = _Program(_torch.make_fx(flat, decomposition_table=plain, tracing_mode="fake")(*example), state, order)
     return torch.export.export(program, tuple(batch), strict=False)
 
 

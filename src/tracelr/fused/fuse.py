@@ -51,7 +51,8 @@ class Region:
 
     Whatever follows from the param groups is made in `_bind`, and made again when they have changed. An update that no graph
     can serve runs uncompiled: the first one, if it makes the optimizer's state, and all of them once Dynamo has given up.
-    `runs_hooks` says that the caller runs the optimizer's step hooks; otherwise they are refused.
+    With `is_fused_step`, the caller runs the optimizer's step hooks, which are refused otherwise, and an update that Dynamo
+    cannot trace runs uncompiled; otherwise it is an error.
     """
 
     def __init__(
@@ -60,15 +61,14 @@ class Region:
         scheduler: Scheduler,
         function: Callable[..., Any],
         options: dict[str, Any],
-        runs_hooks: bool = False,
+        is_fused_step: bool = False,
     ) -> None:
         self._eager = with_own_code(function)
         self._compiled = _compiled(self._eager, scheduler.schedules(), options)
-        self._scheduler = scheduler
-        self._optimizer = optimizer
+        self._scheduler, self._optimizer, self._goes_on = scheduler, optimizer, is_fused_step
         self._attributes, self._class_step = vars(optimizer), type(optimizer).step
         self._patch = self._attributes.get("step")
-        self._refused_hooks = () if runs_hooks else _torch.step_hooks(optimizer)
+        self._refused_hooks = () if is_fused_step else _torch.step_hooks(optimizer)
         self._settle, self._seen = scheduler.settle, scheduler.seen
         self._settled = self._settle()
         self._bind()
@@ -133,7 +133,7 @@ class Region:
             self._seen()
             return result
         except Exception as error:
-            if not _torch.is_of_dynamo(error):
+            if not self._goes_on or not _torch.is_of_dynamo(error):
                 raise
             self._stale = True  # somebody may have set a flag, such as "foreach", in a group
         return self._with_attention(*batch)
@@ -198,6 +198,8 @@ class Region:
 
     def _give_up(self, error: Exception) -> None:
         """Go on without graphs if it is Dynamo that cannot go on; raise other errors, and any at the first update."""
+        if not self._goes_on:
+            raise error
         if _torch.is_recompile_limit(error):
             self._go_on_uncompiled(
                 "the gradients that are None have changed too often, and Dynamo compiles each set of them once: give such"
@@ -273,8 +275,8 @@ class FusedStep:
         self._optimizer, self._scheduler, self._options = optimizer, scheduler, options
         self._uncompiled, self._with_closure = fused_step, step_with_closure
         self._calls_closure_first = True if _is_torchs(optimizer) else None
-        self._region = Region(optimizer, scheduler, fused_step, options, runs_hooks=True)
-        self._skippable = Region(optimizer, scheduler, skippable_step, options, runs_hooks=True)
+        self._region = Region(optimizer, scheduler, fused_step, options, is_fused_step=True)
+        self._skippable = Region(optimizer, scheduler, skippable_step, options, is_fused_step=True)
         self._hooks = _torch.step_hooks(optimizer)
 
     def __call__(self, closure: Callable[[], Any] | None = None, *, found_inf: Tensor | float | None = None) -> Any:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from tracelr import _torch
-from tracelr.errors import OptimizerError, ScheduleTypeError, Unquoted
+from tracelr.errors import OptimizerError, ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.fused.export import export
 from tracelr.fused.fuse import Region, is_opaque, update_of
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules import fields
+from tracelr.schedules.base import Schedule
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 Loss = Callable[..., Tensor]
+
+_FUSE = "call backward() yourself, and then fuse(optimizer, scheduler)"
+_grad, _requires_grad = attrgetter("grad"), attrgetter("requires_grad")
+
+
+class _Stop(BaseException):  # not an Exception, which Dynamo would wrap in one of its own
+    """Ends a trace before anything moves: by an error, or because `used` parameters need a gradient, and others None."""
+
+    def __init__(self, used: tuple[bool, ...] = (), error: TracelrError | None = None) -> None:
+        super().__init__()
+        self.used, self.error = used, error
 
 
 @final
@@ -28,17 +42,17 @@ class TrainStep:
     """One training step as one compiled graph: `loss = train_step(inputs, targets)`.
 
     The loss is `loss_fn(model(inputs), targets)`, for any number of targets; a tuple of inputs is passed as arguments, a
-    mapping as keyword arguments. Its gradients are clipped to the norm `clip`, if one is given, as by
-    `torch.nn.utils.clip_grad_norm_`; then the optimizer updates, and the scheduler steps. `accumulate` splits the batch,
-    along the first dimension of every tensor, into that number of equal chunks and takes the mean of their gradients, as if
-    each had gone through `backward()`. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d
-    tensor.
+    mapping as keyword arguments. The step has the effects of the usual loop: `zero_grad`, `backward`, `clip_grad_norm_` if
+    `clip` is given (a number above 0, or a schedule of it), the update, and the step of the scheduler. `accumulate` splits
+    the batch, along the first dimension of every tensor, into that number of equal chunks and takes the mean of their
+    gradients. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d tensor without a graph.
 
-    It needs only Dynamo's default configuration: gradients come from `torch.func`, and are copied into `.grad` buffers that
-    stay. Parameters without `requires_grad` are left alone; buffers of the model, such as those of batch normalisation, are
-    updated.
+    What changes between two calls is followed, as in the loop: parameters frozen, unused or handed to the optimizer later,
+    `train()` and `eval()`, forward hooks, buffers. What a compiled step cannot do as the loop does is refused, before
+    anything moves: docs/compiled.md has the list.
 
-    Raises what `fuse` raises, and `OptimizerError` if the optimizer holds a parameter that is not the model's.
+    Raises what `fuse` raises; `OptimizerError` if the optimizer holds a parameter that neither the model nor its loss uses;
+    `TraceError` for a model or a loss that cannot become one graph, or would not train as in the loop.
 
     >>> from tracelr import Constant, Scheduler
     >>> model = nn.Linear(2, 1, bias=False)
@@ -57,27 +71,42 @@ class TrainStep:
         optimizer: Optimizer,
         scheduler: Scheduler,
         *,
-        clip: float | None = None,
+        clip: float | Schedule | None = None,
         accumulate: int = 1,
         check: bool | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ScheduleTypeError("TrainStep(model)", model, "an nn.Module", "pass the model itself")
+        self._model, self._loss_fn = _torch.uncompiled(model), loss_fn
+        self._optimizer, self._scheduler = optimizer, scheduler
+        roots = {"model": self._model, "loss_fn": loss_fn}
+        self._roots = {place: root for place, root in roots.items() if isinstance(root, nn.Module)}
+        _refuse(self._roots, _held(optimizer) if isinstance(optimizer, Optimizer) else [])
         update = update_of(optimizer, scheduler, "TrainStep", check, options)
-        self._clip = None if clip is None else _positive("TrainStep(clip)", clip)
+        self._clip = None if clip is None else _positive("TrainStep(clip)", clip, scheduler.tensors()[0].device)
         self._chunks = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
-        self._parameters = _trained(model, optimizer)
-        self._gradients = [torch.zeros_like(parameter) for parameter in self._parameters.values()]
-        self._model, self._loss_fn, self._optimizer, self._scheduler = model, loss_fn, optimizer, scheduler
-        gradients, opaque = self._gradients, is_opaque(options)
+        self._parameters, self._gradients = list[nn.Parameter](), list[Tensor | None]()
+        self._requires, self._idle, self._kinds = list[bool](), list[nn.Parameter](), list[Any]()
+        self._handle, self._hooks, self._counts = -1, list[Any](), list[int]()
+        self._started, self._lists, self._known = False, 0, dict[tuple[bool, ...], tuple[bool, ...]]()
+        self._variant = [""]
+        every = _held(optimizer)
+        if len(foreign := self._foreign(every)) == len(every):
+            raise _not_used(every, foreign)
+        gradients: Any = torch.compiler.allow_in_graph(_gradients)  # type: ignore[no-untyped-call]  # torch does not type it
+        variant = self._variant
+        opaque, device = is_opaque(options), scheduler.tensors()[0].device.type
 
         def train_step(*batch: Any) -> Tensor:
-            found, loss = self._differentiate(batch)
-            with torch.no_grad():
-                for kept, new in zip(gradients, found, strict=True):
-                    kept.copy_(new)
-            update()
+            found, loss = self._differentiate(batch, gradients, variant)
+            with torch.no_grad(), torch.autocast(device, enabled=False):
+                for parameter, new in zip(_held(optimizer), found, strict=True):
+                    if new is not None and parameter.grad is not None:
+                        parameter.grad.copy_(new)
+                    elif new is not parameter.grad:  # never while Dynamo traces
+                        parameter.grad = new
+                update()
             scheduler.fused_step(opaque)
             return loss
 
@@ -85,9 +114,14 @@ class TrainStep:
 
     def __call__(self, *batch: Any) -> Tensor:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
-        self._attach()
+        self._follow()
         self._divisible(batch)
-        return self._step(*batch)  # type: ignore[no-any-return]  # a compiled call is untyped
+        if not self._started and not self._step.ready():
+            # The first update makes the optimizer's state, uncompiled. What cannot be traced is refused before it.
+            with _torch.uncounted():
+                self._attempt(self._step.capture, batch)
+        self._started = True
+        return self._attempt(self._step, batch)  # type: ignore[no-any-return]  # a compiled call is untyped
 
     def export(self, *batch: Any) -> ExportedProgram:
         """Return the step as a program that `torch.export.save` writes: `program.module()(*batch)` takes a step.
@@ -97,46 +131,128 @@ class TrainStep:
 
         Raises `TraceError` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
-        self._attach()
-        names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
-        return export(self._step, batch, names, self._optimizer, self._scheduler)
+        self._follow()
+        names = {
+            name if root is self._model else f"{place}.{name}": tensor
+            for place, root in self._roots.items()
+            for name, tensor in [*root.named_parameters(), *root.named_buffers()]
+        }
 
-    def _attach(self) -> None:
-        for parameter, kept in zip(self._parameters.values(), self._gradients, strict=True):
-            if parameter.grad is not kept:  # zero_grad() has put None in its place
-                parameter.grad = kept
+        def program(*example: Any) -> ExportedProgram:
+            return export(self._step, example, names, self._optimizer, self._scheduler)
 
-    def _differentiate(self, batch: tuple[Any, ...]) -> tuple[list[Tensor], Tensor]:
-        """Return the gradients and the loss of a batch; the model's buffers are updated."""
-        parameters = {name: parameter.detach() for name, parameter in self._parameters.items()}
-        buffers = dict(self._model.named_buffers())
-        total: list[Tensor] = []
+        return self._attempt(program, batch)  # type: ignore[no-any-return]
+
+    def _differentiate(
+        self, batch: tuple[Any, ...], gradients: Callable[..., Any], variant: list[str]
+    ) -> tuple[list[Tensor | None], Tensor]:
+        """Return the gradient of each parameter of the optimizer, None where `backward()` leaves None, and the loss."""
+        found: list[Tensor | None] = []
         losses = []
         for k in range(self._chunks):
             inputs, *targets = (_chunk(tensors, k, self._chunks) for tensors in batch)
+            arguments, names = _arguments(inputs)
+            with torch.enable_grad():
+                # Before the optimizer's list: Dynamo guards the identity of a parameter only where it meets it first.
+                loss = self._loss_fn(self._model(*arguments, **names), *targets)
+                expected = variant[0] if torch.compiler.is_compiling() and k == self._chunks - 1 else ""
+                found, part = gradients(loss, _held(self._optimizer), found, self._chunks, expected)
+            losses.append(part)
+        with torch.no_grad():
+            return self._clipped(found), sum(losses[1:], losses[0])
 
-            def loss(
-                given: dict[str, Tensor], inputs: Any = inputs, targets: list[Any] = targets
-            ) -> tuple[Tensor, dict[str, Tensor]]:
-                # torch.func refuses writes to tensors from outside
-                held = {name: buffer.clone() for name, buffer in buffers.items()}
-                arguments, names = _arguments(inputs)
-                output = functional_call(self._model, (given, held), arguments, names)
-                return self._loss_fn(output, *targets), held
+    def _clipped(self, found: list[Tensor | None]) -> list[Tensor | None]:
+        if self._clip is None:
+            return found
+        given = [one for one in found if one is not None]
+        clip = self._clip(self._scheduler.tensors()[0]) if isinstance(self._clip, Schedule) else self._clip
+        norm = nn.utils.get_total_norm(given)
+        clipped = iter(_torch.foreach_mul(given, (clip / (norm + 1e-6)).clamp(max=1.0)))
+        return [None if one is None else next(clipped) for one in found]
 
-            gradients, (value, held) = grad_and_value(loss, has_aux=True)(parameters)
-            new = list(gradients.values())
-            total = new if not total else _torch.foreach_add(total, new)
-            losses.append(value)
-            with torch.no_grad():
-                for name, buffer in buffers.items():
-                    buffer.copy_(held[name])
-        if self._chunks > 1:
-            total = _torch.foreach_div(total, self._chunks)
-        if self._clip is not None:
-            norm = nn.utils.get_total_norm(total)
-            total = _torch.foreach_mul(total, (self._clip / (norm + 1e-6)).clamp(max=1.0))
-        return total, torch.stack(losses).mean() if self._chunks > 1 else losses[0]
+    # -- what may change between two calls ----------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Follow what Dynamo's guards do not see: hooks, and what became of the parameters that the optimizer holds."""
+        if torch.is_inference_mode_enabled():
+            fix = "call it outside, with tensors that were made outside"
+            raise TraceError("TrainStep", Unquoted("a call in torch.inference_mode()"), "a call that may train", fix)
+        hooked = self._handle != RemovableHandle.next_id or list(map(len, self._hooks)) != self._counts
+        every = _held(self._optimizer)
+        requires = list(map(_requires_grad, every))
+        if hooked or requires != self._requires or not all(map(is_, every, self._parameters)):
+            self._look(every, requires)
+        elif self._idle and list(map(_kind, self._idle)) != self._kinds:
+            self._lists += 1
+            self._look(every, requires)
+        elif not all(map(is_, map(_grad, every), self._gradients)):  # zero_grad() has put None in its place
+            self._take(tuple(gradient is not None for gradient in self._gradients))
+
+    def _look(self, every: list[nn.Parameter], requires: list[bool]) -> None:
+        _refuse(self._roots, every)
+        self._handle = RemovableHandle.next_id  # the number of hooks that were ever registered, on anything
+        self._hooks = [hooks for root in self._roots.values() for hooks in _torch.forward_hooks(root) if hooks]
+        self._counts = list(map(len, self._hooks))
+        if len(every) != len(self._parameters) or not all(map(is_, every, self._parameters)):
+            self._lists += 1
+            self._known.clear()
+            kept = {id(one): gradient for one, gradient in zip(self._parameters, self._gradients, strict=True)}
+            self._parameters, self._gradients = every, [kept.get(id(one)) for one in every]
+        self._requires = requires
+        self._take(self._known.get(tuple(requires), tuple(requires)))
+
+    def _take(self, used: tuple[bool, ...]) -> None:
+        """Give the parameters that are `used` a gradient that stays, and the others None."""
+        held = zip(self._parameters, self._gradients, used, strict=True)
+        self._gradients = [_buffer(one, gradient) if use else None for one, gradient, use in held]
+        self._known[tuple(self._requires)] = used
+        self._idle = [one for one, use in zip(self._parameters, used, strict=True) if not use]
+        self._kinds = list(map(_kind, self._idle))
+        hooks = [list(hooks) for hooks in self._hooks]
+        self._variant[0] = f"{self._lists} {hooks} {_bits(self._requires)} {_bits(used)}"
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+            parameter.grad = gradient
+            _torch.mark_static(parameter, guard=True)
+
+    def _attempt(self, call: Callable[..., Any], batch: tuple[Any, ...]) -> Any:
+        """Return `call(*batch)`. If its trace finds other gradients than those that exist, it is made again."""
+        seen = set[tuple[bool, ...]]()
+        while True:
+            try:
+                return call(*batch)
+            except _Stop as stop:
+                if stop.error is not None:
+                    raise stop.error from None
+                used = stop.used
+            except Exception as error:
+                reason = _torch.why_not_traced(error)
+                if reason is None:
+                    raise
+                given, fix = Unquoted(f"what Dynamo does not trace: {reason}"), _FUSE
+                allowed = "a model and a loss that become one graph"
+                if _torch.is_of_backend(error) and (kept := self._kept(batch)):
+                    given, fix = Unquoted(f"a model that keeps a tensor with its graph: {kept}"), f"detach it, or {_FUSE}"
+                    allowed = "attributes without a graph, in which AOTAutograd would look for a second backward pass"
+                raise TraceError("TrainStep", given, allowed, fix, limit=400) from error
+            if used in seen:
+                given, fix = Unquoted("gradients that differ from one trace to the next"), _FUSE
+                raise TraceError("TrainStep(model)", given, "a forward pass that depends on its inputs alone", fix)
+            seen.add(used)
+            stale = [one for one, use in zip(self._parameters, used, strict=True) if one.requires_grad and not use]
+            if foreign := self._foreign(stale):
+                raise _not_used(self._parameters, foreign)
+            self._take(used)
+
+    def _kept(self, batch: tuple[Any, ...]) -> str:
+        """Return the line of code whose result, which requires a gradient, the model keeps after the step, or ""."""
+        with _torch.uncounted():
+            graph, _ = self._step.capture(*batch)
+        return _torch.line_of_output_with_gradient(graph)
+
+    def _foreign(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+        """Return those of `parameters` that are neither the model's nor those of `loss_fn`."""
+        own = {id(parameter) for root in self._roots.values() for parameter in root.parameters()}
+        return [parameter for parameter in parameters if id(parameter) not in own]
 
     def _divisible(self, batch: tuple[Any, ...]) -> None:
         if self._chunks == 1:
@@ -146,6 +262,103 @@ class TrainStep:
                 given, fix = Unquoted(f"a batch of shape {list(tensor.shape)}"), "change the batch, or accumulate"
                 allowed = f"a first dimension that is a multiple of accumulate={self._chunks}"
                 raise OptimizerError("TrainStep(batch)", given, allowed, fix)
+
+
+def _gradients(
+    loss: Any, every: list[nn.Parameter], found: list[Tensor | None], chunks: int, variant: str
+) -> tuple[list[Tensor | None], Tensor]:
+    """Return the gradients of `loss` / `chunks` added to those `found` before, and `loss` / `chunks` without its graph.
+
+    Dynamo does not look into this function, and AOTAutograd traces it, so that the gradients are those of `backward()`.
+    Dynamo guards `variant`, which ends with one bit for each parameter, 1 if it has a gradient to write to. If the trace
+    finds gradients for others, it ends here.
+    """
+    trained = [k for k, parameter in enumerate(every) if parameter.requires_grad]
+    _check_loss(loss, len(trained))
+    with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
+        part = loss / chunks if chunks > 1 else loss
+        made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
+    total: list[Tensor | None] = list(found) or [None for _ in every]
+    for k, new in zip(trained, made, strict=True):
+        if new is not None and new.layout != torch.strided:
+            given = Unquoted(f"a model with a sparse gradient of a parameter of shape {list(every[k].shape)}")
+            fix = f"build the layer with sparse=False, or {_FUSE}"
+            raise _Stop(error=TraceError("TrainStep(model)", given, "dense gradients", fix))
+        before = total[k]
+        total[k] = new if before is None else before if new is None else before + new
+    used = tuple(one is not None for one in total)
+    if variant and not variant.endswith(" " + _bits(used)):
+        raise _Stop(used)
+    return total, part.detach()
+
+
+def _check_loss(loss: Any, trained: int) -> None:
+    if not isinstance(loss, Tensor) or loss.ndim or not loss.is_floating_point():
+        shown = f"a {loss.dtype} tensor of shape {list(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        given, fix = Unquoted(f"a loss that is {shown}"), "return the mean or the sum of it"
+        raise _Stop(error=TraceError("TrainStep(loss_fn)", given, "a 0-d tensor of real numbers", fix))
+    if not trained or not loss.requires_grad:
+        given = Unquoted("a loss without a gradient" if trained else "parameters none of which requires a gradient")
+        fix = "unfreeze some, or detach less"
+        raise _Stop(error=TraceError("TrainStep", given, "a loss of parameters that require one", fix))
+
+
+def _held(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _buffer(parameter: nn.Parameter, kept: Tensor | None) -> Tensor:
+    """Return `kept`, or zeros if it is no longer of the kind of `parameter`."""
+    return torch.zeros_like(parameter) if kept is None or _kind(kept) != _kind(parameter) else kept
+
+
+def _kind(parameter: Tensor) -> tuple[Any, ...]:
+    return parameter.shape, parameter.dtype, parameter.device
+
+
+def _bits(values: Iterable[bool]) -> str:
+    return "".join("1" if value else "0" for value in values)
+
+
+def _not_used(every: list[nn.Parameter], foreign: list[nn.Parameter]) -> OptimizerError:
+    given = Unquoted(f"{len(every)} parameters, of which {len(every) - len(foreign)} are the model's")
+    fix = "build the optimizer from model.parameters()"
+    return OptimizerError("TrainStep(optimizer)", given, "the model's parameters alone", fix)
+
+
+def _refuse(roots: Mapping[str, nn.Module], every: list[nn.Parameter]) -> None:
+    """Raise `TraceError` for what a compiled step would leave out without a word."""
+    if _torch.global_backward_hooks():
+        _raise("TrainStep", "", "backward hooks of every module")
+    for place, root in roots.items():
+        for name, module in root.named_modules():
+            if what := _torch.parallel_wrapper(module):
+                _raise(f"TrainStep({place})", name, f"a {what}, which reduces gradients in hooks")
+            if _torch.backward_hooks(module):
+                _raise(f"TrainStep({place})", name, f"a {type(module).__name__} with backward hooks")
+        for name, parameter in root.named_parameters():
+            _refuse_parameter(f"TrainStep({place})", name, parameter)
+    for parameter in every:  # a loss that is a function may have parameters, too
+        _refuse_parameter("TrainStep(optimizer)", f"of shape {list(parameter.shape)}", parameter)
+
+
+def _refuse_parameter(where: str, name: str, parameter: nn.Parameter) -> None:
+    if is_lazy(parameter):
+        fix = "call the model once on a batch before you build the optimizer"
+        raise TraceError(where, Unquoted(f"the lazy parameter {name}"), "parameters with a shape", fix)
+    if parameter.is_meta:
+        fix = "give it values first, by model.to_empty(device=...) and a checkpoint"
+        raise TraceError(where, Unquoted(f"{name} on the meta device"), "parameters with values", fix)
+    if _torch.gradient_hooks(parameter):
+        _raise(where, name, "a parameter with gradient hooks")
+    if _torch.ranks() > 1 and not _torch.is_traceable_wrapper_subclass(parameter):
+        given = Unquoted(f"a model on {_torch.ranks()} ranks, each of which would train its own copy")
+        raise TraceError(where, given, "one process, or parameters that are DTensors", f"use DDP or FSDP: {_FUSE}")
+
+
+def _raise(where: str, name: str, what: str) -> None:
+    given = Unquoted(f"{what}: {name}" if name else what)
+    raise TraceError(where, given, "what a compiled step does not leave out", _FUSE, limit=160)
 
 
 def _chunk(tensors: Any, k: int, chunks: int) -> Any:
@@ -160,22 +373,18 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)), {}
 
 
-def _positive(where: str, given: float) -> float:
+def _positive(where: str, given: float | Schedule, device: torch.device) -> float | Schedule:
+    allowed, fix = "a number above 0, a schedule of such numbers, or None", "leave it out not to clip"
+    if isinstance(given, Schedule):
+        ends = [end for one in given.segments() for end in (one.first, one.until) if end is not None]
+        steps = sorted({step + by for step in [*range(0, 10_000, 7), *ends] for by in (-1, 0, 1) if step + by >= 0})
+        with torch.no_grad():
+            lowest, at = given(torch.tensor(steps, device=device)).min(dim=0)
+        if not lowest > 0:
+            shown = Unquoted(f"a schedule that is {lowest.item():g} at step {steps[int(at)]}")
+            raise OptimizerError(where, shown, allowed, fix)
+        return given.to(device)
     value = fields.number(where, given)
     if value <= 0:
-        raise OptimizerError(where, given, "a number above 0, or None", "leave it out not to clip")
+        raise OptimizerError(where, given, allowed, fix)
     return value
-
-
-def _trained(model: nn.Module, optimizer: Optimizer) -> dict[str, nn.Parameter]:
-    """Return the parameters of `model` that `optimizer` updates, by their names in `model`."""
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"] if parameter.requires_grad}
-    found = {name: parameter for name, parameter in model.named_parameters() if id(parameter) in held}
-    if len(found) != len(held):
-        given, allowed = (
-            Unquoted(f"{len(held)} parameters, of which {len(found)} are the model's"),
-            "the model's parameters alone",
-        )
-        fix = "build the optimizer from model.parameters()"
-        raise OptimizerError("TrainStep(optimizer)", given, allowed, fix)
-    return found
