@@ -361,7 +361,18 @@ def hooks_added_and_removed() -> Run:
     return Run(change=change, steps=6)
 
 
-@pytest.mark.parametrize("kind", EQUAL)
+SLOW = {
+    "evaluation_later",
+    "compiled_in_place",
+    "first_layer_alone",
+    "no_grad_around",
+    "half_precision",
+    "complex_parameters",
+}
+"""Those that the quick tests leave out, because others go most of their way."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in EQUAL])
 def test_a_step_has_the_weights_of_the_plain_loop(kind: str) -> None:
     compare(EQUAL[kind], "aot_eager")
 
