@@ -116,7 +116,7 @@ class TrainStep:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
         self._follow()
         self._divisible(batch)
-        if not self._started and not self._step.ready():
+        if not self._started and not self._step.ready() and not _torch.is_dynamo_disabled():
             # The first update makes the optimizer's state, uncompiled. What cannot be traced is refused before it.
             with _torch.uncounted():
                 self._attempt(self._step.capture, batch)

@@ -45,6 +45,7 @@ class Bindings:
         self.continued: list[Continuation] = []  # never changed in place
         self._shared: dict[tuple[int, int], Schedule] = {}  # groups of one schedule continue with one
         self._compiled = False
+        self._evaluated: list[Any] = []
         self.written = 0  # the step whose values the groups hold
         self.version = 0  # another number whenever a group, a tensor or a schedule is another one
         self._hyperparameters = self._resolved(list(range(len(optimizer.param_groups))))
@@ -98,8 +99,10 @@ class Bindings:
         for one in hyperparameters:
             one.position = places[id(one.group)]
         self._hyperparameters = sorted(hyperparameters, key=lambda one: one.position)
-        self._evaluator = Evaluator(self._hyperparameters, self.device or torch.device("cpu"), self._compiled)
-        self.step = self._evaluator.step
+        made = [(id(one.schedule), one.factor, id(one.tensor), self._compiled) for one in self._hyperparameters]
+        if made != self._evaluated:  # another evaluator would compile anew
+            self._evaluator = Evaluator(self._hyperparameters, self.device or torch.device("cpu"), self._compiled)
+            self._evaluated, self.step = made, self._evaluator.step
         self._unscheduled = sorted({*range(len(self._groups))} - {one.position for one in hyperparameters})
         self._indexed = [one for one in self._hyperparameters if one.index is not None]
         scheduled = [one.tensor for one in self._hyperparameters if one.tensor is not None]
