@@ -149,7 +149,7 @@ class CheckpointError(TracelrError, ValueError):
 
 @final
 class TraceError(TracelrError, TypeError):
-    """A schedule cannot become one graph."""
+    """A schedule or a training step cannot become one graph."""
 
 
 @final
