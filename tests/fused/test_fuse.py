@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.optimizers import float32
 from support.resumed_training import STEPS, train
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
@@ -86,7 +87,7 @@ def test_the_same_weights_as_uncompiled(make: Make) -> None:
         update()
         optimizers[1].step()
         schedulers[1].step()
-        assert rates(optimizers[0]) == rates(optimizers[1])
+        assert rates(optimizers[0]) == list(map(float32, rates(optimizers[1])))
     for a, b in zip(compiled.parameters(), plain.parameters(), strict=True):
         # compiled Adam corrects its bias in float32, eager Adam in Python floats: up to 1e-5, whatever the schedule
         assert torch.allclose(a, b, rtol=0, atol=2e-5)
@@ -196,23 +197,19 @@ def test_recompiles_would_be_noticed() -> None:
         train()
 
 
-def test_a_group_added_after_fusing_is_an_error_that_changes_nothing() -> None:
+def test_a_group_added_after_fusing_is_updated_at_its_schedule() -> None:
     first, second = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
     optimizer = SGD([first], lr=0.1)
     scheduler = Scheduler(optimizer, lr=RATE)
-    update = fuse(optimizer, scheduler, backend="eager")
-    optimizer.add_param_group({"params": [second]})
+    update = fuse(optimizer, scheduler, backend="aot_eager")
     first.grad = second.grad = torch.ones(1)
-    with pytest.raises(OptimizerError) as caught:
+    for _ in range(3):
         update()
-    assert str(caught.value) == (
-        "fused step: given an optimizer of 2 param groups; allowed: the 1 it was fused with; "
-        "to fix it: call fuse(optimizer, scheduler) again."
-    )
-    assert (first.item(), second.item(), scheduler.last_epoch) == (1.0, 1.0, 0)
-    first.grad = second.grad = torch.ones(1)
-    fuse(optimizer, scheduler, backend="eager")()
-    assert [group["lr"].item() for group in optimizer.param_groups] == [RATE(1).item()] * 2
+    optimizer.add_param_group({"params": [second]})
+    before = first.item()
+    update()
+    assert (before - first.item(), 1.0 - second.item()) == (pytest.approx(RATE(3).item(), rel=1e-4),) * 2
+    assert [group["lr"].item() for group in optimizer.param_groups] == [RATE(4).item()] * 2
 
 
 def test_another_optimizers_scheduler_is_refused() -> None:

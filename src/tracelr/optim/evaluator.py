@@ -145,7 +145,7 @@ class OpaqueStep:
     """
 
     def __init__(self, plan: list[tuple[Schedule, dict[float, list[Tensor]]]]) -> None:
-        self.token = f"step {next(_made)}"
+        self.token, self._plan = f"step {next(_made)}", plan
         self.written = [tensor for _, tensors in plan for followers in tensors.values() for tensor in followers]
         module = _Scaled([schedule for schedule, _ in plan], [list(tensors) for _, tensors in plan])
         followed = [len(followers) for _, tensors in plan for followers in tensors.values()]
@@ -164,6 +164,9 @@ class OpaqueStep:
 
         # AOTAutograd traces it. mypy: torch does not type it
         self.function: Callable[..., list[Tensor]] = torch.compiler.allow_in_graph(values)  # type: ignore[no-untyped-call]
+
+    def __reduce__(self) -> tuple[type[OpaqueStep], tuple[object, ...]]:
+        return OpaqueStep, (self._plan,)  # a copy has a function of its own
 
 
 @final
