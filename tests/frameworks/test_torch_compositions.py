@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -69,6 +69,13 @@ OWN = [
 """Each composition, and which of its members that may be ours is ours: one, because one scheduler drives a number."""
 
 
+@pytest.fixture(autouse=True)
+def _early(_strict: None) -> Iterator[None]:
+    with warnings.catch_warnings():  # torch's nested schedulers take their first step for one that came too early
+        warnings.filterwarnings("ignore", "Detected call of")
+        yield
+
+
 def ours(optimizer: Optimizer, schedule: Schedule) -> LRScheduler:
     return Scheduler(optimizer, lr=schedule)
 
@@ -85,11 +92,9 @@ def members(own: int) -> Member:
 
 
 def steps(optimizer: Optimizer, scheduler: LRScheduler, times: int) -> None:
-    with warnings.catch_warnings():  # torch's nested schedulers take their first step for one that came too early
-        warnings.filterwarnings("ignore", "Detected call of")
-        for _ in range(times):
-            optimizer.step()
-            scheduler.step()
+    for _ in range(times):
+        optimizer.step()
+        scheduler.step()
 
 
 def copied(state: Any) -> Any:

@@ -167,7 +167,9 @@ def test_a_weight_decay_sequence_takes_weight_decay_schedulers():
 def test_a_combined_scheduler_pickles_and_binds(combined):
     twin = pickle.loads(pickle.dumps(combined))
     assert twin.schedule.to_dict() == combined.schedule.to_dict()
-    assert twin.bind(sgd()).get_last_lr() == [0.0]
+    optimizer = sgd()
+    optimizer.param_groups[0]["adjust_learning_rate"] = 0.5
+    assert twin.bind(optimizer).get_last_lr() == [0.0]
 
 
 # -- functions ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.optimizers import float32, held, sgd
+from support.optimizers import float32, held, sgd, train
 from torch import nn
 from torch.optim import SGD, AdamW
 
@@ -88,9 +88,9 @@ def test_it_is_a_part_of_the_state(join: Any, warm: int, optimizer_first: bool) 
     saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
     for _ in range(2):  # of a resumed run, resumed again
         optimizer, scheduler = build()
-        loads = [lambda o=optimizer: o.load_state_dict(saved[0]), lambda s=scheduler: s.load_state_dict(saved[1])]
-        for load in loads if optimizer_first else loads[::-1]:
-            load()
+        loads: list[tuple[Any, Any]] = [(optimizer, saved[0]), (scheduler, saved[1])]
+        for one, state in loads if optimizer_first else loads[::-1]:
+            one.load_state_dict(state)
         assert held(optimizer) == [float32(closed_form(6, 5, join, warm))]
         assert scheduler.peek(12) == [closed_form(12, 5, join, warm)]
         saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
@@ -169,7 +169,5 @@ def test_a_changed_schedule_says_how_far_the_rate_moves_and_says_it_again_at_the
     with pytest.warns(TracelrWarning, match=r"the rate of the next update moves 0\.5 -> 0\.25"):
         scheduler.load_state_dict(before)
     with pytest.warns(TracelrWarning, match=r"Constant\.value 0\.5 -> 0\.25.* moves 0\.5 -> 0\.25") as caught:
-        for _ in range(3):
-            optimizer.step()
-            scheduler.step()
+        train(optimizer, scheduler, 3)
     assert len(caught) == 1

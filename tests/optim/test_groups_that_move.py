@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.optimizers import float32, held, weights
+from support.optimizers import float32, held, train, weights
 from torch import nn
 from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -97,7 +97,8 @@ def test_every_group_keeps_its_schedule(kind: str, move: Callable[[Any], list[in
         try:
             fused()
         except OptimizerError as error:  # a compiled update may refuse other groups, before anything moves
-            assert "call fuse(optimizer, scheduler) again" in str(error)
+            if "call fuse(optimizer, scheduler) again" not in str(error):
+                raise
             fused = fuse(optimizer, scheduler, backend="aot_eager")
             fused()
 
@@ -137,12 +138,11 @@ def test_a_list_is_for_the_groups_of_its_moment() -> None:
     scheduler = Scheduler(optimizer, lr=[A, B, C])
     optimizer.add_param_group({"params": weights(), "lr": 0.125})
     with pytest.warns(TracelrWarning, match="has no schedule for a param group that was added later") as caught:
-        assert moves(optimizer, optimizer.step) == [1.0, 2.0, 4.0, 0.125]
-        scheduler.step()
-        assert moves(optimizer, optimizer.step) == [0.875, 1.75, 3.5, 0.125]
+        used = [moves(optimizer, lambda: train(optimizer, scheduler)) for _ in range(2)]
+    assert used == [[1.0, 2.0, 4.0, 0.125], [0.875, 1.75, 3.5, 0.125]]
     assert len(caught) == 1
     turn(optimizer)
-    assert moves(optimizer, optimizer.step) == [0.125, 3.5, 1.75, 0.875]
+    assert moves(optimizer, optimizer.step) == [0.125, 3.0, 1.5, 0.75]
 
 
 def test_groups_that_are_united_need_the_same_schedule() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.optimizers import held, sgd, weights
+from support.optimizers import held, sgd, train, weights
 from torch.optim import SGD
 
 from tracelr import Assignment, Constant, Linear, Plateau, Scheduler, fuse, lr_scheduler, weight_decay_scheduler
@@ -132,9 +132,7 @@ def test_a_step_before_the_first_update_is_said_once() -> None:
     scheduler = Scheduler(optimizer, lr=FALL)
     scheduler.step()
     with pytest.warns(TracelrWarning, match=r"scheduler\.step\(\) was called before optimizer\.step\(\)") as caught:
-        for _ in range(3):
-            optimizer.step()
-            scheduler.step()
+        train(optimizer, scheduler, 3)
     assert len(caught) == 1
 
 
@@ -155,7 +153,6 @@ def test_a_step_beside_a_fused_update_is_said_once() -> None:
     optimizer.param_groups[0]["params"][0].grad = torch.ones(2)
     update()
     with pytest.warns(TracelrWarning, match="beside a fused update, which steps already: the count doubles") as caught:
-        scheduler.step()
-        scheduler.step()
+        twice = [scheduler.step() for _ in range(2)]
     assert len(caught) == 1
-    assert scheduler.last_epoch == 3
+    assert scheduler.last_epoch == 1 + len(twice)

@@ -56,9 +56,9 @@ def test_a_factor_is_applied_once_whatever_is_loaded(optimizer_first: bool, time
         saved = copy.deepcopy((before.state_dict(), scheduler.state_dict()))
         before = layers()
         scheduler = Scheduler(before, lr_factor=FALL)
-        loads = [lambda o=before: o.load_state_dict(saved[0]), lambda s=scheduler: s.load_state_dict(saved[1])]
-        for load in loads if optimizer_first else loads[::-1]:
-            load()
+        loads: list[tuple[Any, Any]] = [(before, saved[0]), (scheduler, saved[1])]
+        for one, state in loads if optimizer_first else loads[::-1]:
+            one.load_state_dict(state)
     assert held(before) == [float32(own * FALL(3).item()) for own in OWN]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.optimizers import weights
+from support.optimizers import train, weights
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -75,16 +75,19 @@ def test_the_update_uses_the_schedule(kind: str, set_: Callable[[dict[str, Any]]
     assert not isinstance(before, Tensor) or optimizer.param_groups[0]["lr"] is before
 
 
+def reduce(optimizer: Any, scheduler: Scheduler, plateau: ReduceLROnPlateau) -> None:
+    for _ in range(4):
+        train(optimizer, scheduler)
+        plateau.step(1.0)
+    optimizer.step()
+
+
 def test_torchs_plateau_beside_ours_is_undone_and_said() -> None:
     optimizer = SGD(weights(), lr=1.0)
     scheduler = Scheduler(optimizer, lr=FALL)
     plateau = ReduceLROnPlateau(optimizer, factor=0.1, patience=0)
     with pytest.warns(TracelrWarning, match=r"something else has set lr of group 0 to 0\.075, .* says 0\.75") as caught:
-        for _ in range(4):
-            optimizer.step()
-            scheduler.step()
-            plateau.step(1.0)
-        optimizer.step()
+        reduce(optimizer, scheduler, plateau)
     assert len(caught) == 1
     assert scheduler.get_last_lr() == [0.5]
 

@@ -23,6 +23,13 @@ def held(optimizer: Any, key: str = "lr") -> list[float]:
     return [float32(group[key]) for group in optimizer.param_groups]
 
 
+def train(optimizer: Any, scheduler: Any, updates: int = 1) -> None:
+    """Make updates, each with the step of the scheduler after it."""
+    for _ in range(updates):
+        optimizer.step()
+        scheduler.step()
+
+
 def weights(count: int = 1) -> list[nn.Parameter]:
     return [nn.Parameter(torch.ones(2)) for _ in range(count)]
 
