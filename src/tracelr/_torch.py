@@ -75,7 +75,7 @@ def containers(scheduler: LRScheduler, optimizer: Any) -> list[LRScheduler]:
     if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return []
     every = [one for one in gc.get_objects() if issubclass(type(one), LRScheduler)]
-    return [one for one in every if any(member is scheduler for member in getattr(one, MEMBERS, ()))]
+    return [one for one in every if any(member is scheduler for member in vars(one).get(MEMBERS, ()))]
 
 
 def is_tracing() -> bool:

@@ -39,7 +39,7 @@ class CerebrasScheduler(Scheduler):
     `runs` is how many steps it runs in a sequence: the number that was passed, or the length of the curve.
     """
 
-    replaces_others = True
+    takes_over = True
     key: ClassVar[str] = "lr"
     words: ClassVar[Mapping[str, str]] = {}
     older: ClassVar[Mapping[str, str]] = {}

@@ -38,9 +38,9 @@ class Bindings:
     is not, `follow` finds every group again: by its dict, by its list of parameters, or by the parameters in it.
     """
 
-    def __init__(self, optimizer: Any, requests: list[Request], check: Callable[[Bindings], None]) -> None:
+    def __init__(self, optimizer: Any, requests: list[Request], check: Callable[[Bindings], None], lenient: bool) -> None:
         self._optimizer = optimizer
-        self._resolver = Resolver(requests)
+        self._resolver = Resolver(requests, lenient)
         self._groups: list[Group] = []
         self.continued: list[Continuation] = []  # never changed in place
         self._shared: dict[tuple[int, int], Schedule] = {}  # groups of one schedule continue with one
@@ -79,8 +79,6 @@ class Bindings:
         """Let what was asked for go on as `continued` says, and as nothing before has said."""
         if continued == self.continued:
             return
-        for made in continued:
-            self._under(made.key)
         self.continued, self._shared = list(continued), {}
         for one in self._hyperparameters:
             one.schedule = self._later(one)
@@ -181,7 +179,9 @@ class Bindings:
             for one in self._bound_to(origin) if origin is not None else ():
                 if group is not one.group:
                     first = id(one) not in taken and not any(other is one.group for other in groups)
+                    asked = one.asked
                     one = replace(one, group=group, tensor=one.tensor if first else None)
+                    one.asked = asked
                     if not first:
                         one.attach()
                     one.plain = one.index is None and one.tensor is None

@@ -130,12 +130,16 @@ def check(group: Group, position: int, key: str) -> Any:
     held = held if index is None else held[index]
     if not _is_number(held):
         raise OptimizerError(where, held, "a number to be set", "use a key that holds one")
-    if isinstance(held, Tensor) and (held.numel() != 1 or held.is_complex() or held.requires_grad or held.is_meta):
+    if isinstance(held, Tensor) and _unfit(held):
         kind = f"a {str(held.dtype).removeprefix('torch.')} tensor of shape {list(held.shape)}"
         given = Unquoted(kind + " that requires a gradient" * held.requires_grad + " on the meta device" * held.is_meta)
         allowed = "a real tensor of one element, without a gradient, or a float"
         raise OptimizerError(where, given, allowed, "pass a float, or torch.tensor(0.1), to the optimizer")
     return held
+
+
+def _unfit(held: Tensor) -> bool:
+    return held.numel() != 1 or held.is_complex() or held.requires_grad or held.is_meta
 
 
 def _is_number(value: object) -> bool:
@@ -155,10 +159,11 @@ def base_of(group: Group, key: str) -> float:
 class Resolver:
     """What the param groups are asked to follow. `resolve` is called for all groups at first, then for those added later."""
 
-    def __init__(self, requests: Sequence[Request]) -> None:
-        self._requests = requests
+    def __init__(self, requests: Sequence[Request], lenient: bool) -> None:
+        self._requests, self._lenient = requests, lenient
         self._decays = False  # whether some group had a weight decay other than 0
         self._told: set[str] = set()
+        self._first = True
 
     def resolve(self, groups: list[Group], new: Iterable[int], defaults: Mapping[str, Any]) -> list[HyperParameter]:
         """Return the scheduled hyper-parameters of the groups at the positions `new`. It changes no group.
@@ -167,7 +172,7 @@ class Resolver:
         or the key of a factor, or if a list has another length than the groups.
         """
         new = list(new)
-        first = len(new) == len(groups)
+        first, self._first = self._first, False
         found: dict[tuple[int, str], HyperParameter] = {}
         words: list[str] = []
         for one in self._requests:
@@ -206,7 +211,8 @@ class Resolver:
             known = sorted({show(tag) for group in groups for tag in _tags(group) if tag is not None})
             allowed = f"tags of the param groups: {', '.join(known) or 'no group has any'}"
             raise OptimizerError("Assignment.tags", one.tags, allowed, 'put "tags" into the param groups')
-        if first and one.factor not in (None, one.key) and not any(one.factor in groups[k] for k in chosen):
+        given = one.factor in (None, one.key) or any(one.factor in groups[k] for k in chosen)
+        if first and not given and not self._lenient:
             raise _missing_factor(one, [groups[k] for k in chosen])
         if tags is None and one.factor is None:
             chosen = self._not_zero(one.key, groups, chosen, first)
@@ -226,7 +232,7 @@ class Resolver:
         self, key: str, groups: list[Group], chosen: list[int], first: bool, defaults: Mapping[str, Any], words: list[str]
     ) -> None:
         """Say that a schedule overwrites numbers of the groups that differ."""
-        values = [_number(groups[k], key) for k in chosen]
+        values = [_number(groups[k], key) for k in chosen if first or f"initial_{key}" not in groups[k]]
         if first:
             differ = len({value for value in values if value is not None}) > 1
         else:  # a number that the optimizer filled in is not one of the group's own
@@ -256,7 +262,7 @@ def _number(group: Mapping[str, Any], key: str) -> float | None:
     held = group.get(name)
     if index is not None:
         held = held[index] if isinstance(held, list | tuple) and index < len(held) else None
-    number = held is not None and _is_number(held) and not (isinstance(held, Tensor) and (held.numel() != 1 or held.is_meta))
+    number = held is not None and _is_number(held) and not (isinstance(held, Tensor) and _unfit(held))
     return float(held) if number else None  # type: ignore[arg-type]  # a number, by the line above
 
 

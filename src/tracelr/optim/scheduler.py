@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -84,8 +85,9 @@ class Scheduler(LRScheduler):
     ([0.25], 3)
     """
 
-    replaces_others = False
-    """Whether a scheduler of this class takes over what another one of such a class drives, which then stops."""
+    takes_over = False
+    """Whether it has the manners of another library: it takes over what another one of such a class drives, which then stops,
+    and a factor that no group has is 1."""
 
     def __init__(
         self,
@@ -130,25 +132,29 @@ class Scheduler(LRScheduler):
         """Bind the optimizer, and take hold of it. Nothing changes if that is refused."""
         self._requests = requests
         self._inner = driver.innermost(self._optimizer)
-        self._bindings = Bindings(self._inner, requests, self._check_first)
+        self._bindings = Bindings(self._inner, requests, self._check_first, self.takes_over)
         self._attach()
 
     def _attach(self) -> None:
         self._hold: driver.Hold | None = driver.Hold(self, self._inner, *_HOOKS)
         self._updated, self._told = False, set[str]()
+        self._by_ignite = False
         self._contained = False  # of a scheduler of torch, which then says when to step
         self._fused = False  # whether a fused update steps it
         self._late = ""  # what a framework may have kept from the user while it loaded a checkpoint
         self._quiet = False  # whether neither `step` nor an update has more to do than usual
 
     def _check_first(self, bindings: Bindings) -> None:
-        for other in driver.others(self, self._inner):
-            number = bindings.overlap(other._bindings)
-            if number is None:
-                continue
-            if not (self.replaces_others and other.replaces_others):
-                raise driver.refuse_second(self, other, number)
+        if self._rivals(bindings):
+            gc.collect()  # one that nothing refers to may be in a reference cycle of a compiled step
+        for other in (rivals := self._rivals(bindings)):
+            if not (self.takes_over and other.takes_over):
+                raise driver.refuse_second(self, other, str(bindings.overlap(other._bindings)))
+        for other in rivals:
             other.detach()
+
+    def _rivals(self, bindings: Bindings) -> list[Scheduler]:
+        return [one for one in driver.others(self, self._inner) if bindings.overlap(one._bindings) is not None]
 
     @property
     def _device(self) -> torch.device:
@@ -176,6 +182,7 @@ class Scheduler(LRScheduler):
             self._attach()
             raise
         self._bindings.continue_(before[2].continued)
+        self._updated = True
         self._move_counter()
         self._write()
 
@@ -208,9 +215,10 @@ class Scheduler(LRScheduler):
 
     @last_epoch.setter
     def last_epoch(self, count: int) -> None:
+        self._refuse_detached("Scheduler.last_epoch")
         self._counter.write(_step_of("Scheduler.last_epoch", count))
         self._updated, self._bindings.written = True, self._counter.read()
-        if count >= 0:
+        if count >= 0 and not self._is_member():
             self._write()
 
     def step(
@@ -243,18 +251,22 @@ class Scheduler(LRScheduler):
 
     def _first_step(self, increment: int) -> None:
         """Do what only some steps need."""
-        if self._hold is None:
-            fix = "use the scheduler that drives the optimizer now, or build a new one"
-            raise OptimizerError("Scheduler.step", Unquoted("a detached scheduler"), "one that drives its optimizer", fix)
+        self._refuse_detached("Scheduler.step")
         if self._late:
             self._say_late()
         if self._fused and "fused" not in self._told:
             self._say("fused", "scheduler.step() is called beside a fused update, which steps already: the count doubles")
         if self._ranks is not None:
             distributed.compare_counts(min(self._counter.read() + increment, LARGEST))
-        if not self._hold.sees_updates:
+        sees_updates = self._hold is not None and self._hold.sees_updates
+        if not sees_updates:
             self.settle()
-        self._quiet = self._updated and self._hold.sees_updates and self._ranks is None and not self._fused
+        self._quiet = self._updated and sees_updates and self._ranks is None and not self._fused
+
+    def _refuse_detached(self, where: str) -> None:
+        if self._hold is None:
+            fix = "use the scheduler that drives the optimizer now, or build a new one"
+            raise OptimizerError(where, Unquoted("a detached scheduler"), "one that drives its optimizer", fix)
 
     def fused_step(self, opaque: bool = True) -> None:
         """Step in the region of a fused update. Dynamo sees one call in place of the formulas of immutable schedules."""
@@ -370,8 +382,17 @@ class Scheduler(LRScheduler):
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at `last_epoch`, a tensor if the group holds one. It changes nothing."""
         held = [group.get("lr") for group in self._inner.param_groups]
-        rates = self.get_last_lr()
-        return [one.detach().clone() if isinstance(one, Tensor) else r for one, r in zip(held, rates, strict=True)]
+        rates = self._bindings.at(self._counter.read(), "lr") if self._by_ignite else self.get_last_lr()
+        return [torch.full_like(one, r) if isinstance(one, Tensor) else r for one, r in zip(held, rates, strict=True)]
+
+    @property
+    def _get_lr_called_within_step(self) -> bool:
+        return False
+
+    @_get_lr_called_within_step.setter
+    def _get_lr_called_within_step(self, inside: bool) -> None:
+        """ignite's handler says by it that it calls `get_lr()`; it writes the rate itself, and counts before the update."""
+        self._by_ignite = self._contained = True
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]  # torch says float or tensor; floats here
         """Return the rate that each group holds, which is that of the next update, as floats."""
@@ -428,6 +449,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.peek(125), scheduler.peek(150)
         ([0.25000000000000006], [0.0])
         """
+        self._refuse_detached("Scheduler.continue_with")
         made = Continuation(key, max(self._counter.read(), 0), schedule, join, warm)
         self.settle()
         before = self._bindings.at(made.at, key)
@@ -470,6 +492,8 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain ints, floats, lists and strings; later steps do not change it."""
+        if self._hold is not None:
+            self._follow()
         return {
             "last_epoch": self.last_epoch,
             _torch.STEP_COUNT: self._step_count,
@@ -486,6 +510,7 @@ class Scheduler(LRScheduler):
 
         Raises `CheckpointError`, and changes nothing, if it is not the state of a scheduler.
         """
+        self._refuse_detached("Scheduler.load_state_dict")
         count, written = read_state(state_dict, len(self._inner.param_groups))
         continued = [Continuation.from_dict(one) for one in read_continued(state_dict)]
         steps = calls(state_dict, count)
