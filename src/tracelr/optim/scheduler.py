@@ -86,8 +86,7 @@ class Scheduler(LRScheduler):
     """
 
     takes_over = False
-    """Whether it has the manners of another library: it takes over what another one of such a class drives, which then stops,
-    and a factor that no group has is 1."""
+    """Whether it takes over what another scheduler of such a class drives, which then stops. A factor that no group has is 1."""
 
     def __init__(
         self,
