@@ -87,9 +87,9 @@ def test_optimizers_and_schedulers_have_them() -> None:
     optimizer.register_step_post_hook(lambda *_: None)
     assert sum(map(len, _torch.step_hooks(optimizer))) == 1
     assert _torch.makes_state_outside(optimizer)
-    assert not _torch.is_driven_by_torch(optimizer)
     step = torchs.StepLR(optimizer, 2)
-    assert _torch.is_driven_by_torch(optimizer)
+    assert _torch.beneath_scheduler(optimizer.step).__func__ is SGD.step
+    assert not _torch.containers(step, optimizer)
     assert all(callable(getattr(step, name)) for name in ("_initial_step", "_update_lr"))
     assert hasattr(torchs.StepLR, "_get_closed_form_lr")
     assert {_torch.STEP_COUNT, _torch.LAST_LR} <= step.state_dict().keys()
@@ -97,6 +97,7 @@ def test_optimizers_and_schedulers_have_them() -> None:
     assert [member.step_size for member in _torch.members(both)] == [2, 3]
     assert _torch.milestones(both) == [4]
     assert _torch.MEMBERS in both.state_dict()
+    assert _torch.containers(_torch.members(both)[0], optimizer) == [both]
     assert [_torch.anneals_by_cosine(SWALR(optimizer, 0.1, 3, way)) for way in ("cos", "linear")] == [True, False]
     cycle = torchs.OneCycleLR(optimizer, 0.1, 10, anneal_strategy="linear")
     assert not _torch.anneals_by_cosine(cycle)
@@ -113,6 +114,8 @@ def test_tensors_and_modules_have_them() -> None:
     before = _torch.version(one[0])
     _torch.foreach_add_(one, one)
     assert _torch.version(one[0]) > before
+    assert _torch.versions(one) == [_torch.version(one[0])]
+    assert not _torch.is_tracing()
     assert _torch.tree_leaves([1, (2, 3)]) == [1, 2, 3]
     assert _torch.tree_map(lambda x: 2 * x, {"a": 1}) == {"a": 2}
     assert not _torch.is_traceable_wrapper_subclass(one[0])

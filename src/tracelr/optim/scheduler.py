@@ -86,7 +86,7 @@ class Scheduler(LRScheduler):
     """
 
     takes_over = False
-    """Whether it takes over what another scheduler of such a class drives, which then stops. A factor that no group has is 1."""
+    """Whether a newer one takes over from an older one, which then stops. A factor that no group has is then 1."""
 
     def __init__(
         self,
