@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
 from tracelr.drawing.axes import Axis, Curve, step_axis, value_axis
+from tracelr.errors import printable
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 30, 40
@@ -77,12 +79,22 @@ def _y(axis: Axis, value: float) -> str:
 
 
 def _path(curve: Curve, x: Axis, y: Axis) -> str:
-    """Return the line through the points, without those between two neighbours of the same height."""
-    points = [(_x(x, step), _y(y, value)) for step, value in zip(curve.steps, curve.values, strict=True)]
-    kept = [
-        p for k, p in enumerate(points) if not (0 < k < len(points) - 1 and points[k - 1][1] == p[1] == points[k + 1][1])
-    ]
-    return "M" + "L".join(f"{a} {b}" for a, b in kept)
+    """Return the line through the points, without those between two neighbours of the same height.
+
+    It is interrupted where a value is not finite.
+    """
+    runs: list[list[tuple[str, str]]] = [[]]
+    for step, value in zip(curve.steps, curve.values, strict=True):
+        if math.isfinite(value):
+            runs[-1].append((_x(x, step), _y(y, value)))
+        elif runs[-1]:
+            runs.append([])
+    return "".join("M" + "L".join(f"{a} {b}" for a, b in _thinned(points)) for points in runs if points)
+
+
+def _thinned(points: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    last = len(points) - 1
+    return [p for k, p in enumerate(points) if not (0 < k < last and points[k - 1][1] == p[1] == points[k + 1][1])]
 
 
 def _cut(text: str, width: int) -> str:
@@ -90,4 +102,4 @@ def _cut(text: str, width: int) -> str:
 
 
 def _text(text: str) -> str:
-    return escape("".join(letter if letter.isprintable() else " " for letter in text))
+    return escape(printable(text))
