@@ -1,4 +1,4 @@
-"""What the command line prints. Every text goes through here, where it is escaped for the terminal or the file that gets it."""
+"""What the command line prints. Every text goes through here, and is escaped for the terminal or the file that gets it."""
 
 from __future__ import annotations
 

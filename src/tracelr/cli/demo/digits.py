@@ -168,7 +168,7 @@ def _restore(
 
 
 def _check_form(state: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Raise unless `state` has the keys, types and shapes that the optimizer has after a step: torch checks the groups alone."""
+    """Raise unless `state` has the keys, types and shapes of this optimizer after a step: torch checks the groups alone."""
     fresh = copy.deepcopy(optimizer)
     for group in fresh.param_groups:
         for parameter in group["params"]:
