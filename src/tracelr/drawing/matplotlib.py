@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracelr.drawing.axes import Curve
-from tracelr.errors import ScheduleError, Unquoted, printable
+from tracelr.drawing.axes import Curve, short_name
+from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
     few = all(len(curve.steps) <= 200 for curve in curves)
     for curve in curves:
         axes.plot(
-            curve.steps, curve.values, label=printable(curve.name) or None, drawstyle="steps-post" if few else "default"
+            curve.steps, curve.values, label=short_name(curve.name, 60) or None, drawstyle="steps-post" if few else "default"
         )
     axes.set(xlabel="step", ylabel="learning rate")
     axes.grid(alpha=0.3)
@@ -39,7 +39,7 @@ def figure_of(curves: Sequence[Curve], title: str = "", log: bool = False) -> Fi
     Raises `ScheduleError` if matplotlib is not installed.
     """
     figure = _figure()
-    draw(curves, figure.add_subplot(), log).set_title(printable(title), parse_math=False)
+    draw(curves, figure.add_subplot(), log).set_title(short_name(title, 90), parse_math=False)
     return figure
 
 
