@@ -30,9 +30,10 @@ PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks
 prove-part: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow -k "$(PART)" -n auto --dist worksteal
 
-# Ten minutes of coverage-guided inputs for load and from_dict.
+# Ten minutes of coverage-guided inputs for load and from_dict, and ten for the command line.
 fuzz: $(VENV)/ready
 	PYTHONHASHSEED=0 PYTHONPATH=src:tests $(BIN)/python tests/hostile/fuzz/fuzz_load.py 600
+	PYTHONHASHSEED=0 PYTHONPATH=src:tests $(BIN)/python tests/hostile/fuzz/fuzz_commands.py 600
 
 # The site, into docs/_build/html.
 docs: $(VENV)/ready

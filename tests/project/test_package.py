@@ -75,6 +75,7 @@ def test_the_sdist_holds_every_file_and_no_others(sdist: Path) -> None:
     made = {path for path in held if path in ("PKG-INFO", "setup.cfg") or ".egg-info/" in path}
     inside = {path for path in held if (ROOT / path).resolve() != ROOT / path}  # through the link src/tracelr/lowering
     assert held - listed - made - inside == set()
+    assert {path for path in held if path.startswith("tests")} == set(), "none of them, because some need all"
 
 
 def metadata(wheel: Path) -> Message:

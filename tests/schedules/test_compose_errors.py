@@ -66,12 +66,12 @@ CASES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Stretch(LINE, 1.5),  # type: ignore[arg-type]
-        "Stretch.factor: given 1.5; allowed: an int from 1 to 2**26; to fix it: pass the ratio as two ints, factor and divisor: 3, 2.",
+        "Stretch.factor: given 1.5; allowed: an int from 1 to 2**53; to fix it: pass the ratio as two ints, factor and divisor: 3, 2.",
     ),
-    (lambda: Stretch(LINE, 2.0), "Stretch.factor: given 2.0; allowed: an int from 1 to 2**26; to fix it: pass 2."),  # type: ignore[arg-type]
+    (lambda: Stretch(LINE, 2.0), "Stretch.factor: given 2.0; allowed: an int from 1 to 2**53; to fix it: pass 2."),  # type: ignore[arg-type]
     (
-        lambda: Stretch(LINE, 1, 2**26 + 1),
-        "Stretch.divisor: given 67108865; allowed: an int from 1 to 2**26; to fix it: pass a number of steps in this range.",
+        lambda: Stretch(LINE, 2**27 + 1, 2**26),
+        "Stretch.factor: given the ratio 134217729 / 67108864; allowed: whole numbers from 1 on, whose product is at most 2**53; to fix it: write it in lowest terms, or round it.",
     ),
     (lambda: Clamp(LINE), "Clamp.low: given None; allowed: a number for low, for high or for both; to fix it: pass one."),
     (

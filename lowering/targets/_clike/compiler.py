@@ -48,7 +48,10 @@ class Compiler:
 
     def missing(self) -> str | None:
         """Return what to install if there is no such compiler, and None if there is one."""
-        return missing_compiler(self.language, self.command()[0], self.variable)
+        try:
+            return missing_compiler(self.language, self.command()[0], self.variable)
+        except ValueError as error:  # of a quotation without end
+            return f"a {self.language} compiler; {self.variable} is not a command ({error})"
 
     def load(self, text: str, name: str) -> Function:
         """Compile `text`, which defines `name_array(step, out, n)`, and return it as a function of int64 steps [n].
@@ -82,7 +85,11 @@ def _compile(compiler: Compiler, command: tuple[str, ...], texts: tuple[tuple[st
             given, fix = Unquoted(done.stderr.strip()[:500]), f"report it, or set {compiler.variable} to another compiler"
             names = ", ".join(name for name, _ in texts)
             raise LoweringError(f"{' '.join(command)} of {names}", given, "text that compiles", fix)
-        loaded = ctypes.CDLL(str(library))
+        try:
+            loaded = ctypes.CDLL(str(library))
+        except OSError as error:  # a program that is not a compiler may end well too
+            given, fix = Unquoted(f"no library of C ({error})"[:300]), f"set {compiler.variable} to a compiler"
+            raise LoweringError(" ".join(command), given, "a compiler", fix, 300) from None
     return [_function(getattr(loaded, f"tracelr_run{k}")) for k in range(len(texts))]
 
 

@@ -129,7 +129,7 @@ class Float(Arithmetic):
         if c.high == 0:
             return torch.ones_like(x)
         # x * high is exact, because `high` is rounded to so few bits that no product up to `reach` needs rounding.
-        x = x.clamp(max=self._reach / abs(c.high))
+        x = x.clamp(max=min(self._reach / abs(c.high), torch.finfo(self.dtype).max))
         high = round(c.high * self._grid) / self._grid
         low = (c.high - high) + c.low
         return torch.exp2(x * high) * torch.exp2(x * low)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pkgutil import iter_modules
+from typing import NoReturn, final
 
 from tracelr.cli import verbs
+from tracelr.cli.output import drop, say
 from tracelr.cli.verb import Verb
 from tracelr.errors import ConfigError, TracelrError, Unquoted
 
@@ -19,6 +20,14 @@ Look at learning-rate schedules, compare, convert, lower and verify them.
 
 exit codes: 0 done; 1 a difference was found, or a verification failed; 2 bad input; 130 interrupted
 """
+
+
+@final
+class _Parser(argparse.ArgumentParser):
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if message:  # it holds words of the command line
+            say(message.rstrip("\n"), sys.stderr)
+        sys.exit(status)
 
 
 def every() -> list[Verb]:
@@ -30,7 +39,7 @@ def every() -> list[Verb]:
 def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="tracelr", description=_ABOUT, formatter_class=layout)
+    parser = _Parser(prog="tracelr", description=_ABOUT, formatter_class=layout)
     parser.add_argument("--version", action="version", version=f"tracelr {version('tracelr')}")
     listed = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in found:
@@ -46,21 +55,26 @@ def main(argv: list[str] | None = None) -> int:
     args = parser_of(every()).parse_args(argv)
     try:
         code = int(args.run(args))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except TracelrError as error:
-        print(f"tracelr: error: {error}", file=sys.stderr)
-        return 2
+        return _refused(error)
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop()
         return 0
-    except (OSError, ValueError) as error:
-        if not isinstance(error, OSError) and "null" not in str(error):  # a NUL in a path is a ValueError
-            raise
-        where, reason = getattr(error, "filename", None) or "output", getattr(error, "strerror", None) or error
+    except OSError as error:
+        drop()
+        where, reason = error.filename or "output", error.strerror or error
         fix = "correct the path, or free it"
-        refused = ConfigError(str(where), Unquoted(reason), "a path that can be written", fix)
-        print(f"tracelr: error: {refused}", file=sys.stderr)
-        return 2
+        return _refused(ConfigError(str(where), Unquoted(reason), "a path that can be read or written", fix))
+    except (MemoryError, RecursionError) as error:
+        given, fix = Unquoted(f"an input that needs more than there is ({type(error).__name__})"), "pass a smaller one"
+        return _refused(ConfigError(args.verb, given, "one within the limits of docs/faults.md", fix))
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _refused(error: TracelrError) -> int:
+    say(f"tracelr: error: {error}", sys.stderr)
+    return 2

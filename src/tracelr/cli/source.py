@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, final
 
 from tracelr import checkpoint
 from tracelr.cli.yaml_places import pointed
-from tracelr.errors import CheckpointError, ConfigError, Unquoted, show
+from tracelr.errors import CheckpointError, ConfigError, TracelrError, Unquoted, printable, show
 from tracelr.interop import load as config
 from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.yaml import LARGEST_FILE, content, mapping
@@ -24,6 +24,7 @@ from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
 
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_MOST = 256  # assignments that are shown, drawn or compared at once, because each takes up to a tenth of a second
 _CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 
@@ -105,7 +106,13 @@ def _checkpoint(path: Path) -> Loaded:
         given = Unquoted("a checkpoint without a scheduler's state")
         allowed = 'a checkpoint with the state_dict() of a tracelr Scheduler, at its top or under a key such as "scheduler"'
         raise CheckpointError(where, given, allowed, "name another one")
-    _, schedules = read_state(state, _groups_of(state))
+    try:
+        _, schedules = read_state(state, _groups_of(state))
+    except TracelrError:
+        raise
+    except Exception as error:  # a count of any type; torch raises many classes for a tensor that it cannot read
+        given = Unquoted(f"a state that cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+        raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one", 300) from None
     found = [one for key, plains in schedules.items() for one in _groups(where, key, plains)]
     alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
     return found[0].schedule if alone else found
@@ -127,7 +134,7 @@ def _state(found: Any) -> dict[str, Any] | None:
 
 def _groups_of(state: dict[str, Any]) -> int:
     """Return the number of groups in the state, or 0 if it is not readable: `read_state` then refuses it."""
-    with suppress(ValueError, TypeError, AttributeError, StopIteration):
+    with suppress(ValueError, TypeError, AttributeError, StopIteration, RecursionError):
         return len(next(iter(json.loads(state["schedules"]).values())))
     return 0
 
@@ -137,7 +144,7 @@ def _groups(where: str, key: str, plains: list[Any]) -> list[Assignment]:
 
     def read(plain: dict[str, Any]) -> Schedule:
         schedule = config.single(config.from_dict(plain.get("of", plain), where), where)
-        return schedule if "of" not in plain else schedule * plain["factor"]
+        return schedule if "of" not in plain else schedule * plain.get("factor", 1.0)
 
     if plains and all(plain == plains[0] for plain in plains) and plains[0] is not None:
         return [Assignment(key, None, read(plains[0]))]
@@ -146,7 +153,7 @@ def _groups(where: str, key: str, plains: list[Any]) -> list[Assignment]:
 
 def named(given: str) -> str:
     """Return the name of what FILE stands for."""
-    return "standard input" if given == "-" else " ".join(given.split())
+    return "standard input" if given == "-" else printable(" ".join(given.split()))
 
 
 def picked(given: str, key: str | None, tag: str | None) -> Loaded:
@@ -174,6 +181,9 @@ def choose(given: str, key: str | None, tag: str | None, found: Loaded | None = 
     if not kept:
         listed = "; ".join(map(str, found))
         raise ConfigError(name, Unquoted(_options(key, tag)), listed, "pass the key and a tag of one of these")
+    if len(kept) > _MOST:
+        many = Unquoted(f"{len(kept):,} assignments")
+        raise ConfigError(name, many, f"at most {_MOST} at once", "pass --key and --tag of one of them")
     return [Chosen(str(one), one.schedule, one) for one in kept]
 
 

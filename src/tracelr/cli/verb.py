@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError
-from tracelr.files import write_whole
 from tracelr.lowering.targets import target_names
 
 TARGETS = ", ".join(target_names())
@@ -79,12 +78,3 @@ def step_number(text: str) -> int:
         if power >= 0 and value <= LAST_STEP:
             return value
     raise ScheduleError("step", text, "a whole number from 0 to 2**53, such as 2000, 98k or 1e6", "write one")
-
-
-def put(text: str, path: Path | None) -> None:
-    """Print a text, or write it to the file `path`."""
-    text = text.rstrip("\n") + "\n"
-    if path is None:
-        print(text, end="")
-    else:
-        write_whole(path, text.encode())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
-from tracelr.errors import ScheduleError, Unquoted
+from tracelr.errors import ScheduleError, Unquoted, printable
 
 
 @final
@@ -33,6 +33,16 @@ class Axis(NamedTuple):
             value = max(value, self.low)
             return (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
         return (value - self.low) / (self.high - self.low)
+
+
+def short_name(text: str, width: int) -> str:
+    """Return a name as a picture shows it: at most `width` letters, with an escape for what does not print.
+
+    >>> short_name("a\x1b" + "b" * 20, 12)
+    'a\\x1bbbbb...'
+    """
+    text = printable(text)
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def step_axis(curves: Sequence[Curve], wanted: int = 6) -> Axis:

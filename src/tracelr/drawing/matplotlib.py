@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracelr.drawing.axes import Curve
+from tracelr.drawing.axes import Curve, short_name
 from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
     """Draw `curves` on `axes` and return the axes. Several curves with names get a legend."""
     few = all(len(curve.steps) <= 200 for curve in curves)
     for curve in curves:
-        axes.plot(curve.steps, curve.values, label=curve.name or None, drawstyle="steps-post" if few else "default")
+        axes.plot(
+            curve.steps, curve.values, label=short_name(curve.name, 60) or None, drawstyle="steps-post" if few else "default"
+        )
     axes.set(xlabel="step", ylabel="learning rate")
     axes.grid(alpha=0.3)
     if log:
@@ -26,7 +28,8 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
     elif axes.get_yscale() == "linear":
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     if any(curve.name for curve in curves) and len(curves) > 1:
-        axes.legend()
+        for text in axes.legend().get_texts():
+            text.set_parse_math(False)  # a $ in a name is a letter
     return axes
 
 
@@ -36,7 +39,7 @@ def figure_of(curves: Sequence[Curve], title: str = "", log: bool = False) -> Fi
     Raises `ScheduleError` if matplotlib is not installed.
     """
     figure = _figure()
-    draw(curves, figure.add_subplot(), log).set_title(title)
+    draw(curves, figure.add_subplot(), log).set_title(short_name(title, 90), parse_math=False)
     return figure
 
 
@@ -53,4 +56,7 @@ def _figure() -> Figure:
     except ImportError as error:
         fix = "pip install 'tracelr[demo]'"
         raise ScheduleError("plot", Unquoted("no matplotlib"), "matplotlib, installed", fix) from error
+    except Exception as error:  # of its settings, such as a wrong MPLBACKEND
+        given = Unquoted(f"a matplotlib that does not start ({' '.join(str(error).split())[:200]})")
+        raise ScheduleError("plot", given, "one that does", "correct its settings in the environment", 300) from error
     return Figure(figsize=(7, 3.5), layout="constrained")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from tracelr.drawing.axes import Axis, Curve, step_axis, value_axis
+from tracelr.drawing.axes import Axis, Curve, short_name, step_axis, value_axis
+from tracelr.errors import printable
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 30, 40
@@ -32,9 +34,9 @@ def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tracelr" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" role="img" font-family="system-ui,sans-serif" font-size="11" fill="currentColor">',
-        f"<title>{_text(title or 'schedule')}</title>",
+        f"<title>{escape(printable(title or 'schedule'))}</title>",
         _ALONE if alone else "",
-        f'<text x="{_LEFT}" y="18" font-size="13">{_text(_cut(title, 90))}</text>',
+        f'<text x="{_LEFT}" y="18" font-size="13">{escape(short_name(title, 90))}</text>',
         *_grid(x, y),
     ]
     for k, curve in enumerate(curves):
@@ -63,8 +65,9 @@ def _grid(x: Axis, y: Axis) -> list[str]:
 def _entry(name: str, k: int) -> str:
     top = _TOP + 14 * k + 8
     colour = COLOURS[k % len(COLOURS)]
+    shown = escape(short_name(name, 60))
     line = f'<path d="M{_WIDTH - _RIGHT - 8} {top}h-18" stroke="{colour}" stroke-width="3"/>'
-    return f'{line}<text x="{_WIDTH - _RIGHT - 32}" y="{top}" dy=".35em" text-anchor="end">{_text(_cut(name, 60))}</text>'
+    return f'{line}<text x="{_WIDTH - _RIGHT - 32}" y="{top}" dy=".35em" text-anchor="end">{shown}</text>'
 
 
 def _x(axis: Axis, step: float) -> str:
@@ -76,19 +79,19 @@ def _y(axis: Axis, value: float) -> str:
 
 
 def _path(curve: Curve, x: Axis, y: Axis) -> str:
-    """Return the line through the points, without those between two neighbours of the same height."""
-    points = [(_x(x, step), _y(y, value)) for step, value in zip(curve.steps, curve.values, strict=True)]
-    kept = [
-        p for k, p in enumerate(points) if not (0 < k < len(points) - 1 and points[k - 1][1] == p[1] == points[k + 1][1])
-    ]
-    return "M" + "L".join(f"{a} {b}" for a, b in kept)
+    """Return the line through the points, without those between two neighbours of the same height.
+
+    It is interrupted where a value is not finite.
+    """
+    runs: list[list[tuple[str, str]]] = [[]]
+    for step, value in zip(curve.steps, curve.values, strict=True):
+        if math.isfinite(value):
+            runs[-1].append((_x(x, step), _y(y, value)))
+        elif runs[-1]:
+            runs.append([])
+    return "".join("M" + "L".join(f"{a} {b}" for a, b in _thinned(points)) for points in runs if points)
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
-
-
-def _text(text: str) -> str:
-    from html import escape
-
-    return escape("".join(letter if letter.isprintable() else " " for letter in text))
+def _thinned(points: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    last = len(points) - 1
+    return [p for k, p in enumerate(points) if not (0 < k < last and points[k - 1][1] == p[1] == points[k + 1][1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tracelr.drawing.axes import Axis, Curve, step_axis, value_axis
@@ -41,8 +42,14 @@ def _line(axis: Axis, value: float, height: int) -> int:
 
 def _draw(cells: list[list[int]], curve: Curve, x: Axis, y: Axis) -> None:
     wide, high = 2 * len(cells[0]) - 1, 4 * len(cells) - 1
-    at = [(round(x.place(s) * wide), round((1 - y.place(v)) * high)) for s, v in zip(curve.steps, curve.values, strict=True)]
-    for (a, b), (c, d) in zip(at, at[1:] or at, strict=False):
+    at = [
+        (round(x.place(s) * wide), round((1 - y.place(v)) * high)) if math.isfinite(v) else None
+        for s, v in zip(curve.steps, curve.values, strict=True)
+    ]
+    for begin, end in zip(at, at[1:] or at, strict=False):
+        if begin is None or end is None:
+            continue
+        (a, b), (c, d) = begin, end
         count = max(abs(c - a), abs(d - b), 1)
         for k in range(count + 1):
             column, row = a + round((c - a) * k / count), b + round((d - b) * k / count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, NamedTuple, final
 
@@ -129,12 +130,14 @@ def _code(ident: str, made: Sequence[Check], text: str, source: str) -> str:
     panels = []
     for check in made:
         if check.text:
-            full = f"; tracelr lower {source} --target {check.target} prints all of it"
+            full = f"; tracelr lower {argument(source)} --target {check.target} prints all of it"
             sign = "#" if check.target in _HASHES else "//"
             panels.append((check.target, code(check.text, f"{len(check.text):,} characters for {check.target}", sign, full)))
         else:
             panels.append((check.target, f'<p class="note">{h(_short(check.reason))}</p>'))
-    panels.append(("graph", code(text, "the graph, one op a line", "#", f"; tracelr dump {source} prints all of it")))
+    panels.append(
+        ("graph", code(text, "the graph, one op a line", "#", f"; tracelr dump {argument(source)} prints all of it"))
+    )
     chosen = next((k for k, (name, _) in enumerate(panels) if name == "c"), 0)
     return tabs(f"{ident}-code", "Code of each target", panels, chosen)
 
@@ -173,6 +176,24 @@ def _checked(check: Check) -> list[str]:
     return [
         h(check.target), ran, f"{result.steps:,}", f"<span{mark}>{result.differing:,}</span>", f"{result.max_ulp:,}", first
     ]  # fmt: skip
+
+
+def argument(text: str) -> str:
+    """Return a text as one argument of a command for a shell. What does not print is written as `$'...'` of bash has it.
+
+    >>> print(argument("a b.yaml"), argument("-x; rm"), argument("a\x1b"))
+    'a b.yaml' './-x; rm' $'a\x1b'
+    """
+    text = f"./{text}" if text.startswith("-") and text != "-" else text
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = "".join(f"\\{c}" if c in "\\'" else c if c.isprintable() else _bytes(c) for c in text)
+    return f"$'{plain}'"
+
+
+def _bytes(letter: str) -> str:
+    raw = letter.encode(errors="surrogateescape" if "\udc80" <= letter <= "\udcff" else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in raw)
 
 
 def _short(text: str) -> str:
@@ -218,7 +239,7 @@ def _configuration(ident: str, schedule: Schedule, source: str) -> str:
                 config(schedule),
                 "For tracelr.load and the command line",
                 "#",
-                f"; tracelr convert {source} --to native prints all of it",
+                f"; tracelr convert {argument(source)} --to native prints all of it",
             ),
         ),
         ("Python", code(python(schedule), "The same, as code", "#")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias, final
 
+from tracelr.errors import printable
 from tracelr.schedules.base import Schedule
 
 
@@ -32,7 +33,7 @@ class Assignment(NamedTuple):
         groups = "every group"
         if self.tags is not None:
             groups = " or ".join("groups without tags" if tag is None else f"groups with {tag!r}" for tag in self.tags)
-        return f"{self.key} of {groups}" + (f", times its {self.factor}" if self.factor else "")
+        return printable(f"{self.key} of {groups}" + (f", times its {self.factor}" if self.factor else ""))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types; `tracelr.from_dict({"assignments": [...]})` reads a list of them back.

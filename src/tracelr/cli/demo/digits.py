@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 from collections.abc import Iterator
@@ -145,20 +146,45 @@ def _restore(
 ) -> list[tuple[int, float, float]]:
     """Load the checkpoint at `path` and return its history, one row for each step done."""
     state = checkpoint.load(path, _KEYS)
-    if state["params"] != params.text:
+    if not isinstance(state["params"], str) or state["params"] != params.text:
         fix = "resume with the file that the run began with, or use --out for another folder"
         given, allowed = Unquoted("a checkpoint of other parameters"), f"a checkpoint of {params.name}"
         raise CheckpointError(f"checkpoint {path}", given, allowed, fix)
     try:
+        _check_form(state["optimizer"], optimizer)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
-        return [(int(step), float(rate), float(loss)) for step, rate, loss in state["history"]]
+        history = [(int(step), float(rate), float(loss)) for step, rate, loss in state["history"]]
+        if [step for step, _, _ in history] != list(range(scheduler.last_epoch)) or not history:
+            raise ValueError(f"a history of other steps than 0 to {scheduler.last_epoch - 1}")
+        return history
     except TracelrError:
         raise
-    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:  # torch's errors for a foreign state
-        reason = Unquoted(f"states of another model or optimizer ({str(error).strip().splitlines()[0]})")
-        raise CheckpointError(f"checkpoint {path}", reason, "those of this training", "use --restart") from error
+    except Exception as error:  # torch raises many classes for a foreign state
+        text = " ".join(str(error).split())[:200]
+        reason = Unquoted(f"states of another model or optimizer ({type(error).__name__}: {text})")
+        raise CheckpointError(f"checkpoint {path}", reason, "those of this training", "use --restart", 300) from error
+
+
+def _check_form(state: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Raise unless `state` has the keys, types and shapes of this optimizer after a step: torch checks the groups alone."""
+    fresh = copy.deepcopy(optimizer)
+    for group in fresh.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    fresh.step()
+    if _form(state) != _form(fresh.state_dict()):
+        raise ValueError("another form of state")
+
+
+def _form(value: Any) -> Any:
+    """Return what a state looks like without its numbers."""
+    if isinstance(value, dict):
+        return {key: _form(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_form(one) for one in value]
+    return (value.dtype, value.shape, value.layout) if isinstance(value, Tensor) else type(value)
 
 
 def _bar(start: int, steps: int) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import final
 
 import torch
 
+from tracelr.cli.output import say, say_json
 from tracelr.cli.source import choose
 from tracelr.cli.verb import Verb, file_argument, json_argument, step_number
 
@@ -31,16 +31,16 @@ class At(Verb):
         found = []
         for one in chosen:
             with torch.no_grad():
-                values = one.schedule(torch.tensor(steps))
+                values = one.schedule(torch.tensor(steps, device="cpu"))
             bits = (values.view(torch.int32).long() & 0xFFFFFFFF).tolist()
             for step, value, word in zip(steps, values.tolist(), bits, strict=True):
                 row = {"step": step, "value": value, "hex": float.hex(value), "bits": f"0x{word:08x}"}
                 found.append(row if one.assignment is None else {"of": one.name} | row)
         if args.json:
-            print(json.dumps(found, indent=2))
+            say_json(found)
             return 0
         for row in found:
-            print(*([] if "of" not in row else [row["of"]]), row["step"], row["value"], sep="\t")
+            say("\t".join(map(str, [*([] if "of" not in row else [row["of"]]), row["step"], row["value"]])))
         return 0
 
 

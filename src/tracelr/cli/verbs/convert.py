@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import final
 
+from tracelr.cli.output import put
 from tracelr.cli.source import picked
-from tracelr.cli.verb import Verb, file_argument, output_argument, put
+from tracelr.cli.verb import Verb, file_argument, output_argument
 from tracelr.interop.convert import WRITERS, convert
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any, final
 
+from tracelr.cli.output import say, say_json
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, json_argument, step_number
 from tracelr.optim.state import describe_changes
@@ -31,7 +31,7 @@ class Diff(Verb):
         last = None if args.steps is None else step_number(args.steps)
         pairs = _pairs(choose(args.a, args.key, args.tag), choose(args.b, args.key, args.tag))
         rows = [_row(label, a, b, last) for label, a, b in pairs]
-        print(json.dumps([_plain(*row) for row in rows], indent=2) if args.json else "\n".join(_text(*row) for row in rows))
+        say_json([_plain(*row) for row in rows]) if args.json else say("\n".join(_text(*row) for row in rows))
         return int(any(found is None or found.differing for _, _, found in rows))
 
 

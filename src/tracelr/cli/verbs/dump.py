@@ -6,8 +6,9 @@ import argparse
 from typing import final
 
 import tracelr.lowering as lowering
+from tracelr.cli.output import put
 from tracelr.cli.source import one
-from tracelr.cli.verb import Verb, file_argument, output_argument, put
+from tracelr.cli.verb import Verb, file_argument, output_argument
 from tracelr.lowering import passes
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from importlib import import_module
 from typing import Any, final
 
+from tracelr.cli.output import say, say_json
 from tracelr.cli.verb import Verb, json_argument
 from tracelr.interop.native.expression import parameters, snake
 from tracelr.interop.readers import READERS
@@ -30,14 +30,14 @@ class List(Verb):
         tables = {"schedules": schedules, "targets": targets, "formats": formats}
         found = {name: table() for name, table in tables.items() if args.what in (None, name)}
         if args.json:
-            print(json.dumps(found, indent=2))
+            say_json(found)
             return 0
         for name, rows in found.items():
             if len(found) > 1:
-                print(f"{name}:")
+                say(f"{name}:")
             width = max(len(row["call"]) for row in rows)
             for row in rows:
-                print(f"  {row['call']:<{width}}  {row['text']}")
+                say(f"  {row['call']:<{width}}  {row['text']}")
         return 0
 
 

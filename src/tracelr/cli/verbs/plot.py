@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import final
 
+from tracelr.cli.output import say
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import FILE, Verb, choice_arguments, step_number
 from tracelr.drawing.axes import Curve
@@ -53,16 +54,18 @@ class Plot(Verb):
         curves = [curve(one.schedule, first, last, one.name) for one in chosen]
         title = chosen[0].name if len(chosen) == 1 else ""
         if args.output is None:
-            print(terminal(curves, log=args.log))
+            say(terminal(curves, log=args.log))
             for one in curves if len(curves) > 1 else []:
-                print(f"  {one.name}")
+                say(f"  {one.name}")
             return 0
         suffix = args.output.suffix.lower()
         if suffix == ".svg":
             write_whole(args.output, svg(curves, title, args.log).encode())
         elif suffix == ".html":
             body = svg(curves, title, args.log, alone=False)
-            write_whole(args.output, _PAGE.format(title=escape(title or "schedules"), body=body).encode())
+            write_whole(
+                args.output, _PAGE.format(title=escape(title or "schedules"), body=body).encode(errors="backslashreplace")
+            )
         elif suffix in (".png", ".pdf"):
             _save(curves, title, args.log, args.output)
         else:

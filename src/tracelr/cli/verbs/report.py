@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import final
 
+from tracelr.cli.output import say
 from tracelr.cli.source import named, picked
 from tracelr.cli.verb import TARGETS, Verb, file_argument, step_number
 from tracelr.files import write_whole
@@ -34,8 +35,10 @@ class Report(Verb):
     def run(self, args: argparse.Namespace) -> int:
         found, last = picked(args.file, args.key, args.tag), None if args.last is None else step_number(args.last)
         name, checks = named(args.file), {"targets": args.target, "verify": not args.no_verify}
-        write_whole(args.output, page(found, name=name, source=args.file, steps=last, **checks).encode())
-        print(f"wrote {args.output}")
+        write_whole(
+            args.output, page(found, name=name, source=args.file, steps=last, **checks).encode(errors="backslashreplace")
+        )
+        say(f"wrote {args.output}")
         return 0
 
 

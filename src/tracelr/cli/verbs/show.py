@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any, final
 
+from tracelr.cli.output import say, say_json
 from tracelr.cli.source import Chosen, choose
 from tracelr.cli.verb import Verb, file_argument, json_argument
 from tracelr.drawing.terminal import terminal
@@ -31,9 +31,9 @@ class Show(Verb):
     def run(self, args: argparse.Namespace) -> int:
         chosen = choose(args.file, args.key, args.tag)
         if args.json:
-            print(json.dumps([_plain(one) for one in chosen], indent=2))
+            say_json([_plain(one) for one in chosen])
             return 0
-        print("\n\n".join(_text(one, args.log) for one in chosen))
+        say("\n\n".join(_text(one, args.log) for one in chosen))
         return 0
 
 

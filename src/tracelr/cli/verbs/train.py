@@ -9,6 +9,7 @@ from typing import final
 from tracelr.cli.demo.digits import train
 from tracelr.cli.demo.params import Params
 from tracelr.cli.demo.run_folder import run_folder
+from tracelr.cli.output import say
 from tracelr.cli.verb import Verb
 
 
@@ -34,11 +35,11 @@ class Train(Verb):
         params = Params.read(args.file)
         out = args.out or run_folder(args.file)
         result = train(params, out, resume=args.resume, restart=args.restart)
-        print(
+        say(
             f"step {result.step}  loss {result.loss:.4f}  accuracy {result.accuracy:.4f} on held-out digits"
             f"  learning rate {result.learning_rate:.3e}"
         )
-        print(f"wrote {', '.join(sorted(path.name for path in out.iterdir() if not path.name.startswith('.')))} to {out}")
+        say(f"wrote {', '.join(sorted(path.name for path in out.iterdir() if not path.name.startswith('.')))} to {out}")
         return 0
 
 

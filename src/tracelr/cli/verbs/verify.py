@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import final
 
 import tracelr.lowering as lowering
+from tracelr.cli.output import say, say_json
 from tracelr.cli.source import one
 from tracelr.cli.verb import TARGETS, Verb, file_argument, json_argument
 
@@ -27,7 +27,7 @@ class Verify(Verb):
     def run(self, args: argparse.Namespace) -> int:
         names = args.target or ["all"]
         report = lowering.verify(one(args.file, args.key, args.tag), "all" if "all" in names else names)
-        print(json.dumps(report.to_dict(), indent=2) if args.json else report)
+        say_json(report.to_dict()) if args.json else say(str(report))
         return 0 if report.ok else 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from tracelr.errors import ConfigError, Unquoted, show
@@ -92,6 +93,10 @@ def _parse(text: str, place: Place) -> Any:
                 problem = f"cannot read {show(node.value, 20)} as {node.tag.rpartition(':')[2]}"
                 raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark) from None
 
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            _unequal([(key, self.construct_object(key, deep=True)) for key, _ in node.value], place)
+            return super().construct_mapping(node, deep)
+
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
     try:
         loader = Loader(text)
@@ -153,3 +158,16 @@ def _distinct(keys: list[yaml.ScalarNode], place: Place) -> None:
             here = place.line(key.start_mark.line + 1, key.start_mark.column + 1)
             raise here.refuse(Unquoted(f"the key {show(key.value)} twice"), "each key once", "remove one of them")
         seen.add((key.tag, key.value))
+
+
+def _unequal(keys: list[tuple[yaml.Node, Any]], place: Place) -> None:
+    """Raise if two keys are one key of a dict, as 1000, 1_000 and 1000.0 are, or 1 and true."""
+    seen = set()
+    for key, value in keys:
+        if key.tag.endswith(":merge") or not isinstance(value, Hashable):
+            continue  # PyYAML reads the one, and refuses the other
+        if value in seen:
+            here = place.line(key.start_mark.line + 1, key.start_mark.column + 1)
+            given = Unquoted(f"the key {show(key.value)}, which equals another one")
+            raise here.refuse(given, "each key once", "remove one of them")
+        seen.add(value)

@@ -6,26 +6,31 @@ from typing import Annotated, Any, TypeAlias, final
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
-from tracelr.errors import ScheduleTypeError
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.pointwise import Child
 from tracelr.schedules.describe.segments import Segment, Segments, cut, endless, moved
 from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
 
-_LARGEST_TERM = 2**26  # the product of two is exact in float64
+_TERMS = "whole numbers from 1 on, whose product is at most 2**53"  # it is exact in float64
 
 
 @final
 class _Term(fields.Rule):
-    allowed = "an int from 1 to 2**26"
+    allowed = "an int from 1 to 2**53"
 
     def parse(self, where: str, given: Any) -> int:
-        if isinstance(given, float) and 0 < given < _LARGEST_TERM and not given.is_integer():
-            ratio = Fraction(str(given)).limit_denominator(_LARGEST_TERM)
+        if isinstance(given, float) and 0 < given < 2**26 and not given.is_integer():
+            ratio = Fraction(str(given)).limit_denominator(2**26)
             fix = f"pass the ratio as two ints, factor and divisor: {ratio.numerator}, {ratio.denominator}"
             raise ScheduleTypeError(where, given, self.allowed, fix)
-        return fields.integer(where, given, 1, self.allowed, high=_LARGEST_TERM)
+        return fields.integer(where, given, 1, self.allowed)
+
+    def check_against(self, where: str, value: int, fields: dict[str, Any]) -> None:
+        if fields["factor"] * fields["divisor"] > LAST_STEP:
+            given = Unquoted(f"the ratio {fields['factor']} / {fields['divisor']}")
+            raise ScheduleError(where, given, _TERMS, "write it in lowest terms, or round it")
 
 
 Term: TypeAlias = Annotated[int, _Term()]
@@ -133,9 +138,9 @@ class Stretch(Schedule):
 
     .. math:: f(t) = g(\lfloor t \tfrac{d}{n} \rfloor)
 
-    with g = `inner`, n = `factor`, d = `divisor`, both from 1 to 2**26. The inner step is an exact integer: with d = 1 each
-    inner step lasts n steps. With n = 1 the inner schedule counts another unit, d of them per step, such as the tokens or
-    samples of an update. Source: ParameterSchedulers.jl `Interpolator`.
+    with g = `inner`, n = `factor`, d = `divisor`, from 1 on, with n d at most 2**53. The inner step is an exact integer.
+    With d = 1 each inner step lasts n steps. With n = 1 the inner schedule counts another unit, d of them per step, such as
+    the tokens or samples of an update. Source: ParameterSchedulers.jl `Interpolator`.
 
     >>> import torch
     >>> from tracelr import Linear

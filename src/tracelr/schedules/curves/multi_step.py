@@ -8,15 +8,22 @@ from tracelr.arithmetic import F64, Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.describe.segments import Segment, Segments
-from tracelr.schedules.fields import Positive, RepeatedMilestones, Scalar
+from tracelr.schedules.fields import LARGEST, Positive, RepeatedMilestones, Scalar
 
 
 def stairs(schedule: Schedule, milestones: Sequence[int]) -> Segments:
     """Return the segments of a schedule that is constant between milestones."""
     bounds = [0, *sorted({step for step in milestones if step > 0})]
-    values = schedule.wide(torch.tensor(bounds), F64).tolist()  # before rounding, because a factor may be multiplied in
+    values = schedule.wide(
+        torch.tensor(bounds, device="cpu"), F64
+    ).tolist()  # before rounding, because a factor may be multiplied in
     ends = [*bounds[1:], None]
-    return [Segment(first, until, "", Constant(v)) for first, until, v in zip(bounds, ends, values, strict=True)]
+    found: Segments = []
+    for first, until, value in zip(bounds, ends, values, strict=True):
+        if not abs(value) <= LARGEST:  # no Constant holds it
+            return [*found, Segment(first, None, "at its milestones", schedule)]
+        found.append(Segment(first, until, "", Constant(value)))
+    return found
 
 
 class MultiStep(Schedule):

@@ -94,7 +94,7 @@ def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
     end = max(map(end_of, both)) if last is None else last
     bounds = [segment.first + d for segments in both for segment in segments[:1000] for d in (-1, 0, 1)]
     bounds += [] if last is not None else [2**k + d for k in range(54) for d in (-1, 0, 1)]
-    kept = torch.tensor([step for step in bounds if 0 <= step <= (LAST_STEP if last is None else last)])
+    kept = torch.tensor([step for step in bounds if 0 <= step <= (LAST_STEP if last is None else last)], device="cpu")
     every: Tensor = torch.unique(torch.cat([steps_between(0, end, _EVERY), kept.long()]))
     return every
 
@@ -102,7 +102,7 @@ def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
 def _first(a: Schedule, b: Schedule, begin: int, differs: int) -> tuple[int, bool]:
     """Return the first step from `begin` to `differs` at which they differ, and whether every step before was compared."""
     for start in range(begin, min(differs, begin + 64 * _BLOCK), _BLOCK):
-        steps = torch.arange(start, min(start + _BLOCK, differs))
+        steps = torch.arange(start, min(start + _BLOCK, differs), device="cpu")
         found = (a(steps) != b(steps)).nonzero().flatten()
         if len(found):
             return int(steps[found[0]]), True

@@ -107,7 +107,7 @@ def _few(schedule: Schedule, segments: Segments) -> Segments:
 
 def _phases(schedule: Schedule, segments: Segments) -> Iterator[Phase]:
     """Yield the phase of each segment. The values of all of them are computed together, which a sum of 1,000 terms needs."""
-    starts = schedule(torch.tensor([segment.first for segment in segments])).tolist()
+    starts = schedule(torch.tensor([segment.first for segment in segments], device="cpu")).tolist()
     changing = [segment for segment in segments if not segment.flat]
     most = max(2, min(5000, _MOST_VALUES // (schedule._size * max(len(changing), 1))))
     steps = [_inside(segment, most) for segment in changing]
@@ -142,7 +142,7 @@ def _stops(segments: Sequence[Segment]) -> dict[tuple[Schedule, int | None], flo
     return {
         (curve, end): value
         for curve, at in ends.items()
-        for end, value in zip(at, curve(torch.tensor(at)).tolist(), strict=True)
+        for end, value in zip(at, curve(torch.tensor(at, device="cpu")).tolist(), strict=True)
     }
 
 

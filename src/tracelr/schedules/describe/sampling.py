@@ -58,7 +58,7 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
         raise ScheduleError("curve", given, allowed, "pass a longer range")
     steps = steps_between(first, last, columns * _DENSE)
     bounds = [segment.first + d for segment in segments[:1000] for d in (-1, 0)]
-    marked = torch.tensor([step for step in bounds if first <= step <= last]).long()
+    marked = torch.tensor([step for step in bounds if first <= step <= last], device="cpu").long()
     steps = torch.unique(torch.cat([steps, marked]))
     values = schedule(steps)
     if len(steps) > 2 * columns:
@@ -78,7 +78,7 @@ def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.
         {points[0], points[-1], min(points, key=rates.__getitem__), max(points, key=rates.__getitem__)}
         for points in groups.values()
     )
-    return torch.tensor(sorted(k for points in extremes for k in points))
+    return torch.tensor(sorted(k for points in extremes for k in points), device="cpu")
 
 
 def steps_between(first: int, last: int, most: int) -> torch.Tensor:
@@ -89,8 +89,8 @@ def steps_between(first: int, last: int, most: int) -> torch.Tensor:
     """
     count = min(last - first + 1, most)
     if count < 2:
-        return torch.tensor([first])
-    k = torch.arange(count)
+        return torch.tensor([first], device="cpu")
+    k = torch.arange(count, device="cpu")
     quotient, rest = divmod(last - first, count - 1)
     return first + k * quotient + k * rest // (count - 1)
 
