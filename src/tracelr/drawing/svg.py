@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 from tracelr.drawing.axes import Axis, Curve, short_name, step_axis, value_axis
 from tracelr.errors import printable
