@@ -1,0 +1,106 @@
+"""Real configuration files of training frameworks, against rates that the frameworks' own code gave.
+
+`expected.json` has ten (step, rate) pairs for each file, and what the file does not say. The rates agree within 2e-6 of the
+peak, which covers the frameworks that compute in float32; a row with another tolerance says why.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tracelr import Schedule, Units
+from tracelr.errors import ConfigError
+from tracelr.interop._tools import kinds
+from tracelr.interop.load import load, read
+from tracelr.schedules.assignment import Assignment, Loaded
+
+FOLDER = Path(__file__).parent / "data" / "configs"
+EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text())
+TOLERANCE = 2e-6
+
+
+class Row(NamedTuple):
+    """What the file does not say; the format; what the error says without it; why it cannot be read; another tolerance."""
+
+    format: str
+    units: dict[str, int] = {}
+    settings: dict[str, Any] = {}
+    asks: str = ""
+    refused: str = ""
+    tolerance: float = TOLERANCE
+
+
+EPOCH = {"steps_per_epoch": 1000}
+ROWS: dict[str, Row] = {
+    "axolotl/constant-with-warmup.yaml": Row("axolotl", EPOCH, asks="2 epochs of batch 1; "),
+    "axolotl/llama3-lora-8b.yml": Row("axolotl", EPOCH, asks="4 epochs of batch 2 x 4; "),
+    "axolotl/quadratic-warmup.yaml": Row("axolotl", EPOCH, asks="1 epoch of batch 1; "),
+    "deepspeed/ds_config_auto.json": Row(
+        "deepspeed",
+        settings={
+            "scheduler.params.total_num_steps": 1000,
+            "scheduler.params.warmup_min_lr": 0,
+            "scheduler.params.warmup_max_lr": 5e-5,
+            "scheduler.params.warmup_num_steps": 100,
+        },
+        asks="--set scheduler.params.warmup_num_steps=VALUE",
+    ),
+    "deepspeed/warmup_decay_lr.json": Row("deepspeed"),
+    "huggingface/firefly-qlora.json": Row("huggingface"),
+    "huggingface/llava-finetune.sh": Row("huggingface", {"duration": 5197}, asks="1 epoch of batch 16; "),
+    "huggingface/trl-cli-example.yaml": Row("huggingface", EPOCH, asks="3 epochs of batch 8"),
+    "huggingface/zephyr-141b-orpo.yaml": Row("huggingface"),
+    "llama_factory/qwen2-muon-full-sft.yaml": Row("huggingface", EPOCH, asks="3 epochs of batch 1 x 8; "),
+    "llama_factory/qwen3-lora-sft.yaml": Row("huggingface", EPOCH, asks="3 epochs of batch 1 x 8; "),
+    "megatron/bloom-176b.slurm": Row("megatron", settings={"rampup-batch-size": None}, asks="--set rampup-batch-size=null"),
+    "megatron/train_mixtral_8x7b_distributed.sh": Row("megatron"),
+}
+
+
+def one(found: Loaded) -> Schedule:
+    """Return the schedule of the rate of the groups that have no tag."""
+    if isinstance(found, Schedule):
+        return found
+    rates = [each for each in found if each.key == "lr"]
+    return next((each for each in rates if each.tags is None or None in each.tags), rates[0]).schedule
+
+
+def test_every_file_has_a_row() -> None:
+    assert sorted(ROWS) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_file_gives_the_rates_of_its_framework(name: str) -> None:
+    row = ROWS[name]
+    if row.refused:
+        with pytest.raises(ConfigError) as caught:
+            load(FOLDER / name, Units(**row.units), settings=row.settings)
+        assert row.refused in str(caught.value)
+        return
+    mapping = kinds.read(FOLDER / name, row.settings)
+    found = read(mapping, name, Units(**row.units))
+    assert found.format == row.format
+    schedule = one(found.schedule)
+    pairs = EXPECTED[name]["pairs"]
+    peak = max(abs(rate) for _, rate in pairs)
+    wrong = [(step, rate, float(schedule(step))) for step, rate in pairs if abs(float(schedule(step)) - rate) > row.tolerance * peak]
+    assert not wrong, wrong
+    for tag, others in EXPECTED[name].get("assumed", {}).get("tags", EXPECTED[name].get("tags", {})).items():
+        assert isinstance(found.schedule, list)
+        tagged = next(each.schedule for each in found.schedule if each.tags is not None and tag in each.tags)
+        assert [float(tagged(step)) for step, _ in others] == pytest.approx([rate for _, rate in others], rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row.refused])
+def test_without_the_numbers_it_gives_the_same_or_asks(name: str) -> None:
+    row = ROWS[name]
+    if row.asks:
+        with pytest.raises(ConfigError) as caught:
+            load(FOLDER / name)
+        assert row.asks in str(caught.value)
+    else:
+        assert load(FOLDER / name) == load(FOLDER / name, Units(**row.units), settings=row.settings)
