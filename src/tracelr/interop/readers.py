@@ -46,7 +46,11 @@ class Framework:
         """Return what the module reads, if it has read every key that speaks of the rate."""
         sections: list[Section] = []
         found: Loaded = self.module.read(Section(mapping, where._replace(sections=sections), by=self.name))
+        seen: dict[int, set[Any]] = {}
+        for each in sections:  # a mapping may have been opened several times
+            seen.setdefault(id(each.given), set()).update(each.seen)
         for each in sections:
+            each.seen = seen[id(each.given)]
             each.finish()
         return found
 
