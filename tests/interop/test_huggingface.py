@@ -11,7 +11,7 @@ from transformers.trainer_utils import SchedulerType
 
 from tracelr import Constant, Linear
 from tracelr.errors import ConfigError
-from tracelr.interop.huggingface.read import _KNOWN, _MEASURED
+from tracelr.interop.huggingface.read import _KNOWN, MEASURED
 from tracelr.interop.huggingface.scheduler_types import TYPES
 from tracelr.interop.load import from_dict
 
@@ -27,7 +27,7 @@ def after(warmup: int) -> object:
 
 
 def test_every_type_of_transformers_is_known_and_run():
-    assert {kind.value for kind in SchedulerType} == {*TYPES, *_MEASURED}
+    assert {kind.value for kind in SchedulerType} == {*TYPES, *MEASURED}
     assert {peer.theirs.split('"')[1] for peer in PEERS} == set(TYPES)
 
 

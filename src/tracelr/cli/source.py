@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from tracelr.cli import checkpoint
+from tracelr.cli.reading import CURRENT
 from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, Unquoted, show
 from tracelr.interop import load as config
+from tracelr.interop._tools import kinds, shell
 from tracelr.interop._tools.checks import Place
-from tracelr.interop._tools.yaml import mapping
 from tracelr.interop.native.expression import parse
 from tracelr.optim.state import read_state
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -41,16 +42,25 @@ def load(given: str) -> Loaded:
 
     Raises `ConfigError` or `CheckpointError`, in one line; for a text, with a caret under the place.
     """
+    return read(given).schedule
+
+
+def read(given: str) -> config.Reading:
+    """Return what `load` does, with the name of the format of a file and the notes of its reader."""
     path = Path(given)
     if given == "-":
         return _text("standard input", sys.stdin.buffer.read())
     if "(" not in given and path.suffix in _CHECKPOINTS:
-        return _checkpoint(path)
+        return config.Reading("checkpoint", _checkpoint(path), [])
     if _is_file(path):
-        return _text(given, path.read_bytes())
+        return _text(given, path.read_bytes(), path)
+    if given.startswith("-") and shell.looks_like(given):
+        return _mapped(lambda settings: shell.read(given, Place("command line"), settings), "command line")
     if "(" in given:
-        return parse(given)
-    return _python(given) if _PYTHON.fullmatch(given) else config.load(given)
+        return config.Reading("line", parse(given), [])
+    if _PYTHON.fullmatch(given):
+        return config.Reading("python", _python(given), [])
+    return _mapped(lambda settings: kinds.read(given, settings), given)
 
 
 def _is_file(path: Path) -> bool:
@@ -60,9 +70,17 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _text(name: str, raw: bytes) -> Loaded:
+def _mapped(mapping: Callable[[dict[str, Any]], dict[Any, Any]], name: str) -> config.Reading:
+    """Return what is read from a mapping, with what the command line says beside it."""
+    given = CURRENT.get()
+    return config.read(mapping(given.settings), name, given.units, given.format)
+
+
+def _text(name: str, raw: bytes, path: Path | None = None) -> config.Reading:
     try:
-        return config.from_dict(mapping(raw, Place(name)), name)
+        if path is not None:
+            return _mapped(lambda settings: kinds.read(path, settings), name)
+        return _mapped(lambda settings: kinds.mapping(raw, Place(name), settings), name)
     except ConfigError as error:
         raise pointed(error, raw.decode("utf-8", "replace")) from None
 
