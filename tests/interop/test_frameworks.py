@@ -7,7 +7,9 @@ and how they were made. The rates agree within 2e-6 of the peak, which covers th
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,12 +24,15 @@ FILES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "data" / 
 TOLERANCE = 2e-6
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Row(NamedTuple):
     """The format; what the file does not say; what the error says without that; or why the file cannot be read."""
 
     format: str
-    units: dict[str, int] = {}
-    settings: dict[str, Any] = {}
+    units: Mapping[str, int] = NOTHING
+    settings: Mapping[str, Any] = NOTHING
     asks: str = ""
     refused: str = ""
 
@@ -178,7 +183,9 @@ def test_a_file_gives_the_rates_of_its_framework(name: str, folder: Path) -> Non
     schedule = one(found.schedule)
     pairs = FILES[name]["pairs"]
     peak = max(abs(rate) for _, rate in pairs)
-    wrong = [(step, rate, float(schedule(step))) for step, rate in pairs if abs(float(schedule(step)) - rate) > TOLERANCE * peak]
+    wrong = [
+        (step, rate, float(schedule(step))) for step, rate in pairs if abs(float(schedule(step)) - rate) > TOLERANCE * peak
+    ]
     assert not wrong, wrong
     for tag, others in FILES[name].get("tags", {}).items():
         assert isinstance(found.schedule, list)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 from tracelr.arithmetic import LAST_STEP
@@ -29,10 +31,11 @@ class Given(NamedTuple):
 
     units: Units | None = None
     format: str | None = None
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
 
 
-CURRENT: ContextVar[Given] = ContextVar("given", default=Given())  # noqa: B039  # nobody changes it
+NOTHING = Given()
+CURRENT: ContextVar[Given] = ContextVar("given", default=NOTHING)
 """The options of the command line that runs now."""
 
 
@@ -41,9 +44,16 @@ def reading_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what a training configuration does not say")
     for name, (field, metavar, words) in _LENGTHS.items():
         group.add_argument(f"--{name}", dest=f"units_{field}", metavar=metavar, help=words)
-    group.add_argument("--as", dest="format", metavar="FORMAT", help="the format of the file, a name of tracelr list formats")
     group.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="a setting by its path, or a variable of a script"
+        "--as", dest="format", metavar="FORMAT", help="the format of the file, a name of tracelr list formats"
+    )
+    group.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting by its path, or a variable of a script",
     )
 
 

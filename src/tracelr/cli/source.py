@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from operator import attrgetter
@@ -70,7 +70,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _mapped(mapping: Callable[[dict[str, Any]], dict[Any, Any]], name: str) -> config.Reading:
+def _mapped(mapping: Callable[[Mapping[str, Any]], dict[Any, Any]], name: str) -> config.Reading:
     """Return what is read from a mapping, with what the command line says beside it."""
     given = CURRENT.get()
     return config.read(mapping(given.settings), name, given.units, given.format)

@@ -59,8 +59,8 @@ def load_schedule(
 ) -> Schedule:
     """Return the one schedule that a file describes, for the learning rate of all param groups.
 
-    `units`, `format` and `settings` are as in `load`. Raises `ConfigError` as `load` does, and if the file sets other hyper-parameters or only some
-    groups; the message then lists the assignments.
+    `units`, `format` and `settings` are as in `load`. Raises `ConfigError` as `load` does, and if the file sets other
+    hyper-parameters or only some groups; the message then lists the assignments.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

@@ -1,12 +1,14 @@
 """The readers: each is a module with `matches`, `read` and `EXAMPLE`, in the package of its library or in `frameworks`."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol, final
 
 from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.interop import frameworks
+from tracelr.interop._tools import python, shell, yaml
 from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.section import Section
 from tracelr.interop.cerebras import read as cerebras
@@ -18,7 +20,7 @@ from tracelr.schedules.assignment import Loaded
 
 
 class Reader(Protocol):
-    """What a reader defines. `EXAMPLE` shows the format in a few lines of YAML, in the error about a file of no READERS format."""
+    """What a reader defines. `EXAMPLE` shows the format in a few lines of YAML."""
 
     EXAMPLE: str
 
@@ -40,12 +42,12 @@ class Framework:
 
     def matches(self, mapping: Mapping[Any, Any]) -> bool:
         """Return whether `mapping` has the signature of this format."""
-        return bool(self.module.matches(mapping))
+        return bool(self.module.matches(plain(mapping, {})))
 
     def read(self, mapping: Mapping[Any, Any], where: Place) -> Loaded:
         """Return what the module reads, if it has read every key that speaks of the rate."""
         sections: list[Section] = []
-        found: Loaded = self.module.read(Section(mapping, where._replace(sections=sections), by=self.name))
+        found: Loaded = self.module.read(Section(plain(mapping, {}), where._replace(sections=sections), by=self.name))
         seen: dict[int, set[Any]] = {}
         for each in sections:  # a mapping may have been opened several times
             seen.setdefault(id(each.given), set()).update(each.seen)
@@ -68,7 +70,39 @@ READERS: dict[str, Reader] = {
     },
 }
 """Every reader by the name of its format."""
-_LONG = ("native", "cerebras", "cerebras_trainer", "huggingface", "keras")
+_LONG = ("cerebras", "cerebras_trainer", "huggingface", "keras", "native")
+
+
+@final
+class _Foreign:
+    """A value of a type that no file holds; a reader that needs it refuses it."""
+
+    def __init__(self, given: object) -> None:
+        self.given = given
+
+    def __repr__(self) -> str:
+        return show(self.given)
+
+
+_PLAIN = (str, int, float, bool, type(None), python.Unread, shell.Unset, yaml.Tagged, yaml.Twice)
+
+
+def plain(value: Any, seen: dict[int, Any]) -> Any:
+    """Return a copy of dicts and lists of plain values, because another type, such as an array, need not compare."""
+    if isinstance(value, _PLAIN):
+        return value
+    if id(value) in seen:
+        return seen[id(value)]
+    if isinstance(value, Mapping):
+        copy: Any = {}
+        seen[id(value)] = copy
+        copy.update((key, plain(each, seen)) for key, each in value.items())
+        return copy
+    if isinstance(value, list | tuple):
+        seen[id(value)] = copy = []
+        copy.extend(plain(each, seen) for each in value)
+        return copy
+    return _Foreign(value)
 
 
 def pick(mapping: Mapping[Any, Any], where: Place, name: str | None = None) -> tuple[str, Reader]:
@@ -80,13 +114,54 @@ def pick(mapping: Mapping[Any, Any], where: Place, name: str | None = None) -> t
         if name not in READERS:
             raise ConfigError("load(format)", name, ", ".join(READERS), "use one of these names")
         return name, READERS[name]
-    found = [each for each, reader in READERS.items() if reader.matches(mapping)]
+    copy = plain(mapping, {})
+    found = [
+        each
+        for each, reader in READERS.items()
+        if (reader.module.matches(copy) if isinstance(reader, Framework) else reader.matches(mapping))
+    ]
     if len(found) == 1:
         return found[0], READERS[found[0]]
     if found:
         fix = "pass --as FORMAT, or format= in Python, with one of these"
         raise where.refuse(Unquoted(f"settings that may be {' or '.join(found)}"), "settings of one format", fix)
+    near = _nearest(copy)
+    if near is not None:
+        name, lacks = near
+        given = Unquoted(f"settings that are nearly those of {name}, without {', '.join(lacks)}")
+        raise where.refuse(
+            given, "settings of one format", f"add {lacks[0]}, or pass --as FORMAT; tracelr list formats has them"
+        )
     given = Unquoted("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
     examples = "\n".join(READERS[each].EXAMPLE for each in _LONG)
-    more = f"{examples}\nOther formats, for --as FORMAT: {', '.join(READERS)}"
+    more = f"{examples}\n{len(READERS) - len(_LONG)} training frameworks too: tracelr list formats"
     raise ConfigError(str(where), given, "one of the formats below", "write one of them", more=more)
+
+
+def _nearest(mapping: Mapping[Any, Any]) -> tuple[str, list[str]] | None:
+    """Return the format whose example shares half of its keys or more with `mapping`, and the others."""
+    given = _paths(mapping)
+    best: tuple[float, str, list[str]] | None = None
+    for name in READERS:
+        own = _own_paths(name)
+        lacks = [each for each in own if each not in given]
+        share = 1 - len(lacks) / len(own)
+        if lacks and share >= 0.5 and (best is None or share > best[0]):
+            best = share, name, lacks
+    return None if best is None else best[1:]
+
+
+@cache
+def _own_paths(name: str) -> list[str]:
+    """Return the paths of the keys in the example of a format."""
+    return _paths(yaml.mapping(READERS[name].EXAMPLE.encode(), Place(name)))
+
+
+def _paths(mapping: Mapping[Any, Any], above: str = "", depth: int = 3) -> list[str]:
+    """Return the paths of the keys."""
+    found = []
+    for key, value in mapping.items():
+        path = f"{above}{str(key)[:80]}"
+        inner = _paths(value, f"{path}.", depth - 1) if isinstance(value, Mapping) and depth else []
+        found.extend(inner or [path])
+    return found

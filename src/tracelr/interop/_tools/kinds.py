@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,6 @@ from tracelr.interop._tools import python, shell, yaml
 from tracelr.interop._tools.checks import Place
 
 _SHELL = (".sh", ".slurm", ".bash", ".sbatch", ".zsh", ".sub", ".batch", ".cmd")
-SUFFIXES = (".yaml", ".yml", ".json", ".toml", ".py", ".cfg", ".ini", ".gin", ".jsonnet", ".txt", ".log", *_SHELL)
-"""The suffixes of files that are read."""
 _BASES = ("_base_", "_BASE_")
 _DEEPEST = 10
 
@@ -79,25 +77,13 @@ def _by_kind(raw: bytes, suffix: str, place: Place, given: Mapping[str, Any]) ->
     if suffix in (".yaml", ".yml", ".json"):
         return yaml.mapping(raw, place)
     text = yaml.text(raw, place)
-    if suffix == ".py":
-        return python.read(text, place)
-    if suffix == ".toml":
-        return _toml(text, place)
-    if suffix in (".cfg", ".ini"):
-        return _ini(text, place)
-    if suffix == ".gin":
-        return _gin(text, place)
-    if suffix == ".jsonnet":
-        return yaml.mapping(_jsonnet(text).encode(), place)
-    if suffix in _SHELL or text.startswith("#!"):
-        return shell.read(text, place, given)
-    if suffix in (".txt", ".log"):
-        listed = _listed(text)
-        if listed:
-            return listed
-        if shell.looks_like(text):
-            return shell.read(text, place, given)
-    return yaml.mapping(raw, place)
+    if suffix in _KINDS:
+        return _KINDS[suffix](text, place)
+    listed = _listed(text) if suffix in (".txt", ".log") else {}
+    if listed:
+        return listed
+    script = suffix in _SHELL or text.startswith("#!") or (suffix in (".txt", ".log") and shell.looks_like(text))
+    return shell.read(text, place, given) if script else yaml.mapping(raw, place)
 
 
 def _set(found: dict[Any, Any], given: Mapping[str, Any], place: Place) -> dict[Any, Any]:
@@ -198,6 +184,17 @@ def _jsonnet(text: str) -> str:
     text = re.sub(r"(['\"])(\w[\w. ]*)\1\s*:(?=\S)", r'"\2": ', text)
     text = re.sub(r"\$\.(\w+)", lambda match: hidden.get(match[1], f'"$.{match[1]}"'), text)
     return re.sub(r"(:\s*)([A-Za-z_]\w*)(\s*[,}\n])", lambda m: m[1] + locals_.get(m[2], m[2]).strip() + m[3], text)
+
+
+_KINDS: dict[str, Callable[[str, Place], dict[Any, Any]]] = {
+    ".py": python.read,
+    ".toml": _toml,
+    ".cfg": _ini,
+    ".ini": _ini,
+    ".gin": _gin,
+    ".jsonnet": lambda text, place: yaml.mapping(_jsonnet(text).encode(), place),
+}
+"""What reads the text of a file with each suffix."""
 
 
 def _listed(text: str) -> dict[Any, Any]:

@@ -29,7 +29,9 @@ def _part(s: Section, name: str, total: Total) -> int:
 
 def _left(s: Section, length: int) -> int:
     if length <= 0:
-        raise s.where.refuse(Unquoted(f"a decay of {length} steps"), "a run longer than its warm-up and hold", "shorten these")
+        raise s.where.refuse(
+            Unquoted(f"a decay of {length} steps"), "a run longer than its warm-up and hold", "shorten these"
+        )
     return length
 
 
@@ -87,7 +89,14 @@ NAMES: dict[str, Callable[[Section, float, float, int, Total], Schedule]] = {
     "PolynomialHoldDecayAnnealing": _hold,
     "PolynomialDecayAnnealing": _polynomial,
 }
-OTHERS = ("WarmupPolicy", "WarmupHoldPolicy", "WarmupAnnealing", "SquareAnnealing", "SquareRootAnnealing", "T5InverseSquareRootAnnealing")
+OTHERS = (
+    "WarmupPolicy",
+    "WarmupHoldPolicy",
+    "WarmupAnnealing",
+    "SquareAnnealing",
+    "SquareRootAnnealing",
+    "T5InverseSquareRootAnnealing",
+)
 """Names that are known and not read."""
 METRIC = ("ReduceLROnPlateau",)
 
@@ -97,7 +106,17 @@ def build(s: Section, name: str, peak: float, total: Total) -> Schedule:
     if name in METRIC:
         raise s.metric("name")
     make = s.choice(NAMES, "name") if "name" in s.given else NAMES[name]
-    s.ignore("last_epoch", "max_steps", "monitor", "reduce_on_plateau", "t_max", "t_accumulate_grad_batches", "t_num_workers",
-             "iters_per_batch", "args", "params")
+    s.ignore(
+        "last_epoch",
+        "max_steps",
+        "monitor",
+        "reduce_on_plateau",
+        "t_max",
+        "t_accumulate_grad_batches",
+        "t_num_workers",
+        "iters_per_batch",
+        "args",
+        "params",
+    )
     warm, low = _part(s, "warmup", total), s.number("min_lr", default=0.0)
     return s.build(make, s, peak, low, warm, total)

@@ -1,4 +1,4 @@
-"""The pieces that the readers of training frameworks share: warm-ups with their origins, decays, lengths that are fractions."""
+"""The pieces that the readers of frameworks share: warm-ups with their origins, decays, lengths that are fractions."""
 
 from __future__ import annotations
 

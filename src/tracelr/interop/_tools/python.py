@@ -1,6 +1,6 @@
 """Reads the settings in a Python file by its syntax tree: assignments of literals, dict(...), arithmetic of numbers.
 
-Nothing is run. Whatever else is assigned to a name becomes an `Unread`, which a reader refuses, with its line, if it needs it.
+Nothing is run. What else is assigned to a name becomes an `Unread`, which a reader that needs it refuses, with its line.
 """
 
 from __future__ import annotations
@@ -73,32 +73,45 @@ def _function(node: ast.FunctionDef, names: Mapping[str, Any]) -> dict[Any, Any]
 
 
 def _statements(body: list[ast.stmt], names: dict[str, Any], unsure: str = "") -> Any:
-    """Assign what the statements assign. `unsure` says why they may not happen, and then each value is an `Unread`."""
+    """Assign what the statements assign. `unsure` says why they may not happen, and then each value is an `Unread`.
+
+    Returns what a return statement returns, or None.
+    """
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            value = Unread(f"a name without a value on line {node.lineno}") if node.value is None else evaluate(node.value, names)
-            if isinstance(node, ast.AugAssign):
-                value = Unread(f"a value that line {node.lineno} changes in place")
-            for target in targets:
-                _assign(target, Unread(f"a value that {unsure} sets") if unsure else value, names)
+            _assignment(node, names, unsure)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
             _update(node.value, names, unsure)
-        elif isinstance(node, ast.If):
-            test = evaluate(node.test, names)
-            if isinstance(test, Unread):
-                for branch in (node.body, node.orelse):
-                    _statements(branch, names, f"a branch on line {node.lineno}")
-            else:
-                found = _statements(node.body if test else node.orelse, names, unsure)
-                if found is not None:
-                    return found
         elif isinstance(node, ast.Return):
             return None if node.value is None or unsure else evaluate(node.value, names)
+        elif isinstance(node, ast.If):
+            found = _branches(node, names, unsure)
+            if found is not None:
+                return found
         elif isinstance(node, ast.For | ast.While | ast.With | ast.Try):
-            _statements(node.body, names, f"a block on line {node.lineno}")
-            for extra in ("orelse", "finalbody"):
-                _statements(getattr(node, extra, []), names, f"a block on line {node.lineno}")
+            for block in ("body", "orelse", "finalbody"):
+                _statements(getattr(node, block, []), names, f"a block on line {node.lineno}")
+    return None
+
+
+def _assignment(node: ast.Assign | ast.AnnAssign | ast.AugAssign, names: dict[str, Any], unsure: str) -> None:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if isinstance(node, ast.AugAssign):
+        value: Any = Unread(f"a value that line {node.lineno} changes in place")
+    elif node.value is None:
+        value = Unread(f"a name without a value on line {node.lineno}")
+    else:
+        value = evaluate(node.value, names)
+    for target in targets:
+        _assign(target, Unread(f"a value that {unsure} sets") if unsure else value, names)
+
+
+def _branches(node: ast.If, names: dict[str, Any], unsure: str) -> Any:
+    test = evaluate(node.test, names)
+    if not isinstance(test, Unread):
+        return _statements(node.body if test else node.orelse, names, unsure)
+    for branch in (node.body, node.orelse):
+        _statements(branch, names, f"a branch on line {node.lineno}")
     return None
 
 
@@ -152,40 +165,39 @@ def evaluate(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name):
-        return names.get(node.id, Unread(f"the name {node.id} on line {node.lineno}, which has no value in the file"))
-    if isinstance(node, ast.List):
-        return [evaluate(each, names) for each in node.elts]
-    if isinstance(node, ast.Tuple):
-        return tuple(evaluate(each, names) for each in node.elts)
-    if isinstance(node, ast.Dict):
-        pairs = [(None if k is None else evaluate(k, names), evaluate(v, names)) for k, v in zip(node.keys, node.values, strict=True)]
-        found: dict[Any, Any] = {}
-        for key, value in pairs:
-            found.update(value if key is None else {key: value})
-        return found
-    if isinstance(node, ast.UnaryOp):
-        value = _value(node.operand, names)
-        if isinstance(node.op, ast.Not):
-            return value if isinstance(value, Unread) else not value
-        return -_number(value) if isinstance(node.op, ast.USub) else +_number(value)
-    if isinstance(node, ast.BinOp):
-        return _arithmetic(node, names)
-    if isinstance(node, ast.IfExp):
-        test = _value(node.test, names)
-        return test if isinstance(test, Unread) else _value(node.body if test else node.orelse, names)
-    if isinstance(node, ast.Attribute):
-        above = _value(node.value, names)
-        if isinstance(above, Mapping):
-            return above[node.attr]
-        return Unread(f"{ast.unparse(node)[:60]} on line {node.lineno}")
-    if isinstance(node, ast.Subscript):
-        return _value(node.value, names)[_value(node.slice, names)]
-    if isinstance(node, ast.Call):
-        return _call(node, names)
-    return Unread(f"Python on line {node.lineno} that is not a literal: {ast.unparse(node)[:60]}")
+    read = _READERS.get(type(node))
+    if read is None:
+        return Unread(f"Python on line {node.lineno} that is not a literal: {ast.unparse(node)[:60]}")
+    return read(node, names)
+
+
+def _name(node: ast.Name, names: Mapping[str, Any]) -> Any:
+    return names.get(node.id, Unread(f"the name {node.id} on line {node.lineno}, which has no value in the file"))
+
+
+def _dict(node: ast.Dict, names: Mapping[str, Any]) -> Any:
+    found: dict[Any, Any] = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        one = evaluate(value, names)
+        found.update(one if key is None else {evaluate(key, names): one})
+    return found
+
+
+def _unary(node: ast.UnaryOp, names: Mapping[str, Any]) -> Any:
+    value = _value(node.operand, names)
+    if isinstance(node.op, ast.Not):
+        return value if isinstance(value, Unread) else not value
+    return -_number(value) if isinstance(node.op, ast.USub) else +_number(value)
+
+
+def _either(node: ast.IfExp, names: Mapping[str, Any]) -> Any:
+    test = _value(node.test, names)
+    return test if isinstance(test, Unread) else _value(node.body if test else node.orelse, names)
+
+
+def _attribute(node: ast.Attribute, names: Mapping[str, Any]) -> Any:
+    above = _value(node.value, names)
+    return above[node.attr] if isinstance(above, Mapping) else Unread(f"{ast.unparse(node)[:60]} on line {node.lineno}")
 
 
 def _arithmetic(node: ast.BinOp, names: Mapping[str, Any]) -> Any:
@@ -225,3 +237,19 @@ def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
         number = _number(float(positional[0]) if isinstance(positional[0], str) else positional[0])
         return {"int": int, "float": float, "round": round}[name](number)
     return {"()": name, "args": positional, **keywords}
+
+
+_READERS: dict[type[ast.AST], Any] = {
+    ast.Constant: lambda node, _: node.value,
+    ast.Name: _name,
+    ast.List: lambda node, names: [evaluate(each, names) for each in node.elts],
+    ast.Tuple: lambda node, names: tuple(evaluate(each, names) for each in node.elts),
+    ast.Dict: _dict,
+    ast.UnaryOp: _unary,
+    ast.BinOp: _arithmetic,
+    ast.IfExp: _either,
+    ast.Attribute: _attribute,
+    ast.Subscript: lambda node, names: _value(node.value, names)[_value(node.slice, names)],
+    ast.Call: _call,
+}
+"""What reads each kind of expression."""

@@ -58,7 +58,9 @@ class Section:
         self.seen.update(names)
         found = [each for each in names if self.given.get(each) is not None]
         if len(found) > 1 and any(self.given[each] != self.given[found[0]] for each in found):
-            raise self.where.refuse(Unquoted(" and ".join(found)), "one of them", "remove one: they are names of the same thing")
+            raise self.where.refuse(
+                Unquoted(" and ".join(found)), "one of them", "remove one: they are names of the same thing"
+            )
         return found[0] if found else None
 
     def has(self, *names: str) -> bool:
@@ -93,11 +95,15 @@ class Section:
 
     def numbers(self, *names: str, default: Any = REQUIRED) -> Any:
         """Return a list of numbers; one number counts as a list."""
-        return self._read(names, default, lambda w, given: checks.numbers(w, given if isinstance(given, list | tuple) else [given]))
+        return self._read(
+            names, default, lambda w, given: checks.numbers(w, given if isinstance(given, list | tuple) else [given])
+        )
 
     def counts(self, *names: str, default: Any = REQUIRED) -> Any:
         """Return a list of steps."""
-        return self._read(names, default, lambda w, given: checks.counts(w, given if isinstance(given, list | tuple) else [given]))
+        return self._read(
+            names, default, lambda w, given: checks.counts(w, given if isinstance(given, list | tuple) else [given])
+        )
 
     def section(self, *names: str, optional: bool = False) -> Section:
         """Return the mapping under a key; with `optional`, an empty one if there is none."""
@@ -144,8 +150,11 @@ class Section:
 
     def metric(self, *names: str, instead: str = "a schedule of the step") -> ConfigError:
         """Return the error that a scheduler follows a metric; the caller raises it."""
-        return self.refuse(*names, allowed=f"{instead}, because this one follows a metric and not the step",
-                           fix="use tracelr.Plateau in the training program")
+        return self.refuse(
+            *names,
+            allowed=f"{instead}, because this one follows a metric and not the step",
+            fix="use tracelr.Plateau in the training program",
+        )
 
     def note(self, text: str) -> None:
         """Keep a sentence for `tracelr show`."""
@@ -199,9 +208,16 @@ class Section:
 
 _REFERENCE = re.compile(r"\$\{([^${}]*)\}")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "times": lambda *v: math.prod(v), "multiply": lambda *v: math.prod(v), "mul": lambda *v: math.prod(v),
-    "divide": lambda a, b: a / b, "div": lambda a, b: a / b, "add": lambda *v: sum(v), "sum": lambda *v: sum(v),
-    "subtract": lambda a, b: a - b, "int": int, "ceil_int": math.ceil,
+    "times": lambda *v: math.prod(v),
+    "multiply": lambda *v: math.prod(v),
+    "mul": lambda *v: math.prod(v),
+    "divide": lambda a, b: a / b,
+    "div": lambda a, b: a / b,
+    "add": lambda *v: sum(v),
+    "sum": lambda *v: sum(v),
+    "subtract": lambda a, b: a - b,
+    "int": int,
+    "ceil_int": math.ceil,
 }
 
 

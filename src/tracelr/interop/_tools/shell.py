@@ -221,7 +221,9 @@ def _variable(match: re.Match[str], names: Mapping[str, Any]) -> Any:
 
 def _computed(text: str, names: Mapping[str, Any]) -> Any:
     """Return the result of whole-number arithmetic as a string."""
-    whole = {name: int(value) for name, value in names.items() if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)}
+    whole = {
+        name: int(value) for name, value in names.items() if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
+    }
     try:
         value = evaluate(ast.parse(text.replace("/", "//"), mode="eval").body, whole)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -90,7 +90,9 @@ def build(s: Section, name: str, lr: float, type_key: str = "_target_", argument
         members = [_member(inner, lr, type_key, arguments) for inner in s.sections("schedulers")]
         if name == "ChainedScheduler":
             if len(members) > 1 and any(isinstance(each, CosineAnnealing) and each.end != 0 for each in members):
-                raise s.where.refuse(Unquoted("a chain with an eta_min"), "schedulers that multiply the rate", "write eta_min: 0")
+                raise s.where.refuse(
+                    Unquoted("a chain with an eta_min"), "schedulers that multiply the rate", "write eta_min: 0"
+                )
             factors = [members[0], *((1 / lr) * each for each in members[1:])]
             return s.build(product, factors)
         return s.build(Sequential, members, s.counts("milestones")) if len(members) > 1 else members[0]

@@ -126,17 +126,7 @@ def _parse(text: str, place: Place) -> Any:
                 problem = f"cannot read {show(node.value, 20)} as {node.tag.rpartition(':')[2]}"
                 raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark) from None
 
-    def tagged(loader: Loader, suffix: str, node: yaml.Node) -> Tagged:
-        value: Any = None
-        if isinstance(node, yaml.MappingNode):
-            value = loader.construct_mapping(node, deep=True)
-        elif isinstance(node, yaml.SequenceNode):
-            value = loader.construct_sequence(node, deep=True)
-        elif isinstance(node, yaml.ScalarNode):
-            value = loader.construct_scalar(node)
-        return Tagged(node.tag, value)
-
-    Loader.add_multi_constructor("!", tagged)
+    Loader.add_multi_constructor("!", lambda loader, _, node: Tagged(node.tag, _plain(loader, node)))
     Loader.add_constructor(_TWICE, lambda _, node: Twice(*node.value.rsplit("|", 1)))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
     try:
@@ -150,6 +140,17 @@ def _parse(text: str, place: Place) -> Any:
         raise _broken(error, text, place) from None
     except RecursionError:
         raise place.refuse(Unquoted("a document that is nested too deeply"), "a shallow one", "nest it less") from None
+
+
+def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    """Return the value of a node, whatever its tag is."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _broken(error: yaml.YAMLError, text: str, place: Place) -> ConfigError:

@@ -50,7 +50,17 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
     return "optimizer" in mapping and not foreign and OTHERS.isdisjoint(mapping)
 
 
-FOREIGN = {"lr", "params", "class_path", "init_args", "_target_", "_component_", "groups", "class_name", "learning_rate_scheduler"}
+FOREIGN = {
+    "lr",
+    "params",
+    "class_path",
+    "init_args",
+    "_target_",
+    "_component_",
+    "groups",
+    "class_name",
+    "learning_rate_scheduler",
+}
 """Keys under `optimizer` of other frameworks."""
 OTHERS = {
     "trainer", "schedulers", "scheduler", "lr_scheduler", "lr_config", "optim_wrapper", "param_scheduler", "learning_rate",

@@ -1,6 +1,6 @@
-"""AllenNLP: jsonnet or JSON with `trainer.learning_rate_scheduler: {type: slanted_triangular}`. It asks for the step after the update.
+"""AllenNLP: jsonnet or JSON with `trainer.learning_rate_scheduler: {type: slanted_triangular}`.
 
-Source: allennlp/training/learning_rate_schedulers.
+It asks for the step after the update. Source: allennlp/training/learning_rate_schedulers.
 """
 
 from __future__ import annotations
@@ -42,14 +42,23 @@ def read(s: Section) -> Schedule:
         return drop_first(warmed(InverseSqrt(peak, warm), peak, warm, same_clock=True))
     epochs, accumulation = trainer.count("num_epochs"), trainer.count("num_gradient_accumulation_steps", default=1)
     own = lr.count("num_steps_per_epoch", default=None)
-    total = epochs * own if own else lengths.total(s, epochs, lengths.epochs_of(None, 1, epochs), None, accumulation, ceil=True)
+    total = (
+        epochs * own if own else lengths.total(s, epochs, lengths.epochs_of(None, 1, epochs), None, accumulation, ceil=True)
+    )
     if kind == "slanted_triangular":
         for key in ("gradual_unfreezing", "discriminative_fine_tuning"):
             if lr.flag(key):
                 raise lr.refuse(key, allowed="false", fix="write it in the training program")
         lr.ignore("decay_factor")
-        cut, low = lr.part("warm-up", lr.number("cut_frac", default=0.1), total, int), peak / lr.number("ratio", default=32.0)
+        cut, low = (
+            lr.part("warm-up", lr.number("cut_frac", default=0.1), total, int),
+            peak / lr.number("ratio", default=32.0),
+        )
         return drop_first(warmed(lr.build(Linear, peak, low, total - cut), peak, cut, low))
     warm = lr.count("warmup_steps", default=0)
-    power, low = (1.0, 0.0) if kind == "linear_with_warmup" else (lr.number("power", default=1.0), lr.number("end_learning_rate", default=0.0))
+    power, low = (
+        (1.0, 0.0)
+        if kind == "linear_with_warmup"
+        else (lr.number("power", default=1.0), lr.number("end_learning_rate", default=0.0))
+    )
     return drop_first(warmed(lr.build(Polynomial, peak, low, total - warm, power), peak, warm))

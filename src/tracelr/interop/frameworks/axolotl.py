@@ -48,7 +48,11 @@ def read(s: Section) -> Schedule:
     for key in ("lr_groups", "embedding_lr", "embedding_lr_scale", "loraplus_lr_ratio"):
         if s.has(key):
             raise s.refuse(key, allowed="one rate for every group", fix=f"pass --set {key}=null for the rate of the others")
-    if s.flag("jagged_restart_steps") if isinstance(s.given.get("jagged_restart_steps"), bool) else s.has("jagged_restart_steps"):
+    if (
+        s.flag("jagged_restart_steps")
+        if isinstance(s.given.get("jagged_restart_steps"), bool)
+        else s.has("jagged_restart_steps")
+    ):
         raise s.refuse("jagged_restart_steps", allowed="a run without restarts", fix="pass --set jagged_restart_steps=null")
     given = s.count("warmup_steps", default=None)
     kinds = ("one_cycle", "rex")
@@ -71,7 +75,9 @@ def read(s: Section) -> Schedule:
         raise s.where.refuse(Unquoted(f"a warm-up of {warm} in {until} steps"), "a shorter one", "shorten it")
     main = s.build(Cosine, peak, 0.0 if quadratic else peak * (ratio or 0.0), until - warm)
     if quadratic:
-        return then(s.build(lambda: Product([Linear(0.0, peak, warm), Linear(0.0, 1.0, warm)])), warm, main) if warm else main
+        return (
+            then(s.build(lambda: Product([Linear(0.0, peak, warm), Linear(0.0, 1.0, warm)])), warm, main) if warm else main
+        )
     return warmed(main, peak, warm)
 
 

@@ -28,7 +28,9 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
     scheduler, optimizer = mapping.get("scheduler"), mapping.get("optimizer")
     if not isinstance(scheduler, Mapping) or not isinstance(optimizer, Mapping) or "lr" not in optimizer:
         return False
-    return scheduler.get("name") in (*_KINDS, "inv_sqrt_with_warmup") and ("max_duration" in mapping or "t_warmup" in scheduler)
+    return scheduler.get("name") in (*_KINDS, "inv_sqrt_with_warmup") and (
+        "max_duration" in mapping or "t_warmup" in scheduler
+    )
 
 
 def read(s: Section) -> Schedule:
@@ -56,7 +58,9 @@ def _time(s: Section, part: Section, key: str, default: str) -> Fraction:
     given = part.raw(key, default=default)
     match = _TIME.fullmatch(given) if isinstance(given, str) else None
     if match is None:
-        raise part.refuse(key, given=given, allowed="a time such as 100ba, 2ep, 1000sp, 1e9tok or 0.1dur", fix="write its unit")
+        raise part.refuse(
+            key, given=given, allowed="a time such as 100ba, 2ep, 1000sp, 1e9tok or 0.1dur", fix="write its unit"
+        )
     value, unit = Fraction(match[1]), match[2]
     if unit == "dur":
         return Fraction(int(value * _run(s)))

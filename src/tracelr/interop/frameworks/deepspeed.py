@@ -1,6 +1,7 @@
-"""DeepSpeed: JSON with `scheduler: {type: WarmupDecayLR, params: {...}}`. Its engine makes each update with the rate of the one before.
+"""DeepSpeed: JSON with `scheduler: {type: WarmupDecayLR, params: {...}}`.
 
-Source: DeepSpeed deepspeed/runtime/lr_schedules.py and runtime/engine.py.
+Its engine makes each update with the rate of the one before. Source: DeepSpeed deepspeed/runtime/lr_schedules.py and
+runtime/engine.py.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ def read(s: Section) -> Schedule:
         after = drop_first(params.build(Cosine, peak, end, total - warm))
     else:
         start = params.number("warmup_min_lr", default=0.0)
-        peak = params.number("warmup_max_lr", default=0.001) if name == "WarmupDecayLR" or "warmup_max_lr" in params.given else rate()
+        peak = (
+            params.number("warmup_max_lr", default=0.001)
+            if name == "WarmupDecayLR" or "warmup_max_lr" in params.given
+            else rate()
+        )
         after = Constant(peak)
         if name == "WarmupDecayLR":
             total = params.count("total_num_steps")

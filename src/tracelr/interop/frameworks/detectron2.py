@@ -25,12 +25,23 @@ SOLVER: {BASE_LR: 0.02, STEPS: [60000, 80000], MAX_ITER: 90000}
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     solver = mapping.get("SOLVER")
-    return isinstance(solver, Mapping) and any(key in solver for key in ("BASE_LR", "MAX_ITER", "STEPS", "LR_SCHEDULER_NAME"))
+    return isinstance(solver, Mapping) and any(
+        key in solver for key in ("BASE_LR", "MAX_ITER", "STEPS", "LR_SCHEDULER_NAME")
+    )
 
 
 def read(top: Section) -> Schedule:
     s = top.section("SOLVER")
-    s.ignore("IMS_PER_BATCH", "BIAS_LR_FACTOR", "WEIGHT_DECAY_NORM", "REFERENCE_WORLD_SIZE", "BASE_LR_END", "STEPS", "GAMMA", "NUM_DECAYS")
+    s.ignore(
+        "IMS_PER_BATCH",
+        "BIAS_LR_FACTOR",
+        "WEIGHT_DECAY_NORM",
+        "REFERENCE_WORLD_SIZE",
+        "BASE_LR_END",
+        "STEPS",
+        "GAMMA",
+        "NUM_DECAYS",
+    )
     if s.has("REFERENCE_WORLD_SIZE"):
         raise s.refuse("REFERENCE_WORLD_SIZE", allowed="0", fix="scale the settings as detectron2 does, and write 0")
     if s.number("BIAS_LR_FACTOR", default=1.0) != 1:
@@ -40,7 +51,9 @@ def read(top: Section) -> Schedule:
     peak, steps = s.number("BASE_LR", default=0.001), s.count("MAX_ITER", default=40_000)
     warm, factor = s.count("WARMUP_ITERS", default=1000), s.number("WARMUP_FACTOR", default=0.001)
     constant = s.choice({"linear": False, "constant": True}, "WARMUP_METHOD", default="linear")
-    name = s.choice({each: each for each in ("WarmupMultiStepLR", "WarmupCosineLR")}, "LR_SCHEDULER_NAME", default="WarmupMultiStepLR")
+    name = s.choice(
+        {each: each for each in ("WarmupMultiStepLR", "WarmupCosineLR")}, "LR_SCHEDULER_NAME", default="WarmupMultiStepLR"
+    )
     if name == "WarmupCosineLR":
         main = s.build(Cosine, peak, s.number("BASE_LR_END", default=0.0), steps)
     else:

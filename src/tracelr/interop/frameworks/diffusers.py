@@ -23,20 +23,37 @@ lr_warmup_steps: 500
 max_train_steps: 30000
 train_batch_size: 1
 """
-_KOHYA = ("unet_lr", "text_encoder_lr", "network_module", "lr_scheduler_num_cycles", "optimizer_type", "max_train_epochs", "lr_scheduler_type",
-          "network_dim", "micro_train_batch_size", "micro_batch_size")
+_KOHYA = (
+    "unet_lr",
+    "text_encoder_lr",
+    "network_module",
+    "lr_scheduler_num_cycles",
+    "optimizer_type",
+    "max_train_epochs",
+    "lr_scheduler_type",
+    "network_dim",
+    "micro_train_batch_size",
+    "micro_batch_size",
+)
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     own = any(key in mapping for key in ("max_train_steps", "train_batch_size", "lr_warmup_steps", "lr_num_cycles"))
-    return "learning_rate" in mapping and own and not any(key in mapping for key in _KOHYA) and not isinstance(mapping.get("lr_scheduler"), Mapping)
+    return (
+        "learning_rate" in mapping
+        and own
+        and not any(key in mapping for key in _KOHYA)
+        and not isinstance(mapping.get("lr_scheduler"), Mapping)
+    )
 
 
 def read(s: Section) -> Schedule:
     peak, name = s.number("learning_rate"), s.text("lr_scheduler", default="constant")
     s.ignore("lr_warmup_steps", "lr_num_cycles", "lr_power", "max_train_steps")
     if s.flag("scale_lr"):
-        raise s.refuse("scale_lr", allowed="a rate that is not multiplied", fix="multiply learning_rate by batch x accumulation x GPUs")
+        raise s.refuse(
+            "scale_lr", allowed="a rate that is not multiplied", fix="multiply learning_rate by batch x accumulation x GPUs"
+        )
     for key in ("text_encoder_lr", "learning_rate_2", "lr_step_rules"):
         if s.has(key) and key != "lr_step_rules":
             raise s.refuse(key, allowed="one rate for every group", fix=f"pass --set {key}=null for that of the others")

@@ -1,6 +1,7 @@
 """DINOv2 and DINOv3: YAML with `optim: {base_lr, warmup_epochs, epochs}`, or `schedules: {lr: {start, peak, end, ...}}`.
 
-The steps of an epoch are in the file. Source: dinov2/utils/utils.py, dinov2/train/train.py, dinov3/train/cosine_lr_scheduler.py.
+The steps of an epoch are in the file. Source: dinov2/utils/utils.py, dinov2/train/train.py,
+dinov3/train/cosine_lr_scheduler.py.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def read(s: Section) -> Loaded:
 
 
 def _second(s: Section, optim: Section, epoch: int, scale: float) -> Loaded:
-    optim.ignore("layerwise_decay", "patch_embed_lr_mult", "lr", "freeze_last_layer_epochs", "weight_decay", "weight_decay_end")
+    optim.ignore(
+        "layerwise_decay", "patch_embed_lr_mult", "lr", "freeze_last_layer_epochs", "weight_decay", "weight_decay_end"
+    )
     total = optim.count("epochs", default=100) * epoch
     peak, low = scale * optim.number("base_lr"), optim.number("min_lr", default=1e-6)
     warm = optim.count("warmup_epochs", default=10) * epoch

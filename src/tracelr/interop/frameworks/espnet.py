@@ -1,6 +1,7 @@
-"""ESPnet and WeNet: YAML with `scheduler: warmuplr`, `scheduler_conf` and `optim_conf.lr`. They ask for the step after the update.
+"""ESPnet and WeNet: YAML with `scheduler: warmuplr`, `scheduler_conf` and `optim_conf.lr`.
 
-Source: espnet2/schedulers, wenet/utils/scheduler.py; WeNet has copies of NeMo's schedulers.
+They ask for the step after the update. Source: espnet2/schedulers, wenet/utils/scheduler.py; WeNet has copies of NeMo's
+schedulers.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def read(s: Section) -> Schedule:
         raise s.metric("scheduler", instead="warmuplr")
     known = {each.lower(): each for each in torch_names.NAMES}
     if name.lower() not in known:
-        raise s.where.refuse(Unquoted(f"the scheduler {name}"), ", ".join(["warmuplr", "noamlr", *nemo_names.NAMES, *known]), "use one")
+        raise s.where.refuse(
+            Unquoted(f"the scheduler {name}"), ", ".join(["warmuplr", "noamlr", *nemo_names.NAMES, *known]), "use one"
+        )
     if name.lower() in ("onecyclelr", "cycliclr"):  # these two are stepped after each update
         return torch_names.build(conf, known[name.lower()], peak)
     epochs = s.count("max_epoch", default=None)

@@ -1,4 +1,4 @@
-"""fairseq: Hydra YAML with `optimization.lr`, `lr_scheduler: {_name: ...}`, or the flags `--lr --lr-scheduler --warmup-updates`.
+"""fairseq: Hydra YAML with `optimization.lr`, `lr_scheduler: {_name: ...}`, or flags such as `--lr-scheduler`.
 
 Source: fairseq/optim/lr_scheduler.
 """
@@ -32,7 +32,11 @@ lr_scheduler: {_name: polynomial_decay, warmup_updates: 8000}
 def matches(mapping: Mapping[Any, Any]) -> bool:
     scheduler, given = mapping.get("lr_scheduler"), keys(mapping)
     hydra = (isinstance(scheduler, Mapping) and "_name" in scheduler) or isinstance(scheduler, str)
-    flags = named(given.get("lr_scheduler"), _NAMES) and "lr" in given and ("max_update" in given or "warmup_updates" in given or "arch" in given)
+    flags = (
+        named(given.get("lr_scheduler"), _NAMES)
+        and "lr" in given
+        and ("max_update" in given or "warmup_updates" in given or "arch" in given)
+    )
     return (hydra and isinstance(mapping.get("optimization"), Mapping)) or flags
 
 
@@ -59,7 +63,12 @@ def read(top: Section) -> Loaded:
         group.ignore("lr")
         inner = group.section("lr_scheduler")
         inner.ignore("_name", "lr")
-        found.append((key, _build(inner, inner.text("_name"), _rate(group if group.has("lr") else run) if rate is None else rate, most)))
+        found.append(
+            (
+                key,
+                _build(inner, inner.text("_name"), _rate(group if group.has("lr") else run) if rate is None else rate, most),
+            )
+        )
     return found[0][1] if len(found) == 1 else [Assignment("lr", (key,), curve) for key, curve in found]
 
 
@@ -102,7 +111,9 @@ def _cosine(s: Section, peak: float, most: int | None) -> Schedule:
     left = (most or 0) - warm if most is not None else None
     if period <= 0:
         left = _total(s, "max_update", most) - warm
-        main: Schedule = Sequential([Cosine(peak, low, left), Constant(low * shrink)], [left]) if low else Cosine(peak, low, left)
+        main: Schedule = (
+            Sequential([Cosine(peak, low, left), Constant(low * shrink)], [left]) if low else Cosine(peak, low, left)
+        )
     elif left is not None and left <= period:
         main = Cosine(peak, low, int(period))
     elif low == 0:
@@ -117,7 +128,9 @@ def _tri_stage(s: Section, peak: float, most: int | None) -> Schedule:
     if parts is not None:
         if len(parts) != 3 or most is None:
             raise s.refuse("phase_ratio", allowed="three parts of max_update", fix="write three parts, and max_update")
-        warm, hold, fall = (s.part(name, ratio, most, int) for name, ratio in zip(("warm-up", "hold", "decay"), parts, strict=True))
+        warm, hold, fall = (
+            s.part(name, ratio, most, int) for name, ratio in zip(("warm-up", "hold", "decay"), parts, strict=True)
+        )
         s.ignore("warmup_steps", "hold_steps", "decay_steps")
     else:
         warm, hold, fall = (s.count(f"{name}_steps", default=0) for name in ("warmup", "hold", "decay"))
@@ -136,7 +149,8 @@ def _fixed(s: Section, peak: float, most: int | None) -> Schedule:
 
 
 _NAMES = {
-    "polynomial_decay": _polynomial, "inverse_sqrt": _inverse_sqrt, "cosine": _cosine, "tri_stage": _tri_stage, "fixed": _fixed,
+    "polynomial_decay": _polynomial, "inverse_sqrt": _inverse_sqrt, "cosine": _cosine, "tri_stage": _tri_stage,
+    "fixed": _fixed,
 }  # fmt: skip
 
 

@@ -46,7 +46,9 @@ def read(top: Section) -> Schedule:
     part = s.number("warmup", default=0.01)
     warm = part * length
     s.note(f"warm-up {part:g} x {length:,g} = {warm:,g}")
-    style = s.choice({each: each for each in ("linear", "cosine", "exponential", "constant")}, "lr_decay_style", default="linear")
+    style = s.choice(
+        {each: each for each in ("linear", "cosine", "exponential", "constant")}, "lr_decay_style", default="linear"
+    )
 
     def make(warm: int, length: int, unit: int) -> Schedule:
         left = length - warm

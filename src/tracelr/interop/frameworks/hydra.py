@@ -26,8 +26,16 @@ interval: step
 """
 _KEYS = ("scheduler", "lr_scheduler")
 _ABOVE = ("model", "module", "training", "train", "learner", "task")
-_S4 = {"cosine": "CosineAnnealingLR", "step": "StepLR", "multistep": "MultiStepLR", "plateau": "ReduceLROnPlateau",
-       "cosine_warmup": "", "linear_warmup": "", "constant": "", "constant_warmup": ""}
+_S4 = {
+    "cosine": "CosineAnnealingLR",
+    "step": "StepLR",
+    "multistep": "MultiStepLR",
+    "plateau": "ReduceLROnPlateau",
+    "cosine_warmup": "",
+    "linear_warmup": "",
+    "constant": "",
+    "constant_warmup": "",
+}
 
 
 def _found(mapping: Mapping[Any, Any]) -> tuple[str, str] | None:
@@ -60,7 +68,9 @@ def read(s: Section) -> Loaded:
     above, key = found
     holder = s.section(above) if above else s
     scheduler = holder.section(key)
-    name = torch_names.class_name(scheduler.text("_target_")) if scheduler.has("_target_") else scheduler.choice(_S4, "_name_")
+    name = (
+        torch_names.class_name(scheduler.text("_target_")) if scheduler.has("_target_") else scheduler.choice(_S4, "_name_")
+    )
     scheduler.ignore("_target_", "_name_", "_partial_", "_convert_", "optimizer")
     rate = _rate(s, holder)
     if not name:
@@ -131,4 +141,6 @@ def _fvcore(s: Section, total: int) -> Schedule:
             rise, main = _fvcore(parts[0], first), _fvcore(parts[1], total - first)
             return s.build(lambda: rise.then(main, at=first))
         raise s.where.refuse(Unquoted("this composite"), "two rescaled parts", "write it out")
-    raise s.refuse("_target_", allowed="CosineParamScheduler, LinearParamScheduler, ConstantParamScheduler", fix="use one of these")
+    raise s.refuse(
+        "_target_", allowed="CosineParamScheduler, LinearParamScheduler, ConstantParamScheduler", fix="use one of these"
+    )

@@ -33,16 +33,39 @@ def _flat(mapping: Mapping[Any, Any]) -> dict[Any, Any]:
 def matches(mapping: Mapping[Any, Any]) -> bool:
     given = _flat(mapping)
     own = any(key in given for key in _KOHYA[:6])
-    return isinstance(given.get("lr_scheduler"), str) and own and "micro_batch_size" not in given and "optim_wrapper" not in given
+    return (
+        isinstance(given.get("lr_scheduler"), str)
+        and own
+        and "micro_batch_size" not in given
+        and "optim_wrapper" not in given
+    )
 
 
 def read(top: Section) -> Loaded:
     top.ignore(*(key for key in top.given if isinstance(key, str)))
     s = Section(_flat(top.given), top.where, by=top.by)
     name = s.text("lr_scheduler", default="constant")
-    s.ignore("lr_warmup_steps", "lr_warmup", "lr_scheduler_num_cycles", "lr_scheduler_power", "learning_rate", "unet_lr", "lr_decay_steps",
-             "text_encoder_lr", "learning_rate_te", "max_train_epochs", "epoch")
-    for key in ("lr_scheduler_type", "lr_scheduler_args", "lr_decay_steps", "learning_rate_te1", "learning_rate_te2", "block_lr"):
+    s.ignore(
+        "lr_warmup_steps",
+        "lr_warmup",
+        "lr_scheduler_num_cycles",
+        "lr_scheduler_power",
+        "learning_rate",
+        "unet_lr",
+        "lr_decay_steps",
+        "text_encoder_lr",
+        "learning_rate_te",
+        "max_train_epochs",
+        "epoch",
+    )
+    for key in (
+        "lr_scheduler_type",
+        "lr_scheduler_args",
+        "lr_decay_steps",
+        "learning_rate_te1",
+        "learning_rate_te2",
+        "block_lr",
+    ):
         if s.has(key):
             raise s.refuse(key, allowed="a schedule of transformers", fix=f"pass --set {key}=null to read the rest")
     needs = ends(s, name)

@@ -16,7 +16,7 @@ from tracelr.schedules.curves.cosine import Cosine
 
 EXAMPLE = """\
 optimizer: {type: adamw, lr: 1.0e-4}
-scheduler: {type: cosine_decay_with_warmup, num_warmup_steps: 1000, num_decay_steps: 30000, peak_lr: 1.0e-4, decay_lr: 2.5e-6}
+scheduler: {type: cosine_decay_with_warmup, num_warmup_steps: 1000, num_decay_steps: 30000, peak_lr: 1.e-4, decay_lr: 2.5e-6}
 steps: 200000
 """
 _TYPES = ("cosine_decay_with_warmup", "diffuser", "vqbet")

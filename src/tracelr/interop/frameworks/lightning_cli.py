@@ -1,6 +1,6 @@
-"""Lightning CLI: YAML with `lr_scheduler: {class_path, init_args}` and `optimizer`. The CLI steps a scheduler once per epoch.
+"""Lightning CLI: YAML with `lr_scheduler: {class_path, init_args}` and `optimizer`.
 
-Source: lightning/pytorch/cli.py.
+The CLI steps a scheduler once per epoch. Source: lightning/pytorch/cli.py.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.cosine import Cosine
 
 EXAMPLE = """\
-train: {global_batch_size: 8, micro_batch_size: 1, lr_warmup_steps: 10, max_tokens: 1.0e+9, max_seq_length: 512, min_lr: 6.0e-5}
+train: {global_batch_size: 8, micro_batch_size: 1, lr_warmup_steps: 10, max_tokens: 1.0e+9, max_seq_length: 512}
 optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 2.0e-4}}
 devices: 1
 """
@@ -25,7 +25,11 @@ devices: 1
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     train = mapping.get("train")
-    return isinstance(train, Mapping) and "micro_batch_size" in train and ("lr_warmup_steps" in train or "global_batch_size" in train)
+    return (
+        isinstance(train, Mapping)
+        and "micro_batch_size" in train
+        and ("lr_warmup_steps" in train or "global_batch_size" in train)
+    )
 
 
 def read(s: Section) -> Schedule:
@@ -34,13 +38,17 @@ def read(s: Section) -> Schedule:
     train.ignore("min_lr", "lr_warmup_steps", "lr_warmup_fraction", "max_steps")
     if (tokens is None) == (epochs is None):
         given = Unquoted("both max_tokens and epochs" if tokens else "neither max_tokens nor epochs")
-        raise train.where.refuse(given, "max_tokens for pretraining, or epochs for fine-tuning", "set one, for example by --set")
+        raise train.where.refuse(
+            given, "max_tokens for pretraining, or epochs for fine-tuning", "set one, for example by --set"
+        )
     return _fine_tuning(s, train, peak, epochs) if tokens is None else _pretraining(s, train, peak, int(tokens))
 
 
 def _rate(s: Section) -> float:
     if isinstance(s.given.get("optimizer"), str):
-        return torch_names.DEFAULT_RATES.get(torch_names.class_name(s.text("optimizer"))) or float(s.section("optimizer").number("lr"))
+        return torch_names.DEFAULT_RATES.get(torch_names.class_name(s.text("optimizer"))) or float(
+            s.section("optimizer").number("lr")
+        )
     optimizer = s.section("optimizer")
     name = torch_names.class_name(optimizer.text("class_path", default="torch.optim.AdamW"))
     return torch_names.optimizer_rate(optimizer.section("init_args", optional=True), name)

@@ -19,7 +19,12 @@ learning_rate: 3.0e-5
 warmup_steps_fraction: 0.1
 learning_rate_final_fraction: 0.1
 """
-_OWN = ("warmup_steps_fraction", "cosine_learning_rate_final_fraction", "learning_rate_final_fraction", "learning_rate_schedule_steps")
+_OWN = (
+    "warmup_steps_fraction",
+    "cosine_learning_rate_final_fraction",
+    "learning_rate_final_fraction",
+    "learning_rate_schedule_steps",
+)
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
@@ -33,7 +38,8 @@ def read(s: Section) -> Schedule:
         raise s.missing("steps", "the number of steps")
     length = length or run
     run = run or length
-    assert length is not None and run is not None
+    assert length is not None
+    assert run is not None
     warm = s.part("warm-up", s.number("warmup_steps_fraction", default=0.1), length, int)
     low = peak * s.number("learning_rate_final_fraction", "cosine_learning_rate_final_fraction", default=0.1)
     wsd = s.choice({"cosine": False, "wsd": True}, "lr_schedule_type", default="cosine", fold=str.lower)

@@ -35,7 +35,15 @@ def _keys(mapping: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     given = _keys(mapping)
-    own = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_warmup_iters", "lr_warmup_samples", "lr_warmup_fraction", "min_lr")
+    own = (
+        "lr_decay_style",
+        "lr_decay_iters",
+        "lr_decay_samples",
+        "lr_warmup_iters",
+        "lr_warmup_samples",
+        "lr_warmup_fraction",
+        "min_lr",
+    )
     long = "train_iters" in given or "train_samples" in given
     return "lr" in given and long and any(key in given for key in own)
 
@@ -43,11 +51,20 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 def read(top: Section) -> Loaded:
     s = Section(_keys(top.given), top.where, by=top.by)
     top.ignore(*(key for key in top.given if isinstance(key, str)))
-    s.ignore("override_opt_param_scheduler", "override_lr_scheduler", "use_checkpoint_opt_param_scheduler",
-             "use_checkpoint_lr_scheduler", "no_load_lr_state")
+    s.ignore(
+        "override_opt_param_scheduler",
+        "override_lr_scheduler",
+        "use_checkpoint_opt_param_scheduler",
+        "use_checkpoint_lr_scheduler",
+        "no_load_lr_state",
+    )
     for key in ("decoupled_lr", "decoupled_min_lr"):
         if s.has(key):
-            raise s.refuse(key, allowed="one rate for every group", fix=f"pass --set {key.replace('_', '-')}=null for that of the others")
+            raise s.refuse(
+                key,
+                allowed="one rate for every group",
+                fix=f"pass --set {key.replace('_', '-')}=null for that of the others",
+            )
     if s.has("rampup_batch_size") and s.has("train_samples"):
         fix = "pass --set rampup-batch-size=null for a constant batch"
         raise s.refuse("rampup_batch_size", allowed="a batch size that does not grow, because the clock is samples", fix=fix)
@@ -66,7 +83,9 @@ def read(top: Section) -> Loaded:
     s.name("lr_wsd_decay_style")
     tail = _whole(s, f"lr_wsd_decay_{unit}") if style == "WSD" else 0
     if style != "constant" and not warm < length:
-        raise s.where.refuse(Unquoted(f"a warm-up of {warm:g} in {length}"), "a warm-up shorter than the decay", "shorten it")
+        raise s.where.refuse(
+            Unquoted(f"a warm-up of {warm:g} in {length}"), "a warm-up shorter than the decay", "shorten it"
+        )
 
     def make(warm: int, length: int, tail: int) -> Schedule:
         return warmed(_main(s, style, peak, low, warm, length, tail), peak, warm, start)

@@ -1,6 +1,6 @@
-"""mmcv 1.x: Python or YAML with `lr_config = dict(policy=...)`, `optimizer.lr` and `runner`. The curve goes on under its warm-up.
+"""mmcv 1.x: Python or YAML with `lr_config = dict(policy=...)`, `optimizer.lr` and `runner`.
 
-Source: mmcv/runner/hooks/lr_updater.py.
+The curve goes on under its warm-up. Source: mmcv/runner/hooks/lr_updater.py.
 """
 
 from __future__ import annotations
@@ -40,12 +40,26 @@ def read(s: Section) -> Schedule:
     lr, peak = s.section("lr_config"), s.section("optimizer").number("lr")
     policy = lr.text("policy")
     policy = {each.lower(): each for each in _POLICIES}.get(policy.lower(), policy)
-    lr.ignore("warmup", "warmup_iters", "warmup_ratio", "warmup_by_epoch", "by_epoch", "min_lr", "min_lr_ratio", "step", "gamma", "power")
+    lr.ignore(
+        "warmup",
+        "warmup_iters",
+        "warmup_ratio",
+        "warmup_by_epoch",
+        "by_epoch",
+        "min_lr",
+        "min_lr_ratio",
+        "step",
+        "gamma",
+        "power",
+    )
     if policy not in _POLICIES:
         raise lr.refuse("policy", allowed=", ".join(_POLICIES), fix="use one of these")
     by_epoch = lr.flag("by_epoch", default=True)
     runner = s.section("runner", optional=True)
-    epochs, iters = runner.count("max_epochs", default=None) or s.count("total_epochs", default=None), runner.count("max_iters", default=None)
+    epochs, iters = (
+        runner.count("max_epochs", default=None) or s.count("total_epochs", default=None),
+        runner.count("max_iters", default=None),
+    )
     needs = policy in ("CosineAnnealing", "poly")
     warmup = lr.raw("warmup", default=None)
     warm_epochs = warmup is not None and lr.flag("warmup_by_epoch")

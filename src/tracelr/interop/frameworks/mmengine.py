@@ -1,7 +1,7 @@
-"""MMEngine: Python or YAML with `optim_wrapper.optimizer.lr` and a list `param_scheduler`, whose entries act on one rate in turn.
+"""MMEngine: Python or YAML with `optim_wrapper.optimizer.lr` and `param_scheduler`, a list.
 
-Each acts in [begin, end) of its own clock, epochs or iterations, and keeps its last value. Source:
-mmengine/optim/scheduler/param_scheduler.py.
+Its entries act on one rate. Each acts in [begin, end) of its own clock, epochs or iterations, and keeps its last value.
+Source: mmengine/optim/scheduler/param_scheduler.py.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def read(s: Section) -> Schedule:
         s.note("paramwise_cfg: this is the rate of the groups without a multiplier of their own")
     if s.raw("param_scheduler", default=None) in (None, [], ()):
         return Constant(peak)
-    acts = [_act(s, each, peak) for each in s.sections("param_scheduler") if not str(each.given.get("type")).endswith("Momentum")]
+    acts = [
+        _act(s, each, peak) for each in s.sections("param_scheduler") if not str(each.given.get("type")).endswith("Momentum")
+    ]
     return s.build(lambda: _chained(s, peak, acts))
 
 

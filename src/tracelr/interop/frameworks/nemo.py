@@ -53,4 +53,11 @@ def _total(s: Section, sched: Section) -> int:
     if epochs in (None, -1):
         raise lengths.ask(s, "neither trainer.max_steps nor max_epochs", "--steps N")
     accumulation = trainer.count("accumulate_grad_batches", default=1)
-    return lengths.total(s, trainer.number("max_epochs"), lengths.epochs_of(None, 1, trainer.number("max_epochs")), None, accumulation, ceil=True)
+    return lengths.total(
+        s,
+        trainer.number("max_epochs"),
+        lengths.epochs_of(None, 1, trainer.number("max_epochs")),
+        None,
+        accumulation,
+        ceil=True,
+    )

@@ -23,8 +23,13 @@ optimizer: {name: adamw, learning_rate: 4.0e-4}
 scheduler: {name: cosine_with_warmup, t_warmup: 2000, alpha_f: 0.1}
 max_duration: 739328
 """
-_KINDS = {"cosine_with_warmup": "cosine", "linear_with_warmup": "linear", "inverse_sqrt_with_warmup": "rsqrt", "constant": "constant",
-          "constant_with_warmup": "flat"}
+_KINDS = {
+    "cosine_with_warmup": "cosine",
+    "linear_with_warmup": "linear",
+    "inverse_sqrt_with_warmup": "rsqrt",
+    "constant": "constant",
+    "constant_with_warmup": "flat",
+}
 _REFUSED = ("max_scheduler", "bolt_on_warmup_scheduler")
 
 
@@ -73,7 +78,10 @@ def _tokens(s: Section, says: str) -> int:
     units = lengths.units_of(s)
     if units.tokens_per_step is not None:
         return units.tokens_per_step
-    batch, length = s.count("global_train_batch_size", default=None), s.section("model", optional=True).count("max_sequence_length", default=None)
+    batch, length = (
+        s.count("global_train_batch_size", default=None),
+        s.section("model", optional=True).count("max_sequence_length", default=None),
+    )
     if batch is None or length is None:
         raise lengths.ask(s, says, "--tokens-per-step N")
     s.note(f"{batch * length:,} tokens an update: {batch:,} x {length:,}")
@@ -84,7 +92,9 @@ def _run(s: Section, in_tokens: bool) -> int:
     given = s.raw("max_duration")
     match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?)(T|ep)?", str(given))
     if match is None:
-        raise s.refuse("max_duration", allowed="a number of steps, or of epochs or tokens such as 1ep or 3e12T", fix="write one")
+        raise s.refuse(
+            "max_duration", allowed="a number of steps, or of epochs or tokens such as 1ep or 3e12T", fix="write one"
+        )
     value, unit = float(match[1].replace("_", "")), match[2]
     if unit == "T":
         if in_tokens:

@@ -29,7 +29,10 @@ lr-scheduler: const
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     given = keys(mapping)
-    own = any(key in given for key in ("train_num_samples", "train_data", "accum_freq", "epochs_cooldown", "lr_scheduler", "lr_cooldown_end"))
+    own = any(
+        key in given
+        for key in ("train_num_samples", "train_data", "accum_freq", "epochs_cooldown", "lr_scheduler", "lr_cooldown_end")
+    )
     return "warmup" in given and "lr" in given and own and "epochs" in given
 
 
@@ -56,6 +59,10 @@ def read(top: Section) -> Schedule:
         each = total // epochs
     if kind == "cosine":
         return warmed(s.build(Cosine, peak, 0.0, total - warm), peak, warm, origin="1/n")
-    cool, end, power = s.count("epochs_cooldown") * each, s.number("lr_cooldown_end", default=0.0), s.number("lr_cooldown_power", default=1.0)
+    cool, end, power = (
+        s.count("epochs_cooldown") * each,
+        s.number("lr_cooldown_end", default=0.0),
+        s.number("lr_cooldown_power", default=1.0),
+    )
     fall = s.build(Polynomial, peak, end, cool, power)
     return warmed(then(Constant(peak), total - cool - warm, fall), peak, warm, origin="1/n")

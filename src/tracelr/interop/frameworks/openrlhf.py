@@ -1,4 +1,4 @@
-"""OpenRLHF: flags `--adam.lr --train.max_epochs --train.batch_size`, or the older `--learning_rate --max_epochs --train_batch_size`.
+"""OpenRLHF: flags `--adam.lr --train.max_epochs --train.batch_size`, or the older `--train_batch_size`.
 
 Source: OpenRLHF openrlhf/cli/train_sft.py and its siblings.
 """

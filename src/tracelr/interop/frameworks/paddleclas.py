@@ -39,13 +39,14 @@ def read(s: Section) -> Schedule:
     if name in ("Constant", "Const"):
         return Constant(lr.number("learning_rate"))
     epochs = run.number("epochs", default=None)
-    batch = s.section("DataLoader", optional=True).given.get("Train")
     says = lengths.epochs_of(None, 1, epochs) if epochs else "no Global.epochs"
     updates = lengths.per_epoch(s, epochs, says)
     warm = lr.part("warm-up", warm_epochs, updates, round) if warm_epochs else 0
     if name == "Piecewise":
         if lr.has("learning_rate"):
-            raise lr.refuse("learning_rate", allowed="values alone, because PaddleClas replaces them beside it", fix="remove one")
+            raise lr.refuse(
+                "learning_rate", allowed="values alone, because PaddleClas replaces them beside it", fix="remove one"
+            )
         values = lr.numbers("values")
         bounds = [each * updates for each in lr.counts("decay_epochs")]
         return warmed(lr.build(PiecewiseConstant, values, bounds), values[0], warm, start)

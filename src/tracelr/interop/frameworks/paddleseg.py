@@ -16,13 +16,15 @@ from tracelr.schedules.curves.polynomial import Polynomial
 
 EXAMPLE = """\
 iters: 160000
-lr_scheduler: {type: PolynomialDecay, learning_rate: 0.005, end_lr: 0, power: 0.9, warmup_iters: 1000, warmup_start_lr: 1.0e-5}
+lr_scheduler: {type: PolynomialDecay, learning_rate: 0.005, end_lr: 0, power: 0.9, warmup_iters: 1000}
 """
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     lr = mapping.get("lr_scheduler")
-    return isinstance(lr, Mapping) and "iters" in mapping and ("type" in lr or "learning_rate" in lr) and "class_path" not in lr
+    return (
+        isinstance(lr, Mapping) and "iters" in mapping and ("type" in lr or "learning_rate" in lr) and "class_path" not in lr
+    )
 
 
 def read(s: Section) -> Schedule:

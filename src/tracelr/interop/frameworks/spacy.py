@@ -53,4 +53,6 @@ def read(s: Section) -> Schedule:
         return lr.build(lambda: Clamp(Exponential(start, rate, 1), *((None, stop) if start < stop else (stop, None))))
     if name == "plateau":
         raise lr.metric("@schedules", instead="warmup_linear.v1")
-    raise lr.refuse("@schedules", allowed="warmup_linear.v1, constant.v1, decaying.v1, compounding.v1", fix="use one of these")
+    raise lr.refuse(
+        "@schedules", allowed="warmup_linear.v1, constant.v1, decaying.v1, compounding.v1", fix="use one of these"
+    )

@@ -33,12 +33,17 @@ def read(s: Section) -> Schedule:
     if train.has("LAYER_DECAY") and train.number("LAYER_DECAY") != 1:
         raise train.refuse("LAYER_DECAY", allowed="1", fix="pass --set TRAIN.LAYER_DECAY=1 for the rate of the last layer")
     epochs, warm_epochs = train.count("EPOCHS", default=300), train.count("WARMUP_EPOCHS", default=20)
-    one, accumulation = s.section("DATA", optional=True).count("BATCH_SIZE", default=None), train.count("ACCUMULATION_STEPS", default=1)
+    one, accumulation = (
+        s.section("DATA", optional=True).count("BATCH_SIZE", default=None),
+        train.count("ACCUMULATION_STEPS", default=1),
+    )
     says = lengths.epochs_of(one, accumulation, epochs)
     devices = units.devices
     batch = units.batch_size or ((one or 128) * max(accumulation, 1) * devices if devices else None)
     if batch is None:
-        raise lengths.ask(s, f"rates for a batch of 512, and {says}", "--batch-size B, of all devices together", "--devices D")
+        raise lengths.ask(
+            s, f"rates for a batch of 512, and {says}", "--batch-size B, of all devices together", "--devices D"
+        )
     scale = batch / 512
     s.note(f"each rate x {batch:,} / 512 = {scale:g}")
     updates = lengths.per_epoch(s, epochs, says, one or 128)

@@ -47,7 +47,9 @@ def read(s: Section) -> Schedule:
         "linear_warmup": lambda: Linear(0.0, 1.0, warm),
         "rsqrt_decay": lambda: InverseSqrt(max(warm, 1) ** -0.5, max(warm, 1)),
         "rsqrt_normalized_decay": lambda: InverseSqrt(1.0, max(warm, 1)),
-        "decay_every": lambda: Exponential(1.0, lr.number("decay_factor", default=0.5), lr.count("steps_per_decay", default=20_000), True),
+        "decay_every": lambda: Exponential(
+            1.0, lr.number("decay_factor", default=0.5), lr.count("steps_per_decay", default=20_000), True
+        ),
         "cosine_decay": lambda: _cosine(lr, warm),
     }
     unknown = [name for name in names if name not in factors]

@@ -1,6 +1,6 @@
-"""timm's train.py: flags, or its args.yaml, with `sched`, `warmup_lr`, `warmup_epochs`. A rate per epoch unless sched_on_updates.
+"""timm's train.py: flags, or its args.yaml, with `sched`, `warmup_lr`, `warmup_epochs`.
 
-Source: timm/scheduler/scheduler_factory.py and timm's train.py.
+It has a rate for each epoch, unless sched_on_updates. Source: timm/scheduler/scheduler_factory.py and timm's train.py.
 """
 
 from __future__ import annotations
@@ -46,8 +46,23 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 def read(top: Section) -> Loaded:
     s = Section(keys(top.given), top.where, by=top.by)
     top.ignore(*(key for key in top.given if isinstance(key, str)))
-    s.ignore("patience_epochs", "lr_noise_pct", "lr_noise_std", "eval_metric", "lr_cycle_limit", "lr_cycle_decay", "lr_cycle_mul",
-             "decay_milestones", "decay_epochs", "decay_rate", "lr_base", "lr_base_size", "lr_base_scale", "opt_kwargs", "plateau_mode")
+    s.ignore(
+        "patience_epochs",
+        "lr_noise_pct",
+        "lr_noise_std",
+        "eval_metric",
+        "lr_cycle_limit",
+        "lr_cycle_decay",
+        "lr_cycle_mul",
+        "decay_milestones",
+        "decay_epochs",
+        "decay_rate",
+        "lr_base",
+        "lr_base_size",
+        "lr_base_scale",
+        "opt_kwargs",
+        "plateau_mode",
+    )
     for key in ("lr_noise", "sched_kwargs"):
         if s.has(key):
             raise s.refuse(key, allowed="a rate without it", fix="remove it")
@@ -75,7 +90,9 @@ def _curve(s: Section, name: str, peak: float, low: float, epochs: int, unit: in
     if name in ("step", "multistep"):
         gamma = s.number("decay_rate", default=0.1)
         if name == "multistep":  # timm asks for the next step
-            return MultiStep(peak, gamma, [max(each * unit - 1, 0) for each in s.counts("decay_milestones", default=[90, 180, 270])])
+            return MultiStep(
+                peak, gamma, [max(each * unit - 1, 0) for each in s.counts("decay_milestones", default=[90, 180, 270])]
+            )
         return Step(peak, gamma, s.count("decay_epochs", default=90) * unit)
     cycles, growth = s.count("lr_cycle_limit", default=1), s.number("lr_cycle_mul", default=1.0)
     k = s.number("lr_k_decay", default=1.0)
@@ -91,14 +108,16 @@ def _curve(s: Section, name: str, peak: float, low: float, epochs: int, unit: in
 
 
 def _peak(s: Section) -> float:
-    """Return the peak; without `lr` it is `lr_base` times the batch over `lr_base_size`, or times its root for Adam and LAMB."""
+    """Return `lr`, or `lr_base` times the batch over `lr_base_size` or, for Adam and LAMB, times the root of that."""
     given = s.number("lr", default=None)
     if given is not None:
         return float(given)
     batch = s.count("batch_size", default=128) * s.count("grad_accum_steps", default=1)
     devices = lengths.units_of(s).devices
     if devices is None:
-        raise lengths.ask(s, f"no lr, which depends on the batch of all devices ({batch} on one)", "--devices D", "--set lr=VALUE")
+        raise lengths.ask(
+            s, f"no lr, which depends on the batch of all devices ({batch} on one)", "--devices D", "--set lr=VALUE"
+        )
     ratio = batch * devices / s.count("lr_base_size", default=256)
     optimizer = s.text("opt", default="sgd").lower()
     scale = s.text("lr_base_scale", default="") or ("sqrt" if any(o in optimizer for o in ("ada", "lamb")) else "linear")

@@ -23,7 +23,9 @@ max_steps_per_epoch: 1000
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    return any(isinstance(mapping.get(key), Mapping) and "_component_" in mapping[key] for key in ("lr_scheduler", "optimizer"))
+    return any(
+        isinstance(mapping.get(key), Mapping) and "_component_" in mapping[key] for key in ("lr_scheduler", "optimizer")
+    )
 
 
 def read(s: Section) -> Schedule:
@@ -37,7 +39,9 @@ def read(s: Section) -> Schedule:
     if name != "get_cosine_schedule_with_warmup":
         if name in torch_names.NAMES or name == "ReduceLROnPlateau":
             return torch_names.build(lr, name, peak, "_component_")
-        raise lr.refuse("_component_", allowed="get_cosine_schedule_with_warmup, or a class of torch", fix="use one of these")
+        raise lr.refuse(
+            "_component_", allowed="get_cosine_schedule_with_warmup, or a class of torch", fix="use one of these"
+        )
     warm, cycles = lr.count("num_warmup_steps"), lr.number("num_cycles", default=None)
     return schedule(s, "cosine", Run(peak, warm, _steps(s, lr)), num_cycles=cycles)
 

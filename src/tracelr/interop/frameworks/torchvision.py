@@ -1,6 +1,6 @@
-"""torchvision's reference scripts of classification: flags with `lr_scheduler`, `lr_warmup_epochs`, `epochs`. A rate per epoch.
+"""torchvision's reference scripts of classification: flags with `lr_scheduler`, `lr_warmup_epochs`, `epochs`.
 
-Source: torchvision references/classification/train.py.
+They have a rate for each epoch. Source: torchvision references/classification/train.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _NAMES = ("steplr", "cosineannealinglr", "exponentiallr")
 def matches(mapping: Mapping[Any, Any]) -> bool:
     given = keys(mapping)
     own = any(key in given for key in ("lr_warmup_epochs", "lr_warmup_method", "lr_warmup_decay", "lr_step_size"))
-    return "lr" in given and (own or given.get("lr_scheduler") in _NAMES) and not isinstance(given.get("lr_scheduler"), Mapping)
+    return (
+        "lr" in given and (own or given.get("lr_scheduler") in _NAMES) and not isinstance(given.get("lr_scheduler"), Mapping)
+    )
 
 
 def read(top: Section) -> Schedule:

@@ -34,7 +34,9 @@ def read(s: Section) -> Loaded:
     optimizer = s.given.get("optimizer", "auto")
     if not isinstance(optimizer, str) or optimizer.lower() == "auto":
         fix = "pass --set optimizer=NAME with the one that the log of the run names, and --set lr0=VALUE with its rate"
-        raise s.refuse("optimizer", allowed="an optimizer by name, because auto replaces lr0 and the momentum", fix=fix, given=optimizer)
+        raise s.refuse(
+            "optimizer", allowed="an optimizer by name, because auto replaces lr0 and the momentum", fix=fix, given=optimizer
+        )
     peak, epochs = s.number("lr0"), s.count("epochs", default=100)
     s.ignore("optimizer")
     low, warm_epochs = peak * s.number("lrf"), s.number("warmup_epochs", default=3.0)

@@ -1,4 +1,4 @@
-"""verl: YAML, or overrides on the command line, with `optim: {lr, lr_warmup_steps_ratio}` of the actor, or of the SFT trainer.
+"""verl: YAML, or overrides on the command line, with `optim: {lr, lr_warmup_steps_ratio}`.
 
 Source: verl/utils/torch_functional.py, verl/trainer/fsdp_sft_trainer.py and verl/workers/fsdp_workers.py.
 """
@@ -47,7 +47,10 @@ def read(s: Section) -> Schedule:
     sft = len(_path(s.given)) == 1
     kind = optim.choice(kinds, "lr_scheduler_type", "lr_scheduler", "warmup_style", default="cosine" if sft else "constant")
     own = optim.given.get("lr_warmup_steps")
-    warm, ratio = (None if own in (None, -1) else optim.count("lr_warmup_steps")), optim.number("lr_warmup_steps_ratio", default=0.0)
+    warm, ratio = (
+        (None if own in (None, -1) else optim.count("lr_warmup_steps")),
+        optim.number("lr_warmup_steps_ratio", default=0.0),
+    )
     if kind == "constant" and (warm is not None or ratio == 0):
         return warmed(Constant(peak), peak, warm or 0)
     total = _total(s, optim)

@@ -189,7 +189,9 @@ def schedule(s: Section, name: str, run: Run, **values: Any) -> Schedule:
     given = {key: value for key, value in values.items() if value is not None}
     for key in given:
         if key not in kind.keys:
-            raise s.where.refuse(Unquoted(f"{key} for {name}"), f"those of {name}: {', '.join(kind.keys) or 'none'}", "remove it")
+            raise s.where.refuse(
+                Unquoted(f"{key} for {name}"), f"those of {name}: {', '.join(kind.keys) or 'none'}", "remove it"
+            )
     if kind.ends and run.warmup >= run.steps:
         raise s.where.refuse(Unquoted(f"a warm-up of {run.warmup} in {run.steps} steps"), "a shorter one", "shorten it")
     return s.build(kind.build, run, **{key: kind.keys[key](s.where / key, value) for key, value in given.items()})
