@@ -17,6 +17,7 @@ from tracelr.cli.reading import CURRENT
 from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, Unquoted, show
 from tracelr.interop import load as config
+from tracelr.interop import pasted
 from tracelr.interop._tools import kinds, shell
 from tracelr.interop._tools.checks import Place
 from tracelr.interop.native.expression import parse
@@ -56,6 +57,8 @@ def read(given: str) -> config.Reading:
         return _text(given, path.read_bytes(), path)
     if given.startswith("-") and shell.looks_like(given):
         return _mapped(lambda settings: shell.read(given, Place("command line"), settings), "command line")
+    if pasted.matches(given):
+        return config.Reading("code", pasted.read(given, CURRENT.get().settings), [])
     if "(" in given:
         return config.Reading("line", parse(given), [])
     if _PYTHON.fullmatch(given):

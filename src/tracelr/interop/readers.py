@@ -6,7 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol, final
 
-from tracelr.errors import ConfigError, Unquoted, show
+from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Unquoted, show
 from tracelr.interop import frameworks
 from tracelr.interop._tools import python, shell, yaml
 from tracelr.interop._tools.checks import Place
@@ -47,7 +47,14 @@ class Framework:
     def read(self, mapping: Mapping[Any, Any], where: Place) -> Loaded:
         """Return what the module reads, if it has read every key that speaks of the rate."""
         sections: list[Section] = []
-        found: Loaded = self.module.read(Section(plain(mapping, {}), where._replace(sections=sections), by=self.name))
+        top = Section(plain(mapping, {}), where._replace(sections=sections), by=self.name)
+        try:
+            found: Loaded = self.module.read(top)
+        except (ScheduleError, ScheduleTypeError) as error:
+            raise where.blame(error) from None
+        except ArithmeticError:  # a batch of 0, a length of 1e300 steps
+            given = Unquoted("numbers from which no schedule can be computed")
+            raise where.refuse(given, "lengths above 0 and below 2**53, and finite rates", "correct them") from None
         seen: dict[int, set[Any]] = {}
         for each in sections:  # a mapping may have been opened several times
             seen.setdefault(id(each.given), set()).update(each.seen)

@@ -179,11 +179,13 @@ def _jsonnet(text: str) -> str:
     text = kept.sub(lambda match: match[1] or "", text)
     locals_ = dict(re.findall(r"\blocal\s+(\w+)\s*=\s*([^;]{0,200});", text))
     text = re.sub(r"\blocal\s+\w+\s*=\s*[^;]*;", "", text)
-    hidden = dict(re.findall(r"""["']?(\w+)["']?\s*::\s*("[^"\n]*"|[\w.+-]+)""", text))
-    text = re.sub(r"(['\"]?)(\w+)\1\s*(\+?)::?:?(?=\s)", r'"\2": ', text)
-    text = re.sub(r"(['\"])(\w[\w. ]*)\1\s*:(?=\S)", r'"\2": ', text)
+    hidden = dict(re.findall(r"""["']?\b(\w+)["']?[ \t]{0,9}::[ \t]{0,9}("[^"\n]*"|[\w.+-]+)""", text))
+    text = re.sub(r"(['\"]?)\b(\w+)\1[ \t]{0,9}\+?::?:?(?=\s)", r'"\2": ', text)
+    text = re.sub(r"(['\"])(\w[\w. ]{0,80})\1[ \t]{0,9}:(?=\S)", r'"\2": ', text)
     text = re.sub(r"\$\.(\w+)", lambda match: hidden.get(match[1], f'"$.{match[1]}"'), text)
-    return re.sub(r"(:\s*)([A-Za-z_]\w*)(\s*[,}\n])", lambda m: m[1] + locals_.get(m[2], m[2]).strip() + m[3], text)
+    return re.sub(
+        r"(:\s*)([A-Za-z_]\w*)(\s*[,}\n])", lambda m: str(m[1]) + locals_.get(str(m[2]), str(m[2])).strip() + str(m[3]), text
+    )
 
 
 _KINDS: dict[str, Callable[[str, Place], dict[Any, Any]]] = {

@@ -235,7 +235,7 @@ def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
         return merged | keywords
     if name in ("int", "float", "round") and len(positional) == 1 and not keywords:
         number = _number(float(positional[0]) if isinstance(positional[0], str) else positional[0])
-        return {"int": int, "float": float, "round": round}[name](number)
+        return float(number) if name == "float" else int(number) if name == "int" else round(number)
     return {"()": name, "args": positional, **keywords}
 
 

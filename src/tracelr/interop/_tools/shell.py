@@ -17,13 +17,13 @@ from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.python import evaluate
 
 _COMMENT = re.compile(r"""('[^'\n]*'|"(?:\\.|[^"\\])*"|\\.)|(?:(?<=\s)|^)\#[^\n]*""", re.MULTILINE | re.DOTALL)
-_ARITHMETIC = re.compile(r"\$\(\(([^()$]*(?:\$\{?\w+\}?[^()$]*)*)\)\)")
+_ARITHMETIC = re.compile(r"\$\(\(([^()]*)\)\)")
 _SUBSTITUTED = re.compile(r"\$\((?:[^()]|\([^()]*\))*\)|`[^`]*`")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([#!]?\w+)(?:\[[@*]\])?(?::?-([^{}]*))?\}|\{=([^{}]*)\})")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _FLAG = re.compile(r"--?([A-Za-z][\w.\-/]*)(?:=(.*))?", re.DOTALL)
-_OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.]*(?:\.[\w.]+|_\w+))=(.*)", re.DOTALL)
+_OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _OPEN, _CLOSE = ("if", "for", "while", "until", "case", "select"), ("fi", "done", "esac")
 _SKIPPED = ("then", "else", "elif", "do", "export", "local", "declare", "readonly", "set", "time", "exec")
 LARGEST = 100_000

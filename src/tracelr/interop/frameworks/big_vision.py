@@ -76,10 +76,11 @@ def _length(s: Section, part: Section, name: str, total: int | None = None) -> i
     if examples is not None:
         if batch is None:
             raise lengths.ask(s, f"{name}_examples: {examples:g}", "--set batch_size=B")
-        return round(examples / batch)
+        steps: int = round(examples / batch)
+        return steps
     says = lengths.epochs_of(batch, 1, epochs)
     if units.samples_per_epoch is not None and batch is not None:
-        value = round(epochs * units.samples_per_epoch / batch)
+        value: int = round(epochs * units.samples_per_epoch / batch)
         s.note(f"{name}: round({epochs:g} x {units.samples_per_epoch:,} / {batch}) = {value:,}")
         return value
     return lengths.total(s, epochs, says, batch, whole_batch=True)

@@ -20,7 +20,7 @@ scheduler: {name: cosine_with_warmup, t_warmup: 100ba, alpha_f: 0.1}
 optimizer: {name: decoupled_adamw, lr: 6.0e-4}
 max_duration: 4800ba
 """
-_TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)")
+_TIME = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)")
 _KINDS = {"cosine_with_warmup": "cosine", "linear_decay_with_warmup": "linear", "constant_with_warmup": "constant"}
 
 

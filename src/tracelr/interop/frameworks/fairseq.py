@@ -136,7 +136,7 @@ def _tri_stage(s: Section, peak: float, most: int | None) -> Schedule:
         warm, hold, fall = (s.count(f"{name}_steps", default=0) for name in ("warmup", "hold", "decay"))
     first, last = peak * s.number("init_lr_scale", default=0.01), s.number("final_lr_scale", default=0.01)
     s.ignore("max_update", "total_num_update")
-    main = Shorten(Exponential(peak, last, fall), fall) if fall else Constant(peak * last)
+    main: Schedule = Shorten(Exponential(peak, last, fall), fall) if fall else Constant(peak * last)
     main = Sequential([Constant(peak), main], [hold]) if hold else main
     return warmed(main, peak, warm, first)
 

@@ -6,7 +6,7 @@ Source: gpt-neox megatron/learning_rates.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracelr.interop._tools.pieces import fractional, then
@@ -52,7 +52,7 @@ def read(top: Section) -> Schedule:
 
     def make(warm: int, length: int, unit: int) -> Schedule:
         left = length - warm
-        curves = {
+        curves: dict[str, Callable[[], Schedule]] = {
             "linear": lambda: Linear(peak, 0.0, left),
             "cosine": lambda: CosineAnnealing(peak, low, left),
             "exponential": lambda: Exponential(peak, math.exp(-0.693), left),

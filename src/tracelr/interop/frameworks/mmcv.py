@@ -5,7 +5,7 @@ The curve goes on under its warm-up. Source: mmcv/runner/hooks/lr_updater.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracelr.interop._tools import lengths
@@ -75,7 +75,7 @@ def read(s: Section) -> Schedule:
         return regular
     warm, ratio = lr.count("warmup_iters") * (updates if warm_epochs else 1), lr.number("warmup_ratio", default=0.1)
     kind = lr.choice({each: each for each in ("linear", "constant", "exp")}, "warmup")
-    factors = {
+    factors: dict[str, Callable[[], Schedule]] = {
         "linear": lambda: Linear(ratio, 1.0, warm),
         "constant": lambda: PiecewiseConstant([ratio, 1.0], [warm]),
         "exp": lambda: Clamp(Exponential(ratio, 1 / ratio, warm), None, 1.0),

@@ -90,7 +90,7 @@ def _tokens(s: Section, says: str) -> int:
 
 def _run(s: Section, in_tokens: bool) -> int:
     given = s.raw("max_duration")
-    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?)(T|ep)?", str(given))
+    match = re.fullmatch(r"([0-9][0-9_]{0,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)(T|ep)?", str(given))
     if match is None:
         raise s.refuse(
             "max_duration", allowed="a number of steps, or of epochs or tokens such as 1ep or 3e12T", fix="write one"

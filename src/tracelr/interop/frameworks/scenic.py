@@ -5,7 +5,7 @@ Source: scenic/train_lib/lr_schedules.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracelr.errors import Unquoted
@@ -44,7 +44,7 @@ def read(s: Section) -> Schedule:
         if lr.has(key) and lr.number(key) != (0 if key == "warmup_alpha" else 1):
             raise lr.refuse(key, allowed="its default", fix="remove it")
     warm = lr.count("warmup_steps", default=0)
-    factors = {
+    factors: dict[str, Callable[[], Schedule]] = {
         "constant": lambda: Constant(lr.number("base_learning_rate")),
         "linear_warmup": lambda: Linear(0.0, 1.0, warm) if warm else Constant(1.0),
         "cosine_decay": lambda: _cosine(lr, warm),

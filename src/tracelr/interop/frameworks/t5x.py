@@ -5,7 +5,7 @@ Source: t5x/utils.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracelr.errors import Unquoted
@@ -42,7 +42,7 @@ def read(s: Section) -> Schedule:
     lr.ignore("decay_factor", "steps_per_decay", "steps_per_cycle", "end_step")
     low = lr.number("min_learning_rate", default=1e-8)
     offset = lr.count("step_offset", default=0)
-    factors = {
+    factors: dict[str, Callable[[], Schedule]] = {
         "constant": lambda: Constant(base),
         "linear_warmup": lambda: Linear(0.0, 1.0, warm),
         "rsqrt_decay": lambda: InverseSqrt(max(warm, 1) ** -0.5, max(warm, 1)),

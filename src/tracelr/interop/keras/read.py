@@ -40,6 +40,8 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that a serialized object of Keras describes."""
     if "class_name" not in mapping:
+        if not isinstance(mapping.get("compile_config"), Mapping):
+            raise where.refuse(mapping, "a serialized object of Keras", "write its class_name and config")
         mapping, where = mapping["compile_config"], where / "compile_config"
         mapping, where = mapping.get("optimizer", {}), where / "optimizer"
         if not isinstance(mapping, Mapping) or "class_name" not in mapping:
