@@ -8,8 +8,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, final
 
 import torch
@@ -31,11 +31,16 @@ _LATEST = 64
 
 @final
 class Logged(NamedTuple):
-    """The rates of a log: the steps, in order, and the rate that it has at each."""
+    """The rates of a log: the steps, in order, and the rate that it has at each.
+
+    `starts` are the steps that may stand for the first update: the first rate that transformers logs, that of step 1, is
+    the rate of the first update or of the second, as its release has it.
+    """
 
     name: str
     steps: tuple[int, ...]
     rates: tuple[float, ...]
+    starts: tuple[int, ...] = (0,)
 
 
 @final
@@ -78,6 +83,7 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> list[Lo
     place = Place(os.fspath(path))
     text = yaml.text(yaml.raw(path), place)
     rows = list(_rows(text, place))
+    starts = (0, 1) if '"log_history"' in text else (0,)
     names = dict.fromkeys(key for row in rows for key in row if isinstance(key, str))
     step = next((name for name in names if _STEP.search(name)), None)
     rates = [name for name in names if (_RATE.search(name) if column is None else name == column)]
@@ -86,7 +92,7 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> list[Lo
         fix = "name the column of the rate with --column" if step is not None else "add a column with the step"
         raise place.refuse(given, "a column with the step, and one with the rate", fix)
     found = [_series(name, step, rows, place) for name in rates]
-    found = [each for each in found if each.steps]
+    found = [each._replace(starts=starts) for each in found if each.steps]
     if not found:
         raise place.refuse(Unquoted("a log without a rate"), "steps and rates", "log the learning rate")
     return found
@@ -97,7 +103,8 @@ def _rows(text: str, place: Place) -> Iterator[Mapping[Any, Any]]:
     if stripped.startswith("{"):
         try:
             whole = json.loads(text)
-            rows = whole.get("log_history", [whole])
+            history = whole.get("log_history", [whole])
+            rows = history if isinstance(history, list) else []
         except ValueError:
             rows = [_line(line, number, place) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         except RecursionError:
@@ -145,19 +152,30 @@ def audit(
     >>> audit(Linear(start=0.0, end=1.0, steps=2), log).cause
     'step s has the rate of s + 1: the scheduler was stepped once before the first update'
     """
+    found = [_audit(schedule, logged, start, others or {}, tolerance) for start in logged.starts]
+    best = next((one for one in found if one.equal), None) or next((one for one in found if one.cause), None)
+    return best or found[0]
+
+
+def _audit(schedule: Schedule, log: Logged, start: int, others: Mapping[str, Schedule], tolerance: float) -> Audit:
+    """Compare, where step `start` of the log stands for the first update."""
+    kept = [(step - start, rate) for step, rate in zip(log.steps, log.rates, strict=True) if step >= start]
+    logged = Logged(log.name, tuple(step for step, _ in kept), tuple(rate for _, rate in kept))
+    if not kept:
+        logged = log
     expected = _values(schedule, logged.steps)
     limit = tolerance * max(map(abs, (*expected, *logged.rates)))
     gaps = [abs(a - b) for a, b in zip(expected, logged.rates, strict=True)]
     largest = max(gaps)
     at = logged.steps[gaps.index(largest)]
     first = next((step for step, gap in zip(logged.steps, gaps, strict=True) if gap > limit), None)
-    cause = "" if first is None else _cause(schedule, logged, others or {}, limit, first)
+    cause = "" if first is None else _cause(schedule, logged, others, limit, first)
     return Audit(logged, largest, at, first, tuple(expected), cause)
 
 
 def _values(schedule: Schedule, steps: Sequence[int]) -> list[float]:
     with torch.no_grad():
-        return schedule(torch.tensor([min(max(step, 0), LAST_STEP) for step in steps])).tolist()  # type: ignore[no-any-return]
+        return schedule(torch.tensor([min(max(step, 0), LAST_STEP) for step in steps])).tolist()
 
 
 def _cause(  # one mistake after another
@@ -165,21 +183,21 @@ def _cause(  # one mistake after another
 ) -> str:
     """Return the mistake that explains every rate, or "". The simplest is tried first."""
 
-    def fits(steps: Callable[[int], int], other: Schedule = schedule) -> bool:
-        values = _values(other, [steps(step) for step in logged.steps])
+    def fits(times: int, over: int = 1, by: int = 0, other: Schedule = schedule) -> bool:
+        values = _values(other, [step * times // over + by for step in logged.steps])
         return all(abs(a - b) <= limit for a, b in zip(values, logged.rates, strict=True))
 
     for name, other in others.items():
-        if fits(lambda step: step, other):
+        if fits(1, other=other):
             return f"it is the rate of another group: {name}"
     if len(set(logged.rates)) > 1:
         for by in (1, -1, *(sign * k for k in range(2, _LATEST + 1) for sign in (1, -1))):
-            if fits(lambda step, by=by: step + by):  # type: ignore[misc]  # a default argument
+            if fits(1, by=by):
                 return _shifted(by)
         for k in _FACTORS:
-            if fits(lambda step, k=k: step * k):  # type: ignore[misc]  # a default argument
+            if fits(k):
                 return f"step s has the rate of {k} s: the scheduler is stepped {k} times per update"
-            if fits(lambda step, k=k: step // k):  # type: ignore[misc]  # a default argument
+            if fits(1, k):
                 return f"step s has the rate of s / {k}: the scheduler is stepped once in {k} updates"
     restarted = _restarted(schedule, logged, limit, first)
     return restarted or _other_lengths(schedule, logged, limit) or _other_peak(schedule, logged, limit)
@@ -215,7 +233,7 @@ def _other_lengths(schedule: Schedule, logged: Logged, limit: float) -> str:
         rise, main, warm = schedule.schedules[0], schedule.schedules[1], schedule.milestones[0]
     if not _has_steps(main) or (rise is not None and not _has_steps(rise)):
         return ""
-    own = main.steps  # type: ignore[attr-defined]  # checked above
+    own = _steps_of(main)
     pairs = list(zip(logged.steps, logged.rates, strict=True))
     for width in dict.fromkeys([warm, *_warmups(rise, pairs)]):
         after = [(step, rate) for step, rate in pairs if step > width]
@@ -230,36 +248,44 @@ def _other_lengths(schedule: Schedule, logged: Logged, limit: float) -> str:
 
 
 def _has_steps(schedule: Schedule) -> bool:
-    return any(field.name == "steps" for field in fields(schedule))  # type: ignore[arg-type]  # every schedule is a dataclass
+    return isinstance(getattr(schedule, "steps", None), int)
+
+
+def _steps_of(schedule: Schedule) -> int:
+    return int(getattr(schedule, "steps"))  # noqa: B009  # a field of some classes only
+
+
+def _resized(schedule: Schedule, steps: int) -> Schedule:
+    return replace(schedule, steps=steps)  # type: ignore[type-var]  # every schedule is a dataclass
 
 
 def _warmups(rise: Schedule | None, pairs: Sequence[tuple[int, float]]) -> list[int]:
     """Return the warm-ups that the rising rates of a log suggest, in a line from 0."""
     if rise is None:
         return []
-    top = float(rise(rise.steps))  # type: ignore[attr-defined]
+    top = float(rise(_steps_of(rise)))
     rising = [round(top * step / rate) for step, rate in pairs if step and 0 < rate < top]
     return [*rising[-1:], *rising[:3], *rising[len(rising) // 2 :][:1], 0]
 
 
 def _length(main: Schedule, step: int, rate: float) -> int:
     """Return the length with which a falling curve has a rate at a step, by bisection."""
-    low, high = 1, max(2, min(LAST_STEP // 2, 1000 * main.steps))  # type: ignore[attr-defined]
+    low, high = 1, max(2, min(LAST_STEP // 2, 1000 * _steps_of(main)))
     while low < high:
         middle = (low + high) // 2
-        if float(replace(main, steps=middle)(step)) < rate:  # type: ignore[type-var]
+        if float(_resized(main, middle)(step)) < rate:
             low = middle + 1
         else:
             high = middle
     near = [n for n in (low - 1, low) if n >= 1]
-    return min(near, key=lambda n: abs(float(replace(main, steps=n)(step)) - rate))  # type: ignore[type-var]
+    return min(near, key=lambda n: abs(float(_resized(main, n)(step)) - rate))
 
 
 def _with_lengths(rise: Schedule | None, main: Schedule, warm: int, length: int) -> Schedule:
-    made = replace(main, steps=length)  # type: ignore[type-var]
+    made = _resized(main, length)
     if rise is None or warm < 1:
         return made
-    return Sequential([replace(rise, steps=warm), made], [warm])  # type: ignore[type-var]
+    return Sequential([_resized(rise, warm), made], [warm])
 
 
 def _other_peak(schedule: Schedule, logged: Logged, limit: float) -> str:

@@ -91,6 +91,8 @@ class _Foreign:
         return show(self.given)
 
 
+LONGEST = 10_000
+"""The most entries of a list or a mapping that a reader of a framework looks at."""
 _PLAIN = (str, int, float, bool, type(None), python.Unread, shell.Unset, yaml.Tagged, yaml.Twice)
 
 
@@ -100,6 +102,8 @@ def plain(value: Any, seen: dict[int, Any]) -> Any:
         return value
     if id(value) in seen:
         return seen[id(value)]
+    if isinstance(value, Mapping | list | tuple) and len(value) > LONGEST:
+        return _Foreign(Unquoted(f"a value of {len(value):,} entries"))
     if isinstance(value, Mapping):
         copy: Any = {}
         seen[id(value)] = copy

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -39,7 +40,9 @@ def read(text: str, where: Place) -> dict[Any, Any]:
     A file of one expression `dict(...)` is that mapping; a call of another name is a mapping with its name under "()".
     """
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SyntaxWarning, about code that nobody runs
+            tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         reason = getattr(error, "msg", None) or error

@@ -76,8 +76,8 @@ def _length(s: Section, part: Section, name: str, total: int | None = None) -> i
     if examples is not None:
         if batch is None:
             raise lengths.ask(s, f"{name}_examples: {examples:g}", "--set batch_size=B")
-        steps: int = round(examples / batch)
-        return steps
+        many: int = round(examples / batch)
+        return many
     says = lengths.epochs_of(batch, 1, epochs)
     if units.samples_per_epoch is not None and batch is not None:
         value: int = round(epochs * units.samples_per_epoch / batch)

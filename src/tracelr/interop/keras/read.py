@@ -23,6 +23,7 @@ from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
 from tracelr.schedules.curves.polynomial import Polynomial
 from tracelr.schedules.curves.warm_restarts import WarmRestarts
+from tracelr.schedules.fields import named
 
 EXAMPLE = """\
 class_name: CosineDecay
@@ -49,7 +50,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     if isinstance(mapping.get("compile_config"), Mapping) and "optimizer" in mapping["compile_config"]:
         return read({"compile_config": mapping["compile_config"]}, where)
     inner = mapping.get("config")
-    if isinstance(inner, Mapping) and "learning_rate" in inner and mapping["class_name"] not in CLASSES:
+    if isinstance(inner, Mapping) and "learning_rate" in inner and not named(mapping["class_name"], CLASSES):
         return _optimizer(mapping["class_name"], inner, where / "config")
     only_keys(where, mapping, _KEYS)
     module = mapping.get("module")
