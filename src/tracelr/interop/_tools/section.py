@@ -31,7 +31,7 @@ _SPEAKS = re.compile(
 _HARMLESS = re.compile(
     r"weight_?-?decay|(^|[_-])wd($|[_-])|ema|decay_mult|beta|no_decay|momentum|loss|noise_sched|sampl|dropout|temperature|kl|mask"
     r"|log|monitor|verbose|last_epoch|profil|scheduler_state|optim_sched|save|beta_schedule|noise|batch_?size|lr_mult|prune"
-    r"|task_sched|job|request|quant|teacher|flop|gpu|slurm",
+    r"|task_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm",
     re.IGNORECASE,
 )
 """Words in a key that show that it is about something else."""

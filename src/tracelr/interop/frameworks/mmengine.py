@@ -99,6 +99,8 @@ def _curve(s: Section, name: str, width: int, factor: int) -> Callable[[float], 
     last = max(width - 1, 1)
     if name == "LinearLR":
         first, final = s.number("start_factor", default=1 / 3), s.number("end_factor", default=1.0)
+        if first == 0:
+            raise s.refuse("start_factor", allowed="a factor above 0, because MMEngine multiplies by it", fix="write 1e-6")
         return lambda v: Linear(v * first, v * final, last)
     if name == "ConstantLR":
         part = s.number("factor", default=1 / 3)

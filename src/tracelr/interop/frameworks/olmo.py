@@ -41,7 +41,9 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 
 
 def read(s: Section) -> Schedule:
-    scheduler, peak = s.section("scheduler"), s.section("optimizer").number("learning_rate")
+    scheduler, optimizer = s.section("scheduler"), s.section("optimizer")
+    optimizer.ignore("decay_norm_and_bias", "decay_embeddings", "record_update_metrics")
+    peak = optimizer.number("learning_rate")
     scheduler.ignore("grad_clip_warmup_steps", "grad_clip_warmup_factor")
     kind = scheduler.choice(_KINDS, "name")
     if kind == "constant":

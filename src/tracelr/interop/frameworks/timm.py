@@ -63,6 +63,7 @@ def read(top: Section) -> Loaded:
         "opt_kwargs",
         "plateau_mode",
     )
+    s.ignore("layer_decay_min_scale", "layer_decay_no_opt_scale", "model_ema_warmup")
     for key in ("lr_noise", "sched_kwargs"):
         if s.has(key):
             raise s.refuse(key, allowed="a rate without it", fix="remove it")
