@@ -17,8 +17,8 @@ from support.table import ROWS
 import tracelr
 from tracelr import Assignment, Cosine, Linear, Noise, Schedule
 from tracelr.errors import ConfigError
+from tracelr.interop import training
 from tracelr.interop.convert import WRITERS, convert
-from tracelr.interop.training import WRITTEN
 from tracelr.lowering import dump
 
 REFUSED = {"native": {"lambda"}, "torch": set[str]()}
@@ -224,7 +224,7 @@ def test_the_text_of_each_format() -> None:
     assert convert(RUN, "cerebras") == CEREBRAS
 
 
-@pytest.mark.parametrize("to", [to for to in WRITERS if to != "native" and to not in WRITTEN])
+@pytest.mark.parametrize("to", [to for to in WRITERS if to != "native" and to not in training.WRITTEN])
 def test_a_warmup_becomes_a_sequence(to: str) -> None:
     warm = Cosine(3e-4, 3e-5, 98000).warmup(2000)
     if to != "torch":

@@ -30,15 +30,21 @@ WARM = {
 }
 
 
+def said(schedule: Schedule, to: str) -> str | None:
+    """Return the settings, or None if they are refused."""
+    try:
+        return convert(schedule, to)
+    except ConfigError:
+        return None
+
+
 @pytest.mark.parametrize("to", training.WRITTEN)
 @pytest.mark.parametrize("decay", DECAYS)
 @pytest.mark.parametrize("warm", WARM)
 def test_it_is_read_back_or_refused(warm: str, decay: str, to: str) -> None:
     schedule = WARM[warm](DECAYS[decay])
-    try:
-        text = convert(schedule, to)
-    except ConfigError as error:
-        assert str(error).startswith(f"convert to {to}")
+    text = said(schedule, to)
+    if text is None:
         return
     name = training.WRITTEN[to][1]
     read = from_dict(kinds.mapping(text.encode(), Place(name)), format=to)
@@ -48,16 +54,8 @@ def test_it_is_read_back_or_refused(warm: str, decay: str, to: str) -> None:
 
 
 def test_how_many_of_them_each_framework_can_say() -> None:
-    said = dict.fromkeys(training.WRITTEN, 0)
-    for to in training.WRITTEN:
-        for warm in WARM.values():
-            for decay in DECAYS.values():
-                try:
-                    convert(warm(decay), to)
-                except ConfigError:
-                    continue
-                said[to] += 1
-    assert said == SAID
+    schedules = [warm(decay) for warm in WARM.values() for decay in DECAYS.values()]
+    assert {to: sum(said(each, to) is not None for each in schedules) for to in training.WRITTEN} == SAID
 
 
 SAID = {"huggingface": 15, "deepspeed": 4, "torchtitan": 5, "megatron": 20, "mmengine": 12}

@@ -172,7 +172,7 @@ def _paths(mapping: Mapping[Any, Any], above: str = "", depth: int = 3) -> list[
     """Return the paths of the keys."""
     found = []
     for key, value in mapping.items():
-        path = f"{above}{str(key)[:80]}"
+        path = f"{above}{key[:80] if isinstance(key, str) else show(key)}"
         inner = _paths(value, f"{path}.", depth - 1) if isinstance(value, Mapping) and depth else []
         found.extend(inner or [path])
     return found

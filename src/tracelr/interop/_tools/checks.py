@@ -46,6 +46,7 @@ class Place(NamedTuple):
     def __truediv__(self, key: str | int) -> Place:
         if isinstance(key, int):
             return self._replace(path=f"{self.path}[{key}]")
+        key = key if isinstance(key, str) else show(key)  # a mapping may have any key
         key = key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 3]}..."
         return self._replace(path=f"{self.path}.{key}" if self.path else key)
 
