@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from random import Random
+from runpy import run_path
+from time import perf_counter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +21,8 @@ import pytest
 from tracelr import Schedule, Units
 from tracelr.errors import ConfigError
 from tracelr.interop._tools import kinds
-from tracelr.interop.load import load, read
+from tracelr.interop._tools.checks import Place
+from tracelr.interop.load import from_dict, load, read
 from tracelr.schedules.assignment import Loaded
 
 FILES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "framework_files.json").read_text())
@@ -202,3 +207,78 @@ def test_without_the_numbers_it_gives_the_same_or_asks(name: str, folder: Path) 
         assert row.asks in str(caught.value)
     else:
         assert load(folder / name) == load(folder / name, Units(**row.units), settings=row.settings)
+
+
+def test_the_page_of_the_formats_is_current() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    assert (docs / "formats.md").read_text() == run_path(str(docs / "formats.py"))["page"](), "run: python docs/formats.py"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_damaged_file_is_read_or_refused_in_a_second(name: str) -> None:
+    text, random = FILES[name]["text"], Random(name)
+    for _ in range(12):
+        cut, length = random.randrange(len(text)), random.choice([1, 5, 50, len(text)])
+        damaged = text[:cut] + random.choice(["", "(", "{", "'", "\\", "\n", "9" * 40, "*x", "${a}"]) + text[cut + length :]
+        began = perf_counter()
+        with suppress(ConfigError):
+            read(kinds.mapping(damaged.encode(), Place(name)), name, Units(steps_per_epoch=100, devices=8))
+        assert perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"optimizer": {"learning_rate": 4e-4}, "lr_decay_steps": 100}, "given the key 'lr_decay_steps'"),
+        ({"optimizer": {"learning_rate": 4e-4, "warmup": 100}}, "given the key 'warmup'"),
+        (
+            {"optimizer": {"learning_rate": 4e-4}, "scheduler": {"t_warmup": 100, "alpha_f": 0.1}, "max_duration": 9},
+            "nearly those of olmo, without optimizer.name, scheduler.name",
+        ),
+        ({"learning_rate": 1e-4, "micro_batch_size": 1, "num_epochs": 1, "warmup_stepz": 5}, "given the key 'warmup_stepz'"),
+        ({"sched": "plateau", "opt": "sgd", "lr": 0.1}, "because this one follows a metric"),
+        ({"optim_wrapper": {"optimizer": {"lr": "auto"}}}, "--set optim_wrapper.optimizer.lr=VALUE"),
+        (
+            {"lr_scheduler_type": "cosine", "learning_rate": 1e-4, "max_steps": 9, "loraplus_lr_ratio": 16},
+            "loraplus_lr_ratio",
+        ),
+        ({"log_history": [], "global_step": 3}, "given the log of a run"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_dict(given, units=Units(steps_per_epoch=100))
+    assert says in str(caught.value)
+
+
+def test_two_formats_that_match_are_named_and_one_is_picked() -> None:
+    both = {"SOLVER": {"BASE_LR": 0.02}, "lr0": 0.01, "lrf": 0.01, "optimizer": "SGD", "epochs": 3}
+    with pytest.raises(ConfigError) as caught:
+        from_dict(both)
+    assert "settings that may be detectron2 or ultralytics" in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        from_dict(both, format="detectron2")
+    assert "given the key 'lr0', which detectron2 does not read" in str(caught.value)
+
+
+def test_a_setting_replaces_that_of_the_file_and_a_variable_of_a_script(tmp_path: Path) -> None:
+    script = "LR=1e-4\npython train.py --lr $LR --min-lr 0 --train-iters $N --lr-decay-style linear\n"
+    (tmp_path / "run.sh").write_text(script)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "run.sh")
+    assert "the variable $N, which the script does not set (pass --set N=VALUE)" in str(caught.value)
+    assert float(one(load(tmp_path / "run.sh", settings={"N": 10, "lr": 2e-4}))(5)) == pytest.approx(1e-4)
+
+
+def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for name, text in {
+        "a.py": f"import os\nmax_iters = 10\nlearning_rate = open({str(made)!r}, 'w')\n",
+        "a.sh": f"touch {made}\n--lr $(touch {made}) --train-iters `touch {made}` --min-lr 0\n",
+        "a.yaml": f"lr_scheduler_type: !!python/object/apply:os.system ['touch {made}']\nlearning_rate: 1\n",
+        "a.gin": f"create_learning_rate_scheduler:\n  factors = open({str(made)!r}, 'w')\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigError):
+            load(tmp_path / name)
+    assert not made.exists()

@@ -45,7 +45,7 @@ def reading_arguments(parser: argparse.ArgumentParser) -> None:
     for name, (field, metavar, words) in _LENGTHS.items():
         group.add_argument(f"--{name}", dest=f"units_{field}", metavar=metavar, help=words)
     group.add_argument(
-        "--as", dest="format", metavar="FORMAT", help="the format of the file, a name of tracelr list formats"
+        "--as", dest="as_format", metavar="FORMAT", help="the format of the file, a name of tracelr list formats"
     )
     group.add_argument(
         "--set",
@@ -63,7 +63,7 @@ def given(args: argparse.Namespace) -> Given:
     found = {field: getattr(args, f"units_{field}", None) for field in names}
     lengths = {field: _whole(names[field], text) for field, text in found.items() if text is not None}
     settings = dict(_setting(text) for text in getattr(args, "settings", []))
-    return Given(Units(**lengths) if lengths else None, getattr(args, "format", None), settings)
+    return Given(Units(**lengths) if lengths else None, getattr(args, "as_format", None), settings)
 
 
 def _whole(name: str, text: str) -> int:

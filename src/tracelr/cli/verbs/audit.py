@@ -17,7 +17,7 @@ class AuditVerb(Verb):
 
     name = "audit"
     help = "say whether the rates that a run logged are those of its configuration, or which mistake explains them"
-    example = "tracelr audit config.yaml trainer_state.json --steps 10k"
+    example = "tracelr audit examples/digits.yaml examples/digits.csv"
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)

@@ -11,6 +11,7 @@ transformers. Other keys are ignored, but one that looks like a misspelt key is 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -31,6 +32,7 @@ max_steps: 100000
 """
 _TYPE, _KWARGS = "lr_scheduler_type", "lr_scheduler_kwargs"
 _STEPS, _WARMUP = ("num_training_steps", "max_steps"), ("num_warmup_steps", "warmup_steps", "warmup_ratio")
+_RATE = re.compile(r"(^|_)lr_|_lr($|_)|learning_rate|warmup|scheduler")
 _OWN = ("per_device_train_batch_size", "num_train_epochs")
 _NOT = ("micro_batch_size", "unet_lr", "text_encoder_lr", "network_module", "warmup_steps_fraction", "optimizer_type")
 _PARAMETERS = list(dict.fromkeys(name for kind in TYPES.values() for name in kind.keys))
@@ -46,10 +48,7 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that the settings describe."""
-    for key in mapping:
-        near = get_close_matches(key, _KNOWN, n=1, cutoff=0.9) if isinstance(key, str) and key not in _KNOWN else []
-        if near:
-            raise where.refuse(Unquoted(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
+    _check_keys(mapping, where)
     if "log_history" in mapping and _TYPE not in mapping:
         given, fix = Unquoted("the log of a run"), "pass it to tracelr audit, or read the arguments of the run"
         raise where.refuse(given, "the arguments of a run", fix)
@@ -77,6 +76,20 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         return kind.build(Run(peak, warmup, steps or 0), **values)
     except (ScheduleError, ScheduleTypeError) as error:
         raise where.blame(error) from None
+
+
+def _check_keys(mapping: Mapping[Any, Any], where: Place) -> None:
+    """Raise for a key that looks misspelt, or that speaks of another rate."""
+    for key, value in mapping.items():
+        if not isinstance(key, str) or key in _KNOWN:
+            continue
+        near = get_close_matches(key, _KNOWN, n=1, cutoff=0.9)
+        if near:
+            raise where.refuse(Unquoted(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
+        if _RATE.search(key) and checks.is_given(value):
+            given = Unquoted(f"the key {show(key)}, which is not read, beside the rate")
+            fix = f"remove it, or pass --set {key}=null for the rate of the other groups"
+            raise where.refuse(given, "one rate for every group", fix)
 
 
 def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothing: tuple[object, ...]) -> str | None:
