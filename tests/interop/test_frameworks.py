@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
+from transformers import TrainingArguments
 
 from tracelr import Schedule, Units
 from tracelr.errors import ConfigError
@@ -268,6 +269,30 @@ def test_a_setting_replaces_that_of_the_file_and_a_variable_of_a_script(tmp_path
         load(tmp_path / "run.sh")
     assert "the variable $N, which the script does not set (pass --set N=VALUE)" in str(caught.value)
     assert float(one(load(tmp_path / "run.sh", settings={"N": 10, "lr": 2e-4}))(5)) == pytest.approx(1e-4)
+
+
+def test_the_files_that_a_hydra_file_is_composed_of(tmp_path: Path) -> None:
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "adam.yaml").write_text("_target_: torch.optim.Adam\nlr: 0.5\n")
+    main = "defaults: [{optimizer: adam}, {override hydra/launcher: x}, {data: none}, _self_]\ninterval: step\n"
+    main += "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 10}\n"
+    (tmp_path / "main.yaml").write_text(main)
+    assert [float(one(load(tmp_path / "main.yaml"))(step)) for step in (0, 10)] == pytest.approx([0.5, 0.05])
+    (tmp_path / "optimizer" / "adam.yaml").unlink()
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "main.yaml")
+    assert "--set defaults=null" in str(caught.value)
+
+
+def test_the_arguments_of_transformers_as_a_dict() -> None:
+    arguments = TrainingArguments(
+        "x", lr_scheduler_type="linear", warmup_steps=0.1, num_train_epochs=3, use_cpu=True
+    ).to_dict()
+    with pytest.raises(ConfigError) as caught:
+        from_dict(arguments)
+    assert "given 3 epochs of batch 8; " in str(caught.value)
+    schedule = one(from_dict(arguments, units=Units(steps_per_epoch=100)))
+    assert [float(schedule(step)) for step in (0, 30, 300)] == pytest.approx([0, 5e-5, 0])
 
 
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, final
 
 import torch
 
+from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ConfigError, Unquoted
 from tracelr.interop._tools import kinds
 from tracelr.interop._tools.checks import Place
-from tracelr.interop._tools.simplify import only_schedule, refuse, simplified
+from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified
 from tracelr.interop.readers import READERS
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
@@ -49,25 +50,30 @@ class Shape(NamedTuple):
 def shape_of(schedule: Schedule, to: str) -> Shape:
     """Return the shape of a schedule, or raise `ConfigError` if it is another one."""
     schedule = simplified(schedule)
+    require_numbers(to, schedule, LAST_STEP)
     parts, bounds = _flat(schedule)
     start, warm, stable = 0.0, 0, 0
     first = parts[0].inner if isinstance(parts[0], Shift) and len(parts) > 1 else parts[0]
     if len(parts) > 1 and isinstance(first, Linear) and first.steps in (bounds[0], bounds[0] + 1):
-        start, warm, parts = float(first.start), bounds[0], parts[1:]
+        start, warm, parts = _number(first.start), bounds[0], parts[1:]
     if len(parts) > 1 and isinstance(parts[0], Constant):
         stable, parts = bounds[-1] - warm, parts[1:]
     main = parts[0]
     if isinstance(main, Shift):  # torchtitan's has one more, virtual step
         stable, main = max(stable + main.by, 0), main.inner
     if len(parts) == 1 and isinstance(main, Constant):
-        return Shape(float(main.value), start, warm, stable, "constant", float(main.value), 0, 1.0)
+        return Shape(_number(main.value), start, warm, stable, "constant", _number(main.value), 0, 1.0)
     if len(parts) == 1 and isinstance(main, Linear | Cosine | Polynomial | Ramp):
-        if isinstance(main, Linear) and not warm and not stable and float(main.end) > float(main.start):
-            return Shape(float(main.end), float(main.start), main.steps, 0, "constant", float(main.end), 0, 1.0)
+        if isinstance(main, Linear) and not warm and not stable and _number(main.end) > _number(main.start):
+            return Shape(_number(main.end), _number(main.start), main.steps, 0, "constant", _number(main.end), 0, 1.0)
         kind = main.kind if isinstance(main, Ramp) else type(main).__name__.lower()
         power = main.power if isinstance(main, Polynomial) else 1.0
-        return Shape(float(main.start), start, warm, stable, kind, float(main.end), main.steps, float(power))
+        return Shape(_number(main.start), start, warm, stable, kind, _number(main.end), main.steps, _number(power))
     raise refuse(to, schedule, "which is not a warm-up, a constant rate and one decay")
+
+
+def _number(value: Any) -> float:
+    return float(value)  # `require_numbers` has refused tensors and schedules
 
 
 def _flat(schedule: Schedule) -> tuple[list[Schedule], list[int]]:

@@ -31,7 +31,7 @@ def read(path: str | os.PathLike[str], given: Mapping[str, Any] | None = None) -
 def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -> dict[Any, Any]:
     raw = yaml.raw(path)
     place = Place(os.fspath(path))
-    found = mapping(raw, place, given)
+    found = _composed(path, mapping(raw, place, given), place, depth)
     key = next((key for key in _BASES if key in found), None)
     if key is None:
         return found
@@ -46,6 +46,37 @@ def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -
             raise (place / key).refuse(each, "the path of a file, from the folder of this one", fix)
         merged = _merged(merged, _based(file, {}, depth + 1))
     return _merged(merged, found)
+
+
+def _composed(path: str | os.PathLike[str], found: dict[Any, Any], place: Place, depth: int) -> dict[Any, Any]:
+    """Return a Hydra file on top of the files beside it that its `defaults` list names.
+
+    A group whose file is not there is left out if its name is not about the optimizer or its schedule.
+    """
+    listed = found.get("defaults")
+    if not isinstance(listed, list) or not all(isinstance(each, str | Mapping) for each in listed):
+        return found
+    merged: dict[Any, Any] = {}
+    for each in listed:
+        pairs = [("", each)] if isinstance(each, str) else list(each.items())
+        for group, name in pairs:
+            group = str(group).removeprefix("override ").lstrip("/")
+            if name in ("_self_", None) or group.startswith("hydra/") or not isinstance(name, str):
+                continue
+            group, _, package = group.partition("@")
+            file = Path(path).parent / group / f"{name.removesuffix('.yaml')}.yaml"
+            if not os.path.isabs(name) and depth <= _DEEPEST and _is_file(file):
+                inner: Any = _based(file, {}, depth + 1)
+                for key in reversed((package or group).replace("/", ".").split(".") if package or group else []):
+                    inner = {key: inner}
+                merged = _merged(merged, inner)
+            elif not group or _ABOUT.search(group):
+                fix = "put that file there, or pass --set defaults=null to read this file alone"
+                raise (place / "defaults").refuse(each, "files beside this one", fix)
+    return _merged(merged, found)
+
+
+_ABOUT = re.compile(r"optim|sched|(^|/)lr|learning_rate|trainer|actor|base", re.IGNORECASE)
 
 
 def _is_file(path: Path) -> bool:
