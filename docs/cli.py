@@ -24,7 +24,11 @@ Written by `python docs/cli.py`; `pytest tests/cli/test_cli.py` runs every examp
 
 Where a verb says FILE, it may be
 
-- a YAML or JSON file in any of the formats that `tracelr list formats` names, or with a line as below;
+- a training configuration, as it is, in any of the formats that `tracelr list formats` names
+  ([Files that are read](formats.md)): YAML, JSON, TOML, INI, a script, a Python file of literals; or a file with a line as
+  below;
+- the flags of a command, after `--` at the end: `tracelr show -- --lr 6e-5 --lr-decay-style cosine --train-iters 1000`;
+- a call of optax, Keras, torch or transformers: `'optax.cosine_decay_schedule(6e-4, 100_000)'`. Nothing is run;
 - `-`, the same from standard input;
 - a line such as `'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'`, whose grammar `tracelr.parse` states: `|` is `then`,
   and `+`, `-`, `*`, `.then(...)`, `.warmup(...)`, `.cooldown(...)`, `.drive(...)` are what they are in Python;
@@ -33,8 +37,8 @@ Where a verb says FILE, it may be
 - a checkpoint (`.pt`, `.pth`, `.ckpt`) that holds the state of a `Scheduler`.
 
 A file with up to 256 assignments is shown whole; `--key` and `--tag` pick some of them. Exit codes: 0 done; 1 a difference
-was found, or a verification failed; 2 bad input; 130 interrupted. What does not print, in a name for instance, is shown as an
-escape; in JSON infinity and NaN are null. An error is one line, with a caret under the place where there is one:
+was found, or a verification failed; 2 bad input; 130 interrupted. What does not print, in a name for instance, is shown as
+an escape; in JSON infinity and NaN are null. An error is one line, with a caret under the place where there is one:
 
 """
 WRONG = "tracelr show 'linear(0, 3e-4, 2000) | cosin(3e-4, 3e-5, 98k)'"

@@ -17,6 +17,7 @@ from support.table import ROWS, SOME
 import tracelr
 from tracelr import Assignment, Cosine, Linear, Noise, Schedule
 from tracelr.errors import ConfigError
+from tracelr.interop import training
 from tracelr.interop.convert import WRITERS, convert
 from tracelr.lowering import dump
 
@@ -223,7 +224,7 @@ def test_the_text_of_each_format() -> None:
     assert convert(RUN, "cerebras") == CEREBRAS
 
 
-@pytest.mark.parametrize("to", [to for to in WRITERS if to != "native"])
+@pytest.mark.parametrize("to", [to for to in WRITERS if to != "native" and to not in training.WRITTEN])
 def test_a_warmup_becomes_a_sequence(to: str) -> None:
     warm = Cosine(3e-4, 3e-5, 98000).warmup(2000)
     if to != "torch":
@@ -271,7 +272,7 @@ def test_assignments_keep_their_tags_in_cerebras_and_native() -> None:
         (
             RUN,
             "mxnet",
-            "convert(to): given 'mxnet'; allowed: native, cerebras, optax, keras, torch; to fix it: use one of these names.",
+            "convert(to): given 'mxnet'; allowed: native, cerebras, optax, keras, torch, huggingface, deepspeed, torchtitan, megatron, mmengine; to fix it: use one of these names.",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from transformers.trainer_utils import SchedulerType
 
 from tracelr import Constant, Linear
 from tracelr.errors import ConfigError
-from tracelr.interop.huggingface.read import _KNOWN, _MEASURED
+from tracelr.interop.huggingface.read import _KNOWN, MEASURED
 from tracelr.interop.huggingface.scheduler_types import TYPES
 from tracelr.interop.load import from_dict
 
@@ -27,7 +27,7 @@ def after(warmup: int) -> object:
 
 
 def test_every_type_of_transformers_is_known_and_run():
-    assert {kind.value for kind in SchedulerType} == {*TYPES, *_MEASURED}
+    assert {kind.value for kind in SchedulerType} == {*TYPES, *MEASURED}
     assert {peer.theirs.split('"')[1] for peer in PEERS} == set(TYPES)
 
 
@@ -89,14 +89,14 @@ NUMBER = "allowed: a finite number within the float32 range; to fix it: write a 
         ({"warmup_step": 10}, f"given the key 'warmup_step'; allowed: {', '.join(_KNOWN)}; to fix it: rename it to 'warmup_steps'."),
         ({"learning_rate": None}, f"learning_rate: given None; {NUMBER}"),
         ({"max_steps": 0}, f"max_steps: given 0; {COUNT}"),
-        ({"max_steps": None}, "given linear without num_training_steps or max_steps; allowed: the number of steps; to fix it: add max_steps, because the curve of linear depends on it."),
+        ({"max_steps": None}, "given 3 epochs of batch 8; allowed: a length in updates of the optimizer; to fix it: add --steps-per-epoch N, or --samples N --devices D, or --steps N."),
         ({"num_training_steps": 100}, "given num_training_steps and max_steps; allowed: one of them; to fix it: remove one."),
         ({"warmup_steps": 10, "warmup_ratio": 0.1}, "given warmup_steps and warmup_ratio; allowed: one of them; to fix it: remove one."),
         ({"warmup_steps": 2.5}, f"warmup_steps: given 2.5; {COUNT}"),
         ({"warmup_steps": 10**400}, f"warmup_steps: given {'1' + '0' * 76}...; {COUNT}"),
         ({"warmup_steps": -1}, "warmup_steps: given -1; allowed: a number from 0 to 1; to fix it: write the fraction of all steps that the warm-up takes."),
         ({"warmup_ratio": 1.5}, "warmup_ratio: given 1.5; allowed: a number from 0 to 1; to fix it: write the fraction of all steps that the warm-up takes."),
-        ({"lr_scheduler_type": "inverse_sqrt", "max_steps": -1, "warmup_ratio": 0.1}, "warmup_ratio: given 0.1; allowed: a ratio together with num_training_steps or max_steps; to fix it: add one, or write warmup_steps."),
+        ({"lr_scheduler_type": "inverse_sqrt", "max_steps": -1, "warmup_ratio": 0.1}, "given 3 epochs of batch 8; allowed: a length in updates of the optimizer; to fix it: add --steps-per-epoch N, or --samples N --devices D, or --steps N."),
         ({"warmup_steps": 100}, "given a warm-up of 100 in 100 steps; allowed: a shorter one; to fix it: shorten it."),
         ({"lr_scheduler_kwargs": 3}, "lr_scheduler_kwargs: given 3; allowed: a mapping; to fix it: write {name: value, ...}."),
         ({"lr_scheduler_kwargs": {"power": 3}}, "lr_scheduler_kwargs: given the key 'power'; allowed: those of linear: none; to fix it: remove it."),

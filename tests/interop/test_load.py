@@ -191,7 +191,8 @@ def test_exactly_one_reader_matches_each_example():
     for reader in READERS.values():
         mapping = yaml.safe_load(reader.EXAMPLE)
         assert [other for other in READERS.values() if other.matches(mapping)] == [reader]
-        assert isinstance(from_dict(mapping), tracelr.Schedule)
+        units = tracelr.Units(steps_per_epoch=1000, batch_size=4096, devices=32)
+        assert isinstance(from_dict(mapping, units=units), tracelr.Schedule | list)
 
 
 def test_an_error_has_no_cause(tmp_path):

@@ -46,7 +46,10 @@ def test_no_product_of_floats():
 
 def test_units_compare_by_value():
     assert pickle.loads(pickle.dumps(UNITS)) == UNITS
-    assert repr(Units(duration=3)) == "Units(steps_per_epoch=None, batch_size=None, tokens_per_step=None, duration=3)"
+    assert repr(Units(duration=3)) == (
+        "Units(steps_per_epoch=None, batch_size=None, tokens_per_step=None, duration=3, samples_per_epoch=None, "
+        "devices=None, accumulation=None)"
+    )
 
 
 ALLOWED = 'an int from 1 to 2**53, or a time such as "5ep", "10ba", "128sp", "3e4tok" or "0.1dur"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +11,7 @@ from importlib.metadata import version
 from pkgutil import iter_modules
 from typing import NoReturn, final
 
-from tracelr.cli import verbs
+from tracelr.cli import reading, verbs
 from tracelr.cli.output import drop, say
 from tracelr.cli.verb import Verb
 from tracelr.errors import ConfigError, TracelrError, Unquoted
@@ -50,10 +51,17 @@ def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
     return parser
 
 
+def _joined(argv: list[str]) -> list[str]:
+    """Return the arguments with the flags after `--`, as in `tracelr show -- --lr 1e-4`, as one text."""
+    cut = argv.index("--") + 1 if "--" in argv else len(argv)
+    return argv if not argv[cut : cut + 1] or not argv[cut].startswith("-") else [*argv[:cut], shlex.join(argv[cut:])]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 a difference was found, 2 bad input, 130 interrupted."""
-    args = parser_of(every()).parse_args(argv)
+    args = parser_of(every()).parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
+        reading.CURRENT.set(reading.given(args))
         code = int(args.run(args))
         if sys.stdout is not None:
             sys.stdout.flush()

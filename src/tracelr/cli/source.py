@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from operator import attrgetter
@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from tracelr import checkpoint
+from tracelr.cli.reading import CURRENT
 from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, TracelrError, Unquoted, printable, show
 from tracelr.interop import load as config
+from tracelr.interop import pasted
+from tracelr.interop._tools import kinds, shell
 from tracelr.interop._tools.checks import Place
-from tracelr.interop._tools.yaml import LARGEST_FILE, content, mapping
+from tracelr.interop._tools.yaml import LARGEST_FILE, content
 from tracelr.interop.native.expression import parse
 from tracelr.optim.state import read_state
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -42,16 +45,27 @@ def load(given: str) -> Loaded:
 
     Raises `ConfigError` or `CheckpointError`, in one line; for a text, with a caret under the place.
     """
+    return read(given).schedule
+
+
+def read(given: str) -> config.Reading:
+    """Return what `load` does, with the name of the format of a file and the notes of its reader."""
     path = Path(given)
     if given == "-":
         return _text("standard input", _standard_input())
     if "(" not in given and path.suffix in _CHECKPOINTS:
-        return _checkpoint(path)
+        return config.Reading("checkpoint", _checkpoint(path), [])
     if _is_file(path):
-        return _text(given, content(path, Place(given)))
+        return _text(given, content(path, Place(given)), path)
+    if given.startswith("-") and shell.looks_like(given):
+        return _mapped(lambda settings: shell.read(given, Place("command line"), settings), "command line")
+    if pasted.matches(given):
+        return config.Reading("code", pasted.read(given, CURRENT.get().settings), [])
     if "(" in given:
-        return parse(given)
-    return _python(given) if _PYTHON.fullmatch(given) else config.load(given)
+        return config.Reading("line", parse(given), [])
+    if _PYTHON.fullmatch(given):
+        return config.Reading("python", _python(given), [])
+    return _mapped(lambda settings: kinds.read(given, settings), given)
 
 
 def _standard_input() -> bytes:
@@ -67,9 +81,17 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _text(name: str, raw: bytes) -> Loaded:
+def _mapped(mapping: Callable[[Mapping[str, Any]], dict[Any, Any]], name: str) -> config.Reading:
+    """Return what is read from a mapping, with what the command line says beside it."""
+    given = CURRENT.get()
+    return config.read(mapping(given.settings), name, given.units, given.format)
+
+
+def _text(name: str, raw: bytes, path: Path | None = None) -> config.Reading:
     try:
-        return config.from_dict(mapping(raw, Place(name)), name)
+        if path is not None:
+            return _mapped(lambda settings: kinds.read(path, settings), name)
+        return _mapped(lambda settings: kinds.mapping(raw, Place(name), settings), name)
     except ConfigError as error:
         raise pointed(error, raw.decode("utf-8", "replace")) from None
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from tracelr.arithmetic import LAST_STEP
+from tracelr.cli.reading import reading_arguments
 from tracelr.errors import ScheduleError
 from tracelr.lowering.targets import target_names
 
 TARGETS = ", ".join(target_names())
 """Every target, for help texts."""
 FILE = (
-    "a YAML or JSON file, a checkpoint, '-' for standard input, module:object, or a line such as "
+    "a training configuration (YAML, JSON, TOML, INI, a script, Python literals), a checkpoint, '-' for standard input, "
+    "module:object, the flags of a command after --, or a line such as "
     "'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"
 )
 
@@ -52,6 +54,7 @@ def choice_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that pick one of several assignments."""
     parser.add_argument("--key", help="of several assignments, those of this key, such as lr or weight_decay")
     parser.add_argument("--tag", metavar="NAME", help="of several assignments, those for the groups with this tag")
+    reading_arguments(parser)
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tracelr.errors import ConfigError
+from tracelr.interop import training
 from tracelr.interop.cerebras import write as cerebras
 from tracelr.interop.keras import write as keras
 from tracelr.interop.native import write as native
@@ -18,6 +20,7 @@ WRITERS: dict[str, Callable[[Loaded], str]] = {
     "optax": optax.write,
     "keras": keras.write,
     "torch": torch.write,
+    **{name: partial(training.write, to=name) for name in training.WRITTEN},
 }
 """The function that writes each format."""
 
@@ -26,8 +29,9 @@ def convert(found: Loaded, to: str) -> str:
     """Return a schedule, or a list of assignments, as text in the format `to`.
 
     "native" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
-    Python files that define `schedule`. The values are the same, up to the rounding of the other library; the torch
-    code gives the same bits.
+    Python files that define `schedule`; "huggingface", "deepspeed", "torchtitan", "megatron" and "mmengine" are settings of
+    these frameworks, which are read back and compared before they are returned. The values are the same, up to the rounding
+    of the other library; the torch code gives the same bits.
 
     Raises `ConfigError` that names what the format cannot express.
 

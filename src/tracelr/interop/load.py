@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracelr.errors import ConfigError, Unquoted, show
+from tracelr.interop._tools import kinds
 from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.units import Units
-from tracelr.interop._tools.yaml import read
-from tracelr.interop.readers import READERS
+from tracelr.interop.readers import pick
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
 
@@ -21,13 +21,20 @@ LARGEST = 1_000_000
 """The most values a mapping may hold. A shared value counts each time it occurs, because a reader walks it each time."""
 
 
-def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
-    """Return the schedule that a YAML file describes, in any format that `tracelr.interop` reads.
+def load(
+    path: str | os.PathLike[str],
+    units: Units | None = None,
+    format: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """Return the schedule that a file describes, in any format that `tracelr.interop` reads.
 
     The result is one `Schedule` if the file sets one learning rate for all param groups. Otherwise it is a list of
     `Assignment`, which say which schedule drives which hyper-parameter of which param groups;
     `Scheduler(optimizer, assignments)` takes that list, and `load_schedule` refuses it. `units` gives the number of steps of
-    each unit of time, for a file that writes "5ep" or "3e4tok".
+    each unit of time, for a file that writes "5ep" or "3e4tok", or that gives the length of a run in epochs. `format` is the
+    name of a format, for a file that may be in several. `settings` has values by the dotted paths of their keys, which
+    replace those of the file, and values of the variables of a shell script.
 
     Raises `ConfigError` if the file cannot be read, is in no known format, or does not describe a schedule; the message
     names the file and the key.
@@ -41,14 +48,19 @@ def load(path: str | os.PathLike[str], units: Units | None = None) -> Loaded:
     ...     load(file)
     Linear(start=0.001, end=0.0, steps=10000)
     """
-    return from_dict(read(path), str(path), units)
+    return from_dict(kinds.read(path, settings), str(path), units, format)
 
 
-def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> Schedule:
-    """Return the one schedule that a YAML file describes, for the learning rate of all param groups.
+def load_schedule(
+    path: str | os.PathLike[str],
+    units: Units | None = None,
+    format: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Schedule:
+    """Return the one schedule that a file describes, for the learning rate of all param groups.
 
-    `units` is as in `load`. Raises `ConfigError` as `load` does, and if the file sets other hyper-parameters or only some
-    groups; the message then lists the assignments.
+    `units`, `format` and `settings` are as in `load`. Raises `ConfigError` as `load` does, and if the file sets other
+    hyper-parameters or only some groups; the message then lists the assignments.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -58,14 +70,16 @@ def load_schedule(path: str | os.PathLike[str], units: Units | None = None) -> S
     ...     load_schedule(file).milestones
     (2000,)
     """
-    return single(load(path, units), str(path))
+    return single(load(path, units, format, settings), str(path))
 
 
-def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None) -> Loaded:
+def from_dict(
+    mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None, format: str | None = None
+) -> Loaded:
     """Return the schedule that `mapping` describes, which is what `schedule.to_dict()` returned or the content of a file.
 
     As `load` does, it returns a list of `Assignment` if the mapping does not set one learning rate for all param groups, and
-    needs `units` for a length with a unit.
+    needs `units` for a length with a unit; `format` is the name of the format of a mapping that may be in several.
 
     Raises `ConfigError` if `mapping` is in no known format or does not describe a schedule; `where` names it in the message.
 
@@ -74,7 +88,23 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
     >>> from_dict({"optimizer": {"learning_rate": 6e-4}})
     Constant(value=0.0006)
     """
-    place = Place(where, units=units)
+    return read(mapping, where, units, format).schedule
+
+
+class Reading(NamedTuple):
+    """What was read: the name of its format, the schedule or the assignments, and what the reader says about it."""
+
+    format: str
+    schedule: Loaded
+    notes: list[str]
+
+
+def read(
+    mapping: Mapping[str, Any], where: str = "mapping", units: Units | None = None, format: str | None = None
+) -> Reading:
+    """Return what `from_dict` does, with the name of the format, the defaults that were used and the numbers computed."""
+    notes: list[str] = []
+    place = Place(where, units=units, notes=notes)
     if units is not None and not isinstance(units, Units):
         raise place.refuse(units, "units=Units(...), or None", "pass tracelr.Units(steps_per_epoch=...)")
     if not isinstance(mapping, Mapping):
@@ -83,14 +113,10 @@ def from_dict(mapping: Mapping[str, Any], where: str = "mapping", units: Units |
         if _size(mapping, {}) > LARGEST:
             fix = "keep the training parameters only"
             raise place.refuse(Unquoted("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
-        for reader in READERS.values():
-            if reader.matches(mapping):
-                return reader.read(mapping, place)
+        name, reader = pick(mapping, place, format)
+        return Reading(name, reader.read(mapping, place), notes)
     except RecursionError:
         raise place.refuse(Unquoted("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
-    formats = "\n".join(reader.EXAMPLE for reader in READERS.values())
-    given = Unquoted("a mapping with " + (f"the keys {', '.join(map(show, mapping))}" if mapping else "no keys"))
-    raise ConfigError(str(place), given, "one of the formats below", "write one of them", more=formats)
 
 
 def _size(value: Any, sizes: dict[int, int]) -> int:

@@ -355,8 +355,8 @@ class Schedule(Formula, Display, FrozenModule):
         With `prefix` the schedule begins after the warm-up, so the result is `steps` steps longer (HF, Keras). Without it
         the warm-up covers the first steps of the schedule (timm, except that timm jumps where its warm-up ends).
 
-        `origin` says how far along step t of n is. "0", t/n: `start` at step 0, the peak at n (HF, optax, Keras, OLMo,
-        Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, fairseq's fixed).
+        `origin` says how far along step t of n is. "0", t/n: `start` at step 0, the peak at n (HF, optax, Keras,
+        Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, OLMo, fairseq's fixed).
         "1/(n+1)", (t+1)/(n+1): the peak at n (NeMo). DeepSpeed's warm-up of n steps is `warmup(n - 1, kind="log")`.
 
         >>> from tracelr import Linear

@@ -21,7 +21,7 @@ class Convert(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        kinds = "native and cerebras are YAML, optax and torch Python, keras JSON"
+        kinds = "a configuration: native, cerebras, keras or that of a training framework; optax and torch are Python"
         parser.add_argument("--to", required=True, choices=list(WRITERS), help=kinds)
         output_argument(parser)
 

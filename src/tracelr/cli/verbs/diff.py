@@ -14,7 +14,7 @@ from tracelr.schedules.describe.compare import At, Difference, difference
 
 @final
 class Diff(Verb):
-    """Compares values; the exit code is 1 if any differ."""
+    """Compares values, up to step `--steps` if it is given; the exit code is 1 if any differ."""
 
     name = "diff"
     help = "say where two schedules differ first and most, and by how much; exit code 1 if they do"
@@ -24,11 +24,10 @@ class Diff(Verb):
         parser.add_argument("a", metavar="A", help=FILE)
         parser.add_argument("b", metavar="B", help="the same; one of them may be the checkpoint of a run")
         choice_arguments(parser)
-        parser.add_argument("--steps", metavar="STEP", help="compare steps 0 to this one (default: past both ends)")
         json_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        last = None if args.steps is None else step_number(args.steps)
+        last = None if args.units_duration is None else step_number(args.units_duration)
         pairs = _pairs(choose(args.a, args.key, args.tag), choose(args.b, args.key, args.tag))
         rows = [_row(label, a, b, last) for label, a, b in pairs]
         say_json([_plain(*row) for row in rows]) if args.json else say("\n".join(_text(*row) for row in rows))

@@ -6,7 +6,7 @@ import argparse
 from typing import Any, final
 
 from tracelr.cli.output import say, say_json
-from tracelr.cli.source import Chosen, choose
+from tracelr.cli.source import Chosen, choose, read
 from tracelr.cli.verb import Verb, file_argument, json_argument
 from tracelr.drawing.terminal import terminal
 from tracelr.schedules.describe.phases import phases, table
@@ -29,10 +29,14 @@ class Show(Verb):
         json_argument(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        chosen = choose(args.file, args.key, args.tag)
+        found = read(args.file)
+        chosen = choose(args.file, args.key, args.tag, found.schedule)
         if args.json:
-            say_json([_plain(one) for one in chosen])
+            more = {"format": found.format, "notes": found.notes}
+            say_json([_plain(one) | more for one in chosen])
             return 0
+        if found.notes:
+            say("\n".join([f"Read as {found.format}.", *(f"  {note}" for note in found.notes), ""]))
         say("\n\n".join(_text(one, args.log) for one in chosen))
         return 0
 

@@ -33,10 +33,20 @@ class Place(NamedTuple):
     path: str = ""
     units: Units | None = None
     at: Location | None = None
+    notes: list[str] | None = None
+    """What a reader says about how it read the file, if somebody asks."""
+    sections: list[Any] | None = None
+    """The mappings that were read, for a check of what was not."""
+
+    def note(self, text: str) -> None:
+        """Keep a sentence about how the file was read."""
+        if self.notes is not None and text not in self.notes:
+            self.notes.append(text)
 
     def __truediv__(self, key: str | int) -> Place:
         if isinstance(key, int):
             return self._replace(path=f"{self.path}[{key}]")
+        key = key if isinstance(key, str) else show(key)  # a mapping may have any key
         key = key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 3]}..."
         return self._replace(path=f"{self.path}.{key}" if self.path else key)
 

@@ -39,6 +39,10 @@ class Units:
     exact and rounded **up** to a whole step, so that n steps cover the length and n is at least 1. Raises `ScheduleError`
     that names a unit whose size is None. Source: Composer's time strings; Composer rounds down.
 
+    A reader of a training configuration also uses `duration` as the number of updates of a run that the file gives in epochs
+    or not at all; and `samples_per_epoch`, `devices` (data-parallel ranks) and `accumulation` (batches for one update) to
+    count the updates of an epoch from the batch size in the file.
+
     >>> Units(steps_per_epoch=500, tokens_per_step=4096).steps("3e4tok")
     8
     """
@@ -47,6 +51,9 @@ class Units:
     batch_size: int | None = None
     tokens_per_step: int | None = None
     duration: int | None = None
+    samples_per_epoch: int | None = None
+    devices: int | None = None
+    accumulation: int | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.files import open_regular
@@ -20,6 +20,7 @@ LARGEST_FILE = 2**20
 LARGEST_DOCUMENT = 100_000
 """The most keys and values a file may hold; an alias counts as everything that it stands for."""
 
+_TWICE = "!tracelr-twice"
 _LESS = "keep the training parameters only"
 _LONGEST_INT = 4300  # Python's limit of decimal digits; it does not hold for 1:59:59, whose cost is quadratic
 
@@ -27,28 +28,51 @@ _LONGEST_INT = 4300  # Python's limit of decimal digits; it does not hold for 1:
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
-def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
-    """Return the mapping in a YAML file: plain types, each key once, aliases within the limit.
+@final
+class Tagged:
+    """A value with a tag of another program, such as `!new:`; a reader that does not know the tag refuses it."""
 
-    Raises `ConfigError` if the file cannot be read or holds anything else.
-    """
+    def __init__(self, tag: str, value: Any) -> None:
+        self.tag, self.value = tag, value
+
+    def __repr__(self) -> str:
+        return f"{self.tag} {show(self.value, 60)}"
+
+
+@final
+class Twice:
+    """The value of a key that is written several times; a reader that needs it refuses it."""
+
+    def __init__(self, key: str, lines: str) -> None:
+        self.key, self.lines = key, lines
+
+    def __repr__(self) -> str:
+        return f"the key {self.key!r} twice, on lines {self.lines}"
+
+
+def raw(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a regular file, up to one more than the limit."""
     if not isinstance(path, str | os.PathLike):
         raise Place("load(path)").refuse(path, "a path", "pass the path of a YAML file")
-    place = Place(os.fspath(path))
-    return mapping(content(path, place), place)
+    return content(path, Place(os.fspath(path)))
 
 
 def content(path: str | os.PathLike[str], place: Place) -> bytes:
     """Return the bytes of a file: as many as `mapping` accepts, and one more. Raises `ConfigError` if it cannot be read."""
     try:
         with open_regular(path) as file:
-            raw = None if file is None else file.read(LARGEST_FILE + 1)
+            found = None if file is None else file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise place.refuse(Unquoted(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
-    if raw is None:
+    if found is None:
         raise place.refuse(Unquoted("a path that is not a regular file"), "a YAML file", "copy its content into a file")
-    return raw
+    return found
+
+
+def read(path: str | os.PathLike[str]) -> dict[Any, Any]:
+    """Return the mapping in a YAML file."""
+    return mapping(raw(path), Place(os.fspath(path)))
 
 
 def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
@@ -56,18 +80,23 @@ def mapping(raw: bytes, place: Place) -> dict[Any, Any]:
 
     Raises `ConfigError` if they hold anything else.
     """
-    if len(raw) > LARGEST_FILE:
-        raise place.refuse(Unquoted("a larger file"), f"at most {LARGEST_FILE} bytes", _LESS)
-    try:
-        found = _parse(raw.decode("utf-8-sig"), place)
-    except UnicodeDecodeError as error:
-        raise place.refuse(Unquoted(f"byte {error.start} is not UTF-8"), "UTF-8 text", "save the file as UTF-8") from None
+    found = _parse(text(raw, place), place)
     if isinstance(found, str) and "(" in found:
         return {"schedule": found}
     if not isinstance(found, dict):
         given = Unquoted("an empty file" if found is None else show(found))
         raise place.refuse(given, "a YAML mapping", "write keys and values")
     return found
+
+
+def text(raw: bytes, place: Place) -> str:
+    """Return the text of a file."""
+    if len(raw) > LARGEST_FILE:
+        raise place.refuse(Unquoted("a larger file"), f"at most {LARGEST_FILE} bytes", _LESS)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise place.refuse(Unquoted(f"byte {error.start} is not UTF-8"), "UTF-8 text", "save the file as UTF-8") from None
 
 
 def _parse(text: str, place: Place) -> Any:
@@ -97,6 +126,8 @@ def _parse(text: str, place: Place) -> Any:
             _unequal([(key, self.construct_object(key, deep=True)) for key, _ in node.value], place)
             return super().construct_mapping(node, deep)
 
+    Loader.add_multi_constructor("!", lambda loader, _, node: Tagged(node.tag, _plain(loader, node)))
+    Loader.add_constructor(_TWICE, lambda _, node: Twice(*node.value.rsplit("|", 1)))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
     try:
         loader = Loader(text)
@@ -109,6 +140,17 @@ def _parse(text: str, place: Place) -> Any:
         raise _broken(error, text, place) from None
     except RecursionError:
         raise place.refuse(Unquoted("a document that is nested too deeply"), "a shallow one", "nest it less") from None
+
+
+def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    """Return the value of a node, whatever its tag is."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _broken(error: yaml.YAMLError, text: str, place: Place) -> ConfigError:
@@ -139,8 +181,8 @@ def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
     sizes[node] = 0
     inner = node.value if isinstance(node, yaml.SequenceNode) else []
     if isinstance(node, yaml.MappingNode):
+        node.value = _distinct(node.value)
         inner = [each for pair in node.value for each in pair]
-        _distinct([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)], place)
     size = 1
     for each in inner:
         size += _measure(each, place, sizes)
@@ -149,15 +191,6 @@ def _measure(node: yaml.Node, place: Place, sizes: dict[yaml.Node, int]) -> int:
             raise here.refuse(given, f"at most {LARGEST_DOCUMENT} of them", _LESS)
     sizes[node] = size
     return size
-
-
-def _distinct(keys: list[yaml.ScalarNode], place: Place) -> None:
-    seen = set()
-    for key in keys:
-        if (key.tag, key.value) in seen:
-            here = place.line(key.start_mark.line + 1, key.start_mark.column + 1)
-            raise here.refuse(Unquoted(f"the key {show(key.value)} twice"), "each key once", "remove one of them")
-        seen.add((key.tag, key.value))
 
 
 def _unequal(keys: list[tuple[yaml.Node, Any]], place: Place) -> None:
@@ -171,3 +204,23 @@ def _unequal(keys: list[tuple[yaml.Node, Any]], place: Place) -> None:
             given = Unquoted(f"the key {show(key.value)}, which equals another one")
             raise here.refuse(given, "each key once", "remove one of them")
         seen.add(value)
+
+
+def _distinct(pairs: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Return the pairs of a mapping; in place of the values of a key that comes twice, one node that says so."""
+    import yaml
+
+    places: dict[tuple[str, str], list[int]] = {}
+    for key, _ in pairs:
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            places.setdefault((key.tag, key.value), []).append(key.start_mark.line + 1)
+    kept: list[tuple[yaml.Node, yaml.Node]] = []
+    for key, value in pairs:
+        lines = places.get((key.tag, key.value), []) if isinstance(key, yaml.ScalarNode) else []
+        if len(lines) < 2:
+            kept.append((key, value))
+        elif key.start_mark.line + 1 == lines[0]:
+            text = f"{key.value}|{', '.join(map(str, lines[:4]))}"
+            kept.append((key, yaml.ScalarNode(_TWICE, text, key.start_mark, key.end_mark)))
+            lines[0] = -1  # so that two keys on one line make one node
+    return kept

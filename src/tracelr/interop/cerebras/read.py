@@ -20,6 +20,7 @@ from typing import Any
 from tracelr.errors import Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose
+from tracelr.interop._tools.section import Section
 from tracelr.interop.cerebras.combine import Member, read_chained, read_sequential
 from tracelr.interop.cerebras.curves import FACTORS, parameters, run_length
 from tracelr.interop.cerebras.entries import build, once, read_parameters, values
@@ -44,17 +45,45 @@ _CHAINED = {"Sequential": False, "Chained": True, "ChainedScheduler": True}
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     """Return whether `mapping` is an older params file; the newer ones have the key `trainer` or `schedulers`."""
-    return "optimizer" in mapping and "trainer" not in mapping and "schedulers" not in mapping
+    optimizer = mapping.get("optimizer")
+    foreign = isinstance(optimizer, str) or (isinstance(optimizer, Mapping) and not FOREIGN.isdisjoint(optimizer))
+    return "optimizer" in mapping and not foreign and OTHERS.isdisjoint(mapping)
+
+
+FOREIGN = {
+    "lr",
+    "params",
+    "class_path",
+    "init_args",
+    "_target_",
+    "_component_",
+    "groups",
+    "class_name",
+    "learning_rate_scheduler",
+}
+"""Keys under `optimizer` of other frameworks."""
+OTHERS = {
+    "trainer", "schedulers", "scheduler", "lr_scheduler", "lr_config", "optim_wrapper", "param_scheduler", "learning_rate",
+    "train_iters", "train-iters", "tokens", "total_steps", "iters",
+}  # fmt: skip
+"""Keys beside `optimizer` of other frameworks, and of the newer files."""
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
-    """Return the schedule under `optimizer: learning_rate:`; the other keys of the file are ignored."""
-    where, optimizer = where / "optimizer", mapping["optimizer"]
+    """Return the schedule under `optimizer: learning_rate:`; the other keys of the file are ignored.
+
+    Beside a rate that is a number, a key that speaks of a schedule is an error.
+    """
+    top, (where, optimizer) = where, (where / "optimizer", mapping["optimizer"])
     if not isinstance(optimizer, Mapping):
         raise where.refuse(optimizer, "a mapping with the key learning_rate", "write learning_rate: under it")
     if "learning_rate" not in optimizer:
         raise where.refuse(Unquoted("a mapping without the key learning_rate"), "a mapping with it", "add learning_rate")
     schedule = rate(where, optimizer)
+    if isinstance(schedule, Constant):
+        for each, seen in ((Section(optimizer, where), ("learning_rate", SCALED)), (Section(mapping, top), ())):
+            each.ignore(*seen)
+            each.finish()
     return [Assignment("lr", None, schedule, SCALED)] if checks.is_given(optimizer.get(SCALED)) else schedule
 
 

@@ -61,7 +61,9 @@ KINDS = {
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     """Return whether `mapping` is a newer params file, or the content of its `trainer: init:`."""
-    return "trainer" in mapping or "schedulers" in mapping
+    trainer = mapping.get("trainer", ())
+    foreign = isinstance(trainer, Mapping) and trainer and "init" not in trainer
+    return ("trainer" in mapping or "schedulers" in mapping) and not foreign
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:

@@ -11,14 +11,16 @@ transformers. Other keys are ignored, but one that looks like a misspelt key is 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, show, suggest
-from tracelr.interop._tools import checks
+from tracelr.interop._tools import checks, lengths
 from tracelr.interop._tools.checks import Place, choose
-from tracelr.interop.huggingface.scheduler_types import TYPES, Run, SchedulerType
+from tracelr.interop._tools.section import Section
+from tracelr.interop.huggingface.scheduler_types import MEASURED, TYPES, Run, SchedulerType
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import named
 
@@ -30,24 +32,30 @@ max_steps: 100000
 """
 _TYPE, _KWARGS = "lr_scheduler_type", "lr_scheduler_kwargs"
 _STEPS, _WARMUP = ("num_training_steps", "max_steps"), ("num_warmup_steps", "warmup_steps", "warmup_ratio")
-_MEASURED = ("reduce_lr_on_plateau", "greedy")
+_RATE = re.compile(r"(^|_)lr_|_lr($|_)|learning_rate|warmup|scheduler")
+_OWN = ("per_device_train_batch_size", "num_train_epochs")
+_NOT = ("micro_batch_size", "unet_lr", "text_encoder_lr", "network_module", "warmup_steps_fraction", "optimizer_type")
 _PARAMETERS = list(dict.fromkeys(name for kind in TYPES.values() for name in kind.keys))
 _KNOWN = (_TYPE, "learning_rate", *_STEPS, *_WARMUP, _KWARGS, *_PARAMETERS)
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    """Return whether `mapping` holds the settings of a Hugging Face run."""
-    return _TYPE in mapping
+    """Return whether `mapping` holds the settings of a Hugging Face run, or its `trainer_state.json`."""
+    by_default = "learning_rate" in mapping and any(key in mapping for key in _OWN) and "lr_scheduler" not in mapping
+    state = "log_history" in mapping and "global_step" in mapping
+    return (_TYPE in mapping and not any(key in mapping for key in _NOT)) or by_default or state
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that the settings describe."""
-    for key in mapping:
-        near = get_close_matches(key, _KNOWN, n=1, cutoff=0.9) if isinstance(key, str) and key not in _KNOWN else []
-        if near:
-            raise where.refuse(Unquoted(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
-    name = mapping[_TYPE]
-    if named(name, _MEASURED):
+    _check_keys(mapping, where)
+    if "log_history" in mapping and _TYPE not in mapping:
+        given, fix = Unquoted("the log of a run"), "pass it to tracelr audit, or read the arguments of the run"
+        raise where.refuse(given, "the arguments of a run", fix)
+    if _TYPE not in mapping:
+        where.note(f"{_TYPE}: linear, the default of transformers")
+    name = "linear" if mapping.get(_TYPE) is None else mapping[_TYPE]
+    if named(name, MEASURED):
         raise (where / _TYPE).refuse(
             name, ", ".join(TYPES), "use one of these, because this one follows a metric and not the step"
         )
@@ -55,7 +63,8 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     if "learning_rate" not in mapping:
         raise where.refuse(Unquoted("settings without learning_rate"), "the peak rate", "add learning_rate")
     peak = checks.number(where / "learning_rate", mapping["learning_rate"])
-    steps = _steps(where, mapping)
+    ratio = next((key for key in ("warmup_ratio", "warmup_steps") if _below_1(mapping.get(key)) and mapping[key]), None)
+    steps = _steps(where, mapping, kind.ends or (ratio is not None and name != "constant"))
     warmup = _warmup(where, mapping, steps)
     values = _parameters(where, mapping, str(name), kind)
     if steps is None and kind.ends and "num_stable_steps" not in values:
@@ -69,6 +78,20 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         raise where.blame(error) from None
 
 
+def _check_keys(mapping: Mapping[Any, Any], where: Place) -> None:
+    """Raise for a key that looks misspelt, or that speaks of another rate."""
+    for key, value in mapping.items():
+        if not isinstance(key, str) or key in _KNOWN:
+            continue
+        near = get_close_matches(key, _KNOWN, n=1, cutoff=0.9)
+        if near:
+            raise where.refuse(Unquoted(f"the key {show(key)}"), ", ".join(_KNOWN), f"rename it to {near[0]!r}")
+        if _RATE.search(key) and checks.is_given(value):
+            given = Unquoted(f"the key {show(key)}, which is not read, beside the rate")
+            fix = f"remove it, or pass --set {key}=null for the rate of the other groups"
+            raise where.refuse(given, "one rate for every group", fix)
+
+
 def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothing: tuple[object, ...]) -> str | None:
     """Return the key among `names` that is given, or None; raise if there are several."""
     given = [name for name in names if not _counts_as_absent(mapping.get(name), nothing)]
@@ -78,12 +101,19 @@ def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothi
 
 
 def _counts_as_absent(given: object, nothing: tuple[object, ...]) -> bool:
-    return given is None or (isinstance(given, int | float) and given in nothing)
+    return given is None or (isinstance(given, int | float | str) and given in nothing)
 
 
-def _steps(where: Place, mapping: Mapping[Any, Any]) -> int | None:
-    name = _one(where, mapping, _STEPS, (None, -1))
-    return None if name is None else checks.count(where / name, mapping[name])
+def _steps(where: Place, mapping: Mapping[Any, Any], needed: bool) -> int | None:
+    name = _one(where, mapping, _STEPS, (None, -1, "-1"))
+    if name is not None:
+        return checks.count(where / name, mapping[name])
+    if not needed or any(key in mapping for key in ("num_warmup_steps", "num_training_steps")):
+        return None
+    s = Section(mapping, where, by="transformers")
+    epochs, batch = s.number("num_train_epochs", default=3.0), s.count("per_device_train_batch_size", default=8)
+    accumulation = s.count("gradient_accumulation_steps", default=1)
+    return lengths.total(s, epochs, lengths.epochs_of(batch, accumulation, epochs), batch, accumulation)
 
 
 def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
@@ -98,7 +128,9 @@ def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
         raise where.refuse(given, "a number from 0 to 1", "write the fraction of all steps that the warm-up takes")
     if steps is None:
         raise where.refuse(given, f"a ratio together with {' or '.join(_STEPS)}", "add one, or write warmup_steps")
-    return math.ceil(steps * ratio)  # in floats as in transformers, where 0.1 of 30 is 4
+    warm = math.ceil(steps * ratio)
+    where.note(f"warm-up ceil({ratio:g} x {steps:,}) = {warm:,}")
+    return warm  # in floats as in transformers, where 0.1 of 30 is 4
 
 
 def _below_1(given: object) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tracelr.errors import ScheduleError, Unquoted
 from tracelr.interop._tools import checks
 from tracelr.interop._tools.checks import Place, choose
+from tracelr.interop._tools.section import Section
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose import Sequential, Shift, Shorten
 from tracelr.schedules.curves.constant import Constant
@@ -21,6 +22,7 @@ from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.polynomial import Polynomial
 from tracelr.schedules.curves.wsd import WSD
 from tracelr.schedules.easing import EasingName
+from tracelr.schedules.fields import named
 
 
 class Run(NamedTuple):
@@ -179,3 +181,29 @@ TYPES = {
     ),
 }
 """Every type whose rate is a function of the step."""
+
+
+def schedule(s: Section, name: str, run: Run, **values: Any) -> Schedule:
+    """Return the schedule of a type by name, for a framework that uses transformers' schedules; None counts as not given."""
+    kind = choose(s.where, name, TYPES)
+    given = {key: value for key, value in values.items() if value is not None}
+    for key in given:
+        if key not in kind.keys:
+            raise s.where.refuse(
+                Unquoted(f"{key} for {name}"), f"those of {name}: {', '.join(kind.keys) or 'none'}", "remove it"
+            )
+    if kind.ends and run.warmup >= run.steps:
+        raise s.where.refuse(Unquoted(f"a warm-up of {run.warmup} in {run.steps} steps"), "a shorter one", "shorten it")
+    return s.build(kind.build, run, **{key: kind.keys[key](s.where / key, value) for key, value in given.items()})
+
+
+def ends(s: Section, name: str) -> bool:
+    """Return whether the curve of a type depends on the number of steps."""
+    if named(name, MEASURED):
+        instead = "one of these, because this one follows a metric and not the step"
+        raise s.where.refuse(name, ", ".join(TYPES), f"use {instead}, or tracelr.Plateau in the training program")
+    return choose(s.where, name, TYPES).ends
+
+
+MEASURED = ("reduce_lr_on_plateau", "greedy")
+"""The types that follow a metric."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelr.errors import ScheduleError, Unquoted
+from tracelr.interop._tools import checks
 from tracelr.interop._tools.calls import Builder, Count, Number, Numbers, OptionalNumber, Steps, Switch, Whole, call
 from tracelr.interop._tools.checks import Place, choose, only_keys
 from tracelr.schedules.base import Schedule
@@ -22,6 +23,7 @@ from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
 from tracelr.schedules.curves.polynomial import Polynomial
 from tracelr.schedules.curves.warm_restarts import WarmRestarts
+from tracelr.schedules.fields import named
 
 EXAMPLE = """\
 class_name: CosineDecay
@@ -32,11 +34,24 @@ _KEYS = ("class_name", "config", "module", "registered_name", "build_config", "c
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     """Return whether `mapping` is a serialized object of Keras."""
-    return "class_name" in mapping
+    compiled = mapping.get("compile_config")
+    return "class_name" in mapping or (isinstance(compiled, Mapping) and "optimizer" in compiled)
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
     """Return the schedule that a serialized object of Keras describes."""
+    if "class_name" not in mapping:
+        if not isinstance(mapping.get("compile_config"), Mapping):
+            raise where.refuse(mapping, "a serialized object of Keras", "write its class_name and config")
+        mapping, where = mapping["compile_config"], where / "compile_config"
+        mapping, where = mapping.get("optimizer", {}), where / "optimizer"
+        if not isinstance(mapping, Mapping) or "class_name" not in mapping:
+            raise where.refuse(mapping, "a serialized optimizer", "write its class_name and config")
+    if isinstance(mapping.get("compile_config"), Mapping) and "optimizer" in mapping["compile_config"]:
+        return read({"compile_config": mapping["compile_config"]}, where)
+    inner = mapping.get("config")
+    if isinstance(inner, Mapping) and "learning_rate" in inner and not named(mapping["class_name"], CLASSES):
+        return _optimizer(mapping["class_name"], inner, where / "config")
     only_keys(where, mapping, _KEYS)
     module = mapping.get("module")
     if module is not None and not (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras")):
@@ -51,6 +66,19 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
             given, "a mapping of the arguments", "write config: {initial_learning_rate: ..., ...}"
         )
     return call(where / "config", name, build, config, beside=("name",))
+
+
+def _optimizer(name: object, config: Mapping[Any, Any], where: Place) -> Schedule:
+    """Return the schedule of a serialized optimizer; `decay`, which older releases had, divides the rate by 1 + decay k."""
+    choose(where, name, {each: each for each in OPTIMIZERS})
+    given, where = config["learning_rate"], where / "learning_rate"
+    if isinstance(given, Mapping):
+        if checks.is_given(config.get("decay")):
+            raise where.refuse(Unquoted("a schedule beside decay"), "one of them", "remove decay")
+        return read(given, where)
+    decay = checks.number(where, config.get("decay") or 0.0)
+    rate = checks.number(where, given)
+    return InverseTime(rate, decay, 1) if decay else Constant(rate)
 
 
 def _exponential(
@@ -111,6 +139,10 @@ def _restarts(
     return WarmRestarts(initial_learning_rate - floor, 0.0, first_decay_steps, t_mul, m_mul) + Constant(floor)
 
 
+OPTIMIZERS = (
+    "SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Adafactor", "Nadam", "Ftrl", "Lion", "Lamb", "Muon",
+    "LossScaleOptimizer", "Custom>Adam", "Custom>AdamW",
+)  # fmt: skip
 CLASSES: dict[str, Builder] = {
     "ExponentialDecay": _exponential,
     "PiecewiseConstantDecay": _piecewise_constant,

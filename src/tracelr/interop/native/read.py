@@ -29,7 +29,8 @@ steps: 100000
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     """Return whether `mapping` names a schedule of this library, or holds assignments."""
-    return "schedule" in mapping or "assignments" in mapping
+    foreign = isinstance(mapping.get("schedule"), Mapping | list) and "lr" in mapping  # as in big_vision
+    return ("schedule" in mapping and not foreign) or "assignments" in mapping
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:

@@ -1,0 +1,231 @@
+"""Reads the flags of a command line, or of the commands in a shell script. Nothing is run.
+
+`\\` at the end of a line, `NAME=value`, `ARRAY=( ... )`, `$NAME`, `${NAME:-value}`, `${ARRAY[@]}` and `$((1 * 2))` are
+understood. A value that needs anything else is an `Unset`, which a reader refuses if it needs it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, final
+
+from tracelr.errors import Unquoted
+from tracelr.interop._tools.checks import Place
+from tracelr.interop._tools.python import evaluate
+
+_COMMENT = re.compile(r"""('[^'\n]*'|"(?:\\.|[^"\\])*"|\\.)|(?:(?<=\s)|^)\#[^\n]*""", re.MULTILINE | re.DOTALL)
+_ARITHMETIC = re.compile(r"\$\(\(([^()]*)\)\)")
+_SUBSTITUTED = re.compile(r"\$\((?:[^()]|\([^()]*\))*\)|`[^`]*`")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{([#!]?\w+)(?:\[[@*]\])?(?::?-([^{}]*))?\}|\{=([^{}]*)\})")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
+_FLAG = re.compile(r"--?([A-Za-z][\w.\-/]*)(?:=(.*))?", re.DOTALL)
+_OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_OPEN, _CLOSE = ("if", "for", "while", "until", "case", "select"), ("fi", "done", "esac")
+_SKIPPED = ("then", "else", "elif", "do", "export", "local", "declare", "readonly", "set", "time", "exec")
+LARGEST = 100_000
+"""The most characters of one value, and the most words."""
+
+
+@final
+class Unset:
+    """A value that the script does not say."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __repr__(self) -> str:
+        return self.what
+
+
+@final
+class _Twice:
+    """The values of a flag that is given several times."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+
+    def __repr__(self) -> str:
+        return "several values: " + ", ".join(map(repr, self.values[:4]))
+
+
+def looks_like(text: str) -> bool:
+    """Return whether a text is a shell script: it has a flag after a blank, and is not a mapping."""
+    return re.search(r"(^|\s)--[A-Za-z][\w.-]*", text) is not None
+
+
+def read(text: str, where: Place, given: Mapping[str, Any] | None = None) -> dict[Any, Any]:
+    """Return the flags of the commands in a script by their names, and overrides such as `optim.lr=1e-3`.
+
+    `given` has the values of variables that the script does not set.
+    """
+    names: dict[str, Any] = {key: str(value) for key, value in (given or {}).items()}
+    words: list[Any] = []
+    for statement, depth in _statements(text, where):
+        words.extend(_command(statement, depth, names))
+        if len(words) > LARGEST:
+            raise where.refuse(Unquoted("more words"), f"at most {LARGEST} of them", "keep the command only")
+    spare = [word for value in names.values() for word in (value if isinstance(value, list) else _flags_in(value))]
+    return {**flags(spare), **flags(words)}
+
+
+def _flags_in(value: Any) -> list[Any]:
+    """Return the words of a variable that holds flags: a script may pass it on in a way that is not understood."""
+    return _split(value) if isinstance(value, str) and re.search(r"(^|\s)--?[A-Za-z]", value) else []
+
+
+def flags(words: Sequence[Any]) -> dict[Any, Any]:
+    """Return the flags of a command line: `--name value`, `--name=value`, `--name` (true), `name.key=value`.
+
+    A name with dots is a path: `--optimizer.lr 1` is `{"optimizer": {"lr": "1"}}`.
+    """
+    found: dict[Any, list[Any]] = {}
+    waiting: str | None = None
+    for word in words:
+        flag = _FLAG.fullmatch(word) if isinstance(word, str) else None
+        override = _OVERRIDE.fullmatch(word) if isinstance(word, str) and flag is None else None
+        if flag or override:
+            match = flag or override
+            assert match is not None
+            waiting = match[1] if match[2] is None else None
+            found.setdefault(match[1], []).append(True if match[2] is None else _unquoted(match[2]))
+        elif waiting is not None:
+            last = found[waiting]
+            last[-1] = word if last[-1] is True else [*(last[-1] if isinstance(last[-1], list) else [last[-1]]), word]
+    nested: dict[Any, Any] = {}
+    for name, values in found.items():
+        inner, (*above, key) = nested, name.split(".")
+        for each in above:
+            below = inner.setdefault(each, {})
+            inner = below if isinstance(below, dict) else {}
+        inner[key] = values[0] if all(value == values[0] for value in values) else _Twice(values)
+    return nested
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
+    """Yield the words of each statement, and how many blocks are around it. `( ... )` of an array stays in its words."""
+    text = _COMMENT.sub(lambda match: match[1] or "", text.replace("\\\r\n", " "))
+    text = re.sub(r"\\[ \t]*\n", " ", text)
+    text = _ARITHMETIC.sub(lambda match: "${=" + re.sub(r"[{}$\s]", "", match[1]) + "}", text)
+    text = _SUBSTITUTED.sub("${?}", text)
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
+    statement: list[str] = []
+    depth, inside = 0, 0
+    try:
+        for word in lexer:
+            if inside or (word.startswith("(") and statement and statement[-1].endswith("=")):
+                statement.extend(["("] * (inside == 0))
+                inside += word.count("(") - word.count(")")
+                statement.extend([] if set(word) <= set("()\n;") else [word])
+                if inside <= 0:
+                    inside = 0
+                    statement.append(")")
+            elif set(word) <= set("();<>|&\n") and set(word) & set(";|&\n"):
+                if statement:
+                    yield statement, depth
+                    depth = max(depth + (statement[0] in _OPEN) - (statement[0] in _CLOSE), 0)
+                statement = []
+            elif not set(word) <= set("()<>"):
+                statement.append(word)
+    except ValueError:
+        raise where.refuse(Unquoted("quotes that are not closed"), "a shell script", "close them") from None
+    if statement:
+        yield statement, depth
+
+
+def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[Any]:
+    """Do the assignments at the beginning of a statement, and return its other words, expanded."""
+    words = list(statement)
+    while words and words[0] in _SKIPPED:
+        words.pop(0)
+    if words and words[0] in _OPEN + _CLOSE:
+        return []
+    while words and (match := _ASSIGNMENT.fullmatch(words[0])):
+        words.pop(0)
+        name, value = match[1], match[3]
+        if words and words[0] == "(" and not value:
+            end = words.index(")") if ")" in words else len(words)
+            assigned: Any = [each for word in words[1:end] for each in _expanded(word, names)]
+            del words[: end + 1]
+        else:
+            pieces = _expanded(value, names)
+            unset = next((each for each in pieces if isinstance(each, Unset)), None)
+            assigned = " ".join(pieces) if unset is None else unset if len(pieces) == 1 else pieces
+        if match[2] and name in names:
+            before = names[name]
+            both = isinstance(before, list) and isinstance(assigned, list)
+            assigned = before + assigned if both else f"{before}{assigned}" if isinstance(before, str) else assigned
+        if depth and names.get(name, assigned) != assigned:
+            assigned = Unset(f"the variable ${name}, which a branch of the script sets")
+        if isinstance(assigned, str | list) and len(assigned) > LARGEST:
+            assigned = Unset(f"the variable ${name}, which is too long")
+        names[name] = assigned
+    return [each for word in words for each in _expanded(word, names)]
+
+
+def _expanded(word: str, names: Mapping[str, Any]) -> list[Any]:
+    """Return a word with the values of its variables; one that is a whole variable may become several words."""
+    whole = _VARIABLE.fullmatch(word)
+    if whole is not None:
+        value = _variable(whole, names)
+        if isinstance(value, str):
+            return _split(value)
+        return list(value) if isinstance(value, list) else [value]
+    unset: list[Unset] = []
+
+    def put(match: re.Match[str]) -> str:
+        value = _variable(match, names)
+        if isinstance(value, Unset):
+            unset.append(value)
+            return ""
+        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    text = _VARIABLE.sub(put, word)
+    if "${?}" in word:
+        unset.append(Unset("the output of a command"))
+    if unset and "=" in word and word.startswith("-"):
+        return [word.partition("=")[0], unset[0]]
+    if unset:
+        return [unset[0]] if not re.search(r"(^|\s)--", text) else [*_split(text), unset[0]]
+    return _split(text) if re.search(r"\s", text) else [text]
+
+
+def _split(text: str) -> list[Any]:
+    """Return the words of a value of a variable that holds flags; another value stays one word."""
+    if not re.search(r"(^|\s)--?[A-Za-z]", text):
+        return [text.strip()]
+    try:
+        return shlex.split(text.replace("\\\n", " "))
+    except ValueError:
+        return text.split()
+
+
+def _variable(match: re.Match[str], names: Mapping[str, Any]) -> Any:
+    if match[4] is not None:
+        return _computed(match[4], names)
+    name = match[1] or match[2]
+    if name in names and names[name] != "":
+        return names[name]
+    if match[3] is not None:
+        return match[3]
+    return names.get(name, Unset(f"the variable ${name}, which the script does not set (pass --set {name}=VALUE)"))
+
+
+def _computed(text: str, names: Mapping[str, Any]) -> Any:
+    """Return the result of whole-number arithmetic as a string."""
+    whole = {
+        name: int(value) for name, value in names.items() if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
+    }
+    try:
+        value = evaluate(ast.parse(text.replace("/", "//"), mode="eval").body, whole)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        value = None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else Unset(f"the result of $(({text[:40]}))")

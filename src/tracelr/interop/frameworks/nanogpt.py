@@ -1,0 +1,49 @@
+"""nanoGPT: a Python file that assigns `learning_rate`, `max_iters`, `warmup_iters`, `lr_decay_iters` and `min_lr`.
+
+Source: nanoGPT train.py, since December 2024; before, its warm-up began at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracelr.interop._tools.pieces import warmed
+from tracelr.interop._tools.section import Section
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.curves.cosine import Cosine
+
+EXAMPLE = """\
+learning_rate: 1.0e-3
+max_iters: 5000
+lr_decay_iters: 5000
+min_lr: 1.0e-4
+warmup_iters: 100
+"""
+
+
+def matches(mapping: Mapping[Any, Any]) -> bool:
+    own = sum(
+        key in mapping for key in ("max_iters", "lr_decay_iters", "warmup_iters", "decay_lr", "min_lr", "learning_rate")
+    )
+    return (
+        own >= 2
+        and "max_iters" in mapping
+        and not any(
+            key in mapping
+            for key in ("optimizer", "lr_scheduler", "lr_config", "sched", "lr", "train_iters", "train-iters", "SOLVER")
+        )
+    )
+
+
+def read(s: Section) -> Schedule:
+    peak = s.number("learning_rate", default=6e-4)
+    s.count("max_iters", default=None)
+    s.ignore("warmup_iters", "lr_decay_iters", "min_lr")
+    if not s.flag("decay_lr", default=True):
+        return Constant(peak)
+    warm, low = s.count("warmup_iters", default=2000), s.number("min_lr", default=6e-5)
+    length = s.count("lr_decay_iters", default=600_000)
+    s.note("the warm-up is (k + 1) / (n + 1) of the peak; before December 2024 it was k / n")
+    return warmed(s.build(Cosine, peak, low, max(length - warm, 0)), peak, warm, origin="1/(n+1)")

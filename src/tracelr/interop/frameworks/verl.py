@@ -1,0 +1,77 @@
+"""verl: YAML, or overrides on the command line, with `optim: {lr, lr_warmup_steps_ratio}`.
+
+Source: verl/utils/torch_functional.py, verl/trainer/fsdp_sft_trainer.py and verl/workers/fsdp_workers.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracelr.interop._tools import lengths
+from tracelr.interop._tools.pieces import then, warmed
+from tracelr.interop._tools.section import Section
+from tracelr.schedules.base import Schedule
+from tracelr.schedules.curves.constant import Constant
+from tracelr.schedules.curves.cosine import Cosine
+from tracelr.schedules.curves.cosine_waves import CosineWaves
+
+EXAMPLE = """\
+optim: {lr: 1.0e-5, lr_warmup_steps_ratio: 0.1, lr_scheduler: cosine}
+trainer: {total_training_steps: 4000}
+"""
+_OWN = ("lr_warmup_steps_ratio", "warmup_style", "lr_scheduler", "total_training_steps", "lr_scheduler_type")
+
+
+def _path(mapping: Mapping[Any, Any]) -> tuple[str, ...]:
+    for path in (("actor_rollout_ref", "actor", "optim"), ("actor", "optim"), ("optim",)):
+        inner: Any = mapping
+        for key in path:
+            inner = inner.get(key) if isinstance(inner, Mapping) else None
+        if isinstance(inner, Mapping) and "lr" in inner and (len(path) > 1 or any(key in inner for key in _OWN)):
+            return path
+    return ()
+
+
+def matches(mapping: Mapping[Any, Any]) -> bool:
+    return bool(_path(mapping)) and "sched" not in mapping.get("optim", {})
+
+
+def read(s: Section) -> Schedule:
+    optim = s
+    for key in _path(s.given):
+        optim = optim.section(key)
+    peak = optim.number("lr")
+    optim.ignore("lr_warmup_steps_ratio", "lr_warmup_steps", "min_lr_ratio", "num_cycles", "total_training_steps")
+    kinds = {each: each for each in ("constant", "cosine", "wsd")}
+    sft = len(_path(s.given)) == 1
+    kind = optim.choice(kinds, "lr_scheduler_type", "lr_scheduler", "warmup_style", default="cosine" if sft else "constant")
+    own = optim.given.get("lr_warmup_steps")
+    warm, ratio = (
+        (None if own in (None, -1) else optim.count("lr_warmup_steps")),
+        optim.number("lr_warmup_steps_ratio", default=0.0),
+    )
+    if kind == "constant" and (warm is not None or ratio == 0):
+        return warmed(Constant(peak), peak, warm or 0)
+    total = _total(s, optim)
+    warm = optim.part("warm-up", ratio, total, int) if warm is None else warm
+    if kind == "constant":
+        return warmed(Constant(peak), peak, warm)
+    low, cycles = peak * optim.number("min_lr_ratio", default=0.0), optim.number("num_cycles", default=0.5)
+    if kind == "cosine":
+        left = total - warm
+        main = optim.build(Cosine, peak, low, left) if cycles == 0.5 else optim.build(CosineWaves, peak, low, left, cycles)
+        return warmed(main, peak, warm)
+    stable = optim.part("stable", optim.number("stable_ratio", default=0.9), total - warm, int)
+    return warmed(then(Constant(peak), stable, optim.build(Cosine, peak, low, total - warm - stable)), peak, warm)
+
+
+def _total(s: Section, optim: Section) -> int:
+    trainer = s.section("trainer", optional=True)
+    for each in (optim, trainer):
+        if each.given.get("total_training_steps") not in (None, -1):
+            return int(each.count("total_training_steps"))
+    epochs = trainer.number("total_epochs", default=None)
+    batch = s.section("data", optional=True).count("train_batch_size", default=None)
+    says = lengths.epochs_of(batch, 1, epochs) if epochs else "neither total_training_steps nor total_epochs"
+    return lengths.total(s, epochs, says, batch, whole_batch=True)
