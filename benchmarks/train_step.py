@@ -3,7 +3,8 @@
 (a) AdamW's update and the schedule in one compiled region, against the compiled update with a constant rate, twice: as
     `fuse` makes it, and written by hand, without tracelr.
 (b) The same region, against the update by hand followed by torch's SequentialLR of LinearLR and CosineAnnealingLR.
-(c) Eager: `scheduler.step()` against torch's, for float and for tensor rates.
+(c) Eager: `scheduler.step()` against torch's, for float and for tensor rates; a step of 4096 tokens, evaluated like those that
+    follow it in blocks; and what the scheduler looks at before each update.
 (d) Once: the compile time that the schedule adds, and the kernels that it adds to the generated code.
 
 The variants take turns in short blocks, in another order each round. A ratio is the median of the ratios of the rounds, with
@@ -24,7 +25,7 @@ from torch._inductor.utils import run_and_get_code
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
-from tracelr import Constant, Cosine, Linear, Schedule, Scheduler, fuse
+from tracelr import Constant, Cosine, Linear, Schedule, Scheduler, Stretch, fuse
 
 RATE = Linear(1e-6, 1e-3, 1000).then(Cosine(1e-3, 0.0, 100_000))
 FLAT = Constant(1e-3)
@@ -116,11 +117,22 @@ def kernels(code: list[str]) -> int:
 
 def eager(groups: int) -> None:
     for kind, lr in (("float", 1e-3), ("tensor", None)):
-        ours, theirs = Scheduler(optimizer(groups, lr), lr=RATE), torchs(optimizer(groups, lr))
+        ours, jumping = (Scheduler(optimizer(groups, lr), lr=rate) for rate in (RATE, Stretch(RATE, 4096)))
+        theirs = torchs(optimizer(groups, lr))
+        for scheduler in (ours, jumping):  # the first step says in which order they are called
+            scheduler.optimizer.step()
+            scheduler.step()
         # As many calls as are served from one evaluation, so that each turn pays for one.
-        times = interleaved({"tracelr": ours.step, "torch": theirs.step}, rounds=20, calls=2048)
-        us = statistics.median(times["tracelr"])
+        variants = {
+            "tracelr": ours.step,
+            "jumping": lambda jumping=jumping: jumping.step(increment=4096),
+            "check": ours.settle,
+            "torch": theirs.step,
+        }
+        times = interleaved(variants, rounds=20, calls=2048)
+        us, jump, check = (statistics.median(times[name]) for name in ("tracelr", "jumping", "check"))
         print(f"(c) eager step, {kind} rate, {groups} groups: {us:.1f} us; to torch's {ratio(times, 'tracelr', 'torch')}")
+        print(f"    a step that jumps by 4096: {jump:.1f} us; the check before each update: {check:.1f} us")
 
 
 def compiled(groups: int) -> None:

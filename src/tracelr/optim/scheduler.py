@@ -258,7 +258,7 @@ class Scheduler(LRScheduler):
         if self._ranks is not None:
             distributed.compare_counts(min(self._counter.read() + increment, LARGEST))
         sees_updates = self._hold is not None and self._hold.sees_updates
-        if not sees_updates:
+        if not sees_updates or not self._updated:  # a compiled update runs no hooks
             self.settle()
         self._quiet = self._updated and sees_updates and self._ranks is None and not self._fused
 
