@@ -3,8 +3,8 @@
 (a) AdamW's update and the schedule in one compiled region, against the compiled update with a constant rate, twice: as
     `fuse` makes it, and written by hand, without tracelr.
 (b) The same region, against the update by hand followed by torch's SequentialLR of LinearLR and CosineAnnealingLR.
-(c) Eager: `scheduler.step()` against torch's, for float and for tensor rates; a step of 4096 tokens, evaluated like those that
-    follow it in blocks; and what the scheduler looks at before each update.
+(c) Eager: `scheduler.step()` against torch's, for float and for tensor rates; a step of 4096 tokens;
+    and the check before each update.
 (d) Once: the compile time that the schedule adds, and the kernels that it adds to the generated code.
 
 The variants take turns in short blocks, in another order each round. A ratio is the median of the ratios of the rounds, with
