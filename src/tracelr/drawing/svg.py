@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 from tracelr.drawing.axes import Axis, Curve, short_name, step_axis, value_axis
 from tracelr.errors import printable
@@ -35,9 +34,9 @@ def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tracelr" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" role="img" font-family="system-ui,sans-serif" font-size="11" fill="currentColor">',
-        f"<title>{escape(printable(title or 'schedule'))}</title>",
+        f"<title>{_text(printable(title or 'schedule'))}</title>",
         _ALONE if alone else "",
-        f'<text x="{_LEFT}" y="18" font-size="13">{escape(short_name(title, 90))}</text>',
+        f'<text x="{_LEFT}" y="18" font-size="13">{_text(short_name(title, 90))}</text>',
         *_grid(x, y),
     ]
     for k, curve in enumerate(curves):
@@ -66,7 +65,7 @@ def _grid(x: Axis, y: Axis) -> list[str]:
 def _entry(name: str, k: int) -> str:
     top = _TOP + 14 * k + 8
     colour = COLOURS[k % len(COLOURS)]
-    shown = escape(short_name(name, 60))
+    shown = _text(short_name(name, 60))
     line = f'<path d="M{_WIDTH - _RIGHT - 8} {top}h-18" stroke="{colour}" stroke-width="3"/>'
     return f'{line}<text x="{_WIDTH - _RIGHT - 32}" y="{top}" dy=".35em" text-anchor="end">{shown}</text>'
 
@@ -96,3 +95,9 @@ def _path(curve: Curve, x: Axis, y: Axis) -> str:
 def _thinned(points: list[tuple[str, str]]) -> list[tuple[str, str]]:
     last = len(points) - 1
     return [p for k, p in enumerate(points) if not (0 < k < last and points[k - 1][1] == p[1] == points[k + 1][1])]
+
+
+def _text(text: str) -> str:
+    from html import escape
+
+    return escape(text)
