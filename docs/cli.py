@@ -32,9 +32,9 @@ Where a verb says FILE, it may be
   module, from the current folder too;
 - a checkpoint (`.pt`, `.pth`, `.ckpt`) that holds the state of a `Scheduler`.
 
-A file with up to 256 assignments is shown whole; `--key` and `--tag` pick some of them. Exit codes: 0 done; 1 a difference was
-found, or a verification failed; 2 bad input; 130 interrupted. What does not print, in a name for instance, is shown as an escape;
-in JSON infinity and NaN are null. An error is one line, with a caret under the place where there is one:
+A file with up to 256 assignments is shown whole; `--key` and `--tag` pick some of them. Exit codes: 0 done; 1 a difference
+was found, or a verification failed; 2 bad input; 130 interrupted. What does not print, in a name for instance, is shown as
+an escape; in JSON infinity and NaN are null. An error is one line, with a caret under the place where there is one:
 
 """
 WRONG = "tracelr show 'linear(0, 3e-4, 2000) | cosin(3e-4, 3e-5, 98k)'"
