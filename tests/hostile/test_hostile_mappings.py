@@ -9,7 +9,6 @@ from operator import getitem
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support.bad_values import ANY, HOSTILE, NEAR, outcome, profile, shared, sound
@@ -18,6 +17,8 @@ from support.table import ROWS
 import tracelr
 from tracelr import Assignment, Constant, Linear, Schedule, Units, from_dict
 from tracelr.errors import ScheduleError
+from tracelr.interop._tools.checks import Place
+from tracelr.interop._tools.yaml import mapping as mapping_of
 from tracelr.interop.cerebras.read_trainer import KINDS
 from tracelr.interop.cerebras.spellings import OLDER_CURVES, SPELLINGS
 from tracelr.interop.huggingface.scheduler_types import TYPES
@@ -25,7 +26,7 @@ from tracelr.interop.keras import read as keras
 from tracelr.interop.readers import READERS
 from tracelr.schedules.base import DEEPEST
 
-SAMPLES: list[Any] = [yaml.safe_load(reader.EXAMPLE) for reader in READERS.values()]
+SAMPLES: list[Any] = [mapping_of(reader.EXAMPLE.encode(), Place("example")) for reader in READERS.values()]
 SAMPLES += [
     {"class_name": name, "config": dict.fromkeys(signature(build).parameters, NEAR[9])}
     for name, build in keras.CLASSES.items()

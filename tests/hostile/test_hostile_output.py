@@ -88,7 +88,7 @@ def test_names_of_files(capsys: pytest.CaptureFixture[str]) -> None:
     @profile(20)
     @given(name=NAMES, suffix=st.sampled_from([".yaml", ".pt", "", "(0)"]), there=st.booleans())
     def through(name: str, suffix: str, there: bool) -> None:
-        if there and not {"/", "\0", "\ud800"} & set(name):
+        if there and not set("/\0\ud800\udfff") & set(name):
             Path(f"x{name}{suffix}").write_text("linear(0, 1, 9)")
         said(capsys, ["show", f"x{name}{suffix}"])
         said(capsys, ["at", "linear(0, 1, 9)", name])

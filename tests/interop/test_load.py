@@ -11,6 +11,8 @@ from support.table import ROWS
 
 import tracelr
 from tracelr.errors import ConfigError
+from tracelr.interop._tools.checks import Place
+from tracelr.interop._tools.yaml import mapping as mapping_of
 from tracelr.interop._tools.yaml import read
 from tracelr.interop.load import from_dict, load
 from tracelr.interop.readers import READERS
@@ -189,7 +191,7 @@ def test_importing_tracelr_does_not_import_yaml():
 
 def test_exactly_one_reader_matches_each_example():
     for reader in READERS.values():
-        mapping = yaml.safe_load(reader.EXAMPLE)
+        mapping = mapping_of(reader.EXAMPLE.encode(), Place("example"))
         assert [other for other in READERS.values() if other.matches(mapping)] == [reader]
         units = tracelr.Units(steps_per_epoch=1000, batch_size=4096, devices=32)
         assert isinstance(from_dict(mapping, units=units), tracelr.Schedule | list)

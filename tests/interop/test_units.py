@@ -3,11 +3,14 @@
 import math
 import pickle
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import Trainer, TrainingArguments
 
 import tracelr
 from tracelr import Units
@@ -144,3 +147,27 @@ def test_errors_in_files(mapping, units, message):
     with pytest.raises(ConfigError) as caught:
         from_dict(mapping, units=units)
     assert str(caught.value) == f"mapping: {message}"
+
+
+class Numbers(torch.utils.data.Dataset[torch.Tensor]):
+    def __len__(self) -> int:
+        return 100
+
+    def __getitem__(self, k: int) -> torch.Tensor:
+        return torch.tensor([float(k)])
+
+
+def test_the_units_of_a_trainer_of_transformers_are_those_that_it_uses(tmp_path: Path) -> None:
+    arguments = TrainingArguments(
+        str(tmp_path), per_device_train_batch_size=8, gradient_accumulation_steps=4, num_train_epochs=2.5, use_cpu=True
+    )
+    trainer = Trainer(torch.nn.Linear(1, 1), arguments, train_dataset=Numbers())
+    loader = trainer.get_train_dataloader()
+    _, updates, *_, steps = trainer.set_initial_training_values(arguments, loader)
+    assert Units.of(trainer) == Units(steps_per_epoch=updates, duration=steps)
+
+
+def test_the_units_of_what_has_no_length() -> None:
+    with pytest.raises(ScheduleTypeError) as caught:
+        Units.of(iter([]))
+    assert "allowed: a Trainer of transformers or Lightning, or a DataLoader" in str(caught.value)

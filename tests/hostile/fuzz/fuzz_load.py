@@ -14,12 +14,13 @@ from typing import Any
 
 import atheris
 import torch
-import yaml
 
 with atheris.instrument_imports(include=["tracelr"]):
     import tracelr
     from tracelr.errors import ConfigError
     from tracelr.interop import load as config
+    from tracelr.interop._tools.checks import Place
+    from tracelr.interop._tools.yaml import mapping as mapping_of
     from tracelr.interop.cerebras import read_trainer
     from tracelr.interop.cerebras import spellings as cerebras
     from tracelr.interop.huggingface import scheduler_types as huggingface_types
@@ -69,7 +70,7 @@ def names() -> list[str]:
     for spelling in cerebras.SPELLINGS["older"].items():
         found |= {spelling[0], *spelling[1]}
     for reader in READERS.values():
-        found |= keys(yaml.safe_load(reader.EXAMPLE))
+        found |= keys(mapping_of(reader.EXAMPLE.encode(), Place("example")))
     found |= {key for kind in huggingface_types.TYPES.values() for key in kind.keys}
     found |= {"assignments", "key", "tags", "factor", "main_scheduler", "disable_lr_steps_reset", "param_group_tags"}
     return sorted(found - {"return"})
@@ -129,7 +130,7 @@ class Builder:
     def sample(self) -> Any:
         """Return a sample of a reader in which some values are others."""
         readers = [*READERS.values()]
-        example = yaml.safe_load(readers[self.choose.ConsumeIntInRange(0, len(readers) - 1)].EXAMPLE)
+        example = mapping_of(readers[self.choose.ConsumeIntInRange(0, len(readers) - 1)].EXAMPLE.encode(), Place("example"))
         return self.changed(example, 0)
 
     def changed(self, value: Any, depth: int) -> Any:

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import final
+from typing import Any, final
 
 from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
@@ -60,6 +60,37 @@ class Units:
             value = getattr(self, field.name)
             if value is not None:
                 object.__setattr__(self, field.name, integer(f"Units.{field.name}", value, 1, f"{_COUNT}, or None"))
+
+    @classmethod
+    def of(cls, source: Any, accumulation: int = 1) -> Units:
+        """Return the units of a live run: of a Trainer of transformers or Lightning, or of a DataLoader.
+
+        The last, shorter accumulation of an epoch counts as an update, as in both. `accumulation` is how many batches make
+        an update, for a DataLoader. Raises `ScheduleTypeError` if the length of the data is not known.
+
+        >>> from torch.utils.data import DataLoader
+        >>> Units.of(DataLoader(range(100), batch_size=8), accumulation=4).steps_per_epoch
+        4
+        """
+        where = "Units.of(source)"
+        accumulation = integer("Units.of(accumulation)", accumulation, 1, _COUNT)
+        duration = None
+        loader = source
+        if hasattr(source, "get_train_dataloader"):
+            loader, accumulation = source.get_train_dataloader(), source.args.gradient_accumulation_steps
+            duration = source.args.max_steps if source.args.max_steps > 0 else None
+        elif hasattr(source, "num_training_batches"):
+            loader, accumulation = range(int(source.num_training_batches)), source.accumulate_grad_batches
+            duration = source.max_steps if source.max_steps > 0 else None
+        try:
+            batches = len(loader)
+        except (TypeError, ValueError, OverflowError):
+            allowed = "a Trainer of transformers or Lightning, or a DataLoader, whose data has a length"
+            raise ScheduleTypeError(where, source, allowed, "pass one, or Units(steps_per_epoch=...)") from None
+        updates = max(1, -(-batches // accumulation))
+        if duration is None and hasattr(source, "args"):
+            duration = math.ceil(source.args.num_train_epochs * updates)
+        return cls(steps_per_epoch=updates, duration=duration)
 
     def steps(self, given: int | str) -> int:
         """Return a time in steps; a number of steps is returned as it is."""

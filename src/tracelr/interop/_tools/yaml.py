@@ -123,7 +123,10 @@ def _parse(text: str, place: Place) -> Any:
                 raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark) from None
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            _unequal([(key, self.construct_object(key, deep=True)) for key, _ in node.value], place)
+            keys = [
+                key for key, _ in node.value if not key.tag.endswith((":merge", ":value"))
+            ]  # << and =, which PyYAML reads
+            _unequal([(key, self.construct_object(key, deep=True)) for key in keys], place)
             return super().construct_mapping(node, deep)
 
     Loader.add_multi_constructor("!", lambda loader, _, node: Tagged(node.tag, _plain(loader, node)))
@@ -197,8 +200,8 @@ def _unequal(keys: list[tuple[yaml.Node, Any]], place: Place) -> None:
     """Raise if two keys are one key of a dict, as 1000, 1_000 and 1000.0 are, or 1 and true."""
     seen = set()
     for key, value in keys:
-        if key.tag.endswith(":merge") or not isinstance(value, Hashable):
-            continue  # PyYAML reads the one, and refuses the other
+        if not isinstance(value, Hashable):
+            continue  # PyYAML refuses it
         if value in seen:
             here = place.line(key.start_mark.line + 1, key.start_mark.column + 1)
             given = Unquoted(f"the key {show(key.value)}, which equals another one")

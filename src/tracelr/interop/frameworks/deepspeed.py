@@ -23,6 +23,7 @@ scheduler:
   type: WarmupDecayLR
   params: {warmup_min_lr: 0, warmup_max_lr: 6.0e-4, warmup_num_steps: 2000, total_num_steps: 100000}
 """
+_ENGINE = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "zero_optimization")
 _OWN = ("WarmupLR", "WarmupDecayLR", "WarmupCosineLR")
 _OTHERS = ("OneCycle", "LRRangeTest")
 
@@ -31,7 +32,8 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
     scheduler = mapping.get("scheduler")
     if not isinstance(scheduler, Mapping) or not isinstance(scheduler.get("params", {}), Mapping):
         return False
-    return scheduler.get("type") in (*_OWN, *_OTHERS, *torch_names.NAMES)
+    engine = any(key in mapping for key in _ENGINE)
+    return scheduler.get("type") in (*_OWN, *_OTHERS, *(torch_names.NAMES if engine else ()))
 
 
 def read(s: Section) -> Schedule:

@@ -23,6 +23,7 @@ lr_warmup_steps: 500
 max_train_steps: 30000
 train_batch_size: 1
 """
+_OWN = ("max_train_steps", "lr_warmup_steps", "lr_num_cycles", "lr_power", "train_batch_size")
 _KOHYA = (
     "unet_lr",
     "text_encoder_lr",
@@ -38,7 +39,8 @@ _KOHYA = (
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    own = any(key in mapping for key in ("max_train_steps", "train_batch_size", "lr_warmup_steps", "lr_num_cycles"))
+    named = isinstance(mapping.get("lr_scheduler"), str) and any(key in mapping for key in _OWN)
+    own = named or ("max_train_steps" in mapping and "train_batch_size" in mapping)
     return (
         "learning_rate" in mapping
         and own

@@ -24,13 +24,14 @@ EXAMPLE = """\
 train: {batch_size_per_gpu: 32, OFFICIAL_EPOCH_LENGTH: 1250}
 optim: {epochs: 500, base_lr: 2.0e-4, warmup_epochs: 80, weight_decay_end: 0.2}
 """
+_SECOND = ("warmup_epochs", "weight_decay_end", "layerwise_decay", "scaling_rule")
 _FACTORS = {"lr": "lr_multiplier", "weight_decay": "wd_multiplier"}
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     schedules, optim = mapping.get("schedules"), mapping.get("optim")
     third = isinstance(schedules, Mapping) and isinstance(schedules.get("lr"), Mapping) and "peak" in schedules["lr"]
-    return third or (isinstance(optim, Mapping) and "base_lr" in optim and "lr_scheduler" not in mapping)
+    return third or (isinstance(optim, Mapping) and "base_lr" in optim and any(key in optim for key in _SECOND))
 
 
 def read(s: Section) -> Loaded:

@@ -24,17 +24,9 @@ warmup_iters: 100
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    own = sum(
-        key in mapping for key in ("max_iters", "lr_decay_iters", "warmup_iters", "decay_lr", "min_lr", "learning_rate")
-    )
-    return (
-        own >= 2
-        and "max_iters" in mapping
-        and not any(
-            key in mapping
-            for key in ("optimizer", "lr_scheduler", "lr_config", "sched", "lr", "train_iters", "train-iters", "SOLVER")
-        )
-    )
+    own = "max_iters" in mapping and ("lr_decay_iters" in mapping or "decay_lr" in mapping)
+    others = ("optimizer", "lr_scheduler", "lr_config", "sched", "lr", "train_iters", "train-iters", "SOLVER")
+    return own and not any(key in mapping for key in others)
 
 
 def read(s: Section) -> Schedule:

@@ -29,7 +29,7 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 
 def read(s: Section) -> Schedule:
     lr, iters = s.section("lr_scheduler"), s.count("iters")
-    name = lr.choice({each: each for each in ("PolynomialDecay", "CosineAnnealingDecay")}, "type", default="PolynomialDecay")
+    name = lr.choice({each: each for each in ("PolynomialDecay", "CosineAnnealingDecay")}, "type")
     peak, warm = lr.number("learning_rate"), lr.count("warmup_iters", default=0)
     start = lr.number("warmup_start_lr", default=0.0)
     lr.ignore("decay_steps", "T_max", "last_epoch")

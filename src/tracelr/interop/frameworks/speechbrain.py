@@ -24,8 +24,7 @@ from tracelr.schedules.curves.linear import Linear
 EXAMPLE = """\
 number_of_epochs: 10
 lr: 0.001
-lr_annealing:
-  class: speechbrain.nnet.schedulers.CyclicLRScheduler
+lr_annealing: !new:speechbrain.nnet.schedulers.CyclicLRScheduler
   base_lr: 1.0e-8
   max_lr: 0.001
   step_size: 65000
@@ -37,10 +36,8 @@ _REFERENCE = re.compile(r"<([\w.\[\]]+)>")
 
 def _name(value: Any) -> str:
     """Return the class of a scheduler that the file makes, or an empty string."""
-    if isinstance(value, Tagged) and value.tag.startswith(f"!new:{_HOME}"):
-        return value.tag.rpartition(".")[2]
-    given = value.get("class") if isinstance(value, Mapping) else None
-    return given.rpartition(".")[2] if isinstance(given, str) and given.startswith(_HOME) else ""
+    made = isinstance(value, Tagged) and value.tag.startswith(f"!new:{_HOME}")
+    return value.tag.rpartition(".")[2] if made else ""
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
@@ -56,11 +53,9 @@ def read(s: Section) -> Loaded:
 
 
 def _schedule(s: Section, key: str, value: Any) -> Schedule:
-    where, name = s.where / key, _name(value)
-    inner = value.value if isinstance(value, Tagged) else value
+    where, name, inner = s.where / key, _name(value), value.value
     given = {k: _resolved(s, each, where / k) for k, each in inner.items()} if isinstance(inner, Mapping) else {}
     a = Section(given, where, s.root, s.by)
-    a.ignore("class")
     if name in _METRIC:
         allowed = "a schedule of the step, because this one follows a metric"
         raise where.refuse(name, allowed, "use tracelr.Plateau in the training program")

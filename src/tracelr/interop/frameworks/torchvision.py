@@ -18,6 +18,7 @@ from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
 from tracelr.schedules.curves.exponential import Exponential
 from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.step import Step
+from tracelr.schedules.fields import named
 
 EXAMPLE = """\
 lr: 0.5
@@ -31,10 +32,7 @@ _NAMES = ("steplr", "cosineannealinglr", "exponentiallr")
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     given = keys(mapping)
-    own = any(key in given for key in ("lr_warmup_epochs", "lr_warmup_method", "lr_warmup_decay", "lr_step_size"))
-    return (
-        "lr" in given and (own or given.get("lr_scheduler") in _NAMES) and not isinstance(given.get("lr_scheduler"), Mapping)
-    )
+    return "lr" in given and "epochs" in given and named(given.get("lr_scheduler"), _NAMES)
 
 
 def read(top: Section) -> Schedule:

@@ -33,7 +33,7 @@ max_steps: 100000
 _TYPE, _KWARGS = "lr_scheduler_type", "lr_scheduler_kwargs"
 _STEPS, _WARMUP = ("num_training_steps", "max_steps"), ("num_warmup_steps", "warmup_steps", "warmup_ratio")
 _RATE = re.compile(r"(^|_)lr_|_lr($|_)|learning_rate|warmup|scheduler")
-_OWN = ("per_device_train_batch_size", "num_train_epochs")
+_OWN = ("per_device_train_batch_size",)
 _NOT = ("micro_batch_size", "unet_lr", "text_encoder_lr", "network_module", "warmup_steps_fraction", "optimizer_type")
 _PARAMETERS = list(dict.fromkeys(name for kind in TYPES.values() for name in kind.keys))
 _KNOWN = (_TYPE, "learning_rate", *_STEPS, *_WARMUP, _KWARGS, *_PARAMETERS)
@@ -113,7 +113,7 @@ def _steps(where: Place, mapping: Mapping[Any, Any], needed: bool) -> int | None
     s = Section(mapping, where, by="transformers")
     epochs, batch = s.number("num_train_epochs", default=3.0), s.count("per_device_train_batch_size", default=8)
     accumulation = s.count("gradient_accumulation_steps", default=1)
-    return lengths.total(s, epochs, lengths.epochs_of(batch, accumulation, epochs), batch, accumulation)
+    return lengths.total(s, epochs, lengths.epochs_of(batch, accumulation, epochs), batch, accumulation, ceil=True)
 
 
 def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
