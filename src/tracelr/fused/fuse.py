@@ -390,7 +390,7 @@ def fuse(optimizer: Optimizer, scheduler: Scheduler, *, check: bool | None = Non
     >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
     (3, tensor(0.1464))
     """
-    inner = driver.innermost(optimizer) if driver.has_groups(optimizer) else optimizer
+    inner: Any = driver.innermost(optimizer) if driver.has_groups(optimizer) else optimizer
     if inner is optimizer:
         return FusedStep(optimizer, scheduler, check, options)
     if any(getattr(held, "__func__", None) is type(inner).step for held in vars(optimizer).values()):

@@ -395,13 +395,17 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]  # torch says float or tensor; floats here
         """Return the rate that each group holds, which is that of the next update, as floats."""
+        return self._present()[1]
+
+    def _present(self) -> tuple[int, list[float]]:
+        """Return the count, and the rates that the groups hold at it."""
         for _ in range(_TRIES):
             before = self._bindings.written
-            rates = [rate_of(group) for group in self._inner.param_groups]
-            if self._fused or before == self._bindings.written == self._counter.read():
+            count, rates = self._counter.read(), [rate_of(group) for group in self._inner.param_groups]
+            if self._fused or before == count == self._bindings.written == self._counter.read():
                 break
             time.sleep(0)  # another thread is in the middle of a step, or a graph has taken it
-        return rates
+        return count, rates
 
     def peek(self, step: int, key: str = "lr") -> list[float]:
         """Return what each group holds under `key` for the update number `step`. It changes nothing.
@@ -493,10 +497,11 @@ class Scheduler(LRScheduler):
         """Return the state as plain ints, floats, lists and strings; later steps do not change it."""
         if self._hold is not None:
             self._follow()
+        count, rates = self._present()
         return {
-            "last_epoch": self.last_epoch,
+            "last_epoch": count,
             _torch.STEP_COUNT: self._step_count,
-            _torch.LAST_LR: self.get_last_lr(),
+            _torch.LAST_LR: rates,
             "base_lrs": list(self.base_lrs),
             **sealed(self._bindings.described(), [one.to_dict() for one in self._bindings.continued]),
         }

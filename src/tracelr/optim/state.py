@@ -28,7 +28,10 @@ _LISTED = 8  # how many of the fields that differ are named: a table of a thousa
 def as_count(given: object, bits: int = 63) -> int | None:
     """Return `given` as an int if it is an int, or an integer tensor of one element, of at most `bits` bits; else None."""
     if isinstance(given, Tensor):
-        real = given.numel() == 1 and not given.is_floating_point() and not given.is_complex() and not given.is_meta
+        plain = given.layout == torch.strided and not given.is_nested
+        real = (
+            plain and given.numel() == 1 and not given.is_floating_point() and not given.is_complex() and not given.is_meta
+        )
         given = given.tolist() if real else None
         while isinstance(given, list):
             (given,) = given
@@ -48,7 +51,7 @@ def read_continued(state: object) -> list[dict[str, Any]]:
     """Return what `Scheduler.continue_with` has added to the schedules of a state that `read_state` has checked."""
     text = _member(state).get("continued", "[]")
     try:
-        continued = json.loads(text) if isinstance(text, str) else None
+        continued = json.loads(text, object_pairs_hook=_distinct) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         continued = None
     if not isinstance(continued, list) or not all(isinstance(one, dict) for one in continued):
@@ -81,7 +84,7 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
             '["schedules"]', Unquoted("a text that is not the one written"), f"one of checksum {state['checksum']}"
         )
     try:
-        schedules = json.loads(text) if isinstance(text, str) else None
+        schedules = json.loads(text, object_pairs_hook=_distinct) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         schedules = None
     if not isinstance(schedules, dict):
@@ -96,6 +99,13 @@ def read_state(state: object, groups: int) -> tuple[int, dict[str, list[Any]]]:
                 allowed = "a schedule, or its product with a factor, as to_dict() writes it"
                 raise _damaged(f'["schedules"]["{key}"][{k}]', plain, allowed)
     return count, schedules
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
 
 
 def _member(state: object) -> Mapping[str, Any]:
