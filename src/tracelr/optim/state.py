@@ -9,6 +9,7 @@ from itertools import repeat
 from numbers import Integral
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from tracelr import _torch
