@@ -88,7 +88,7 @@ def test_optimizers_and_schedulers_have_them() -> None:
     assert sum(map(len, _torch.step_hooks(optimizer))) == 1
     assert _torch.makes_state_outside(optimizer)
     step = torchs.StepLR(optimizer, 2)
-    assert _torch.beneath_scheduler(optimizer.step).__func__ is SGD.step
+    assert _torch.beneath_scheduler(optimizer.step) is SGD.step
     assert not _torch.containers(step, optimizer)
     assert all(callable(getattr(step, name)) for name in ("_initial_step", "_update_lr"))
     assert hasattr(torchs.StepLR, "_get_closed_form_lr")
