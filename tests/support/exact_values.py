@@ -104,7 +104,7 @@ def cyclic(s: Any, t: int) -> Exact:
     height = mpf(place) / s.up if place <= s.up else mpf(s.up + down - place) / down
     scale = {"triangular": 1, "triangular2": mpf(2) ** -cycle, "exp_range": mpf(float(s.gamma)) ** t}[s.mode]
     low, high = field(s, "low", t), field(s, "high", t)
-    if scale == 1:
+    if s.mode == "triangular" or (s.mode == "triangular2" and cycle == 0):
         return between(low, high, height)
     value = low.value + (high.value - low.value) * scale * height
     return Exact(value, low.size + (high.size + low.size) * scale * height)

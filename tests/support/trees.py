@@ -141,9 +141,7 @@ def _pieces(d: Trees, depth: int) -> Schedule:
 
 
 def _tanh(d: Trees, depth: int) -> Schedule:
-    low, high = sorted(
-        (d.random.choice([-128.0, 128.0, d.random.uniform(-128, 128), d.random.uniform(-8, 8)]) for _ in "ab")
-    )
+    low, high = sorted(d.random.choice([-128.0, 128.0, d.random.uniform(-128, 128), d.random.uniform(-8, 8)]) for _ in "ab")
     return tracelr.Tanh(*d.ends(depth), d.steps(), low, high)
 
 

@@ -22,13 +22,13 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from inspect import get_annotations, signature
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform, final
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Real, arithmetic_for
+from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Real, Split, arithmetic_for
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.describe.display import Display
@@ -168,6 +168,14 @@ class FrozenModule(Tables):
         return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
 
+@final
+class Power(NamedTuple):
+    """A value as the product of its factors and of 2 ** (count * log2) of each power; a count is an int64 tensor."""
+
+    factors: list[Any]  # numbers, or 0-d tensors
+    powers: list[tuple[Tensor, Split | Real]]
+
+
 @dataclass_transform(eq_default=False, frozen_default=True)
 class Schedule(Formula, Display, FrozenModule):
     """Abstract base of every schedule: an immutable value, called with a step.
@@ -282,6 +290,15 @@ class Schedule(Formula, Display, FrozenModule):
     def wide(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value at `step` before rounding. A formula evaluates a schedule inside it with this method."""
         return self(step, ops)  # type: ignore[call-arg]  # as a module, see the top of this file
+
+    @property
+    def is_power(self) -> bool:
+        """Whether the value is numbers times powers, as `as_power` returns them."""
+        return False
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        """Return the value at `step` in parts, for a product, which adds up the exponents before it raises to them."""
+        raise NotImplementedError(type(self).__name__)
 
     def _evaluated(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value of the formula, in which each driven field reads as its value at this step."""

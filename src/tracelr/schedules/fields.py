@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 else:
     Schedule = Tables  # its base class, because the module of Schedule imports this one
 
-LARGEST = float(torch.finfo(torch.float32).max)
-FINITE = "a finite number within the float32 range"
+LARGEST = 2.0**126
+FINITE = "a finite number of size up to 2**126"
 LONGEST = 1_000_000  # the most entries of a list, because a huge `range` costs nothing until it is read
 
 
@@ -228,8 +228,8 @@ Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
 NonNegative: TypeAlias = Annotated[float | Tensor, _Scalar(low=0.0)]
 """A `Scalar` of 0 or more."""
 
-Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False)]
-"""A number above 0. It decides which operations the formula has, so it cannot be a tensor."""
+Exponent: TypeAlias = Annotated[float, _Scalar(tensors=False, low=0.001)]
+"""A number from 0.001 on. It decides which operations the formula has, so it cannot be a tensor."""
 
 Steps: TypeAlias = Annotated[int, _Steps()]
 """A length in steps, from 1 to 2**53."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleTypeError
 from tracelr.schedules import fields
-from tracelr.schedules.base import Schedule
+from tracelr.schedules.base import Power, Schedule
 from tracelr.schedules.compose.pointwise import Child
 from tracelr.schedules.describe.segments import Segment, Segments, cut, endless, moved
 from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
@@ -66,6 +66,13 @@ class Shift(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide((step - self.by).clamp(0, LAST_STEP), ops)
+
+    @property
+    def is_power(self) -> bool:
+        return self.inner.is_power
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        return self.inner.as_power((step - self.by).clamp(0, LAST_STEP), ops)
 
     def own_segments(self) -> Segments:
         inner = list(moved(self.inner.segments(), self.by, lambda c: Shift(c, self.by)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Annotated, Any, TypeAlias, final
 
 from torch import Tensor, nn
 
-from tracelr.arithmetic import Arithmetic, Real
+from tracelr.arithmetic import Arithmetic, Real, Split, double_float
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
-from tracelr.schedules.base import Schedule
+from tracelr.schedules.base import Power, Schedule
 from tracelr.schedules.describe.segments import Segment, Segments
 from tracelr.schedules.fields import Scalar
 
@@ -49,6 +50,18 @@ def _longest(schedules: Children) -> int | None:
     return max((s.length for s in schedules if s.length is not None), default=None)
 
 
+def _joined(found: Sequence[Power]) -> Power:
+    """Return the product of powers as one. Powers of the same count become one power, whose logarithm is exact."""
+    powers: list[tuple[Tensor, Split | Real]] = []
+    for count, log2 in (one for power in found for one in power.powers):
+        same = [k for k, (other, c) in enumerate(powers) if other is count and all(type(x) is Split for x in (c, log2))]
+        if same:
+            powers[same[0]] = count, double_float.total(powers[same[0]][1], log2)
+        else:
+            powers.append((count, log2))
+    return Power([factor for power in found for factor in power.factors], powers)
+
+
 class Sum(Schedule):
     r"""The sum of schedules at the same step; `a + b`, `a + 0.1` and `a - b` build it.
 
@@ -68,7 +81,7 @@ class Sum(Schedule):
         return _longest(self.schedules)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
+        return reduce(ops.total, [schedule.wide(step, ops) for schedule in self.schedules])
 
     def own_segments(self) -> Segments:
         def together(now: Sequence[Segment], _: int) -> str:
@@ -96,7 +109,25 @@ class Product(Schedule):
         return _longest(self.schedules)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
+        if sum(schedule.is_power for schedule in self.schedules) < 2:
+            return reduce(ops.scale, [schedule.wide(step, ops) for schedule in self.schedules])
+        # One power may fall below every float while another grows, so their exponents are added first.
+        others = [schedule.wide(step, ops) for schedule in self.schedules if not schedule.is_power]
+        return reduce(ops.scale, others, self._grown([s for s in self.schedules if s.is_power], step, ops))
+
+    def _grown(self, schedules: Sequence[Schedule], step: Tensor, ops: Arithmetic) -> Real:
+        """Return the product of schedules that are powers."""
+        factors, powers = _joined([schedule.as_power(step, ops) for schedule in schedules])
+        numbers = [factor for factor in factors if isinstance(factor, float)]
+        value = ops.grown(math.prod(numbers), [(ops.integer(count), log2) for count, log2 in powers])
+        return reduce(ops.scale, [factor for factor in factors if not isinstance(factor, float)], value)
+
+    @property
+    def is_power(self) -> bool:
+        return all(schedule.is_power for schedule in self.schedules)
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        return _joined([schedule.as_power(step, ops) for schedule in self.schedules])
 
     def own_segments(self) -> Segments:
         def together(now: Sequence[Segment], first: int) -> str:
@@ -127,7 +158,15 @@ class Scale(Schedule):
         return self.inner.length
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return ops.mul(self.inner.wide(step, ops), self.factor)
+        return ops.scale(self.inner.wide(step, ops), self.factor)
+
+    @property
+    def is_power(self) -> bool:
+        return not self._driven and self.inner.is_power
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        inner = self.inner.as_power(step, ops)
+        return Power([*inner.factors, self.factor], inner.powers)
 
     def own_segments(self) -> Segments:
         return [segment._replace(curve=Scale(segment.curve, self.factor)) for segment in self.inner.segments()]
@@ -135,7 +174,7 @@ class Scale(Schedule):
 
 @final
 class _Bound(fields.Rule):
-    allowed = "a finite number within the float32 range, or None for no bound"
+    allowed = f"{fields.FINITE}, or None for no bound"
 
     def parse(self, where: str, given: Any) -> float | None:
         return None if given is None else fields.number(where, given, self.allowed)

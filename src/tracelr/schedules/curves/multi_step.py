@@ -4,7 +4,7 @@ from decimal import Context, Decimal, localcontext
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import F64, Arithmetic, Real, log2_ratio
+from tracelr.arithmetic import F64, LARGEST, Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.describe.segments import Segment, Segments
@@ -44,18 +44,19 @@ class MultiStep(Schedule):
         self._log2_gamma = log2_ratio(self.gamma)
         if not (isinstance(self.start, float) and isinstance(self.gamma, float)):
             return
-        # With 60 digits and any exponent, each value is rounded once, to float64 (to infinity if it is too large for that).
+        # With 60 digits and any exponent, each value is rounded once, to float64.
         with localcontext(Context(prec=60, traps=[])):
+            most = Decimal(LARGEST)
             values = [Decimal(self.start)]
             for _ in self.milestones:
                 values.append(values[-1] * Decimal(self.gamma))
-            self.register_table("values", [float(value) for value in values], torch.float64)
+            self.register_table("values", [float(min(max(value, -most), most)) for value in values], torch.float64)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         drops = ops.bucketize(step, self.table("milestones"))
         if isinstance(self.start, float) and isinstance(self.gamma, float):
             return ops.gather(drops, self.table("values"))
-        return ops.mul(ops.exp2(ops.integer(drops), ops.log2_of(self.gamma, self._log2_gamma)), self.start)
+        return ops.grown(self.start, [(ops.integer(drops), ops.log2_of(self.gamma, self._log2_gamma))])
 
     def own_segments(self) -> Segments:
         return stairs(self, self.milestones)

@@ -76,10 +76,10 @@ class OneCycle(Schedule):
         done, left = ops.add(ops.integer(step - first_step), -first_rest), ops.add(ops.integer(last_step - step), last_rest)
         near, span = ops.where(early, done, left), ops.sub(last, first)
         if self.ease == "linear":
-            rise = ops.div(ops.mul(near, span), self._widths[k])
+            rise = ops.share(near, span, self._widths[k])
         else:
             rise = ops.mul(ops.haversine(ops.div(near, self._widths[k])), span)
-        return ops.where(early, ops.add(rise, first), ops.sub(last, rise))
+        return ops.zero_between(ops.where(early, ops.add(rise, first), ops.sub(last, rise)), first, last)
 
     def own_segments(self) -> Segments:
         ends = [self.warm, *[2 * self.warm] * self.three_phase, self.steps]

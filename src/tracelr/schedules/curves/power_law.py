@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Real
+from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, after
 from tracelr.schedules.fields import Exponent, Offset, Scalar, Steps
@@ -33,6 +33,8 @@ class PowerLaw(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         late = (step + self.shift).clamp(min=self.steps)
+        if self.exponent > LARGE_POWER:
+            return ops.mul(ops.one_plus_to(ops.ratio(late - self.steps, self.steps), self.exponent), self.start)
         return ops.mul(ops.power(ops.div(float(self.steps), ops.integer(late)), self.exponent), self.start)
 
     def own_segments(self) -> Segments:

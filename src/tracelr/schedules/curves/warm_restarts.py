@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import pairwise
 
 import torch
@@ -20,7 +21,7 @@ class WarmRestarts(Schedule):
 
     with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle
     number `limit` on, the value e. A restart step has the new peak. If μ is not an integer, a restart falls on the first
-    step at or after its exact time. With μ > 1 at most 4096 cycles may begin up to 2**53.
+    step at or after its exact time; μ counts as the decimal number that it was written as, so that 100 times 1.1 is 110. With μ > 1 at most 4096 cycles may begin up to 2**53.
 
     Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). torch's `CosineAnnealingWarmRestarts` has integer μ and no decay.
     Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's
@@ -55,7 +56,7 @@ class WarmRestarts(Schedule):
 
     def _starts(self) -> list[int]:
         """Return the step at which each cycle starts, and that at which the last one ends."""
-        up, down = self.multiplier.as_integer_ratio()
+        up, down = Fraction(repr(self.multiplier)).as_integer_ratio()  # the decimal number that a person multiplies by
         starts, time, scale = [0], 0, 1  # time / scale is the exact start
         while starts[-1] <= LAST_STEP and (self.limit is None or len(starts) <= self.limit):
             if len(starts) > MOST_CYCLES:
@@ -75,7 +76,7 @@ class WarmRestarts(Schedule):
             cycle, place = ops.integer(index), step - ops.take(index, self.table("starts"))
             width = ops.take(index, self.table("widths"))
             place = torch.minimum(place, width)
-        peak = ops.mul(ops.exp2(cycle, ops.log2_of(self.decay, self._log2_decay)), self.start)
+        peak = ops.grown(self.start, [(cycle, ops.log2_of(self.decay, self._log2_decay))])
         value = ops.interpolate(place, width, peak, self.end, ops.haversine)
         return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))
 
