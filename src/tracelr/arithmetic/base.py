@@ -19,7 +19,7 @@ LAST_STEP = 2**53
 """Steps count from 0 to here; a later step reads as this one. Every integer up to here is exact in float64."""
 
 
-LARGEST = 2.0**127
+LARGEST = 2.0**126
 """A value stops growing here, so that no sum or product of values is infinite."""
 
 MOST_POWER = 2.0**112
@@ -100,15 +100,15 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def scale(self, x: Real, y: Real | Number) -> Real:
-        """Return x * y, but of size 2**127 at most."""
+        """Return x * y, but of size 2**126 at most."""
 
     @abstractmethod
     def total(self, x: Real, y: Real | Number) -> Real:
-        """Return x + y, but of size 2**127 at most."""
+        """Return x + y, but of size 2**126 at most."""
 
     @abstractmethod
     def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
-        """Return x * (1 + rate * time), of size 2**127 at most."""
+        """Return x * (1 + rate * time), of size 2**126 at most."""
 
     @abstractmethod
     def div_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
@@ -180,7 +180,7 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def grown(self, factor: Real | Number, powers: Sequence[tuple[Real, Split | Real]]) -> Real:
-        """Return factor * 2 ** (the sum of x c over the `powers`), of size 2**127 at most. The sum may be of any size."""
+        """Return factor * 2 ** (the sum of x c over the `powers`), of size 2**126 at most. The sum may be of any size."""
 
     @abstractmethod
     def log2(self, rate: Tensor, steps: int) -> Real:

@@ -195,7 +195,7 @@ class Float(Arithmetic):
 F64 = Float(torch.float64, exact=512, reach=880, least=-1100)
 """float64 inside, rounded once: correctly rounded float32 results at every step up to 2**53."""
 
-F32 = Float(torch.float32, exact=126, reach=126, least=-160)
+F32 = Float(torch.float32, exact=126, reach=126, least=-126)
 """float32 throughout, which is cheap. No bits are promised; `docs/numerics.md` states its error."""
 
 _NAMES: dict[str, Arithmetic] = {ops.name: ops for ops in (F64, TWO_FLOAT, F32)}

@@ -67,7 +67,7 @@ _NEAR_ONE = (
     (2.0, 12, 478505658136827782),
 )
 _SMALL = 0.0771484375
-_LEAST, _MOST = -150.0, 127.0
+_LEAST, _MOST = -150.0, 126.0
 _HALF = 0.5 - 2.0**-25  # with 1/2, the sum for 1/2 - 2**-25 would be rounded up to 1, and high - 1 would not be exact
 LOG2_E = Split(1.4426950408889634, 2.0355273740931033e-17)
 LN_2 = Split(0.6931471805599453, 2.3190468138462996e-17)
@@ -120,7 +120,7 @@ def _reduced(y: Pair, by: int = 0) -> tuple[Tensor, Pair, Tensor]:
 
 
 def exp2(y: Pair, by: int = 0) -> Pair:
-    """Return 2**(y + by); it is 0 for y + by below -126.5, and stays at 2**127 for a large y."""
+    """Return 2**(y + by); it is 0 for y + by below -126.5, and stays at 2**126 for a large y."""
     _, rest, power = _reduced(y, by)
     t, upper, lower = _evaluated(POWER, fixed(rest))
     return double_float.scaled(floating(_times(t, upper, lower) + _UNIT), power)

@@ -99,7 +99,7 @@ class TwoFloat(Arithmetic):
         return a, b
 
     def _bounded(self, near: Tensor, value: Pair) -> Pair:
-        """Return the value, whose float32 is `near`, or ±2**127 if that is larger."""
+        """Return the value, whose float32 is `near`, or ±2**126 if that is larger."""
         fits = near.abs() < LARGEST
         return self.where(fits, value, Pair(near.clamp(-LARGEST, LARGEST), torch.zeros_like(near)))
 

@@ -32,7 +32,7 @@ from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, R
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.describe.display import Display
-from tracelr.schedules.describe.segments import Segments, to_length
+from tracelr.schedules.describe.segments import Segment, Segments, endless, to_length
 from tracelr.schedules.easing import EasingName, Origin, Warmup
 from tracelr.schedules.tables import Tables
 
@@ -260,7 +260,21 @@ class Schedule(Formula, Display, FrozenModule):
 
     @property
     def length(self) -> int | None:
-        """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that."""
+        """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that.
+
+        A field that a schedule drives moves as long as that schedule does, so the longest of them counts.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=1.0, end=0.0, steps=10).length, Linear(start=1.0, end=Linear(0.5, 0.0, 100), steps=10).length
+        (10, 100)
+        """
+        own = self.own_length
+        driving = (getattr(self, name).length for name in self._driven)
+        return None if own is None else max([own, *(length for length in driving if length is not None)])
+
+    @property
+    def own_length(self) -> int | None:
+        """The length of a schedule without driven fields: if a class has no property of its own, its field `steps`."""
         return getattr(self, "steps", None)
 
     def segments(self) -> Segments:
@@ -270,9 +284,23 @@ class Schedule(Formula, Display, FrozenModule):
         >>> [(one.first, one.until, one.shape) for one in Linear(start=0.0, end=1.0, steps=10).segments()]
         [(0, 10, 'in a straight line'), (10, None, '')]
         """
-        if self._driven:
-            return to_length(self, f"as {type(self).__name__}, its {' and '.join(self._driven)} being driven")
-        return self.own_segments()
+        try:
+            found = self._driven_segments() if self._driven else self.own_segments()
+        except ScheduleError:  # a curve of a segment would be too deep, or its values too large
+            found = endless(self, f"as {type(self).__name__}", turns=True)
+        found = [segment for segment in found if segment.first <= LAST_STEP]
+        return [*found[:-1], found[-1]._replace(until=None)]
+
+    def _driven_segments(self) -> Segments:
+        """Return one segment as long as a field moves, and a flat one if all of them, and the formula, hold after that."""
+        shape = f"as {type(self).__name__}, its {' and '.join(self._driven)} being driven"
+        moving = [getattr(self, name).segments()[-1] for name in self._driven]
+        still = replace(self, **{name: 0.25 * 2.0**-k for k, name in enumerate(self._driven)})  # type: ignore[type-var]
+        last = [*moving, still.segments()[-1]]
+        first = max(segment.first for segment in last)
+        if not all(segment.flat for segment in last):
+            return endless(self, shape, turns=True)
+        return [*([Segment(0, first, shape, self, turns=True)] if first else []), Segment(first, None, "", self)]
 
     def own_segments(self) -> Segments:
         """Return the segments of a schedule without driven fields: if a class has no method of its own, one by its name."""

@@ -10,7 +10,8 @@ from tracelr.errors import ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Power, Schedule
 from tracelr.schedules.compose.pointwise import Child
-from tracelr.schedules.describe.segments import Segment, Segments, cut, endless, moved
+from tracelr.schedules.describe.sampling import value_at
+from tracelr.schedules.describe.segments import Segment, Segments, cut, moved, waves
 from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
 
 _LARGEST_TERM = 2**26  # the product of two is exact in float64
@@ -60,7 +61,7 @@ class Shift(Schedule):
     by: Offset
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         length = self.inner.length
         return None if length is None else min(max(length + self.by, 0), LAST_STEP)
 
@@ -96,15 +97,18 @@ class Loop(Schedule):
     period: Steps
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(step.remainder(self.period), ops)
 
     def own_segments(self) -> Segments:
-        shapes = [segment.shape or "flat" for segment in cut(self.inner.segments(), self.period)]
-        return endless(self, ", then ".join(dict.fromkeys(shapes)) + ", over and over", self.period)
+        inner = list(cut(self.inner.segments(), self.period))
+        shape = ", then ".join(dict.fromkeys(segment.shape or "flat" for segment in inner)) + ", over and over"
+        known = all(segment.bounds is not None or not segment.turns for segment in inner)
+        ends = [x for one in inner for x in one.bounds or (value_at(one.curve, k) for k in (one.first, one.until or 0))]
+        return waves(self, shape, self.period, ends if known else None)
 
 
 class Shorten(Schedule):
@@ -124,7 +128,7 @@ class Shorten(Schedule):
     steps: NonNegativeSteps
 
     @property
-    def length(self) -> int:
+    def own_length(self) -> int:
         length = self.inner.length
         return self.steps if length is None else min(length, self.steps)
 
@@ -158,7 +162,7 @@ class Stretch(Schedule):
     divisor: Term = 1
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         length = self.inner.length
         return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
 
@@ -176,7 +180,9 @@ def stretch_segments(inner: Segments, factor: int, divisor: int) -> Segments:
         return None if step is None else min(-(-step * factor // divisor), LAST_STEP)
 
     stretched = [
-        Segment(later(s.first) or 0, later(s.until), s.shape, Stretch(s.curve, factor, divisor), later(s.period))
+        s._replace(
+            first=later(s.first) or 0, until=later(s.until), curve=Stretch(s.curve, factor, divisor), period=later(s.period)
+        )
         for s in inner
     ]
     return [segment for segment in stretched if segment.first != segment.until]

@@ -9,10 +9,11 @@ from typing import Annotated, Any, TypeAlias, final
 
 from torch import Tensor, nn
 
-from tracelr.arithmetic import Arithmetic, Real, Split, double_float
+from tracelr.arithmetic import LARGEST, LAST_STEP, Arithmetic, Real, Split, double_float
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Power, Schedule
+from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.describe.segments import Segment, Segments
 from tracelr.schedules.fields import Scalar
 
@@ -77,7 +78,7 @@ class Sum(Schedule):
     schedules: Children
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return _longest(self.schedules)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
@@ -105,7 +106,7 @@ class Product(Schedule):
     schedules: Children
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return _longest(self.schedules)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
@@ -131,7 +132,7 @@ class Product(Schedule):
 
     def own_segments(self) -> Segments:
         def together(now: Sequence[Segment], first: int) -> str:
-            if any(segment.flat and float(segment.curve(first)) == 0 for segment in now):
+            if any(segment.flat and value_at(segment.curve, first) == 0 for segment in now):
                 return ""
             return " times ".join(segment.shape for segment in now if not segment.flat)
 
@@ -154,7 +155,7 @@ class Scale(Schedule):
     factor: Scalar
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.inner.length
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
@@ -169,7 +170,14 @@ class Scale(Schedule):
         return Power([*inner.factors, self.factor], inner.powers)
 
     def own_segments(self) -> Segments:
-        return [segment._replace(curve=Scale(segment.curve, self.factor)) for segment in self.inner.segments()]
+        def scaled(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+            ends = None if bounds is None else sorted(bound * float(self.factor) for bound in bounds)
+            return None if ends is None else (ends[0], ends[1])
+
+        return [
+            segment._replace(curve=Scale(segment.curve, self.factor), bounds=scaled(segment.bounds))
+            for segment in self.inner.segments()
+        ]
 
 
 @final
@@ -209,7 +217,7 @@ class Clamp(Schedule):
     high: Bound = None
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.inner.length
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
@@ -218,8 +226,20 @@ class Clamp(Schedule):
     def own_segments(self) -> Segments:
         low, high = (None if bound is None else f"{bound:g}" for bound in (self.low, self.high))
         kept = f"not below {low}" if high is None else f"not above {high}" if low is None else f"between {low} and {high}"
+
+        def within(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+            if bounds is None and (self.low is None or self.high is None):
+                return None
+            least, most = bounds or (-LARGEST, LARGEST)
+            least, most = (x if self.low is None else max(x, self.low) for x in (least, most))
+            return (least, most) if self.high is None else (min(least, self.high), min(most, self.high))
+
         return [
-            s._replace(shape=s.shape and f"{s.shape}, kept {kept}", curve=Clamp(s.curve, self.low, self.high))
+            s._replace(
+                shape=s.shape and f"{s.shape}, kept {kept}",
+                curve=Clamp(s.curve, self.low, self.high),
+                bounds=within(s.bounds),
+            )
             for s in self.inner.segments()
         ]
 
@@ -231,8 +251,32 @@ def _together(schedule: Sum | Product, shape_of: Callable[[Sequence[Segment], in
     found = []
     for first, until in zip(bounds, [*bounds[1:], None], strict=True):
         now = [next(segment for segment in reversed(child) if segment.first <= first) for child in children]
-        shape = shape_of(now, first)
-        periods = [segment.period for segment in now if not segment.flat and segment.period is not None]
         curve = type(schedule)([segment.curve for segment in now])
-        found.append(Segment(first, until, shape, curve, min(periods, default=None) if shape else None))
+        shape = shape_of(now, first)
+        if not shape:
+            found.append(Segment(first, until, "", curve))
+            continue
+        moving = [segment for segment in now if not segment.flat]
+        turns = any(segment.turns for segment in moving) or not _one_way(schedule, moving, first, until)
+        period, ends = None, None
+        if len(moving) == 1 and moving[0].period is not None and moving[0].bounds is not None:
+            period = moving[0].period
+            combined = sorted(_with(schedule, now, moving[0], bound, first) for bound in moving[0].bounds)
+            ends = combined[0], combined[1]
+        found.append(Segment(first, until, shape, curve, period, ends, turns))
     return found
+
+
+def _one_way(schedule: Sum | Product, moving: Sequence[Segment], first: int, until: int | None) -> bool:
+    """Whether a sum or a product surely goes one way, if each of its moving parts does."""
+    if len(moving) == 1:
+        return True
+    ends = [[value_at(segment.curve, step) for step in (first, LAST_STEP if until is None else until)] for segment in moving]
+    ways = {(b > a) - (b < a) for a, b in ends}
+    return len(ways) == 1 and (isinstance(schedule, Sum) or min(min(pair) for pair in ends) >= 0)
+
+
+def _with(schedule: Sum | Product, now: Sequence[Segment], one: Segment, value: float, first: int) -> float:
+    """Return the sum or product in which one segment has this value; the others are flat."""
+    others = [value_at(segment.curve, first) for segment in now if segment is not one]
+    return sum(others, value) if isinstance(schedule, Sum) else math.prod(others, start=value)

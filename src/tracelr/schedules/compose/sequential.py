@@ -82,11 +82,11 @@ class Sequential(Schedule):
     join: Join = "jump"
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         last = self.schedules[-1].length
-        if last is None or not self.milestones or not self._resets[-1]:
+        if last is None or not self.milestones:
             return last
-        return min(self.milestones[-1] + last, LAST_STEP)
+        return min(self.milestones[-1] + last, LAST_STEP) if self._resets[-1] else max(self.milestones[-1], last)
 
     def prepare(self) -> None:
         count = len(self.schedules)
@@ -174,7 +174,8 @@ class Sequential(Schedule):
                 inner = stretch_segments(inner, *self._paces[k])
             joined = self.join != "jump"  # it is continuous, so at a milestone it has the value that the segment leads to
             curve = (lambda _: self) if joined else (lambda c, by=later: Shift(c, by) if by else c)
-            found += cut(moved(inner, later, curve, first), until)
+            pieces = cut(moved(inner, later, curve, first), until)
+            found += [piece._replace(period=None, bounds=None) for piece in pieces] if joined else pieces
         return found
 
 

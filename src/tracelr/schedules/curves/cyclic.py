@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, Split, log2_ratio
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segments, endless
+from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import Choice, OptionalSteps, Positive, Scalar, Steps
 
 Mode: TypeAlias = Annotated[
@@ -60,4 +60,6 @@ class Cyclic(Schedule):
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded
 
     def own_segments(self) -> Segments:
-        return endless(self, "up and down in straight lines", self.up + self._down)
+        bounded = self.mode != "exp_range" or float(self.gamma) <= 1
+        bounds = (self.low, self.high) if bounded else None
+        return waves(self, "up and down in straight lines", self.up + self._down, bounds)

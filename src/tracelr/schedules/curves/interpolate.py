@@ -31,7 +31,7 @@ class Interpolate(Schedule):
     kind: Annotated[Literal["linear", "cosine"], Choice("linear", "cosine")] = "linear"
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.milestones[-1] or None
 
     def prepare(self) -> None:

@@ -37,7 +37,7 @@ class MultiStep(Schedule):
     milestones: RepeatedMilestones
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.milestones[-1] if self.milestones and self.milestones[-1] else None
 
     def prepare(self) -> None:

@@ -3,7 +3,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segments, endless, ramp
+from tracelr.schedules.describe.segments import Segments, ramp, waves
 from tracelr.schedules.fields import Exponent, Flag, Scalar, Steps
 
 
@@ -53,5 +53,5 @@ class Polynomial(Schedule):
     def own_segments(self) -> Segments:
         shape = "in a straight line" if self.power == 1 else f"along the power {self.power:g} of the time left"
         if self.cycle:
-            return endless(self, f"{shape}, again and again on a longer line", self.steps)
+            return waves(self, f"{shape}, again and again on a longer line", self.steps, (self.start, self.end))
         return ramp(self, self.start, self.end, self.steps, shape)

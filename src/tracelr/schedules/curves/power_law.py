@@ -28,7 +28,7 @@ class PowerLaw(Schedule):
     shift: Offset = 0
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:

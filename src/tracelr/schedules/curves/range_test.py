@@ -28,7 +28,7 @@ class RangeTest(Schedule):
     staircase: Flag = False
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:

@@ -7,7 +7,7 @@ from torch import Tensor
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Real, log2_ratio
 from tracelr.errors import ScheduleError
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segment, Segments
+from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import GrowthFactor, OptionalSteps, Positive, Scalar, Steps
 
 MOST_CYCLES = 4096
@@ -40,7 +40,7 @@ class WarmRestarts(Schedule):
     limit: OptionalSteps = None
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self._stop
 
     def prepare(self) -> None:
@@ -83,5 +83,7 @@ class WarmRestarts(Schedule):
     def own_segments(self) -> Segments:
         grows = f", each {self.multiplier:g} times as long" if self.multiplier != 1 else ""
         decays = "" if self.decay == 1 else f", each {float(self.decay):g} times as high"
-        waves = Segment(0, self.length, f"along half a cosine, again and again{grows}{decays}", self, self.period)
-        return [waves] if self.length is None else [waves, Segment(self.length, None, "", self)]
+        shape = f"along half a cosine, again and again{grows}{decays}"
+        fading = () if self.decay == 1 else (0.0,)  # what the peaks fall to
+        bounds = None if float(self.decay) > 1 else (self.start, self.end, *fading)
+        return waves(self, shape, self.period, bounds, self.own_length)

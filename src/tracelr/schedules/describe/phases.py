@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import torch
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.schedules.describe.sampling import NO_END, on_cpu, steps_between
+from tracelr.schedules.describe.sampling import on_cpu, steps_between
+from tracelr.schedules.describe.segments import rounded
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
@@ -21,7 +22,8 @@ class Phase(NamedTuple):
 
     `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
     with another value; None if there is no end. `shape` says how the value changes, and is empty if it does not. A phase
-    that repeats has a `period`, in steps. `low` and `high` bound the values at up to 5000 steps of the phase.
+    that repeats has a `period`, in steps, and no value of it leaves `low` and `high`; those of another phase bound up to 5000
+    of its values. A phase that `turns` may rise and fall; another one does only one of them.
     """
 
     first: int
@@ -32,6 +34,7 @@ class Phase(NamedTuple):
     period: int | None
     low: float
     high: float
+    turns: bool = False
 
     @property
     def name(self) -> str:
@@ -40,6 +43,8 @@ class Phase(NamedTuple):
             return "waves"
         if not self.shape:
             return "flat"
+        if self.turns or self.stop == self.start:
+            return "curve"
         if self.stop is None:
             return "decay" if self.start == self.high else "rise" if self.start == self.low else "curve"
         return "decay" if self.stop < self.start else "rise" if self.first else "warm-up"
@@ -59,7 +64,8 @@ class Phase(NamedTuple):
             return f"{between}; one of them is {self.period:,} steps long"
         if self.stop is None:
             return f"goes on from {short(self.start)} {self.shape}"
-        verb = "rises" if self.stop > self.start else "falls" if self.stop < self.start else "goes"
+        one_way = "rises" if self.stop > self.start else "falls" if self.stop < self.start else "goes"
+        verb = "goes" if self.turns else one_way
         return f"{verb} from {short(self.start)} to {short(self.stop)} {self.shape}"
 
 
@@ -99,11 +105,14 @@ def _phase(segment: Segment) -> Phase:
     if segment.flat:
         return Phase(segment.first, segment.until, start, None if segment.until is None else start, "", None, start, start)
     stop = None if segment.until is None else float(segment.curve(segment.until))
-    last = segment.until if segment.until is not None else min(segment.first + (segment.period or NO_END), LAST_STEP)
-    seen = segment.curve(steps_between(segment.first, last, 5000))
-    return Phase(
-        segment.first, segment.until, start, stop, segment.shape, segment.period, float(seen.min()), float(seen.max())
-    )
+    last = LAST_STEP if segment.until is None else segment.until - 1
+    seen = segment.curve(steps_between(segment.first, min(last, segment.first + (segment.period or last)), 5000))
+    repeats = segment.period is not None and segment.bounds is not None
+    low, high = rounded(segment.bounds) if segment.bounds is not None else (float(seen.min()), float(seen.max()))
+    moves = seen.diff()
+    turns = segment.turns or bool((moves < 0).any() and (moves > 0).any())
+    period = segment.period if repeats else None
+    return Phase(segment.first, segment.until, start, stop, segment.shape, period, low, high, turns)
 
 
 def table(found: Sequence[Phase], most: int = 24) -> str:
