@@ -77,7 +77,7 @@ class Shift(Schedule):
 
     def own_segments(self) -> Segments:
         inner = list(moved(self.inner.segments(), self.by, lambda c: Shift(c, self.by)))
-        return inner if self.by <= 0 else [Segment(0, self.by, "", self), *inner]
+        return inner if self.by <= 0 else [Segment(0, self.by, "", Shorten(self.inner, 0)), *inner]
 
 
 class Loop(Schedule):
@@ -177,12 +177,12 @@ def stretch_segments(inner: Segments, factor: int, divisor: int) -> Segments:
     """Return the segments of a schedule that is stretched by factor / divisor."""
 
     def later(step: int | None) -> int | None:
-        return None if step is None else min(-(-step * factor // divisor), LAST_STEP)
+        return None if step is None else -(-step * factor // divisor)
+
+    def curve(s: Segment) -> Schedule:  # with a divisor, the step `until` may be read beyond what the segment leads to
+        return Stretch(s.curve if divisor == 1 or s.until is None else Shorten(s.curve, s.until), factor, divisor)
 
     stretched = [
-        s._replace(
-            first=later(s.first) or 0, until=later(s.until), curve=Stretch(s.curve, factor, divisor), period=later(s.period)
-        )
-        for s in inner
+        s._replace(first=later(s.first) or 0, until=later(s.until), curve=curve(s), period=later(s.period)) for s in inner
     ]
     return [segment for segment in stretched if segment.first != segment.until]

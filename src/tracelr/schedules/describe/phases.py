@@ -110,7 +110,9 @@ def _phase(segment: Segment) -> Phase:
     repeats = segment.period is not None and segment.bounds is not None
     low, high = rounded(segment.bounds) if segment.bounds is not None else (float(seen.min()), float(seen.max()))
     moves = seen.diff()
-    turns = segment.turns or bool((moves < 0).any() and (moves > 0).any())
+    falls, rises = bool((moves < 0).any()), bool((moves > 0).any())
+    led = start if stop is None else stop
+    turns = segment.turns or (falls and (rises or led > start)) or (rises and led < start)
     period = segment.period if repeats else None
     return Phase(segment.first, segment.until, start, stop, segment.shape, period, low, high, turns)
 
