@@ -22,6 +22,8 @@ from tracelr import Schedule
 
 Evaluate: TypeAlias = "Callable[[Any, int], Exact]"
 LAST = 2**53
+MOST = mpf(2) ** 126
+UNKNOWN = mpf(2) ** 100_000
 
 
 @dataclass(frozen=True)
@@ -325,5 +327,9 @@ def product_of(a: Exact, b: Exact) -> Exact:
 
 
 def exact(schedule: tracelr.Schedule, t: int) -> Exact:
-    """Return the exact value of `schedule` at step t, from 0 to 2**53."""
-    return EVALUATORS[type(schedule).__name__](schedule, t)
+    """Return the exact value of `schedule` at step t, from 0 to 2**53.
+
+    Growth stops at 2**126, also of a part of the tree; then nothing is known of what is made from it, and the size is huge.
+    """
+    found = EVALUATORS[type(schedule).__name__](schedule, t)
+    return found if found.size < MOST else Exact(found.value, UNKNOWN)

@@ -120,7 +120,8 @@ class Float(Arithmetic):
         if p == 0.5:
             return torch.sqrt(x)
         if p in (1, 2, 3, 4):
-            return math.prod([x] * int(p - 1), start=x)
+            power = math.prod([x] * int(p - 1), start=x)
+            return power.clamp(max=2.0**self._reach) if p > 2 and self.dtype == torch.float32 else power
         return torch.pow(x, p).clamp(max=2.0**self._reach)
 
     def one_minus_pow(self, x: Tensor, p: float) -> Tensor:

@@ -110,18 +110,18 @@ def haversine(x: Pair) -> Pair:
     return double_float.mul(z, floating(_evaluated(SINE, fixed(z))[0]))
 
 
-def _reduced(y: Pair, by: int = 0) -> tuple[Tensor, Pair, Tensor]:
-    """Return the integer n nearest to y, y - n, and 2**(n + by)."""
-    high = y.high.clamp(_LEAST - by, _MOST - by)
+def _reduced(y: Pair, by: int = 0, most: float = _MOST) -> tuple[Tensor, Pair, Tensor]:
+    """Return the integer n nearest to y, which counts as `most` if it is larger, y - n, and 2**(n + by)."""
+    high = y.high.clamp(_LEAST - by, most)
     n = torch.floor(high + _HALF)
     # for n + by = -127 the bits of the exponent are 0, and so is the power
     power = double_float.float_of(((n + (127.0 + by)).clamp(min=0.0) * 2.0**23).to(torch.int32))
     return n, Pair(high - n, torch.where(high == y.high, y.low, 0.0)), power
 
 
-def exp2(y: Pair, by: int = 0) -> Pair:
-    """Return 2**(y + by); it is 0 for y + by below -126.5, and stays at 2**126 for a large y."""
-    _, rest, power = _reduced(y, by)
+def exp2(y: Pair, by: int = 0, most: float = _MOST) -> Pair:
+    """Return 2**(y + by); it is 0 for y + by below -126.5, and a y above `most` counts as that."""
+    _, rest, power = _reduced(y, by, most)
     t, upper, lower = _evaluated(POWER, fixed(rest))
     return double_float.scaled(floating(_times(t, upper, lower) + _UNIT), power)
 

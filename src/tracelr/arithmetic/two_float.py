@@ -203,7 +203,8 @@ class TwoFloat(Arithmetic):
         if not isinstance(factor, float):
             return self.scale(polynomials.exp2(exponent), factor)  # type: ignore[no-any-return]  # a Real
         mantissa, by = math.frexp(factor)
-        return self.mul(polynomials.exp2(exponent, by), mantissa)  # type: ignore[no-any-return]  # a Real
+        most = math.log2(LARGEST) - by - math.log2(abs(mantissa or 1.0))
+        return self.mul(polynomials.exp2(exponent, by, most), mantissa)  # type: ignore[no-any-return]  # a Real
 
     def log2(self, rate: Tensor, steps: int) -> Pair:
         known = _known(rate)
