@@ -266,7 +266,7 @@ class Arithmetic(ABC):
         return self.zero_between(value, start, end)
 
     def zero_between(self, value: Real, *ends: Real | Number) -> Real:
-        """Return the value, but 0 where it is as small as the rounding errors of a difference of numbers of opposite sign."""
+        """Return the value, but 0 where it is as small as the rounding errors between `ends` of opposite sign."""
         numbers = [end for end in ends if isinstance(end, (float, int))]
         if not numbers or min(numbers) >= 0 or max(numbers) <= 0:
             return value

@@ -28,7 +28,7 @@ from tracelr.errors import ScheduleError
 class Float(Arithmetic):
     """Arithmetic in a float type of the machine.
 
-    The exponents of `exp2` are exact up to `exact` in size; `reach` is the largest of them, and below `least` the power is 0.
+    The exponents of `exp2` are exact up to `exact` in size; `reach` is the largest of them, `least` the smallest.
     """
 
     def __init__(self, dtype: torch.dtype, exact: int, reach: int, least: int) -> None:
@@ -77,6 +77,8 @@ class Float(Arithmetic):
         return (x + self._cast(y)).clamp(-LARGEST, LARGEST)
 
     def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:
+        if self.dtype == torch.float32 and isinstance(x, float) and isinstance(rate, float):
+            return self.total(self.scale(time, x * rate), x)  # type: ignore[no-any-return]  # a Real
         return self.scale(self.add(self.mul(time, rate), 1.0), x)  # type: ignore[no-any-return]  # a Real
 
     def div_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:

@@ -104,7 +104,9 @@ class TwoFloat(Arithmetic):
         return self.where(fits, value, Pair(near.clamp(-LARGEST, LARGEST), torch.zeros_like(near)))
 
     def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
-        return self.scale(self.total(self.scale(time, rate), _ONE), x)
+        if isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:  # their product may be a float32
+            return self.total(self.scale(time, double_float.product(Split(x, 0.0), Split(rate, 0.0))), x)  # type: ignore[no-any-return]
+        return self.scale(self.total(self.scale(time, rate), _ONE), x)  # type: ignore[no-any-return]  # a Real
 
     def div_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
         line = self.total(self.scale(time, rate), _ONE)

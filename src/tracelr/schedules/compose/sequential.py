@@ -62,8 +62,8 @@ class Sequential(Schedule):
 
     `join` says what happens at a milestone. With "jump" nothing does: c = 1, d = 0. The others make a schedule begin at the
     value p that the schedule before it leads to there. If its first value is b, "scale" multiplies it by c = p / b, and
-    "shift" adds d = p - b. If p and b are equal, neither changes anything. "scale" needs b of a size from 2**-100 to 2**100; this is checked
-    when the sequence is built, unless b depends on a tensor field.
+    "shift" adds d = p - b. If p and b are equal, neither changes anything. "scale" needs b of a size from
+    2**-100 to 2**100; this is checked when the sequence is built, unless b depends on a tensor field.
 
     >>> import torch
     >>> from tracelr import Constant, Linear

@@ -14,8 +14,8 @@ class CosinePower(Schedule):
 
     .. math:: f(t) = e + (s - e) \cos^{2p}(\tfrac{\pi}{2} \tfrac{t}{n}), \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`, p = `power` > 0; p = 1 is `Cosine`. Source: optax `cosine_decay_schedule`,
-    whose `exponent` is p.
+    with s = `start`, e = `end`, n = `steps`, p = `power`, from 0.001 on; p = 1 is `Cosine`. Source: optax
+    `cosine_decay_schedule`, whose `exponent` is p.
 
     >>> import torch
     >>> CosinePower(start=1.0, end=0.0, steps=4, power=2.0)(torch.arange(6))

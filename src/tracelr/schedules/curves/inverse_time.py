@@ -35,22 +35,21 @@ class InverseTime(Schedule):
     staircase: Flag = False
 
     def prepare(self) -> None:
-        # t**k / n, with both t and n in units in which no power of t that counts is above 2**126. If the rate is small, larger
-        # ones count, so it is divided by n before.
-        rate = self.rate if isinstance(self.rate, float) and self.rate else 1.0
-        self._small = rate < _SMALL and self.exponent > 2 and not self.staircase
-        reach = math.log2(self.steps) - (math.log2(rate) if self._small else 0.0)
-        shift = int(reach / self.exponent) if self.exponent > 2 else 0
+        # t**k / n, with both t and n in units in which no power of t that counts is above 2**126. If the rate is small,
+        # larger ones count: the logarithm of r / n, which is then used, keeps them.
+        small = isinstance(self.rate, float) and 0 < self.rate < _SMALL and self.exponent > 2 and not self.staircase
+        self._log = math.log(self.rate) - math.log(self.steps) if small else None
+        shift = int(math.log2(self.steps) / self.exponent) if self.exponent > 2 else 0
         self._unit, self._steps = 2.0**-shift, self.steps / 2.0 ** (shift * self.exponent)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         if self.exponent == 1:
             time = ops.floordiv_real(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
         else:
-            power = ops.power(ops.mul(ops.integer(step), self._unit), self.exponent)
-            if self._small:
-                return ops.div_by_line(self.start, power, self.rate / self._steps)
-            time = ops.div(power, self._steps)
+            if self._log is not None:
+                log = ops.add(ops.mul(ops.log(ops.integer(step.clamp(min=1))), min(self.exponent, 2.0**96)), self._log)
+                return ops.div_by_line(self.start, ops.where(step > 0, ops.exp(log), ops.full(step, 0.0)), 1.0)
+            time = ops.div(ops.power(ops.mul(ops.integer(step), self._unit), self.exponent), self._steps)
             time = self._stair(step, time, ops) if self.staircase else time
         return ops.div_by_line(self.start, time, self.rate)
 

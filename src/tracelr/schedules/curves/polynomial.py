@@ -12,8 +12,8 @@ class Polynomial(Schedule):
 
     .. math:: f(t) = e + (s - e) (1 - \tfrac{t}{m})^p, \quad m = n \text{, or with cycle } m = n \max(1, \lceil t/n \rceil)
 
-    with s = `start`, e = `end`, n = `steps`, p = `power` (any number from 0.001 on). Without `cycle` it holds e from t = n on;
-    with it, it reaches e at every multiple of n and continues on a longer line, not back at s. Source: Keras
+    with s = `start`, e = `end`, n = `steps`, p = `power` (from 0.001 on). Without `cycle` it holds e from t = n
+    on; with it, it reaches e at every multiple of n and continues on a longer line, not back at s. Source: Keras
     `PolynomialDecay`.
 
     >>> import torch

@@ -21,7 +21,8 @@ class WarmRestarts(Schedule):
 
     with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle
     number `limit` on, the value e. A restart step has the new peak. If μ is not an integer, a restart falls on the first
-    step at or after its exact time; μ counts as the decimal number that it was written as, so that 100 times 1.1 is 110. With μ > 1 at most 4096 cycles may begin up to 2**53.
+    step at or after its exact time; μ counts as the decimal number that it was written as, so that 100 times 1.1 is 110.
+    With μ > 1 at most 4096 cycles may begin up to 2**53.
 
     Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). torch's `CosineAnnealingWarmRestarts` has integer μ and no decay.
     Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's

@@ -22,8 +22,8 @@ class Phase(NamedTuple):
 
     `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
     with another value; None if there is no end. `shape` says how the value changes, and is empty if it does not. A phase
-    that repeats has a `period`, in steps, and no value of it leaves `low` and `high`; those of another phase bound up to 5000
-    of its values. A phase that `turns` may rise and fall; another one does only one of them.
+    that repeats has a `period`, in steps, and no value of it leaves `low` and `high`; in another phase, up to 5000 values
+    are looked at. A phase that `turns` may rise and fall; another one does only one of them.
     """
 
     first: int
