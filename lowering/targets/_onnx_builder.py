@@ -150,7 +150,7 @@ class Builder:
             return value.numel() == 1 and bool(value == 0)
         if op_of(x) == aten._to_copy.default or op_of(x) in RESHAPES:
             return self._is_zero(x.args[0])
-        return op_of(x) in (aten.full.default, aten.full_like.default) and x.args[1] == 0
+        return op_of(x) in (aten.full.default, aten.full_like.default) and bool(x.args[1] == 0)
 
     def _row(self, op: OpOverload | None, values: list[str]) -> str:
         if op == aten.clamp.Tensor and "" in (values := [*values, ""][:3]):

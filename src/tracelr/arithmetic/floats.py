@@ -77,7 +77,7 @@ class Float(Arithmetic):
         return (x + self._cast(y)).clamp(-LARGEST, LARGEST)
 
     def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:
-        if self.dtype == torch.float32 and isinstance(x, float) and isinstance(rate, float):
+        if self.dtype == torch.float32 and isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:
             return self.total(self.scale(time, x * rate), x)  # type: ignore[no-any-return]  # a Real
         return self.scale(self.add(self.mul(time, rate), 1.0), x)  # type: ignore[no-any-return]  # a Real
 

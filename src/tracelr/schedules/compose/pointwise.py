@@ -171,7 +171,7 @@ class Scale(Schedule):
 
     def own_segments(self) -> Segments:
         def scaled(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
-            ends = None if bounds is None else sorted(bound * float(self.factor) for bound in bounds)
+            ends = None if bounds is None else sorted(bound * float(self.factor) for bound in bounds)  # type: ignore[arg-type]  # a driven one has other segments
             return None if ends is None else (ends[0], ends[1])
 
         return [
