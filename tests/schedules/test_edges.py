@@ -131,6 +131,32 @@ def test_a_large_exponent_costs_no_digits(exponent: float, arithmetic: str) -> N
             assert want < mpf(2) ** -77 or ulps(value, want) <= 0.501
 
 
+@each
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda p: Exponential(p, 2.0, 1),
+        lambda p: Exponential(1.0, p, 3),
+        lambda p: Exponential(p, 0.5, 1) * Exponential(1.0, p, 2),
+        lambda p: InverseTime(0.1, p, 3, 5.0),
+        lambda p: RangeTest(p, 0.1, 1),
+        lambda p: Linear(p, -1.0, 7),
+        lambda p: Cosine(1.0, p, 7),
+        lambda p: Tanh(p, 0.0, 5, -100.0, 100.0),
+        lambda p: Polynomial(p, 0.0, 9, 1e9),
+        lambda p: WarmRestarts(p, 0.0, 3, 1.5, decay=p),
+    ],
+)
+def test_a_gradient_is_finite(made: Callable[[torch.nn.Parameter], Schedule], arithmetic: str) -> None:
+    parameter = torch.nn.Parameter(torch.tensor(0.7))
+    with precision(arithmetic):
+        values = made(parameter)(torch.tensor([0, 1, 3, 7, 100, 5000, 2**31, 2**53]))
+    values.sum().backward()
+    assert values.isfinite().all()
+    assert parameter.grad is not None
+    assert parameter.grad.isfinite()
+
+
 # -- sums that cancel -----------------------------------------------------------------------------------------------------
 
 
