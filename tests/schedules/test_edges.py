@@ -35,6 +35,7 @@ from tracelr.arithmetic import LARGEST
 from tracelr.errors import ScheduleError
 from tracelr.interop.convert import convert
 from tracelr.schedules.describe.compare import difference
+from tracelr.schedules.describe.sampling import value_at
 
 exact_ones = pytest.mark.parametrize("arithmetic", ["float64", "two_float"])
 each = pytest.mark.parametrize("arithmetic", ["float64", "two_float", "float32"])
@@ -164,6 +165,12 @@ def test_a_line_is_exact_where_its_result_is() -> None:
     for steps in range(3, 60):
         for middle in range(2**25 - 41, 2**25, 2):  # between two float32 numbers
             assert float(Linear(start=0.0, end=float(steps * middle), steps=steps)(1)) == to_float32(mpf(middle))
+
+
+def test_a_line_ends_at_its_end_before_it_is_rounded() -> None:
+    for end in (0.1, 6e-4, 3.0, 1e10 + 7, 2.0**44 + 1):
+        for steps in (3, 7, 10**5 + 3, 10**12 + 39):
+            assert value_at(Linear(0.0, end, steps), steps) == value_at(Linear(end, 0.0, steps), 0) == end
 
 
 @each

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
-from fractions import Fraction
 from types import FunctionType
 from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 
@@ -278,14 +277,13 @@ class Arithmetic(ABC):
         """Return the value, but 0 at the step, if there is one, at which the line is 0."""
         if not isinstance(start, (float, int)) or not isinstance(end, (float, int)) or start * end >= 0:
             return value
-        crossing = Fraction(start) * width / (Fraction(start) - Fraction(end))
-        if crossing.denominator > 1:
-            return value
-        return self.where(done == crossing.numerator, self.full(done, 0.0), value)
+        (a, b), (c, d) = float(start).as_integer_ratio(), float(end).as_integer_ratio()
+        crossing, rest = divmod(a * d * width, a * d - b * c)  # integers, because Dynamo traces this
+        return value if rest else self.where(done == crossing, self.full(done, 0.0), value)
 
     def multiply_ratio(self, i: Tensor, span: Real | Number, width: Tensor | int) -> Real:
         """Return span * i / width; it is `span` itself at i = width."""
-        return self.share(self.integer(i), span, width)
+        return self.mul(self.ratio(i, width), span)
 
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         """Return span * x / width."""

@@ -23,6 +23,14 @@ from tracelr.arithmetic.base import LARGEST, MOST_POWER, WITHOUT_FLOAT64, Arithm
 from tracelr.arithmetic.two_float import TWO_FLOAT
 from tracelr.errors import ScheduleError
 
+_EXACT = 46  # bits. Of longer numbers no quotient by less than 2**20 steps is a float32, or half-way between two
+
+
+def _bits(x: float) -> int:
+    """Return the length of x without the zeros at its ends."""
+    numerator = abs(x.as_integer_ratio()[0]) or 1
+    return (numerator // (numerator & -numerator)).bit_length()
+
 
 @final
 class Float(Arithmetic):
@@ -176,6 +184,15 @@ class Float(Arithmetic):
         whole = torch.round(low)
         value = torch.exp2((high + whole).clamp(self._least, self._reach)) * torch.exp2(low - whole)
         return self.scale(value, factor)  # type: ignore[no-any-return]  # a Real
+
+    def multiply_ratio(self, i: Tensor, span: Real, width: Tensor | int) -> Tensor:
+        bits = _bits(span) if isinstance(span, float) and isinstance(width, int) else _EXACT
+        if bits >= _EXACT or self.dtype == torch.float32:
+            return super().multiply_ratio(i, span, width)  # type: ignore[no-any-return]  # a Real
+        # A short span, such as an integer, times i may be exact; then the quotient is rounded once.
+        product = self.share(i.to(self.dtype), span, width)
+        fits = bits + int(width).bit_length() <= 53
+        return product if fits else torch.where(i == width, self.full(i, span), product)
 
     def share(self, x: Tensor, span: Real, width: Tensor | int | float) -> Tensor:
         if self.dtype == torch.float32:  # whose product of the two could be infinite

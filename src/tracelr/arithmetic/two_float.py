@@ -230,6 +230,9 @@ class TwoFloat(Arithmetic):
     def floordiv_real(self, i: Tensor, width: int) -> Pair:
         return self.integer(self.floordiv(i, width))
 
+    def multiply_ratio(self, i: Tensor, span: Real | Number, width: Tensor | int) -> Real:
+        return self.share(self.integer(i), span, width)
+
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         factor = _known(span)
         if isinstance(width, Tensor) or not isinstance(factor, Split):

@@ -54,7 +54,7 @@ class Cyclic(Schedule):
             scale = ops.exp2(ops.floordiv_real(step, period), _HALF)
         else:
             scale = ops.exp2(ops.integer(step), ops.log2_of(self.gamma, self._log2_gamma))
-        rise = ops.multiply_ratio(risen, ops.sub(self.high, self.low), width)
+        rise = ops.share(ops.integer(risen), ops.sub(self.high, self.low), width)
         faded = ops.total(ops.scale(rise, scale), self.low)
         # Only the first cycle comes near `high`. It is measured from there, so that it is exact also if `high` is 0.
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded

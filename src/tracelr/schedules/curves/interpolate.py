@@ -56,7 +56,7 @@ class Interpolate(Schedule):
         away = (step - ops.take(half, self.table("knots"))).abs()
         width, span = ops.take(half, self.table("widths")), ops.gather(half, self.table("spans"))
         if self.kind == "linear":
-            change = ops.multiply_ratio(away, span, width)
+            change = ops.share(ops.integer(away), span, width)
         else:
             change = ops.mul(ops.haversine(ops.ratio(away, width)), span)
         return ops.add(change, ops.gather(half, self.table("bases")))
