@@ -69,7 +69,7 @@ def number(where: str, given: Any, allowed: str = FINITE) -> float:
         value = float(given)
     except OverflowError:
         value = math.inf
-    if LARGEST < abs(value) < math.inf:
+    if LARGEST < abs(value) <= torch.finfo(torch.float32).max:
         raise ScheduleError(where, given, "a number of size up to 2**126, which is 8.5e37", "pass a smaller one")
     if not abs(value) <= LARGEST:
         raise ScheduleError(where, given, allowed, "pass a finite number")

@@ -105,7 +105,8 @@ class Sequential(Schedule):
         if self.join == "scale" and any(outside):
             k = outside.index(True)
             given = Unquoted(f"schedules[{k}], which is {self._firsts[k]:g} at its step {self._begins[k]}")
-            allowed = "schedules that start at a size from 2**-100 to 2**100 after the first one, under join='scale'"
+            start = "start at a size from 2**-100 to 2**100" if self._firsts[k] else "do not start at 0"
+            allowed = f"schedules that {start} after the first one, under join='scale'"
             raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
 
     def _pace(self, k: int) -> tuple[int, int]:
