@@ -147,7 +147,7 @@ class Builder:
             return False
         if x.op == "get_attr":
             value = self.graph.tensor(x)
-            return value.numel() == 1 and bool(value == 0)
+            return bool(value.numel() == 1 and value == 0)
         if op_of(x) == aten._to_copy.default or op_of(x) in RESHAPES:
             return self._is_zero(x.args[0])
         return op_of(x) in (aten.full.default, aten.full_like.default) and bool(x.args[1] == 0)

@@ -212,8 +212,8 @@ def test_a_length_counts_milestones_and_driven_fields() -> None:
     assert late.then(Constant(0.5)).milestones == (1000,)
     driven = Linear(start=1.0, end=Linear(start=0.5, end=0.0, steps=100), steps=10)
     assert driven.length == 100
-    assert [(one.first, one.flat) for one in driven.segments()] == [(0, False), (100, True)]
-    assert [one.flat for one in Cosine(1.0, CosineAnnealing(0.1, 0.0, 7), 12).segments()] == [False]
+    assert [(one.first, one.flat) for one in driven.segments()] == [(0, False), (10, False), (100, True)]
+    assert [one.flat for one in Cosine(1.0, CosineAnnealing(0.1, 0.0, 7), 12).segments()] == [False, False]
 
 
 def test_the_first_difference_is_exact_only_if_no_step_was_left_out() -> None:

@@ -298,9 +298,10 @@ class Schedule(Formula, Display, FrozenModule):
         still = replace(self, **{name: 0.25 * 2.0**-k for k, name in enumerate(self._driven)})  # type: ignore[type-var]
         last = [*moving, still.segments()[-1]]
         first = max(segment.first for segment in last)
-        if not all(segment.flat for segment in last):
-            return endless(self, shape, turns=True)
-        return [*([Segment(0, first, shape, self, turns=True)] if first else []), Segment(first, None, "", self)]
+        bounds = sorted({0, first, *(segment.first for segment in still.segments())})
+        found = [Segment(a, b, shape, self, turns=True) for a, b in zip(bounds, [*bounds[1:], None], strict=True)]
+        held = all(segment.flat for segment in last)
+        return [segment._replace(shape="", turns=False) if held and segment.first >= first else segment for segment in found]
 
     def own_segments(self) -> Segments:
         """Return the segments of a schedule without driven fields: if a class has no method of its own, one by its name."""

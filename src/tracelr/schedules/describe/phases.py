@@ -112,7 +112,10 @@ def _phase(segment: Segment) -> Phase:
     moves = seen.diff()
     falls, rises = bool((moves < 0).any()), bool((moves > 0).any())
     led = start if stop is None else stop
-    turns = segment.turns or (falls and (rises or led > start)) or (rises and led < start)
+    every = len(seen) == last - segment.first + 1
+    if every and not falls and not rises and led == start:
+        return Phase(segment.first, segment.until, start, stop, "", None, start, start)
+    turns = (segment.turns and not every) or (falls and (rises or led > start)) or (rises and led < start)
     period = segment.period if repeats else None
     return Phase(segment.first, segment.until, start, stop, segment.shape, period, low, high, turns)
 
