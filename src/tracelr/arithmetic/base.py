@@ -70,7 +70,7 @@ class Arithmetic(ABC):
     """A difference of two numbers of size 1 is wrong by less than this."""
 
     @abstractmethod
-    def full(self, i: Tensor, c: Real | Number | Split) -> Real:
+    def full(self, i: Tensor, c: Real | Number) -> Real:
         """Return `c` in the shape of `i`."""
 
     @abstractmethod
@@ -178,7 +178,7 @@ class Arithmetic(ABC):
         """Return 2 ** (x c), for an integer x >= 0."""
 
     @abstractmethod
-    def grown(self, factor: Real | Number, powers: Sequence[tuple[Real, Split | Real]]) -> Real:
+    def grown(self, factor: Real | Number, powers: Sequence[tuple[Real, Real]]) -> Real:
         """Return factor * 2 ** (the sum of x c over the `powers`), of size 2**126 at most. The sum may be of any size."""
 
     @abstractmethod

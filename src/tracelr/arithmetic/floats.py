@@ -53,7 +53,7 @@ class Float(Arithmetic):
     def _cast(self, c: Any) -> Any:
         return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
-    def full(self, i: Tensor, c: Real | Number | Split) -> Tensor:
+    def full(self, i: Tensor, c: Real | Number) -> Tensor:
         if isinstance(c, Split):
             c = c.high
         if isinstance(c, (float, int)):  # otherwise a tensor, or the proxy of one in a symbolic trace
