@@ -172,7 +172,8 @@ class Float(Arithmetic):
         return high, (c.high - high) + c.low
 
     def grown(self, factor: Real, powers: Sequence[tuple[Tensor, Split | Tensor]]) -> Tensor:
-        if len(powers) == 1 and not (isinstance(factor, float) and 0 < abs(factor) < 2.0 ** -(self._reach - 128)):
+        tiny = isinstance(factor, float) and 0 < abs(factor) < 2.0 ** (126 - self._reach) < 1
+        if len(powers) == 1 and not tiny:
             ((x, c),) = powers
             value: Tensor = self.mul(self.exp2(x, c), factor)
             falls = isinstance(c, Split) and c.high <= 0
