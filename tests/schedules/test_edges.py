@@ -87,8 +87,9 @@ def test_a_stair_that_is_a_power_or_a_root_begins_at_its_step(arithmetic: str) -
 def test_a_value_is_finite_and_growth_stops(schedule: Schedule, step: int, value: float, arithmetic: str) -> None:
     with precision(arithmetic):
         got = float(schedule(step))
-    if abs(value) == LARGEST:  # its last bits may differ
-        assert LARGEST / 4 <= got / (1 if value > 0 else -1) <= 2 * LARGEST
+    if abs(value) == LARGEST:  # in float32 the power stops there before it is multiplied
+        least = 1e30 if arithmetic == "float32" else LARGEST / 4
+        assert least <= got / (1 if value > 0 else -1) <= 2 * LARGEST
     else:
         assert got == pytest.approx(value, rel=1e-4, abs=1e-30)
 
