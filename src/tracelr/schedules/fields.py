@@ -30,6 +30,7 @@ LARGEST = 2.0**126
 """The largest number in a field. The difference of two is a float32."""
 SMALLEST_EXPONENT = 0.001
 FINITE = "a finite number within the float32 range"
+NOT_TOO_LARGE = "a number of size up to 2**126, which is 8.5e37"
 LONGEST = 1_000_000  # the most entries of a list, because a huge `range` costs nothing until it is read
 
 
@@ -70,7 +71,7 @@ def number(where: str, given: Any, allowed: str = FINITE) -> float:
     except OverflowError:
         value = math.inf
     if LARGEST < abs(value) <= torch.finfo(torch.float32).max:
-        raise ScheduleError(where, given, "a number of size up to 2**126, which is 8.5e37", "pass a smaller one")
+        raise ScheduleError(where, given, NOT_TOO_LARGE, "pass a smaller one")
     if not abs(value) <= LARGEST:
         raise ScheduleError(where, given, allowed, "pass a finite number")
     return value
