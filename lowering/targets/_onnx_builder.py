@@ -127,12 +127,30 @@ class Builder:
             assert isinstance(table, fx.Node)
             if table in self.moving:
                 raise self._refusal("a table that depends on the step", "index_select from a table")
-            return self("Gather", self.names[table], self.names[index], axis=0)  # type: ignore[index]  # fx: of any kind
+            row = self.names[table]
+            row = row if _is_row(table) else self("Unsqueeze", row, self._constant("first axis", torch.tensor([0])))
+            return self("Gather", row, self.names[index], axis=0)  # type: ignore[index]  # fx: of any kind
         if op == aten.sum.dim_IntList:
             counted = self("Cast", self.names[node.args[0]], to=self.types[torch.int64])  # type: ignore[index]  # as above
             return self("ReduceSum", counted, self._last_axis(), keepdims=0) if _is_row(node.args[0]) else counted
+        if op == aten.add.Tensor and dtype.is_floating_point:
+            # onnxruntime drops a sum with 0, which makes 0 of -0, so it becomes a difference.
+            for zero, other in (node.args[:2], node.args[1::-1]):
+                if self._is_zero(zero):
+                    minus = self("Neg", self._operand(other, _is_row(node)))
+                    return self("Sub", self.number(0.0, dtype), minus)
         self.dtype = dtype_of(node.all_input_nodes[-1]) or dtype
         return self._row(op, [self._operand(x, _is_row(node)) for x in node.args])
+
+    def _is_zero(self, x: Any) -> bool:
+        if not isinstance(x, fx.Node):
+            return False
+        if x.op == "get_attr":
+            value = self.graph.tensor(x)
+            return bool(value.numel() == 1 and value == 0)
+        if op_of(x) == aten._to_copy.default or op_of(x) in RESHAPES:
+            return self._is_zero(x.args[0])
+        return op_of(x) in (aten.full.default, aten.full_like.default) and bool(x.args[1] == 0)
 
     def _row(self, op: OpOverload | None, values: list[str]) -> str:
         if op == aten.clamp.Tensor and "" in (values := [*values, ""][:3]):

@@ -11,6 +11,7 @@ from torch import nn
 
 import tracelr
 from tracelr import lr_scheduler, weight_decay_scheduler
+from tracelr.errors import ScheduleError
 from tracelr.lr_scheduler import (
     ChainedLR,
     ConstantLR,
@@ -115,10 +116,12 @@ def test_a_chain_does_not_depend_on_a_parameter_called_initial():
     assert chain(torch.tensor([0, 16])).tolist() == [1.0, 0.5]
 
 
-def test_a_chain_divides_by_any_number_but_0():
-    tiny = ChainedLR([ConstantLR(1.0), LinearLR(1e-40, 3e-40, 4)])
+def test_a_chain_divides_by_any_number_that_is_large_enough():
+    tiny = ChainedLR([ConstantLR(1.0), LinearLR(1e-30, 3e-30, 4)])
     assert tiny.schedule(T[:5]).tolist() == [1.0, 1.5, 2.0, 2.5, 3.0]
     assert tiny.runs == 4
+    with pytest.raises(ScheduleError, match=r"1e-40 at its step 0; allowed: schedules that start at a size from 2\*\*-100"):
+        ChainedLR([ConstantLR(1.0), LinearLR(1e-40, 3e-40, 4)])
 
 
 def test_a_chain_follows_a_tensor():

@@ -49,7 +49,7 @@ def test_the_words() -> None:
         "flat, 14 on: holds 0",
     ]
     assert words(WarmRestarts(1.0, 0.0, 100, 2.0)) == [
-        "waves, 0 on: goes between 0.00024672 and 1 along half a cosine, again and again, each 2 times as long; "
+        "waves, 0 on: goes between 0 and 1 along half a cosine, again and again, each 2 times as long; "
         "one of them is 100 steps long"
     ]
     assert words(Noise(seed=1, spread=0.1))[0].endswith("by chance, uniform with a spread of 0.1")

@@ -22,6 +22,8 @@ from tracelr import Schedule
 
 Evaluate: TypeAlias = "Callable[[Any, int], Exact]"
 LAST = 2**53
+MOST = mpf(2) ** 126
+UNKNOWN = mpf(2) ** 100_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def cyclic(s: Any, t: int) -> Exact:
     height = mpf(place) / s.up if place <= s.up else mpf(s.up + down - place) / down
     scale = {"triangular": 1, "triangular2": mpf(2) ** -cycle, "exp_range": mpf(float(s.gamma)) ** t}[s.mode]
     low, high = field(s, "low", t), field(s, "high", t)
-    if scale == 1:
+    if s.mode == "triangular" or (s.mode == "triangular2" and cycle == 0):
         return between(low, high, height)
     value = low.value + (high.value - low.value) * scale * height
     return Exact(value, low.size + (high.size + low.size) * scale * height)
@@ -325,5 +327,9 @@ def product_of(a: Exact, b: Exact) -> Exact:
 
 
 def exact(schedule: tracelr.Schedule, t: int) -> Exact:
-    """Return the exact value of `schedule` at step t, from 0 to 2**53."""
-    return EVALUATORS[type(schedule).__name__](schedule, t)
+    """Return the exact value of `schedule` at step t, from 0 to 2**53.
+
+    Growth stops at 2**126, also of a part of the tree; then nothing is known of what is made from it, and the size is huge.
+    """
+    found = EVALUATORS[type(schedule).__name__](schedule, t)
+    return found if found.size < MOST else Exact(found.value, UNKNOWN)

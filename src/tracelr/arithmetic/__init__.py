@@ -1,5 +1,7 @@
 """The number types in which a schedule is evaluated."""
 
+from tracelr.arithmetic.base import LARGE_POWER as LARGE_POWER
+from tracelr.arithmetic.base import LARGEST as LARGEST
 from tracelr.arithmetic.base import LAST_STEP as LAST_STEP
 from tracelr.arithmetic.base import WITHOUT_FLOAT64 as WITHOUT_FLOAT64
 from tracelr.arithmetic.base import Arithmetic as Arithmetic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from types import FunctionType
 from typing import Any, ClassVar, NamedTuple, TypeAlias, final
@@ -20,6 +20,14 @@ LAST_STEP = 2**53
 """Steps count from 0 to here; a later step reads as this one. Every integer up to here is exact in float64."""
 
 
+LARGEST = 2.0**126
+"""A value stops growing here, so that no sum or product of values is infinite."""
+
+MOST_POWER = 2.0**112
+"""A larger exponent counts as this one: already here every base below 1 that a formula has gives 0."""
+
+LARGE_POWER = 256
+"""From here on, the rounding of the base shows in its power, so the base is taken as 1 minus a small number."""
 _FEW = 64  # milestones that are compared one by one
 
 WITHOUT_FLOAT64 = frozenset({"mps"})
@@ -61,6 +69,8 @@ class Arithmetic(ABC):
     """Abstract base of the number types. `i` and `k` are int64 tensors, `x` and `y` are numbers of the type."""
 
     name: str
+    unit: float
+    """A difference of two numbers of size 1 is wrong by less than this."""
 
     @abstractmethod
     def full(self, i: Tensor, c: Real | Number) -> Real:
@@ -91,12 +101,32 @@ class Arithmetic(ABC):
         """Return x / y."""
 
     @abstractmethod
+    def scale(self, x: Real, y: Real | Number) -> Real:
+        """Return x * y, but of size 2**126 at most."""
+
+    @abstractmethod
+    def total(self, x: Real, y: Real | Number) -> Real:
+        """Return x + y, but of size 2**126 at most."""
+
+    @abstractmethod
+    def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
+        """Return x * (1 + rate * time), of size 2**126 at most."""
+
+    @abstractmethod
+    def div_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
+        """Return x / (1 + rate * time), for numbers of 0 or more; a quotient below 2**-124 x may be 0."""
+
+    @abstractmethod
     def where(self, mask: Tensor, x: Real, y: Real) -> Real:
         """Return x where `mask` holds and y elsewhere."""
 
     @abstractmethod
     def clamp(self, x: Real, low: float | None, high: float | None) -> Real:
         """Return x, but `low` where it is below that and `high` where it is above that; None stands for no bound."""
+
+    @abstractmethod
+    def within(self, x: Real, bound: float) -> Tensor:
+        """Return whether x is of size below `bound`."""
 
     @abstractmethod
     def floor(self, x: Real) -> Real:
@@ -135,12 +165,24 @@ class Arithmetic(ABC):
         """Return 1 - (1 - x) ** p without cancellation, for 0 <= x < 1."""
 
     @abstractmethod
+    def one_minus_to(self, x: Real, p: float) -> Real:
+        """Return (1 - x) ** p for a large p and 0 <= x < 1, without the rounding of 1 - x, which a large p would magnify."""
+
+    @abstractmethod
+    def one_plus_to(self, x: Real, p: float) -> Real:
+        """Return (1 + x) ** -p for a large p and x >= 0, likewise."""
+
+    @abstractmethod
     def haversine(self, x: Real) -> Real:
         """Return sin(pi x / 2) ** 2, which is (1 - cos(pi x)) / 2 without cancellation, for 0 <= x <= 1/2."""
 
     @abstractmethod
     def exp2(self, x: Real, c: Split | Real) -> Real:
         """Return 2 ** (x c), for an integer x >= 0."""
+
+    @abstractmethod
+    def grown(self, factor: Real | Number, powers: Sequence[tuple[Real, Real]]) -> Real:
+        """Return factor * 2 ** (the sum of x c over the `powers`), of size 2**126 at most. The sum may be of any size."""
 
     @abstractmethod
     def log2(self, rate: Tensor, steps: int) -> Real:
@@ -227,11 +269,35 @@ class Arithmetic(ABC):
         else:
             x = self.ratio(near, width)
             drop = self.mul(easing(x) if mirrored is None else self.where(early, easing(x), mirrored(x)), span)
-        return self.where(early, self.sub(start, drop), self.add(drop, end))
+        value = self.where(early, self.sub(start, drop), self.add(drop, end))
+        if easing is None and isinstance(width, int):
+            return self._zero_on_line(value, done, width, start, end)
+        return self.zero_between(value, start, end)
+
+    def zero_between(self, value: Real, *ends: Real | Number) -> Real:
+        """Return the value, but 0 where it is as small as the rounding errors between `ends` of opposite sign."""
+        numbers = [end for end in ends if isinstance(end, (float, int))]
+        if not numbers or min(numbers) >= 0 or max(numbers) <= 0:
+            return value
+        bound = min(map(abs, numbers)) * self.unit  # the value is measured from the end of the smaller size where it is 0
+        small = self.within(value, bound)
+        return self.where(small, self.full(small, 0.0), value)
+
+    def _zero_on_line(self, value: Real, done: Tensor, width: int, start: Real | Number, end: Real | Number) -> Real:
+        """Return the value, but 0 at the step, if there is one, at which the line is 0."""
+        if not isinstance(start, (float, int)) or not isinstance(end, (float, int)) or start * end >= 0:
+            return value
+        (a, b), (c, d) = float(start).as_integer_ratio(), float(end).as_integer_ratio()
+        crossing, rest = divmod(a * d * width, a * d - b * c)  # integers, because Dynamo traces this
+        return value if rest else self.where(done == crossing, self.full(done, 0.0), value)
 
     def multiply_ratio(self, i: Tensor, span: Real | Number, width: Tensor | int) -> Real:
         """Return span * i / width; it is `span` itself at i = width."""
         return self.mul(self.ratio(i, width), span)
+
+    def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
+        """Return span * x / width."""
+        return self.mul(self.div(x, self.integer(width) if isinstance(width, Tensor) else float(width)), span)
 
     def floordiv_real(self, i: Tensor, width: int) -> Real:
         """Return floor(i / width), exactly. The remainder is subtracted first, so that the exact quotient is an integer."""

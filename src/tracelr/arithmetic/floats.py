@@ -11,33 +11,43 @@ and a constant that is not a float64 number is kept as a sum of two.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import reduce
 from threading import local
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic.base import WITHOUT_FLOAT64, Arithmetic, Number, Real, Split, Table
+from tracelr.arithmetic.base import LARGEST, MOST_POWER, WITHOUT_FLOAT64, Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.two_float import TWO_FLOAT
 from tracelr.errors import ScheduleError
+
+_EXACT = 46  # bits. Of longer numbers no quotient by less than 2**20 steps is a float32, or half-way between two
+
+
+def _bits(x: float) -> int:
+    """Return the length of x without the zeros at its ends."""
+    numerator = abs(x.as_integer_ratio()[0]) or 1
+    return (numerator // (numerator & -numerator)).bit_length()
 
 
 @final
 class Float(Arithmetic):
     """Arithmetic in a float type of the machine.
 
-    `reach` bounds the exponents of `exp2`: any float32 times a power of two outside ±reach is 0 or infinite.
+    The exponents of `exp2` are exact up to `exact` in size; `reach` is the largest of them, `least` the smallest.
     """
 
-    def __init__(self, dtype: torch.dtype, reach: int) -> None:
+    def __init__(self, dtype: torch.dtype, exact: int, reach: int, least: int) -> None:
         self.dtype = dtype
         self.name = str(dtype).removeprefix("torch.")
-        self._reach = float(reach)
+        self._reach, self._least = float(reach), float(least)
+        self.unit = 4 * torch.finfo(dtype).eps
         precision = 1 - round(math.log2(torch.finfo(dtype).eps))
-        self._grid = 2.0 ** (precision - math.ceil(math.log2(reach)))
+        self._grid = 2.0 ** (precision - math.ceil(math.log2(exact)))
 
     def __repr__(self) -> str:
         return f"<arithmetic {self.name}>"
@@ -46,6 +56,8 @@ class Float(Arithmetic):
         return c.to(self.dtype) if isinstance(c, Tensor) and c.dtype != self.dtype else c
 
     def full(self, i: Tensor, c: Real | Number) -> Tensor:
+        if isinstance(c, Split):
+            c = c.high
         if isinstance(c, (float, int)):  # otherwise a tensor, or the proxy of one in a symbolic trace
             return torch.full_like(i, c, dtype=self.dtype)
         return torch.zeros_like(i, dtype=self.dtype) + c.to(self.dtype)
@@ -67,6 +79,23 @@ class Float(Arithmetic):
 
     def div(self, x: Real, y: Real) -> Real:
         return self._cast(x) / self._cast(y)
+
+    def scale(self, x: Real, y: Real) -> Real:
+        return (x * self._cast(y)).clamp(-LARGEST, LARGEST)
+
+    def total(self, x: Real, y: Real) -> Real:
+        return (x + self._cast(y)).clamp(-LARGEST, LARGEST)
+
+    def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:
+        if self.dtype == torch.float32 and isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:
+            return self.total(self.scale(time, x * rate), x)  # type: ignore[no-any-return]  # a Real
+        return self.scale(self.add(self.mul(time, rate), 1.0), x)  # type: ignore[no-any-return]  # a Real
+
+    def div_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:
+        return self.div(x, self.add(self.mul(time, rate), 1.0))  # type: ignore[no-any-return]  # a Real
+
+    def within(self, x: Tensor, bound: float) -> Tensor:
+        return x.abs() < bound
 
     def where(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return torch.where(mask, x, y)
@@ -103,8 +132,9 @@ class Float(Arithmetic):
         if p == 0.5:
             return torch.sqrt(x)
         if p in (1, 2, 3, 4):
-            return math.prod([x] * int(p - 1), start=x)
-        return torch.pow(x, p)
+            power = math.prod([x] * int(p - 1), start=x)
+            return power.clamp(max=2.0**self._reach) if p > 2 and self.dtype == torch.float32 else power
+        return torch.pow(x, p).clamp(max=2.0**self._reach)
 
     def one_minus_pow(self, x: Tensor, p: float) -> Tensor:
         if p == 0.5:
@@ -113,7 +143,13 @@ class Float(Arithmetic):
             return x
         if p == 2:
             return x * (2.0 - x)
-        return -self.expm1(p * self.log1p(-x))
+        return -self.expm1(min(p, MOST_POWER) * self.log1p(-x))
+
+    def one_minus_to(self, x: Tensor, p: float) -> Tensor:
+        return torch.exp(self.log1p(-x.clamp(max=0.75)) * min(p, MOST_POWER))
+
+    def one_plus_to(self, x: Tensor, p: float) -> Tensor:
+        return torch.exp(self.log1p(x) * -min(p, MOST_POWER))
 
     def haversine(self, x: Tensor) -> Tensor:
         half = torch.sin(x * (math.pi / 2))
@@ -125,14 +161,48 @@ class Float(Arithmetic):
 
     def exp2(self, x: Tensor, c: Split | Tensor) -> Tensor:
         if isinstance(c, Tensor):
-            return torch.exp2((x * self._cast(c)).clamp(-self._reach, self._reach))
+            return torch.exp2((x * self._cast(c)).clamp(self._least, self._reach))
         if c.high == 0:
             return torch.ones_like(x)
-        # x * high is exact, because `high` is rounded to so few bits that no product up to `reach` needs rounding.
-        x = x.clamp(max=min(self._reach / abs(c.high), torch.finfo(self.dtype).max))
-        high = round(c.high * self._grid) / self._grid
-        low = (c.high - high) + c.low
+        # x * high is exact, because `high` is rounded to so few bits that no product up to `exact` needs rounding.
+        x = x.clamp(max=min((self._reach if c.high > 0 else self._least) / c.high, torch.finfo(self.dtype).max))
+        high, low = self._parts(c)
         return torch.exp2(x * high) * torch.exp2(x * low)
+
+    def _parts(self, c: Split) -> tuple[float, float]:
+        high = round(c.high * self._grid) / self._grid
+        return high, (c.high - high) + c.low
+
+    def grown(self, factor: Real, powers: Sequence[tuple[Tensor, Split | Tensor]]) -> Tensor:
+        tiny = isinstance(factor, float) and 0 < abs(factor) < 2.0 ** (126 - self._reach) < 1
+        if len(powers) == 1 and not tiny:
+            ((x, c),) = powers
+            value: Tensor = self.mul(self.exp2(x, c), factor)
+            falls = isinstance(c, Split) and c.high <= 0
+            return value if falls else value.clamp(-LARGEST, LARGEST)
+        factor, by = math.frexp(factor) if isinstance(factor, float) else (factor, 0)
+        parts = [self._parts(c) if isinstance(c, Split) else (self._cast(c), 0.0) for _, c in powers]
+        high = reduce(torch.add, [x * high for (x, _), (high, _) in zip(powers, parts, strict=True)]) + float(by)
+        low = reduce(torch.add, [x * low for (x, _), (_, low) in zip(powers, parts, strict=True)])
+        whole = torch.round(low)
+        value = torch.exp2((high + whole).clamp(self._least, self._reach)) * torch.exp2(low - whole)
+        return self.scale(value, factor)  # type: ignore[no-any-return]  # a Real
+
+    def multiply_ratio(self, i: Tensor, span: Real, width: Tensor | int) -> Tensor:
+        bits = _bits(span) if isinstance(span, float) and isinstance(width, int) else _EXACT
+        if bits >= _EXACT or self.dtype == torch.float32:
+            return super().multiply_ratio(i, span, width)  # type: ignore[no-any-return]  # a Real
+        # A short span, such as an integer, times i may be exact; then the quotient is rounded once.
+        product = self.share(i.to(self.dtype), span, width)
+        fits = bits + int(width).bit_length() <= 53
+        return product if fits else torch.where(i == width, self.full(i, span), product)
+
+    def share(self, x: Tensor, span: Real, width: Tensor | int | float) -> Tensor:
+        if self.dtype == torch.float32:  # whose product of the two could be infinite
+            return super().share(x, span, width)  # type: ignore[no-any-return]  # a Real
+        return self.mul(x, span) / (  # type: ignore[no-any-return]  # a Real
+            width.to(self.dtype) if isinstance(width, Tensor) else float(width)
+        )
 
     def gather(self, k: Tensor, values: Table) -> Tensor:
         return self.take(k, self._cast(values.high if values.wide is None else values.wide))
@@ -148,10 +218,10 @@ class Float(Arithmetic):
         return x.cpu().double()
 
 
-F64 = Float(torch.float64, reach=512)
+F64 = Float(torch.float64, exact=512, reach=880, least=-1100)
 """float64 inside, rounded once: correctly rounded float32 results at every step up to 2**53."""
 
-F32 = Float(torch.float32, reach=126)
+F32 = Float(torch.float32, exact=126, reach=126, least=-126)
 """float32 throughout, which is cheap. No bits are promised; `docs/numerics.md` states its error."""
 
 _NAMES: dict[str, Arithmetic] = {ops.name: ops for ops in (F64, TWO_FLOAT, F32)}

@@ -67,7 +67,7 @@ _NEAR_ONE = (
     (2.0, 12, 478505658136827782),
 )
 _SMALL = 0.0771484375
-_LEAST, _MOST = -150.0, 127.0
+_LEAST, _MOST = -150.0, 126.0
 _HALF = 0.5 - 2.0**-25  # with 1/2, the sum for 1/2 - 2**-25 would be rounded up to 1, and high - 1 would not be exact
 LOG2_E = Split(1.4426950408889634, 2.0355273740931033e-17)
 LN_2 = Split(0.6931471805599453, 2.3190468138462996e-17)
@@ -110,18 +110,18 @@ def haversine(x: Pair) -> Pair:
     return double_float.mul(z, floating(_evaluated(SINE, fixed(z))[0]))
 
 
-def _reduced(y: Pair) -> tuple[Tensor, Pair, Tensor]:
-    """Return the integer n nearest to y, y - n, and 2**n."""
-    high = y.high.clamp(_LEAST, _MOST)
+def _reduced(y: Pair, by: int = 0, most: float = _MOST) -> tuple[Tensor, Pair, Tensor]:
+    """Return the integer n nearest to y, which counts as `most` if it is larger, y - n, and 2**(n + by)."""
+    high = y.high.clamp(_LEAST - by, most)
     n = torch.floor(high + _HALF)
-    # for n = -127 the bits of the exponent are 0, and so is the power
-    power = double_float.float_of(((n + 127.0).clamp(min=0.0) * 2.0**23).to(torch.int32))
-    return n, Pair(high - n, y.low), power
+    # for n + by = -127 the bits of the exponent are 0, and so is the power
+    power = double_float.float_of(((n + (127.0 + by)).clamp(min=0.0) * 2.0**23).to(torch.int32))
+    return n, Pair(high - n, torch.where(high == y.high, y.low, 0.0)), power
 
 
-def exp2(y: Pair) -> Pair:
-    """Return 2**y; it is 0 for y below -126.5, and stays below 2**128 for a large y."""
-    _, rest, power = _reduced(y)
+def exp2(y: Pair, by: int = 0, most: float = _MOST) -> Pair:
+    """Return 2**(y + by); it is 0 for y + by below -126.5, and a y above `most` counts as that."""
+    _, rest, power = _reduced(y, by, most)
     t, upper, lower = _evaluated(POWER, fixed(rest))
     return double_float.scaled(floating(_times(t, upper, lower) + _UNIT), power)
 

@@ -6,13 +6,15 @@ Constants are computed in Python floats, as a `Split`, and become float32 number
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor
 
 from tracelr.arithmetic import double_float, polynomials
-from tracelr.arithmetic.base import Arithmetic, Number, Real, Split, Table
+from tracelr.arithmetic.base import LARGEST, MOST_POWER, Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.double_float import Pair
 
 Known: TypeAlias = "Pair | Split"
@@ -40,6 +42,7 @@ class TwoFloat(Arithmetic):
     """Arithmetic in pairs of float32, with the same bits on every backend that keeps float32 sums as they are written."""
 
     name = "two_float"
+    unit = 2.0**-36
 
     def __repr__(self) -> str:
         return f"<arithmetic {self.name}>"
@@ -79,6 +82,40 @@ class TwoFloat(Arithmetic):
         if isinstance(b, Split):
             return self.mul(a, double_float.reciprocal(b))
         return double_float.div(self.full(b.high, a) if isinstance(a, Split) else a, b)
+
+    def scale(self, x: Real, y: Real | Number) -> Real:
+        a, b = self._pair_and(x, y)
+        return self._bounded(a.high * (b.high if isinstance(b, Pair) else double_float.parts(b).high), self.mul(a, b))
+
+    def total(self, x: Real, y: Real | Number) -> Real:
+        a, b = self._pair_and(x, y)
+        return self._bounded(a.high + (b.high if isinstance(b, Pair) else double_float.parts(b).high), self.add(a, b))
+
+    def _pair_and(self, x: Real | Number, y: Real | Number) -> tuple[Pair, Known]:
+        a, b = _known(x), _known(y)
+        if isinstance(a, Split):
+            a, b = b, a
+        assert isinstance(a, Pair)
+        return a, b
+
+    def _bounded(self, near: Tensor, value: Pair) -> Pair:
+        """Return the value, whose float32 is `near`, or ±2**126 if that is larger."""
+        fits = near.abs() < LARGEST
+        return self.where(fits, value, Pair(near.clamp(-LARGEST, LARGEST), torch.zeros_like(near)))
+
+    def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
+        if isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:  # their product may be a float32
+            return self.total(self.scale(time, double_float.product(Split(x, 0.0), Split(rate, 0.0))), x)  # type: ignore[no-any-return]
+        return self.scale(self.total(self.scale(time, rate), _ONE), x)  # type: ignore[no-any-return]  # a Real
+
+    def div_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
+        line = self.total(self.scale(time, rate), _ONE)
+        small = line.high < 2.0**124  # the reciprocal of a larger number is below 2**-126
+        quotient: Pair = self.div(x, self.where(small, line, _ONE))
+        return self.where(small, quotient, Split(0.0, 0.0))
+
+    def within(self, x: Real, bound: float) -> Tensor:
+        return x.high.abs() < bound  # type: ignore[no-any-return]  # a Real
 
     def where(self, mask: Tensor, x: Real, y: Real) -> Pair:
         a, b = ((*double_float.parts(z)[:2],) if isinstance(z, Split) else z for z in (x, y))
@@ -124,7 +161,7 @@ class TwoFloat(Arithmetic):
                 x = self.clamp(x, None, 2.0 ** (126 / p))
             squared = x if p == 1 else double_float.square(x)
             return double_float.mul(squared, x) if p == 3 else double_float.square(squared) if p == 4 else squared
-        raised = polynomials.exp2(double_float.mul_constant(polynomials.log2(x), Split(p, 0.0)))
+        raised = polynomials.exp2(double_float.mul_constant(polynomials.log2(x), Split(min(p, 2.0**96), 0.0)))
         return self.where(x.high == 0, Split(0.0, 0.0), raised)
 
     def one_minus_pow(self, x: Real, p: float) -> Pair:
@@ -138,8 +175,16 @@ class TwoFloat(Arithmetic):
         if p == 3:
             return double_float.mul(x, self.sub(Split(3.0, 0.0), double_float.mul(x, self.sub(Split(3.0, 0.0), x))))
         minus = polynomials.log2p1(Pair(-x.high, -x.low))
-        drop = polynomials.exp2m1(double_float.mul_constant(minus, Split(p, 0.0)))
+        drop = polynomials.exp2m1(double_float.mul_constant(minus, Split(min(p, MOST_POWER), 0.0)))
         return Pair(-drop.high, -drop.low)
+
+    def one_minus_to(self, x: Real, p: float) -> Pair:
+        x = self.clamp(x, None, 0.75)
+        minus = polynomials.log2p1(Pair(-x.high, -x.low))
+        return polynomials.exp2(double_float.mul_constant(minus, Split(min(p, MOST_POWER), 0.0)))
+
+    def one_plus_to(self, x: Real, p: float) -> Pair:
+        return polynomials.exp2(double_float.mul_constant(polynomials.log2p1(x), Split(-min(p, MOST_POWER), 0.0)))
 
     def haversine(self, x: Real) -> Pair:
         return polynomials.haversine(x)
@@ -149,6 +194,19 @@ class TwoFloat(Arithmetic):
         if isinstance(known, Split) and known.high == 0:
             return self.full(x.high, 1.0)
         return polynomials.exp2(self.mul(x, known))
+
+    def grown(self, factor: Real | Number, powers: Sequence[tuple[Pair, Split | Pair]]) -> Pair:
+        exponents = [self.mul(x, c) for x, c in powers if not (isinstance(c, Split) and c.high == 0)]
+        if not exponents:
+            return self.full(powers[0][0].high, factor)
+        exponent = exponents[0]
+        for other in exponents[1:]:
+            exponent = double_float.add(exponent, other)
+        if not isinstance(factor, float):
+            return self.scale(polynomials.exp2(exponent), factor)  # type: ignore[no-any-return]  # a Real
+        mantissa, by = math.frexp(factor)
+        most = math.log2(LARGEST) - by - math.log2(abs(mantissa or 1.0))
+        return self.mul(polynomials.exp2(exponent, by, most), mantissa)  # type: ignore[no-any-return]  # a Real
 
     def log2(self, rate: Tensor, steps: int) -> Pair:
         known = _known(rate)
@@ -177,10 +235,13 @@ class TwoFloat(Arithmetic):
         return self.integer(self.floordiv(i, width))
 
     def multiply_ratio(self, i: Tensor, span: Real | Number, width: Tensor | int) -> Real:
+        return self.share(self.integer(i), span, width)
+
+    def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         factor = _known(span)
         if isinstance(width, Tensor) or not isinstance(factor, Split):
-            return super().multiply_ratio(i, span, width)
-        return self.mul(self.integer(i), self.div(factor, width))
+            return super().share(x, span, width)
+        return self.mul(x, self.div(factor, float(width)))
 
 
 TWO_FLOAT = TwoFloat()

@@ -22,17 +22,17 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from inspect import get_annotations, signature
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform, final
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Real, arithmetic_for
+from tracelr.arithmetic import F32, LAST_STEP, TWO_FLOAT, Arithmetic, Formula, Real, Split, arithmetic_for
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.describe.display import Display
-from tracelr.schedules.describe.segments import Segments, to_length
+from tracelr.schedules.describe.segments import Segment, Segments, endless, to_length
 from tracelr.schedules.easing import EasingName, Origin, Warmup
 from tracelr.schedules.tables import Tables
 
@@ -171,6 +171,14 @@ class FrozenModule(Tables):
         return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
 
+@final
+class Power(NamedTuple):
+    """A value as the product of its factors and of 2 ** (count * log2) of each power; a count is an int64 tensor."""
+
+    factors: list[Any]  # numbers, or 0-d tensors
+    powers: list[tuple[Tensor, Split | Real]]
+
+
 @dataclass_transform(eq_default=False, frozen_default=True)
 class Schedule(Formula, Display, FrozenModule):
     """Abstract base of every schedule: an immutable value, called with a step.
@@ -261,7 +269,21 @@ class Schedule(Formula, Display, FrozenModule):
 
     @property
     def length(self) -> int | None:
-        """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that."""
+        """How many steps the schedule lasts before it holds or is handed over; None if it says nothing about that.
+
+        A field that a schedule drives moves as long as that schedule does, so the longest of them counts.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=1.0, end=0.0, steps=10).length, Linear(start=1.0, end=Linear(0.5, 0.0, 100), steps=10).length
+        (10, 100)
+        """
+        own = self.own_length
+        driving = (getattr(self, name).length for name in self._driven)
+        return None if own is None else max([own, *(length for length in driving if length is not None)])
+
+    @property
+    def own_length(self) -> int | None:
+        """The length of a schedule without driven fields: if a class has no property of its own, its field `steps`."""
         return getattr(self, "steps", None)
 
     def segments(self) -> Segments:
@@ -271,9 +293,24 @@ class Schedule(Formula, Display, FrozenModule):
         >>> [(one.first, one.until, one.shape) for one in Linear(start=0.0, end=1.0, steps=10).segments()]
         [(0, 10, 'in a straight line'), (10, None, '')]
         """
-        if self._driven:
-            return to_length(self, f"as {type(self).__name__}, its {' and '.join(self._driven)} being driven")
-        return self.own_segments()
+        try:
+            found = self._driven_segments() if self._driven else self.own_segments()
+        except ScheduleError:  # a curve of a segment would be too deep, or its values too large
+            found = endless(self, f"as {type(self).__name__}", turns=True)
+        found = [segment for segment in found if segment.first <= LAST_STEP]
+        return [*found[:-1], found[-1]._replace(until=None)]
+
+    def _driven_segments(self) -> Segments:
+        """Return one segment as long as a field moves, and a flat one if all of them, and the formula, hold after that."""
+        shape = f"as {type(self).__name__}, its {' and '.join(self._driven)} being driven"
+        moving = [getattr(self, name).segments()[-1] for name in self._driven]
+        still = replace(self, **{name: 0.25 * 2.0**-k for k, name in enumerate(self._driven)})  # type: ignore[type-var]
+        last = [*moving, still.segments()[-1]]
+        first = max(segment.first for segment in last)
+        bounds = sorted({0, first, *(segment.first for segment in still.segments())})
+        found = [Segment(a, b, shape, self, turns=True) for a, b in zip(bounds, [*bounds[1:], None], strict=True)]
+        held = all(segment.flat for segment in last)
+        return [segment._replace(shape="", turns=False) if held and segment.first >= first else segment for segment in found]
 
     def own_segments(self) -> Segments:
         """Return the segments of a schedule without driven fields: if a class has no method of its own, one by its name."""
@@ -291,6 +328,15 @@ class Schedule(Formula, Display, FrozenModule):
     def wide(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value at `step` before rounding. A formula evaluates a schedule inside it with this method."""
         return self(step, ops)  # type: ignore[call-arg]  # as a module, see the top of this file
+
+    @property
+    def is_power(self) -> bool:
+        """Whether the value is numbers times powers, as `as_power` returns them."""
+        return False
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        """Return the value at `step` in parts, for a product, which adds up the exponents before it raises to them."""
+        raise NotImplementedError(type(self).__name__)
 
     def _evaluated(self, step: Tensor, ops: Arithmetic) -> Real:
         """Return the value of the formula, in which each driven field reads as its value at this step."""

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 else:
     Schedule = Tables  # its base class, because the module of Schedule imports this one
 
-LARGEST = float(torch.finfo(torch.float32).max)
+LARGEST = 2.0**126
+"""The largest number in a field. The difference of two is a float32."""
+SMALLEST_EXPONENT = 0.001
 FINITE = "a finite number within the float32 range"
+NOT_TOO_LARGE = "a number of size up to 2**126, which is 8.5e37"
 LONGEST = 1_000_000  # the most entries of a list, because a huge `range` costs nothing until it is read
 
 
@@ -67,6 +70,8 @@ def number(where: str, given: Any, allowed: str = FINITE) -> float:
         value = float(given)
     except OverflowError:
         value = math.inf
+    if LARGEST < abs(value) <= torch.finfo(torch.float32).max:
+        raise ScheduleError(where, given, NOT_TOO_LARGE, "pass a smaller one")
     if not abs(value) <= LARGEST:
         raise ScheduleError(where, given, allowed, "pass a finite number")
     return value
@@ -99,8 +104,15 @@ def sequence(where: str, given: Any, allowed: str) -> list[Any]:
 
 @final
 class _Scalar(Rule):
-    def __init__(self, positive: bool = False, tensors: bool = True, low: float = -LARGEST, high: float = LARGEST) -> None:
-        self.positive, self.tensors, self.low, self.high = positive, tensors, low, high
+    def __init__(
+        self,
+        positive: bool = False,
+        tensors: bool = True,
+        low: float = -LARGEST,
+        high: float = LARGEST,
+        least: float = 0.0,
+    ) -> None:
+        self.positive, self.tensors, self.low, self.high, self.least = positive, tensors, low, high, least
         what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
         what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
@@ -116,6 +128,8 @@ class _Scalar(Rule):
         value = number(where, given, self.allowed)
         if not self.low <= value <= self.high or (self.positive and value <= 0):
             raise ScheduleError(where, given, self.allowed, "pass a number in this range")
+        if self.positive and value < self.least:
+            raise ScheduleError(where, given, f"a number from {self.least:g} on", "pass a number in this range")
         return value
 
 
@@ -228,8 +242,8 @@ Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
 NonNegative: TypeAlias = Annotated[float | Tensor, _Scalar(low=0.0)]
 """A `Scalar` of 0 or more."""
 
-Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False)]
-"""A number above 0. It decides which operations the formula has, so it cannot be a tensor."""
+Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False, least=SMALLEST_EXPONENT)]
+"""A number from 0.001 on. It decides which operations the formula has, so it cannot be a tensor."""
 
 Steps: TypeAlias = Annotated[int, _Steps()]
 """A length in steps, from 1 to 2**53."""

@@ -26,7 +26,7 @@ def restarts(
     """Go through the cycles one by one; after `limit` of them the value is `end`."""
     starts, time, length = [0], Fraction(0), Fraction(period)
     while multiplier > 1 and starts[-1] <= 2**53:
-        time, length = time + length, length * Fraction(multiplier)
+        time, length = time + length, length * Fraction(repr(float(multiplier)))
         starts.append(-int(-time // 1))
 
     def exact(t: int) -> Any:

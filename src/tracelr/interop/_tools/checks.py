@@ -11,7 +11,7 @@ from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, Unquoted, printable, show, suggest
 from tracelr.interop._tools.units import Units, is_time
 from tracelr.schedules.assignment import Assignment
-from tracelr.schedules.fields import FINITE, LARGEST, Tags
+from tracelr.schedules.fields import FINITE, LARGEST, NOT_TOO_LARGE, Tags
 
 _NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"  # compiled when it is first used
 _LONGEST_KEY, _LONGEST_PATH = 80, 1000
@@ -74,7 +74,8 @@ def number(where: Place, given: object) -> float:
     """Return a finite number; YAML 1.1 reads 1e-5 as a string, so a string that spells a number is accepted."""
     value = _decimal(given)
     if value is None or not value.copy_abs() <= Decimal(LARGEST):
-        raise where.refuse(given, FINITE, "write a number such as 0.001 or 1e-3")
+        large = value is not None and value.copy_abs() < 2**128
+        raise where.refuse(given, NOT_TOO_LARGE if large else FINITE, "write a number such as 0.001 or 1e-3")
     return float(value)
 
 

@@ -93,7 +93,10 @@ def _cyclic(s: Any) -> _Entry:
 def _one_cycle(s: Any) -> _Entry:
     total = s.steps + 1
     own = {"initial_val": s.start, "max_val": s.peak, "total_steps": total, "pct_start": (s.warm + 1) / total}
-    own |= {"final_div_factor": s.start / s.end if s.end else 0.0, "three_phase": s.three_phase}
+    ratio = s.start / s.end if s.end else 1.0 if s.start == 0 else 0.0
+    if not 0 < abs(ratio) < math.inf:
+        raise refuse("cerebras", s, "whose end is not a fraction of its start")
+    own |= {"final_div_factor": ratio, "three_phase": s.three_phase}
     own |= {"anneal_strategy": "cos" if s.ease == "cosine" else "linear"}
     try:
         CURVES["OneCycle"](**own)

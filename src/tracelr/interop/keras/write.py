@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +58,7 @@ def _inverse_time(s: Any) -> _Call:
 
 def _ratio(schedule: Any) -> float:
     """Return the ratio of the end to the start."""
-    if schedule.start == 0:
+    if schedule.start == 0 or not math.isfinite(schedule.end / schedule.start):
         raise refuse("keras", schedule, "whose end is not a multiple of its start")
     return float(schedule.end / schedule.start)
 

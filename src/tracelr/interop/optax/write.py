@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -67,9 +68,9 @@ def _step(s: Any) -> str:
 
 def _cosine(s: Any) -> str:
     power = {"exponent": s.power} if hasattr(s, "power") else {}
-    if s.start:
+    if s.start and math.isfinite(s.end / s.start):
         return _call("cosine_decay_schedule", init_value=s.start, decay_steps=s.steps, alpha=s.end / s.start, **power)
-    if power:
+    if power or s.start:
         raise refuse("optax", s, "whose end is not a multiple of its start")
     # mirrored, because alpha is a ratio to the start
     falls = _call("cosine_decay_schedule", init_value=s.end, decay_steps=s.steps)

@@ -8,9 +8,10 @@ from torch import Tensor
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
-from tracelr.schedules.base import Schedule
+from tracelr.schedules.base import Power, Schedule
 from tracelr.schedules.compose.pointwise import Child
-from tracelr.schedules.describe.segments import Segment, Segments, cut, endless, moved
+from tracelr.schedules.describe.sampling import value_at
+from tracelr.schedules.describe.segments import Segment, Segments, cut, moved, waves
 from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
 
 _TERMS = "whole numbers from 1 on, whose product is at most 2**53"  # it is exact in float64
@@ -65,16 +66,23 @@ class Shift(Schedule):
     by: Offset
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         length = self.inner.length
         return None if length is None else min(max(length + self.by, 0), LAST_STEP)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide((step - self.by).clamp(0, LAST_STEP), ops)
 
+    @property
+    def is_power(self) -> bool:
+        return self.inner.is_power
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        return self.inner.as_power((step - self.by).clamp(0, LAST_STEP), ops)
+
     def own_segments(self) -> Segments:
         inner = list(moved(self.inner.segments(), self.by, lambda c: Shift(c, self.by)))
-        return inner if self.by <= 0 else [Segment(0, self.by, "", self), *inner]
+        return inner if self.by <= 0 else [Segment(0, self.by, "", Shorten(self.inner, 0)), *inner]
 
 
 class Loop(Schedule):
@@ -94,15 +102,18 @@ class Loop(Schedule):
     period: Steps
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(step.remainder(self.period), ops)
 
     def own_segments(self) -> Segments:
-        shapes = [segment.shape or "flat" for segment in cut(self.inner.segments(), self.period)]
-        return endless(self, ", then ".join(dict.fromkeys(shapes)) + ", over and over", self.period)
+        inner = list(cut(self.inner.segments(), self.period))
+        shape = ", then ".join(dict.fromkeys(segment.shape or "flat" for segment in inner)) + ", over and over"
+        known = all(segment.bounds is not None or not segment.turns for segment in inner)
+        ends = [x for one in inner for x in one.bounds or (value_at(one.curve, k) for k in (one.first, one.until or 0))]
+        return waves(self, shape, self.period, ends if known else None)
 
 
 class Shorten(Schedule):
@@ -122,7 +133,7 @@ class Shorten(Schedule):
     steps: NonNegativeSteps
 
     @property
-    def length(self) -> int:
+    def own_length(self) -> int:
         length = self.inner.length
         return self.steps if length is None else min(length, self.steps)
 
@@ -156,7 +167,7 @@ class Stretch(Schedule):
     divisor: Term = 1
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         length = self.inner.length
         return None if length is None else min(-(-length * self.factor // self.divisor), LAST_STEP)
 
@@ -171,10 +182,12 @@ def stretch_segments(inner: Segments, factor: int, divisor: int) -> Segments:
     """Return the segments of a schedule that is stretched by factor / divisor."""
 
     def later(step: int | None) -> int | None:
-        return None if step is None else min(-(-step * factor // divisor), LAST_STEP)
+        return None if step is None else -(-step * factor // divisor)
+
+    def curve(s: Segment) -> Schedule:  # with a divisor, the step `until` may be read beyond what the segment leads to
+        return Stretch(s.curve if divisor == 1 or s.until is None else Shorten(s.curve, s.until), factor, divisor)
 
     stretched = [
-        Segment(later(s.first) or 0, later(s.until), s.shape, Stretch(s.curve, factor, divisor), later(s.period))
-        for s in inner
+        s._replace(first=later(s.first) or 0, until=later(s.until), curve=curve(s), period=later(s.period)) for s in inner
     ]
     return [segment for segment in stretched if segment.first != segment.until]

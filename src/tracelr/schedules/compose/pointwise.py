@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Annotated, Any, TypeAlias, final
 
 from torch import Tensor, nn
 
-from tracelr.arithmetic import Arithmetic, Real
+from tracelr.arithmetic import LARGEST, LAST_STEP, Arithmetic, Real, Split, double_float
 from tracelr.errors import ScheduleError, ScheduleTypeError
 from tracelr.schedules import fields
-from tracelr.schedules.base import Schedule
+from tracelr.schedules.base import Power, Schedule
+from tracelr.schedules.describe.sampling import values_at
 from tracelr.schedules.describe.segments import Segment, Segments, to_length
 from tracelr.schedules.fields import Scalar
 
@@ -49,6 +51,18 @@ def _longest(schedules: Children) -> int | None:
     return max((s.length for s in schedules if s.length is not None), default=None)
 
 
+def _joined(found: Sequence[Power]) -> Power:
+    """Return the product of powers as one. Powers of the same count become one power, whose logarithm is exact."""
+    powers: list[tuple[Tensor, Split | Real]] = []
+    for count, log2 in (one for power in found for one in power.powers):
+        same = [k for k, (other, c) in enumerate(powers) if other is count and all(type(x) is Split for x in (c, log2))]
+        if same:
+            powers[same[0]] = count, double_float.total(powers[same[0]][1], log2)
+        else:
+            powers.append((count, log2))
+    return Power([factor for power in found for factor in power.factors], powers)
+
+
 class Sum(Schedule):
     r"""The sum of schedules at the same step; `a + b`, `a + 0.1` and `a - b` build it.
 
@@ -64,15 +78,15 @@ class Sum(Schedule):
     schedules: Children
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return _longest(self.schedules)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return reduce(ops.add, [schedule.wide(step, ops) for schedule in self.schedules])
+        return reduce(ops.total, [schedule.wide(step, ops) for schedule in self.schedules])
 
     def own_segments(self) -> Segments:
-        def together(now: Sequence[Segment]) -> str:
-            return " plus ".join(dict.fromkeys(segment.shape for segment in now if not segment.flat))
+        def together(moving: Sequence[Segment], _: Sequence[float]) -> str:
+            return " plus ".join(dict.fromkeys(segment.shape for segment in moving))
 
         return _together(self, together)
 
@@ -92,22 +106,33 @@ class Product(Schedule):
     schedules: Children
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return _longest(self.schedules)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return reduce(ops.mul, [schedule.wide(step, ops) for schedule in self.schedules])
+        if sum(schedule.is_power for schedule in self.schedules) < 2:
+            return reduce(ops.scale, [schedule.wide(step, ops) for schedule in self.schedules])
+        # One power may fall below every float while another grows, so their exponents are added first.
+        others = [schedule.wide(step, ops) for schedule in self.schedules if not schedule.is_power]
+        return reduce(ops.scale, others, self._grown([s for s in self.schedules if s.is_power], step, ops))
+
+    def _grown(self, schedules: Sequence[Schedule], step: Tensor, ops: Arithmetic) -> Real:
+        """Return the product of schedules that are powers."""
+        factors, powers = _joined([schedule.as_power(step, ops) for schedule in schedules])
+        numbers = [factor for factor in factors if isinstance(factor, float)]
+        value = ops.grown(math.prod(numbers), [(ops.integer(count), log2) for count, log2 in powers])
+        return reduce(ops.scale, [factor for factor in factors if not isinstance(factor, float)], value)
+
+    @property
+    def is_power(self) -> bool:
+        return all(schedule.is_power for schedule in self.schedules)
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        return _joined([schedule.as_power(step, ops) for schedule in self.schedules])
 
     def own_segments(self) -> Segments:
-        zero: dict[int, bool] = {}  # by the identity of a flat segment, which `_together` keeps
-
-        def together(now: Sequence[Segment]) -> str:
-            for segment in now:
-                if segment.flat and id(segment) not in zero:
-                    zero[id(segment)] = float(segment.curve(segment.first)) == 0
-            if any(segment.flat and zero[id(segment)] for segment in now):
-                return ""
-            return " times ".join(segment.shape for segment in now if not segment.flat)
+        def together(moving: Sequence[Segment], flat: Sequence[float]) -> str:
+            return "" if 0 in flat else " times ".join(segment.shape for segment in moving)
 
         return _together(self, together)
 
@@ -128,19 +153,34 @@ class Scale(Schedule):
     factor: Scalar
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.inner.length
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return ops.mul(self.inner.wide(step, ops), self.factor)
+        return ops.scale(self.inner.wide(step, ops), self.factor)
+
+    @property
+    def is_power(self) -> bool:
+        return not self._driven and self.inner.is_power
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        inner = self.inner.as_power(step, ops)
+        return Power([*inner.factors, self.factor], inner.powers)
 
     def own_segments(self) -> Segments:
-        return [segment._replace(curve=Scale(segment.curve, self.factor)) for segment in self.inner.segments()]
+        def scaled(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+            ends = None if bounds is None else sorted(bound * float(self.factor) for bound in bounds)  # type: ignore[arg-type]  # a driven one has other segments
+            return None if ends is None else (ends[0], ends[1])
+
+        return [
+            segment._replace(curve=Scale(segment.curve, self.factor), bounds=scaled(segment.bounds))
+            for segment in self.inner.segments()
+        ]
 
 
 @final
 class _Bound(fields.Rule):
-    allowed = "a finite number within the float32 range, or None for no bound"
+    allowed = f"{fields.FINITE}, or None for no bound"
 
     def parse(self, where: str, given: Any) -> float | None:
         return None if given is None else fields.number(where, given, self.allowed)
@@ -175,7 +215,7 @@ class Clamp(Schedule):
     high: Bound = None
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.inner.length
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
@@ -184,8 +224,20 @@ class Clamp(Schedule):
     def own_segments(self) -> Segments:
         low, high = (None if bound is None else f"{bound:g}" for bound in (self.low, self.high))
         kept = f"not below {low}" if high is None else f"not above {high}" if low is None else f"between {low} and {high}"
+
+        def within(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+            if bounds is None and (self.low is None or self.high is None):
+                return None
+            least, most = bounds or (-LARGEST, LARGEST)
+            least, most = (x if self.low is None else max(x, self.low) for x in (least, most))
+            return (least, most) if self.high is None else (min(least, self.high), min(most, self.high))
+
         return [
-            s._replace(shape=s.shape and f"{s.shape}, kept {kept}", curve=Clamp(s.curve, self.low, self.high))
+            s._replace(
+                shape=s.shape and f"{s.shape}, kept {kept}",
+                curve=Clamp(s.curve, self.low, self.high),
+                bounds=within(s.bounds),
+            )
             for s in self.inner.segments()
         ]
 
@@ -193,20 +245,52 @@ class Clamp(Schedule):
 _COMPARED, _BUILT = 2**21, 2**17  # segments of children, in all segments of a sum: looked at, and built into new sums
 
 
-def _together(schedule: Sum | Product, shape_of: Callable[[Sequence[Segment]], str]) -> Segments:
+def _together(schedule: Sum | Product, shape_of: Callable[[Sequence[Segment], Sequence[float]], str]) -> Segments:
     """Return the segments between all steps at which a child changes its formula."""
     children = [child.segments() for child in schedule.schedules]
     bounds = sorted({segment.first for child in children for segment in child})
     same = all(one.curve is child for child, own in zip(schedule.schedules, children, strict=True) for one in own)
     if len(bounds) * len(children) > (_COMPARED if same else _BUILT):
         return to_length(schedule, f"as a {type(schedule).__name__} of {len(children):,} schedules")
-    found, at = [], [0] * len(children)
+    levels: dict[int, float] = {}  # of the flat segments, by their identity
+    for child, own in zip(schedule.schedules, children, strict=True):
+        flat = [segment for segment in own if segment.flat]
+        levels.update(zip(map(id, flat), values_at(child, [segment.first for segment in flat]), strict=True))
+    found, parts, at = [], [], [0] * len(children)
     for first, until in zip(bounds, [*bounds[1:], None], strict=True):
-        for k, child in enumerate(children):
-            at[k] += at[k] + 1 < len(child) and child[at[k] + 1].first == first
-        now = [child[k] for child, k in zip(children, at, strict=True)]
-        shape = shape_of(now)
-        periods = [segment.period for segment in now if not segment.flat and segment.period is not None]
+        for k, own in enumerate(children):
+            at[k] += at[k] + 1 < len(own) and own[at[k] + 1].first == first
+        now = [own[k] for own, k in zip(children, at, strict=True)]
+        moving = [segment for segment in now if not segment.flat]
+        held = [levels[id(segment)] for segment in now if segment.flat]
         curve = schedule if same else type(schedule)([segment.curve for segment in now])
-        found.append(Segment(first, until, shape, curve, min(periods, default=None) if shape else None))
-    return found
+        whole = Segment(first, until, shape_of(moving, held), curve)
+        if len(moving) == 1 and moving[0].period is not None and moving[0].bounds is not None:
+            low, high = sorted(_combined(schedule, [bound, *held]) for bound in moving[0].bounds)
+            whole = whole._replace(period=moving[0].period, bounds=(low, high))
+        found.append(whole if whole.shape else Segment(first, until, "", curve))
+        parts.append([] if not whole.shape else moving)
+    return [one._replace(turns=turns) for one, turns in zip(found, _turn(schedule, found, parts), strict=True)]
+
+
+def _combined(schedule: Sum | Product, values: Sequence[float]) -> float:
+    return sum(values) if isinstance(schedule, Sum) else math.prod(values)
+
+
+def _turn(schedule: Sum | Product, found: Segments, parts: Sequence[Sequence[Segment]]) -> list[bool]:
+    """Return which segments may rise and fall; each one's moving `parts` are given. Each curve is evaluated only twice."""
+    turns = [any(part.turns for part in moving) for moving in parts]
+    ways: list[set[int]] = [set() for _ in found]
+    least = [0.0] * len(found)
+    asked: dict[int, tuple[Schedule, list[int]]] = {}  # by the identity of a curve
+    for k, moving in enumerate(parts):
+        for part in moving if len(moving) > 1 and not turns[k] else ():
+            asked.setdefault(id(part.curve), (part.curve, []))[1].append(k)
+    for curve, at in asked.values():
+        starts = values_at(curve, [found[k].first for k in at])
+        stops = values_at(curve, [LAST_STEP if (until := found[k].until) is None else until for k in at])
+        for k, start, stop in zip(at, starts, stops, strict=True):
+            ways[k].add((stop > start) - (stop < start))
+            least[k] = min(least[k], start, stop)
+    signed = isinstance(schedule, Product)
+    return [turn or len(way) > 1 or (signed and low < 0) for turn, way, low in zip(turns, ways, least, strict=True)]

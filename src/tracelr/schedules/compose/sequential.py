@@ -16,6 +16,8 @@ from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.describe.segments import Segments, cut, moved
 
 _RESCALE = "rescale"
+_SMALLEST = 2.0**-100  # a first value by which another can be divided
+_USUAL = 2.0**96  # a schedule is divided by its first value without a check if the largest value would be above this
 
 
 @final
@@ -60,8 +62,8 @@ class Sequential(Schedule):
 
     `join` says what happens at a milestone. With "jump" nothing does: c = 1, d = 0. The others make a schedule begin at the
     value p that the schedule before it leads to there. If its first value is b, "scale" multiplies it by c = p / b, and
-    "shift" adds d = p - b. If p and b are equal, neither changes anything. "scale" needs b other than 0; this is checked
-    when the sequence is built, unless b depends on a tensor field.
+    "shift" adds d = p - b. If p and b are equal, neither changes anything. "scale" needs b of a size from
+    2**-100 to 2**100; this is checked when the sequence is built, unless b depends on a tensor field.
 
     >>> import torch
     >>> from tracelr import Constant, Linear
@@ -80,11 +82,11 @@ class Sequential(Schedule):
     join: Join = "jump"
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         last = self.schedules[-1].length
-        if last is None or not self.milestones or not self._resets[-1]:
+        if last is None or not self.milestones:
             return last
-        return min(self.milestones[-1] + last, LAST_STEP)
+        return min(self.milestones[-1] + last, LAST_STEP) if self._resets[-1] else max(self.milestones[-1], last)
 
     def prepare(self) -> None:
         count = len(self.schedules)
@@ -99,10 +101,12 @@ class Sequential(Schedule):
         # These are computed here, so that in the graph they are constants, however deep the schedules are nested.
         followers = zip(self.schedules[1:], self._begins[1:], strict=True)
         self._firsts = (None, *(known_value(schedule, begin) for schedule, begin in followers))
-        if self.join == "scale" and 0 in self._firsts:
-            k = self._firsts.index(0)
-            given = Unquoted(f"schedules[{k}], which is 0 at its step {self._begins[k]}")
-            allowed = "schedules that do not start at 0 after the first one, under join='scale'"
+        outside = [first is not None and not _SMALLEST <= abs(first) <= 1 / _SMALLEST for first in self._firsts]
+        if self.join == "scale" and any(outside):
+            k = outside.index(True)
+            given = Unquoted(f"schedules[{k}], which is {self._firsts[k]:g} at its step {self._begins[k]}")
+            start = "start at a size from 2**-100 to 2**100" if self._firsts[k] else "do not start at 0"
+            allowed = f"schedules that {start} after the first one, under join='scale'"
             raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
 
     def _pace(self, k: int) -> tuple[int, int]:
@@ -142,7 +146,11 @@ class Sequential(Schedule):
             child, begin, first = self.schedules[k], self._begins[k], self._firsts[k]
             piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), ops)
             base = child.wide(step.new_full((), begin), ops) if first is None else ops.full(step, first)
-            joined = ops.mul(piece, ops.div(value, base)) if self.join == "scale" else ops.add(piece, ops.sub(value, base))
+            if self.join == "scale":
+                value = ops.clamp(value, -most, most) if (most := 2.0**126 * abs(first or 1.0)) < _USUAL else value
+                joined = ops.scale(piece, ops.div(value, base))
+            else:
+                joined = ops.total(piece, ops.total(value, ops.mul(base, -1.0)))
             value = ops.where(step < start, value, joined)
         return value
 
@@ -167,7 +175,8 @@ class Sequential(Schedule):
                 inner = stretch_segments(inner, *self._paces[k])
             joined = self.join != "jump"  # it is continuous, so at a milestone it has the value that the segment leads to
             curve = (lambda _: self) if joined else (lambda c, by=later: Shift(c, by) if by else c)
-            found += cut(moved(inner, later, curve, first), until)
+            pieces = cut(moved(inner, later, curve, first), until)
+            found += [piece._replace(period=None, bounds=None) for piece in pieces] if joined else pieces
         return found
 
 

@@ -3,7 +3,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segments, endless
+from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import Scalar, Steps
 
 
@@ -31,4 +31,4 @@ class CosineAnnealing(Schedule):
         )
 
     def own_segments(self) -> Segments:
-        return endless(self, "in cosine waves", 2 * self.period)
+        return waves(self, "in cosine waves", 2 * self.period, (self.start, self.end))

@@ -3,7 +3,7 @@ import math
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Real
+from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Exponent, Scalar, Steps
@@ -14,8 +14,8 @@ class CosinePower(Schedule):
 
     .. math:: f(t) = e + (s - e) \cos^{2p}(\tfrac{\pi}{2} \tfrac{t}{n}), \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`, p = `power` > 0; p = 1 is `Cosine`. Source: optax `cosine_decay_schedule`,
-    whose `exponent` is p.
+    with s = `start`, e = `end`, n = `steps`, p = `power`, from 0.001 on; p = 1 is `Cosine`. Source: optax
+    `cosine_decay_schedule`, whose `exponent` is p.
 
     >>> import torch
     >>> CosinePower(start=1.0, end=0.0, steps=4, power=2.0)(torch.arange(6))
@@ -35,10 +35,14 @@ class CosinePower(Schedule):
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         sine = ops.haversine(ops.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
-        rest = ops.power(ops.where(done <= left, ops.sub(1.0, sine), sine), self.power)
+        if self.power > LARGE_POWER:
+            rest = ops.one_minus_to(ops.where(done <= left, sine, ops.sub(1.0, sine)), self.power)
+        else:
+            rest = ops.power(ops.where(done <= left, ops.sub(1.0, sine), sine), self.power)
         span = ops.sub(self.start, self.end)
         early = ops.sub(self.start, ops.mul(ops.one_minus_pow(sine, self.power), span))
-        return ops.where(step <= self._switch_at, early, ops.add(ops.mul(rest, span), self.end))
+        value = ops.where(step <= self._switch_at, early, ops.add(ops.mul(rest, span), self.end))
+        return ops.zero_between(value, self.start, self.end)
 
     def own_segments(self) -> Segments:
         return ramp(self, self.start, self.end, self.steps, f"along the power {self.power:g} of half a cosine")

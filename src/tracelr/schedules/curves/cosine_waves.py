@@ -8,7 +8,7 @@ from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segment, Segments, endless
+from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import Flag, Scalar, Steps
 
 _LARGEST_DENOMINATOR = 2**16
@@ -81,8 +81,8 @@ class CosineWaves(Schedule):
         return ops.interpolate(2 * near, self._width, self.start, self.end, ops.haversine)
 
     def own_segments(self) -> Segments:
-        period = max(round(self.steps / self.cycles), 1)
+        # Of waves shorter than two steps, only some points are seen; they begin again after `_width` steps.
+        period = round(self.steps / self.cycles) if self.steps >= 2 * self.cycles else self._width
         if not self.restart:
-            return endless(self, "in cosine waves", period)
-        waves = Segment(0, self.steps, "along half a cosine, again and again", self, period)
-        return [waves, Segment(self.steps, None, "", self)]
+            return waves(self, "in cosine waves", period, (self.start, self.end))
+        return waves(self, "along half a cosine, again and again", period, (self.start, self.end), self.steps)

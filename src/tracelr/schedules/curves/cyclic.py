@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, Split, log2_ratio
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segments, endless
+from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import Choice, OptionalSteps, Positive, Scalar, Steps
 
 Mode: TypeAlias = Annotated[
@@ -48,16 +48,18 @@ class Cyclic(Schedule):
         rising = place <= self.up
         risen, width = torch.where(rising, place, period - place), torch.where(rising, self.up, self._down)
         line = ops.interpolate(risen, width, self.low, self.high)
-        if self.mode == "triangular":
+        if self.mode == "triangular" or (self.mode == "exp_range" and isinstance(self.gamma, float) and self.gamma == 1):
             return line
         if self.mode == "triangular2":
             scale = ops.exp2(ops.floordiv_real(step, period), _HALF)
         else:
             scale = ops.exp2(ops.integer(step), ops.log2_of(self.gamma, self._log2_gamma))
-        rise = ops.div(ops.mul(ops.integer(risen), ops.sub(self.high, self.low)), ops.integer(width))
-        faded = ops.add(ops.mul(rise, scale), self.low)
+        rise = ops.share(ops.integer(risen), ops.sub(self.high, self.low), width)
+        faded = ops.total(ops.scale(rise, scale), self.low)
         # Only the first cycle comes near `high`. It is measured from there, so that it is exact also if `high` is 0.
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded
 
     def own_segments(self) -> Segments:
-        return endless(self, "up and down in straight lines", self.up + self._down)
+        bounded = self.mode != "exp_range" or float(self.gamma) <= 1
+        bounds = (self.low, self.high) if bounded else None
+        return waves(self, "up and down in straight lines", self.up + self._down, bounds)

@@ -1,7 +1,7 @@
 from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, log2_ratio
-from tracelr.schedules.base import Schedule
+from tracelr.schedules.base import Power, Schedule
 from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Flag, Positive, Scalar, Steps
 
@@ -32,7 +32,15 @@ class Exponential(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         count = ops.floordiv_real(step, self.steps) if self.staircase else ops.integer(step)
-        return ops.mul(ops.exp2(count, ops.log2_of(self.rate, self._log2_rate, self._per)), self.start)
+        return ops.grown(self.start, [(count, ops.log2_of(self.rate, self._log2_rate, self._per))])
+
+    @property
+    def is_power(self) -> bool:
+        return not self._driven
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        count = ops.floordiv(step, self.steps) if self.staircase else step
+        return Power([self.start], [(count, ops.log2_of(self.rate, self._log2_rate, self._per))])
 
     def own_segments(self) -> Segments:
         how = "at once" if self.staircase else "smoothly"

@@ -31,7 +31,7 @@ class Interpolate(Schedule):
     kind: Annotated[Literal["linear", "cosine"], Choice("linear", "cosine")] = "linear"
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.milestones[-1] or None
 
     def prepare(self) -> None:
@@ -56,7 +56,7 @@ class Interpolate(Schedule):
         away = (step - ops.take(half, self.table("knots"))).abs()
         width, span = ops.take(half, self.table("widths")), ops.gather(half, self.table("spans"))
         if self.kind == "linear":
-            change = ops.div(ops.mul(ops.integer(away), span), ops.integer(width))
+            change = ops.share(ops.integer(away), span, width)
         else:
             change = ops.mul(ops.haversine(ops.ratio(away, width)), span)
         return ops.add(change, ops.gather(half, self.table("bases")))

@@ -23,7 +23,7 @@ class InverseSqrt(Schedule):
     steps: Steps = 1
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:

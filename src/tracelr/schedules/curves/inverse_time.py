@@ -10,6 +10,7 @@ from tracelr.schedules.fields import Exponent, Flag, NonNegative, Scalar, Steps
 
 _LARGEST_POWER = 84  # 2 to this, divided by any n, is above 2**30
 _LARGEST_ROOT = 2**5
+_SMALL = 2.0**-20
 
 
 class InverseTime(Schedule):
@@ -33,13 +34,24 @@ class InverseTime(Schedule):
     exponent: Exponent = 1.0
     staircase: Flag = False
 
+    def prepare(self) -> None:
+        # t**k / n, with both t and n in units in which no power of t that counts is above 2**126. If the rate is small,
+        # larger ones count: the logarithm of r / n, which is then used, keeps them.
+        small = isinstance(self.rate, float) and 0 < self.rate < _SMALL and self.exponent > 2 and not self.staircase
+        self._log = math.log(self.rate) - math.log(self.steps) if small else None
+        shift = int(math.log2(self.steps) / self.exponent) if self.exponent > 2 else 0
+        self._unit, self._steps = 2.0**-shift, self.steps / 2.0 ** (shift * self.exponent)
+
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         if self.exponent == 1:
             time = ops.floordiv_real(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
         else:
-            time = ops.div(ops.power(ops.integer(step), self.exponent), float(self.steps))
+            if self._log is not None:
+                log = ops.add(ops.mul(ops.log(ops.integer(step.clamp(min=1))), min(self.exponent, 2.0**96)), self._log)
+                return ops.div_by_line(self.start, ops.where(step > 0, ops.exp(log), ops.full(step, 0.0)), 1.0)
+            time = ops.div(ops.power(ops.mul(ops.integer(step), self._unit), self.exponent), self._steps)
             time = self._stair(step, time, ops) if self.staircase else time
-        return ops.div(self.start, ops.add(ops.mul(time, self.rate), 1.0))
+        return ops.div_by_line(self.start, time, self.rate)
 
     def _stair(self, step: Tensor, time: Real, ops: Arithmetic) -> Real:
         """Return the floor of the time, in integers where a power of the step can be a multiple of n."""
@@ -57,7 +69,7 @@ class InverseTime(Schedule):
         if roots > 1:  # beside a late power the digits of the time do not tell the two apart
             past = step - math.prod([root] * (roots - 1), start=root)
             above = torch.where((past < 0) & (above == 0), -1, above)
-            exact = exact & ((past == 0) | ((past.abs() == 1) & (step > 2**40) & (past * above >= 0)))
+            exact = exact & ((past == 0) | ((past.abs() == 1) & (step > 2**30) & (past * above >= 0)))
         return ops.where(exact, ops.integer(torch.where(above < 0, near - 1, near)), ops.floor(time))
 
     def own_segments(self) -> Segments:

@@ -106,4 +106,4 @@ class Lambda(Schedule):
         return ops.full(step, self.function(step))
 
     def own_segments(self) -> Segments:
-        return endless(self, "as its function says")
+        return endless(self, "as its function says", turns=True)

@@ -4,24 +4,23 @@ from decimal import Context, Decimal, localcontext
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import F64, Arithmetic, Real, log2_ratio
+from tracelr.arithmetic import F64, LARGEST, Arithmetic, Real, log2_ratio
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.describe.segments import Segment, Segments
-from tracelr.schedules.fields import LARGEST, Positive, RepeatedMilestones, Scalar
+from tracelr.schedules.fields import Positive, RepeatedMilestones, Scalar
 
 
 def stairs(schedule: Schedule, milestones: Sequence[int]) -> Segments:
     """Return the segments of a schedule that is constant between milestones."""
     bounds = [0, *sorted({step for step in milestones if step > 0})]
-    values = schedule.wide(
-        torch.tensor(bounds, device="cpu"), F64
-    ).tolist()  # before rounding, because a factor may be multiplied in
+    # The values are those before rounding, because a factor may be multiplied in.
+    values = schedule.wide(torch.tensor(bounds, device="cpu"), F64).tolist()
     ends = [*bounds[1:], None]
     found: Segments = []
     for first, until, value in zip(bounds, ends, values, strict=True):
         if not abs(value) <= LARGEST:  # no Constant holds it
-            return [*found, Segment(first, None, "at its milestones", schedule)]
+            return [*found, Segment(first, None, "at its milestones", schedule, turns=True)]
         found.append(Segment(first, until, "", Constant(value)))
     return found
 
@@ -44,25 +43,26 @@ class MultiStep(Schedule):
     milestones: RepeatedMilestones
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.milestones[-1] if self.milestones and self.milestones[-1] else None
 
     def prepare(self) -> None:
         self._log2_gamma = log2_ratio(self.gamma)
         if not (isinstance(self.start, float) and isinstance(self.gamma, float)):
             return
-        # With 60 digits and any exponent, each value is rounded once, to float64 (to infinity if it is too large for that).
+        # With 60 digits and any exponent, each value is rounded once, to float64.
         with localcontext(Context(prec=60, traps=[])):
+            most = Decimal(LARGEST)
             values = [Decimal(self.start)]
             for _ in self.milestones:
                 values.append(values[-1] * Decimal(self.gamma))
-            self.register_table("values", [float(value) for value in values], torch.float64)
+            self.register_table("values", [float(min(max(value, -most), most)) for value in values], torch.float64)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         drops = ops.bucketize(step, self.table("milestones"))
         if isinstance(self.start, float) and isinstance(self.gamma, float):
             return ops.gather(drops, self.table("values"))
-        return ops.mul(ops.exp2(ops.integer(drops), ops.log2_of(self.gamma, self._log2_gamma)), self.start)
+        return ops.grown(self.start, [(ops.integer(drops), ops.log2_of(self.gamma, self._log2_gamma))])
 
     def own_segments(self) -> Segments:
         return stairs(self, self.milestones)

@@ -123,7 +123,7 @@ class Noise(Schedule):
         return ops.where(place < 0, ops.mul(size, -1.0), size)
 
     def own_segments(self) -> Segments:
-        return endless(self, f"by chance, {self.kind} with a spread of {self.spread:g}")
+        return endless(self, f"by chance, {self.kind} with a spread of {self.spread:g}", turns=True)
 
 
 def _polynomial(x: Real, coefficients: Sequence[float], ops: Arithmetic) -> Real:

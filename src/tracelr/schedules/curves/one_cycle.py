@@ -9,6 +9,8 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.compose.sequential import Sequential
+from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.describe.segments import Segments, along, knots
 from tracelr.schedules.fields import Choice, Flag, Scalar, Steps
 
@@ -76,11 +78,18 @@ class OneCycle(Schedule):
         done, left = ops.add(ops.integer(step - first_step), -first_rest), ops.add(ops.integer(last_step - step), last_rest)
         near, span = ops.where(early, done, left), ops.sub(last, first)
         if self.ease == "linear":
-            rise = ops.div(ops.mul(near, span), self._widths[k])
+            rise = ops.share(near, span, self._widths[k])
         else:
             rise = ops.mul(ops.haversine(ops.div(near, self._widths[k])), span)
-        return ops.where(early, ops.add(rise, first), ops.sub(last, rise))
+        return ops.zero_between(ops.where(early, ops.add(rise, first), ops.sub(last, rise)), first, last)
 
     def own_segments(self) -> Segments:
         ends = [self.warm, *[2 * self.warm] * self.three_phase, self.steps]
-        return knots(self, [(math.ceil(end), along(self.ease)) for end in ends])
+        found = knots(self, [(math.ceil(end), along(self.ease)) for end in ends])
+        values = dict(zip(map(math.ceil, ends[:-1]), (self.peak, self.start), strict=False))
+        return [  # at a knot between two steps, a piece leads to a value that no step has
+            one._replace(curve=Sequential([self, Constant(values[one.until])], [one.until], reset=[False, True]))
+            if one.until in values
+            else one
+            for one in found
+        ]

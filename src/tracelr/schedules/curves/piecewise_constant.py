@@ -24,7 +24,7 @@ class PiecewiseConstant(Schedule):
     milestones: Milestones
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self.milestones[-1] if self.milestones and self.milestones[-1] else None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:

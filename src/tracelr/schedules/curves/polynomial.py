@@ -1,9 +1,9 @@
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Real
+from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segments, endless, ramp
+from tracelr.schedules.describe.segments import Segments, ramp, waves
 from tracelr.schedules.fields import Exponent, Flag, Scalar, Steps
 
 
@@ -12,8 +12,8 @@ class Polynomial(Schedule):
 
     .. math:: f(t) = e + (s - e) (1 - \tfrac{t}{m})^p, \quad m = n \text{, or with cycle } m = n \max(1, \lceil t/n \rceil)
 
-    with s = `start`, e = `end`, n = `steps`, p = `power` (any number above 0). Without `cycle` it holds e from t = n on;
-    with it, it reaches e at every multiple of n and continues on a longer line, not back at s. Source: Keras
+    with s = `start`, e = `end`, n = `steps`, p = `power` (from 0.001 on). Without `cycle` it holds e from t = n
+    on; with it, it reaches e at every multiple of n and continues on a longer line, not back at s. Source: Keras
     `PolynomialDecay`.
 
     >>> import torch
@@ -42,12 +42,16 @@ class Polynomial(Schedule):
             period = step + left
         span = ops.sub(self.start, self.end)
         drop = ops.one_minus_pow(ops.ratio(done.clamp(max=self._switch_at), self.steps), self.power)
-        rest = ops.power(ops.ratio(left, period), self.power)
+        if self.power > LARGE_POWER:
+            rest = ops.one_minus_to(ops.ratio(period - left, period), self.power)
+        else:
+            rest = ops.power(ops.ratio(left, period), self.power)
         early = step <= self._switch_at
-        return ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
+        value = ops.where(early, ops.sub(self.start, ops.mul(drop, span)), ops.add(ops.mul(rest, span), self.end))
+        return ops.zero_between(value, self.start, self.end)
 
     def own_segments(self) -> Segments:
         shape = "in a straight line" if self.power == 1 else f"along the power {self.power:g} of the time left"
         if self.cycle:
-            return endless(self, f"{shape}, again and again on a longer line", self.steps)
+            return waves(self, f"{shape}, again and again on a longer line", self.steps, (self.start, self.end))
         return ramp(self, self.start, self.end, self.steps, shape)

@@ -1,6 +1,6 @@
 from torch import Tensor
 
-from tracelr.arithmetic import Arithmetic, Real
+from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, after
 from tracelr.schedules.fields import Exponent, Offset, Scalar, Steps
@@ -11,9 +11,10 @@ class PowerLaw(Schedule):
 
     .. math:: f(t) = s \left(\frac{\max(t + d, n)}{n}\right)^{-p}
 
-    with s = `start`, p = `exponent` > 0, n = `steps`, d = `shift` (-2**53 to 2**53). p = 1/2 and d = 0 is `InverseSqrt`.
-    Source: big_vision `rsqrt` (n its timescale, d = n), HF `inverse_sqrt` after its warm-up, T5 (n its constant steps,
-    s = n**-0.5), NeMo `NoamHoldAnnealing` (p its decay_rate), Levanter `power`, in tokens (`Clamp` is its ceiling).
+    with s = `start`, p = `exponent`, from 0.001 on, n = `steps`, d = `shift` (-2**53 to 2**53). p = 1/2 and d = 0 is
+    `InverseSqrt`. Source: big_vision `rsqrt` (n its timescale, d = n), HF `inverse_sqrt` after its warm-up, T5 (n its
+    constant steps, s = n**-0.5), NeMo `NoamHoldAnnealing` (p its decay_rate), Levanter `power`, in tokens
+    (`Clamp` is its ceiling).
 
     >>> import torch
     >>> PowerLaw(start=1.0, exponent=0.5, steps=4)(torch.tensor([0, 4, 16, 64]))
@@ -28,11 +29,13 @@ class PowerLaw(Schedule):
     shift: Offset = 0
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         late = (step + self.shift).clamp(min=self.steps)
+        if self.exponent > LARGE_POWER:
+            return ops.mul(ops.one_plus_to(ops.ratio(late - self.steps, self.steps), self.exponent), self.start)
         return ops.mul(ops.power(ops.div(float(self.steps), ops.integer(late)), self.exponent), self.start)
 
     def own_segments(self) -> Segments:

@@ -28,12 +28,12 @@ class RangeTest(Schedule):
     staircase: Flag = False
 
     @property
-    def length(self) -> None:
+    def own_length(self) -> None:
         return None
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         count = ops.floordiv_real(step + 1, self.steps) if self.staircase else ops.ratio(step + 1, self.steps)
-        return ops.mul(ops.add(ops.mul(count, self.rate), 1.0), self.start)
+        return ops.mul_by_line(self.start, count, self.rate)
 
     def own_segments(self) -> Segments:
         return endless(self, f"by {float(self.rate):g} of its start every {self.steps:,} steps")

@@ -1,7 +1,7 @@
 from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, log2_ratio
-from tracelr.schedules.base import Schedule
+from tracelr.schedules.base import Power, Schedule
 from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Positive, Scalar, Steps
 
@@ -27,7 +27,15 @@ class Step(Schedule):
         self._log2_gamma = log2_ratio(self.gamma)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
-        return ops.mul(ops.exp2(ops.floordiv_real(step, self.every), ops.log2_of(self.gamma, self._log2_gamma)), self.start)
+        stair = ops.floordiv_real(step, self.every)
+        return ops.grown(self.start, [(stair, ops.log2_of(self.gamma, self._log2_gamma))])
+
+    @property
+    def is_power(self) -> bool:
+        return not self._driven
+
+    def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
+        return Power([self.start], [(ops.floordiv(step, self.every), ops.log2_of(self.gamma, self._log2_gamma))])
 
     def own_segments(self) -> Segments:
         return endless(self, f"by a factor of {float(self.gamma):.6g} every {self.every:,} steps, at once")

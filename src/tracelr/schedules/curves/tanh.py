@@ -13,6 +13,7 @@ from tracelr.schedules.describe.segments import Segments, ramp
 from tracelr.schedules.fields import Scalar, Steps
 
 _LARGEST = 128.0  # 1 - tanh is 1e-111 there, far below every float32
+_PLAIN = 32.0  # the square of e to this is a float32
 _LOG2_E = Fraction(1442695040888963407359924681001892137, 10**36)
 
 
@@ -60,15 +61,25 @@ class Tanh(Schedule):
         self._switch_at = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
         rate = 2 * width / self.steps * _LOG2_E
         self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
-        self._first, self._last = math.exp(2 * self.low), math.exp(-2 * self.high)
+        low, high = min(self.low, 0.0), max(self.high, 0.0)
+        self._first, self._last = math.exp(2 * low), math.exp(-2 * high)
+        self._logs = tuple(
+            Split(float(y), float(y - Fraction(float(y))))
+            for y in (2 * Fraction(low) * _LOG2_E, -2 * Fraction(high) * _LOG2_E)
+        )
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         step = step.clamp(max=self.steps)
         early = step <= self._switch_at
-        q = ops.exp2(ops.integer(torch.where(early, step, self.steps - step)), self._log2_rate)
-        q = ops.mul(q, ops.where(early, ops.full(step, self._first), ops.full(step, self._last)))
+        place = ops.integer(torch.where(early, step, self.steps - step))
+        if max(-self.low, self.high) > _PLAIN:  # e to the low may be below every float32, but not what it becomes
+            logs = ops.where(early, *(ops.full(step, log) for log in self._logs))
+            q = ops.grown(1.0, [(place, self._log2_rate), (logs, Split(1.0, 0.0))])
+        else:
+            first = ops.where(early, ops.full(step, self._first), ops.full(step, self._last))
+            q = ops.mul(ops.exp2(place, self._log2_rate), first)
         part = ops.mul(ops.div(q, ops.add(q, 1.0)), ops.sub(self.start, self.end))
-        return ops.where(early, ops.sub(self.start, part), ops.add(part, self.end))
+        return ops.zero_between(ops.where(early, ops.sub(self.start, part), ops.add(part, self.end)), self.start, self.end)
 
     def own_segments(self) -> Segments:
         return ramp(self, self.start, self.end, self.steps, "along a hyperbolic tangent")

@@ -8,7 +8,7 @@ from torch import Tensor
 from tracelr.arithmetic import LAST_STEP, Arithmetic, Real, log2_ratio
 from tracelr.errors import ScheduleError
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.segments import Segment, Segments
+from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import GrowthFactor, OptionalSteps, Positive, Scalar, Steps
 
 MOST_CYCLES = 4096
@@ -23,7 +23,8 @@ class WarmRestarts(Schedule):
 
     with s = `start`, e = `end`, n = `period`, μ = `multiplier` (1 to 512), d = `decay` > 0 and, from the end of cycle
     number `limit` on, the value e. A restart step has the new peak. If μ is not an integer, a restart falls on the first
-    step at or after its exact time. With μ > 1 at most 4096 cycles may begin up to 2**53.
+    step at or after its exact time; μ counts as the decimal number that it was written as, so that 100 times 1.1 is 110.
+    With μ > 1 at most 4096 cycles may begin up to 2**53.
 
     Source: Loshchilov & Hutter 2017 (arXiv 1608.03983). torch's `CosineAnnealingWarmRestarts` has integer μ and no decay.
     Only the peak decays, as in Keras `CosineDecayRestarts` and timm; fairseq shrinks `end` too. Cerebras' class of torch's
@@ -42,7 +43,7 @@ class WarmRestarts(Schedule):
     limit: OptionalSteps = None
 
     @property
-    def length(self) -> int | None:
+    def own_length(self) -> int | None:
         return self._stop
 
     def prepare(self) -> None:
@@ -58,9 +59,9 @@ class WarmRestarts(Schedule):
 
     def _starts(self) -> list[int]:
         """Return the step at which each cycle starts, and that at which the last one ends."""
-        up, down = self.multiplier.as_integer_ratio()
+        up, down = self._rate.as_integer_ratio()
         # The exact start is from `low` to `high`, in units of 2**-_FRACTION. Each is rounded at every cycle, one down and
-        # one up, because the exact numbers get 52 bits longer at every cycle. Both are exact where nothing is cut off.
+        # one up, because the exact numbers get 52 bits longer at every cycle.
         starts, low, high = [0], 0, 0
         while starts[-1] <= LAST_STEP and (self.limit is None or len(starts) <= self.limit):
             if len(starts) > MOST_CYCLES:
@@ -75,8 +76,12 @@ class WarmRestarts(Schedule):
 
     def _start(self, cycle: int) -> int:
         """Return the step at which a cycle starts, by exact fractions of any length."""
-        rate = Fraction(self.multiplier)
-        return ceil(self.period * (rate**cycle - 1) / (rate - 1))
+        return ceil(self.period * (self._rate**cycle - 1) / (self._rate - 1))
+
+    @property
+    def _rate(self) -> Fraction:
+        """The decimal number that a person multiplies by."""
+        return Fraction(repr(self.multiplier))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         width: Tensor | int = self.period
@@ -87,12 +92,14 @@ class WarmRestarts(Schedule):
             cycle, place = ops.integer(index), step - ops.take(index, self.table("starts"))
             width = ops.take(index, self.table("widths"))
             place = torch.minimum(place, width)
-        peak = ops.mul(ops.exp2(cycle, ops.log2_of(self.decay, self._log2_decay)), self.start)
+        peak = ops.grown(self.start, [(cycle, ops.log2_of(self.decay, self._log2_decay))])
         value = ops.interpolate(place, width, peak, self.end, ops.haversine)
         return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))
 
     def own_segments(self) -> Segments:
         grows = f", each {self.multiplier:g} times as long" if self.multiplier != 1 else ""
         decays = "" if self.decay == 1 else f", each {float(self.decay):g} times as high"
-        waves = Segment(0, self.length, f"along half a cosine, again and again{grows}{decays}", self, self.period)
-        return [waves] if self.length is None else [waves, Segment(self.length, None, "", self)]
+        shape = f"along half a cosine, again and again{grows}{decays}"
+        fading = () if self.decay == 1 else (0.0,)  # what the peaks fall to
+        bounds = None if float(self.decay) > 1 else (self.start, self.end, *fading)
+        return waves(self, shape, self.period, bounds, self.own_length)

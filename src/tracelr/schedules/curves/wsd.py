@@ -52,7 +52,7 @@ class WSD(Schedule):
     ratio: Ratio = 0.5
 
     @property
-    def length(self) -> int:
+    def own_length(self) -> int:
         return self.warm + self.stable + self.decay
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:

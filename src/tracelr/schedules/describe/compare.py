@@ -41,7 +41,7 @@ class Difference(NamedTuple):
     """What a comparison found.
 
     `steps` is how many steps were compared, `differing` at how many of them the values differ. `first` is the first of all
-    steps at which they differ if `exact`, otherwise the first of those that were compared. `most` and `most_relative` are
+    steps at which they differ if `exact`, otherwise steps before it were left out. `most` and `most_relative` are
     where the difference is largest.
     """
 
@@ -70,7 +70,7 @@ def difference(a: Schedule, b: Schedule, last: int | None = None) -> Difference:
     one, other = a(steps), b(steps)
     where = (one != other).nonzero().flatten()
     if not len(where):
-        return Difference(len(steps), 0, None, None, None, True)
+        return Difference(len(steps), 0, None, None, None, _leaves_none_out(steps))
 
     def at(k: int) -> At:
         return At(int(steps[k]), float(one[k]), float(other[k]))
@@ -78,7 +78,8 @@ def difference(a: Schedule, b: Schedule, last: int | None = None) -> Difference:
     apart = (one.double() - other.double()).abs()
     relative = apart / torch.maximum(one.abs(), other.abs()).double().clamp(min=1e-300)
     k = int(where[0])
-    first, exact = _first(a, b, int(steps[k - 1]) + 1 if k else 0, int(steps[k]))
+    first, found = _first(a, b, int(steps[k - 1]) + 1 if k else 0, int(steps[k]))
+    exact = found and _leaves_none_out(steps[:k])
     return Difference(
         len(steps),
         len(where),
@@ -97,6 +98,10 @@ def _steps(a: Schedule, b: Schedule, last: int | None) -> Tensor:
     kept = torch.tensor([step for step in bounds if 0 <= step <= (LAST_STEP if last is None else last)], device="cpu")
     every: Tensor = torch.unique(torch.cat([steps_between(0, end, _EVERY), kept.long()]))
     return every
+
+
+def _leaves_none_out(steps: Tensor) -> bool:
+    return not len(steps) or int(steps[-1]) == len(steps) - 1
 
 
 def _first(a: Schedule, b: Schedule, begin: int, differs: int) -> tuple[int, bool]:

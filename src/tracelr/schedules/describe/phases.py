@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import torch
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.schedules.describe.sampling import NO_END, on_cpu, steps_between
-from tracelr.schedules.describe.segments import to_length
+from tracelr.schedules.describe.sampling import on_cpu, steps_between
+from tracelr.schedules.describe.segments import rounded, to_length
 
 if TYPE_CHECKING:
     from tracelr.schedules.base import Schedule
@@ -26,7 +25,8 @@ class Phase(NamedTuple):
 
     `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
     with another value; None if there is no end. `shape` says how the value changes, and is empty if it does not. A phase
-    that repeats has a `period`, in steps. `low` and `high` bound the values at up to 5000 steps of the phase.
+    that repeats has a `period`, in steps, and no value of it leaves `low` and `high`; in another phase, up to 5000 values
+    are looked at. A phase that `turns` may rise and fall; another one does only one of them.
     """
 
     first: int
@@ -37,6 +37,7 @@ class Phase(NamedTuple):
     period: int | None
     low: float
     high: float
+    turns: bool = False
 
     @property
     def name(self) -> str:
@@ -45,6 +46,8 @@ class Phase(NamedTuple):
             return "waves"
         if not self.shape:
             return "flat"
+        if self.turns or self.stop == self.start:
+            return "curve"
         if self.stop is None:
             return "decay" if self.start == self.high else "rise" if self.start == self.low else "curve"
         return "decay" if self.stop < self.start else "rise" if self.first else "warm-up"
@@ -64,7 +67,8 @@ class Phase(NamedTuple):
             return f"{between}; one of them is {self.period:,} steps long"
         if self.stop is None:
             return f"goes on from {short(self.start)} {self.shape}"
-        verb = "rises" if self.stop > self.start else "falls" if self.stop < self.start else "goes"
+        one_way = "rises" if self.stop > self.start else "falls" if self.stop < self.start else "goes"
+        verb = "goes" if self.turns else one_way
         return f"{verb} from {short(self.start)} to {short(self.stop)} {self.shape}"
 
 
@@ -114,23 +118,37 @@ def _phases(schedule: Schedule, segments: Segments) -> Iterator[Phase]:
     seen = iter(torch.split(schedule(torch.cat(steps)), [len(one) for one in steps]) if steps else ())
     stops = _stops(changing)
     for segment, start in zip(segments, starts, strict=True):
-        first, until, shape, _, period = segment
         if segment.flat:
-            yield Phase(first, until, start, None if until is None else start, "", None, start, start)
-            continue
-        values, stop = next(seen), stops.get((segment.curve, until))
-        low, high = float(values.min()), float(values.max())
-        yield Phase(first, until, start, stop, shape, period, *(low, high) if stop is None else _bounds(low, high, stop))
+            yield Phase(
+                segment.first, segment.until, start, None if segment.until is None else start, "", None, start, start
+            )
+        else:
+            yield _phase(segment, start, stops.get((segment.curve, segment.until)), next(seen))
 
 
-def _bounds(low: float, high: float, stop: float) -> tuple[float, float]:
-    return (min(low, stop), max(high, stop)) if stop == stop and low == low else (math.nan, math.nan)
+def _phase(segment: Segment, start: float, stop: float | None, seen: torch.Tensor) -> Phase:
+    """Return the phase of a segment that may change, from the values at the steps of `_inside`."""
+    repeats = segment.period is not None and segment.bounds is not None
+    low, high = rounded(segment.bounds) if segment.bounds is not None else (float(seen.min()), float(seen.max()))
+    moves = seen.diff()
+    falls, rises = bool((moves < 0).any()), bool((moves > 0).any())
+    led = start if stop is None else stop
+    every = len(seen) == _last(segment) - segment.first + 1
+    if every and not falls and not rises and led == start:
+        return Phase(segment.first, segment.until, start, stop, "", None, start, start)
+    turns = (segment.turns and not every) or (falls and (rises or led > start)) or (rises and led < start)
+    period = segment.period if repeats else None
+    return Phase(segment.first, segment.until, start, stop, segment.shape, period, low, high, turns)
+
+
+def _last(segment: Segment) -> int:
+    return LAST_STEP if segment.until is None else segment.until - 1
 
 
 def _inside(segment: Segment, most: int) -> torch.Tensor:
-    """Return at most `most` steps of a segment: of its first wave, if it has no end."""
-    end = segment.until - 1 if segment.until is not None else min(segment.first + (segment.period or NO_END), LAST_STEP)
-    return steps_between(segment.first, end, most)
+    """Return at most `most` steps of a segment: of its first wave, if it has waves."""
+    last = _last(segment)
+    return steps_between(segment.first, min(last, segment.first + (segment.period or last)), most)
 
 
 def _stops(segments: Sequence[Segment]) -> dict[tuple[Schedule, int | None], float]:

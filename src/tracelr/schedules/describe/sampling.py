@@ -34,7 +34,15 @@ def value_at(schedule: Schedule, step: int) -> float:
     >>> value_at(Constant(0.1), 0)
     0.1
     """
-    return float(on_cpu(schedule).wide(torch.tensor(step, device="cpu"), F64))
+    return values_at(schedule, [step])[0]
+
+
+@torch.no_grad()
+def values_at(schedule: Schedule, steps: list[int]) -> list[float]:
+    """Return what `value_at` does for each of the steps."""
+    at = torch.tensor(steps, dtype=torch.int64, device="cpu")
+    values: list[float] = on_cpu(schedule).wide(at, F64).tolist()
+    return values
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
 
+import torch
+
 from tracelr.arithmetic import LAST_STEP
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ class Segment(NamedTuple):
 
     `curve` counts steps as the described schedule does. At `until` it has the value that the segment leads to; the next
     segment may start with another value. `shape` says in words how the value changes, and is empty if it does not. A segment
-    of waves has a `period`: the length in steps of the first wave.
+    of waves has a `period`, the length in steps of the first wave, and `bounds`, which no value leaves. Waves, and a segment
+    with `turns`, may rise and fall; every other segment does only one of them.
     """
 
     first: int
@@ -25,6 +28,8 @@ class Segment(NamedTuple):
     shape: str
     curve: Schedule
     period: int | None = None
+    bounds: tuple[float, float] | None = None
+    turns: bool = False
 
     @property
     def flat(self) -> bool:
@@ -35,18 +40,35 @@ class Segment(NamedTuple):
 Segments: TypeAlias = list[Segment]
 
 
-def endless(schedule: Schedule, shape: str, period: int | None = None) -> Segments:
+def endless(schedule: Schedule, shape: str, turns: bool = False) -> Segments:
     """Return one segment without end."""
-    return [Segment(0, None, shape, schedule, period)]
+    return [Segment(0, None, shape, schedule, turns=turns)]
+
+
+def waves(
+    schedule: Schedule, shape: str, period: int, bounds: Iterable[object] | None, until: int | None = None
+) -> Segments:
+    """Return waves up to the step `until`, and then a flat segment. Without bounds, nothing is said of single waves."""
+    known = None if bounds is None else [float(bound) for bound in bounds]  # type: ignore[arg-type]  # numbers, 0-d tensors
+    ends = None if known is None else (min(known), max(known))
+    first = Segment(0, until, shape, schedule, None if known is None else period, ends, turns=True)
+    return [first] if until is None else [first, Segment(until, None, "", schedule)]
+
+
+def rounded(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Return bounds as float32 numbers."""
+    low, high = torch.tensor(bounds, dtype=torch.float64).to(torch.float32).tolist()
+    return low, high
 
 
 def to_length(schedule: Schedule, shape: str) -> Segments:
     """Return a segment as long as the schedule, and one after it, which is flat if the values at five steps are equal."""
     length = schedule.length
     if not length:
-        return endless(schedule, shape)
+        return endless(schedule, shape, turns=True)
     probes = {float(schedule(min(length * k + k - 1, LAST_STEP))) for k in (1, 2, 3, 5, 8)}
-    return [Segment(0, length, shape, schedule), Segment(length, None, "" if len(probes) == 1 else shape, schedule)]
+    after = Segment(length, None, "" if len(probes) == 1 else shape, schedule, turns=True)
+    return [Segment(0, length, shape, schedule, turns=True), after]
 
 
 def ramp(schedule: Schedule, start: object, end: object, steps: int, shape: str) -> Segments:
