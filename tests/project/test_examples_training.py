@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from tracelr import Cosine, Linear, Schedule
+from tracelr.schedules.describe.sampling import value_at
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -33,7 +34,13 @@ def example(name: str) -> Any:
 
 
 def closed(rate: Schedule, steps: list[int] | range) -> list[float]:
+    """Return the values in float32, as a scheduled tensor holds them."""
     return [rate(step).item() for step in steps]
+
+
+def before_rounding(rate: Schedule, steps: list[int] | range) -> list[float]:
+    """Return the values as a scheduled float holds them."""
+    return [value_at(rate, step) for step in steps]
 
 
 def falls(losses: list[float], to: float) -> bool:
@@ -68,7 +75,7 @@ def test_mup_moves_the_output_as_far_at_every_width() -> None:
     assert moved[False][2] > 3 * moved[False][1]
     _, rates = mup.run(256, True, 8)
     rate = Linear(0.0, mup.PEAK, 2).then(Cosine(mup.PEAK, 0.0, 6))
-    assert rates["others"] == closed(rate, range(8))
+    assert rates["others"] == before_rounding(rate, range(8))
     assert rates["hidden"] == [value / 4 for value in rates["others"]]  # 64 / 256: exact
 
 
@@ -77,7 +84,7 @@ def test_tokens_are_the_unit_whatever_the_batch() -> None:
     assert sorted(set(run.batches)) == [4, 8, 16]
     sizes = [batch * 16 for batch in run.batches]
     assert run.seen == [sum(sizes[:k]) for k in range(len(sizes))]
-    assert run.rates == closed(run.rate, run.seen)
+    assert run.rates == before_rounding(run.rate, run.seen)
     assert falls(run.losses, 0.1)
 
 
@@ -107,7 +114,7 @@ def test_lightning() -> None:
         pytest.importorskip("pytorch_lightning")
         module = example("with_lightning")
         model = module.main(20)
-    assert model.rates == closed(module.rate(20), range(20))
+    assert model.rates == before_rounding(module.rate(20), range(20))
     assert falls(model.losses, 0.8)
 
 
@@ -116,7 +123,7 @@ def test_the_trainer_of_hugging_face() -> None:
         warnings.simplefilter("ignore")
         pytest.importorskip("accelerate")
         run = example("with_trainer").main(20)
-    assert run.rates == closed(run.rate, range(20))
+    assert run.rates == before_rounding(run.rate, range(20))
     assert falls(run.losses, 0.8)
 
 
@@ -127,7 +134,7 @@ def test_ddp_in_one_process(tmp_path: Path) -> None:
         rates, losses = module.main(20)
     finally:
         torch.distributed.destroy_process_group()
-    assert rates == closed(module.rate(20), range(20))
+    assert rates == before_rounding(module.rate(20), range(20))
     assert falls(losses, 0.8)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, final
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from tracelr import _torch
+from tracelr.errors import OptimizerError, Unquoted
 
 LARGEST = 2**63 - 1
 """The largest count. Every schedule is constant from step 2**53 on, so larger counts would give the same values."""
@@ -78,3 +80,24 @@ class Counter:
     def __reduce__(self) -> tuple[type[Counter], tuple[int, torch.device]]:
         # copied one by one, the tensor and the array would not share memory
         return Counter, (self.read(), self.tensor.device)
+
+
+def compare_counts(count: int) -> None:
+    """Compare the count that a step would lead to with those of all ranks; raise `OptimizerError` on every rank."""
+    if not is_distributed():
+        return
+    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    ends = torch.tensor([count, -count], device=device)
+    dist.all_reduce(ends, dist.ReduceOp.MAX)
+    highest, lowest = int(ends[0]), -int(ends[1])
+    if highest != lowest:
+        every = [0] * dist.get_world_size()
+        dist.all_gather_object(every, count)
+        given = Unquoted("; ".join(f"rank {rank} at {at}" for rank, at in enumerate(every)))
+        fix = "pass as increment what all ranks did together, such as a sum by all_reduce"
+        raise OptimizerError("Scheduler.step(increment)", given, "the same count on every rank", fix, limit=1000)
+
+
+def is_distributed() -> bool:
+    """Say whether this process is one of a distributed run."""
+    return dist.is_available() and dist.is_initialized()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
-import torch
 import torch.distributed as dist
 
 from tracelr.errors import OptimizerError, Unquoted
+from tracelr.optim.counter import is_distributed
+from tracelr.optim.scheduler import Scheduler
 from tracelr.optim.state import describe_changes, read_state
-
-if TYPE_CHECKING:
-    from tracelr.optim.scheduler import Scheduler
 
 
 def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) -> None:
@@ -24,11 +21,12 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
 
     Raises `OptimizerError`, which names the ranks that differ, on every rank.
 
-    >>> from tracelr import Linear, Scheduler
+    >>> import torch
+    >>> from tracelr import Linear
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
     >>> check_ranks(Scheduler(optimizer, lr=Linear(start=1.0, end=0.0, steps=4)))
     """
-    if not _is_distributed():
+    if not is_distributed():
         return
     state = scheduler.state_dict()
     here = (*read_state(state, len(scheduler.get_last_lr())), scheduler.get_last_lr())
@@ -46,23 +44,3 @@ def check_ranks(scheduler: Scheduler, group: dist.ProcessGroup | None = None) ->
         allowed = f"what {len(every) - len(differing)} of {len(every)} ranks have"
         fix = "build the scheduler from the same file, and load the same checkpoint, on every rank"
         raise OptimizerError("check_ranks", Unquoted(what), allowed, fix, limit=1000)
-
-
-def compare_counts(count: int) -> None:
-    """Compare the count that a step would lead to with those of all ranks; raise `OptimizerError` on every rank."""
-    if not _is_distributed():
-        return
-    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
-    ends = torch.tensor([count, -count], device=device)
-    dist.all_reduce(ends, dist.ReduceOp.MAX)
-    highest, lowest = int(ends[0]), -int(ends[1])
-    if highest != lowest:
-        every = [0] * dist.get_world_size()
-        dist.all_gather_object(every, count)
-        given = Unquoted("; ".join(f"rank {rank} at {at}" for rank, at in enumerate(every)))
-        fix = "pass as increment what all ranks did together, such as a sum by all_reduce"
-        raise OptimizerError("Scheduler.step(increment)", given, "the same count on every rank", fix, limit=1000)
-
-
-def _is_distributed() -> bool:
-    return dist.is_available() and dist.is_initialized()

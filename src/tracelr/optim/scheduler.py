@@ -16,10 +16,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from tracelr import _torch
 from tracelr.arithmetic import LAST_STEP, forced
 from tracelr.errors import OptimizerError, ScheduleError, ScheduleTypeError, TracelrWarning, Unquoted
-from tracelr.optim import distributed, driver
+from tracelr.optim import driver
 from tracelr.optim.bindings import Bindings
 from tracelr.optim.continuation import Continuation
-from tracelr.optim.counter import LARGEST, Counter
+from tracelr.optim.counter import LARGEST, Counter, compare_counts
 from tracelr.optim.groups import Each, Request, rate_of
 from tracelr.optim.self_check import check_device
 from tracelr.optim.state import COUNT, as_count, calls, read_continued, read_state, sealed
@@ -256,7 +256,7 @@ class Scheduler(LRScheduler):
         if self._fused and "fused" not in self._told:
             self._say("fused", "scheduler.step() is called beside a fused update, which steps already: the count doubles")
         if self._ranks is not None:
-            distributed.compare_counts(min(self._counter.read() + increment, LARGEST))
+            compare_counts(min(self._counter.read() + increment, LARGEST))
         sees_updates = self._hold is not None and self._hold.sees_updates
         if not sees_updates or not self._updated:  # a compiled update runs no hooks
             self.settle()
