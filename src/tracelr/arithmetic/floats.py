@@ -201,7 +201,7 @@ class Float(Arithmetic):
         if self.dtype == torch.float32:  # whose product of the two could be infinite
             return super().share(x, span, width)  # type: ignore[no-any-return]  # a Real
         return self.mul(x, span) / (  # type: ignore[no-any-return]  # a Real
-            width.to(self.dtype) if isinstance(width, Tensor) else float(width)
+            float(width) if isinstance(width, (int, float)) else width.to(self.dtype)
         )
 
     def gather(self, k: Tensor, values: Table) -> Tensor:
