@@ -138,7 +138,7 @@ def test_the_parts_of_a_schedule_are_the_owners_of_their_lines() -> None:
     for node in graph.nodes:
         if node.op == "call_function":
             found.setdefault(owner_of(node), set()).add(line_of(node))
-    ramp, product = "return ops.ramp(step, self.steps, self.start, self.end)", "return reduce(ops.mul, "
+    ramp, product = "return ops.ramp(step, self.steps, self.start, self.end)", "return reduce(ops.scale, "
     assert found["schedule.schedules.0"] == found["schedule.schedules.0.end"] == {ramp}
     assert found["schedule.schedules.1"] == {"return ops.full(step, self.value)"}
     assert any(line.startswith(product) for line in found["schedule"])

@@ -297,7 +297,7 @@ class Arithmetic(ABC):
 
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         """Return span * x / width."""
-        return self.mul(self.div(x, self.integer(width) if isinstance(width, Tensor) else float(width)), span)
+        return self.mul(self.div(x, float(width) if isinstance(width, (int, float)) else self.integer(width)), span)
 
     def floordiv_real(self, i: Tensor, width: int) -> Real:
         """Return floor(i / width), exactly. The remainder is subtracted first, so that the exact quotient is an integer."""

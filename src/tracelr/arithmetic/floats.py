@@ -201,7 +201,7 @@ class Float(Arithmetic):
         if self.dtype == torch.float32:  # whose product of the two could be infinite
             return super().share(x, span, width)  # type: ignore[no-any-return]  # a Real
         return self.mul(x, span) / (  # type: ignore[no-any-return]  # a Real
-            float(width) if isinstance(width, int | float) else width.to(self.dtype)  # or the proxy of a tensor
+            float(width) if isinstance(width, (int, float)) else width.to(self.dtype)
         )
 
     def gather(self, k: Tensor, values: Table) -> Tensor:

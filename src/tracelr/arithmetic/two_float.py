@@ -239,7 +239,7 @@ class TwoFloat(Arithmetic):
 
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         factor = _known(span)
-        if isinstance(width, Tensor) or not isinstance(factor, Split):
+        if not isinstance(width, (int, float)) or not isinstance(factor, Split):
             return super().share(x, span, width)
         return self.mul(x, self.div(factor, float(width)))
 
