@@ -52,6 +52,8 @@ def _strict() -> Iterator[None]:
         # raised inside torch's own export and pickling code
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|sympy")
+        # jax's, of a child process with limits, which runs another program
+        warnings.filterwarnings("ignore", category=RuntimeWarning, message=r"os\.fork\(\) was called")
         yield
     assert torch.get_default_dtype() == torch.float32
     assert arithmetic.forced() is None

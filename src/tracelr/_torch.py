@@ -69,13 +69,15 @@ def makes_state_outside(optimizer: Optimizer) -> bool:
     return hasattr(optimizer, "_init_group")
 
 
-def containers(scheduler: LRScheduler, optimizer: Any) -> list[LRScheduler]:
-    """Return the live schedulers of torch that `scheduler` is a member of, such as a SequentialLR."""
-    # Each of them holds its members; no attribute of a member leads back. They patch `optimizer.step`, and leave it so.
+def is_contained(scheduler: LRScheduler, optimizer: Any) -> bool:
+    """Say whether `scheduler` is a member of a live scheduler of torch, such as a SequentialLR."""
+    # Each of them holds its members in a list; no attribute of a member leads back. They patch `optimizer.step`, for good.
     if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
-        return []
-    every = [one for one in gc.get_objects() if issubclass(type(one), LRScheduler)]
-    return [one for one in every if any(member is scheduler for member in vars(one).get(MEMBERS, ()))]
+        return False
+    lists = [held for held in gc.get_referrers(scheduler) if type(held) in (list, tuple)]
+    holders = gc.get_referrers(*lists) if lists else []
+    attributes = [one if type(one) is dict else getattr(one, "__dict__", {}) for one in holders]
+    return any(held.get(MEMBERS) is one for held in attributes for one in lists)
 
 
 def is_tracing() -> bool:

@@ -11,7 +11,7 @@ had no such schedulers.
 >>> scheduler = LinearWD(optimizer, initial_val=0.0, end_val=0.1, total_iters=4)
 >>> optimizer.step(); scheduler.step()
 >>> optimizer.param_groups[0]["weight_decay"]
-0.02500000037252903
+0.025
 """
 
 from typing import final

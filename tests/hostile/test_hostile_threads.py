@@ -155,7 +155,7 @@ def test_tracing_leaves_the_process_as_it_was() -> None:
             assert lowering.lower(schedule, "c").text == text
 
         def speaks(k: int) -> None:
-            print(f"thread {k}", file=sys.stderr)
+            sys.stderr.write(f"thread {k}\n")  # in one piece
             time.sleep(0.001)
 
         in_threads(traces, traces, traces, speaks, seconds=min(SECONDS, 10.0))

@@ -89,7 +89,7 @@ def test_optimizers_and_schedulers_have_them() -> None:
     assert _torch.makes_state_outside(optimizer)
     step = torchs.StepLR(optimizer, 2)
     assert _torch.beneath_scheduler(optimizer.step) is SGD.step
-    assert not _torch.containers(step, optimizer)
+    assert not _torch.is_contained(step, optimizer)
     assert all(callable(getattr(step, name)) for name in ("_initial_step", "_update_lr"))
     assert hasattr(torchs.StepLR, "_get_closed_form_lr")
     assert {_torch.STEP_COUNT, _torch.LAST_LR} <= step.state_dict().keys()
@@ -97,7 +97,8 @@ def test_optimizers_and_schedulers_have_them() -> None:
     assert [member.step_size for member in _torch.members(both)] == [2, 3]
     assert _torch.milestones(both) == [4]
     assert _torch.MEMBERS in both.state_dict()
-    assert _torch.containers(_torch.members(both)[0], optimizer) == [both]
+    assert _torch.is_contained(_torch.members(both)[0], optimizer)
+    assert not _torch.is_contained(both, optimizer)
     assert [_torch.anneals_by_cosine(SWALR(optimizer, 0.1, 3, way)) for way in ("cos", "linear")] == [True, False]
     cycle = torchs.OneCycleLR(optimizer, 0.1, 10, anneal_strategy="linear")
     assert not _torch.anneals_by_cosine(cycle)

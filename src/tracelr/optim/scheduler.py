@@ -364,7 +364,7 @@ class Scheduler(LRScheduler):
 
     def _is_member(self) -> bool:
         """Say whether a SequentialLR or a ChainedScheduler of torch contains this scheduler, and decides on the numbers."""
-        self._contained = self._contained or bool(_torch.containers(self, self._inner))
+        self._contained = self._contained or _torch.is_contained(self, self._inner)
         return self._contained
 
     def _say(self, kind: str, text: str) -> None:
