@@ -85,7 +85,7 @@ def main() -> None:
     scheduler = Scheduler(optimizer, lr=SCHEDULE)
     expected = []
     for grad in grads:
-        expected.append(float(optimizer.param_groups[0]["lr"]))
+        expected.append(torch.tensor(optimizer.param_groups[0]["lr"]).item())  # in float32, as the kernel has it
         parameter.grad = grad.clone()
         optimizer.step()
         scheduler.step()
