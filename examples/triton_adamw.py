@@ -77,8 +77,8 @@ def main() -> None:
     for grad in grads:
         grid = (triton.cdiv(weight.numel(), 256),)
         arguments = (weight, grad, mean, square, step, rates, weight.numel())
-        options = {"enable_fp_fusion": False}  # of the compiler, not of the kernel
-        adamw[grid](*arguments, *BETAS, EPS, DECAY, BLOCK=256, **options)
+        # an option of the compiler, not of the kernel
+        adamw[grid](*arguments, *BETAS, EPS, DECAY, BLOCK=256, enable_fp_fusion=False)  # pyright: ignore[reportCallIssue]
         step += 1
 
     parameter = torch.nn.Parameter(start.clone())
