@@ -45,12 +45,16 @@ class Bindings:
         self.continued: list[Continuation] = []  # never changed in place
         self._shared: dict[tuple[int, int], Schedule] = {}  # groups of one schedule continue with one
         self._compiled = False
-        self._evaluated: list[Any] = []
+        self._evaluated: list[tuple[Any, ...]] = []
         self.written = 0  # the step whose values the groups hold
         self.version = 0  # another number whenever a group, a tensor or a schedule is another one
         self._hyperparameters = self._resolved(list(range(len(optimizer.param_groups))))
         check(self)
         self._bind(self._taken(self._hyperparameters))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # In a copy neither the counts of writes nor identities are those of the original.
+        self.__dict__.update(state | {"_versions": [], "_shared": {}})
 
     @property
     def device(self) -> torch.device | None:
@@ -97,8 +101,8 @@ class Bindings:
         for one in hyperparameters:
             one.position = places[id(one.group)]
         self._hyperparameters = sorted(hyperparameters, key=lambda one: one.position)
-        made = [(id(one.schedule), one.factor, id(one.tensor), self._compiled) for one in self._hyperparameters]
-        if made != self._evaluated:  # another evaluator would compile anew
+        made = [(one.schedule, one.tensor, one.factor, self._compiled) for one in self._hyperparameters]
+        if not _same(made, self._evaluated):  # another evaluator would compile anew
             self._evaluator = Evaluator(self._hyperparameters, self.device or torch.device("cpu"), self._compiled)
             self._evaluated, self.step = made, self._evaluator.step
         self._unscheduled = sorted({*range(len(self._groups))} - {one.position for one in hyperparameters})
@@ -371,6 +375,11 @@ class Bindings:
         for one in self._hyperparameters:
             shown.setdefault(one.key, []).append(one.schedule)
         return ", ".join(f"{key}={s[0] if all(one is s[0] for one in s) else s}" for key, s in shown.items())
+
+
+def _same(made: list[tuple[Any, ...]], before: list[tuple[Any, ...]]) -> bool:
+    pairs = zip(made, before, strict=False)
+    return len(made) == len(before) and all(a[0] is b[0] and a[1] is b[1] and a[2:] == b[2:] for a, b in pairs)
 
 
 def _factor(one: HyperParameter) -> float:
