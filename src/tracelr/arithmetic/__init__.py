@@ -15,6 +15,7 @@ from tracelr.arithmetic.floats import F32 as F32
 from tracelr.arithmetic.floats import F64 as F64
 from tracelr.arithmetic.floats import Float as Float
 from tracelr.arithmetic.floats import arithmetic_for as arithmetic_for
+from tracelr.arithmetic.floats import entered as entered
 from tracelr.arithmetic.floats import forced as forced
 from tracelr.arithmetic.floats import precision as precision
 from tracelr.arithmetic.two_float import TWO_FLOAT as TWO_FLOAT

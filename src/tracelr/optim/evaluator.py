@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from tracelr import _torch
-from tracelr.arithmetic import LAST_STEP, Arithmetic, arithmetic_for, forced
+from tracelr.arithmetic import LAST_STEP, arithmetic_for, entered
 from tracelr.errors import OptimizerError, Unquoted
 from tracelr.optim.counter import limited
 from tracelr.optim.groups import HyperParameter
@@ -32,7 +32,7 @@ class _Block(NamedTuple):
     until: int
     stride: int
     columns: list[list[float]]
-    ops: Arithmetic | None
+    entered: object  # the blocks of `precision` that it was evaluated in
 
 
 @final
@@ -83,8 +83,8 @@ class Evaluator:
 
     def block(self, count: int) -> tuple[list[list[float]], int]:
         """Return a column of values for each hyper-parameter, before their rounding to float32, and the row of `count`."""
-        first, until, stride, columns, ops = self._block  # one attribute, because several threads may be here
-        if first <= count < until and ops is forced():  # nearly every call ends here
+        first, until, stride, columns, blocks = self._block  # one attribute, because several threads may be here
+        if first <= count < until and blocks is entered():  # nearly every call ends here
             if stride == 1:
                 return columns, count - first
             row, rest = divmod(count - first, stride)
@@ -106,7 +106,7 @@ class Evaluator:
             made = [values for schedule, tensors in self._plan for values in _before_rounding(schedule, tensors, steps)]
         columns = [made[k] for k in self._column]
         if self._size > 1:
-            self._block = _Block(first, first + rows * stride, stride, columns, forced())
+            self._block = _Block(first, first + rows * stride, stride, columns, entered())
         return columns, (count - first) // stride
 
     def write(self, step: Tensor) -> None:
