@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 from typing import Any
@@ -156,3 +157,27 @@ def test_a_step_beside_a_fused_update_is_said_once() -> None:
         twice = [scheduler.step() for _ in range(2)]
     assert len(caught) == 1
     assert scheduler.last_epoch == 1 + len(twice)
+
+
+def test_a_copy_of_a_detached_scheduler_drives_nothing() -> None:
+    optimizer = sgd()
+    first = Scheduler(optimizer, lr=FALL)
+    first.detach()
+    second = Scheduler(optimizer, lr=Constant(0.5))
+    copied, stopped, going = copy.deepcopy((optimizer, first, second))
+    copied.step()
+    going.step()
+    assert copied.param_groups[0]["lr"] == 0.5
+    with pytest.raises(OptimizerError, match="a detached scheduler"):
+        stopped.step()
+
+
+def test_a_refused_optimizer_changes_nothing() -> None:
+    optimizer, other = sgd(), sgd()
+    scheduler, holder = Scheduler(optimizer, lr=FALL), Scheduler(other, lr=Constant(0.5))
+    with pytest.raises(OptimizerError, match="one scheduler for each number"):
+        scheduler.optimizer = other
+    assert (scheduler.optimizer, holder.get_last_lr()) == (optimizer, [0.5])
+    optimizer.step()
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == FALL(1).item()

@@ -86,13 +86,13 @@ class Float(Arithmetic):
     def total(self, x: Real, y: Real) -> Real:
         return (x + self._cast(y)).clamp(-LARGEST, LARGEST)
 
-    def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:
+    def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Real:
         if self.dtype == torch.float32 and isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:
-            return self.total(self.scale(time, x * rate), x)  # type: ignore[no-any-return]  # a Real
-        return self.scale(self.add(self.mul(time, rate), 1.0), x)  # type: ignore[no-any-return]  # a Real
+            return self.total(self.scale(time, x * rate), x)
+        return self.scale(self.add(self.mul(time, rate), 1.0), x)
 
-    def div_by_line(self, x: Real, time: Tensor, rate: Real) -> Tensor:
-        return self.div(x, self.add(self.mul(time, rate), 1.0))  # type: ignore[no-any-return]  # a Real
+    def div_by_line(self, x: Real, time: Tensor, rate: Real) -> Real:
+        return self.div(x, self.add(self.mul(time, rate), 1.0))
 
     def within(self, x: Tensor, bound: float) -> Tensor:
         return x.abs() < bound
@@ -173,7 +173,7 @@ class Float(Arithmetic):
         high = round(c.high * self._grid) / self._grid
         return high, (c.high - high) + c.low
 
-    def grown(self, factor: Real, powers: Sequence[tuple[Tensor, Split | Tensor]]) -> Tensor:
+    def grown(self, factor: Real, powers: Sequence[tuple[Tensor, Split | Tensor]]) -> Real:
         tiny = isinstance(factor, float) and 0 < abs(factor) < 2.0 ** (126 - self._reach) < 1
         if len(powers) == 1 and not tiny:
             ((x, c),) = powers
@@ -186,23 +186,21 @@ class Float(Arithmetic):
         low = reduce(torch.add, [x * low for (x, _), (_, low) in zip(powers, parts, strict=True)])
         whole = torch.round(low)
         value = torch.exp2((high + whole).clamp(self._least, self._reach)) * torch.exp2(low - whole)
-        return self.scale(value, factor)  # type: ignore[no-any-return]  # a Real
+        return self.scale(value, factor)
 
-    def multiply_ratio(self, i: Tensor, span: Real, width: Tensor | int) -> Tensor:
+    def multiply_ratio(self, i: Tensor, span: Real, width: Tensor | int) -> Real:
         bits = _bits(span) if isinstance(span, float) and isinstance(width, int) else _EXACT
         if bits >= _EXACT or self.dtype == torch.float32:
-            return super().multiply_ratio(i, span, width)  # type: ignore[no-any-return]  # a Real
+            return super().multiply_ratio(i, span, width)
         # A short span, such as an integer, times i may be exact; then the quotient is rounded once.
         product = self.share(i.to(self.dtype), span, width)
         fits = bits + int(width).bit_length() <= 53
         return product if fits else torch.where(i == width, self.full(i, span), product)
 
-    def share(self, x: Tensor, span: Real, width: Tensor | int | float) -> Tensor:
+    def share(self, x: Tensor, span: Real, width: Tensor | int | float) -> Real:
         if self.dtype == torch.float32:  # whose product of the two could be infinite
-            return super().share(x, span, width)  # type: ignore[no-any-return]  # a Real
-        return self.mul(x, span) / (  # type: ignore[no-any-return]  # a Real
-            float(width) if isinstance(width, (int, float)) else width.to(self.dtype)
-        )
+            return super().share(x, span, width)
+        return self.mul(x, span) / (float(width) if isinstance(width, (int, float)) else width.to(self.dtype))
 
     def gather(self, k: Tensor, values: Table) -> Tensor:
         return self.take(k, self._cast(values.high if values.wide is None else values.wide))

@@ -103,10 +103,10 @@ class TwoFloat(Arithmetic):
         fits = near.abs() < LARGEST
         return self.where(fits, value, Pair(near.clamp(-LARGEST, LARGEST), torch.zeros_like(near)))
 
-    def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
+    def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
         if isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:  # their product may be a float32
-            return self.total(self.scale(time, double_float.product(Split(x, 0.0), Split(rate, 0.0))), x)  # type: ignore[no-any-return]
-        return self.scale(self.total(self.scale(time, rate), _ONE), x)  # type: ignore[no-any-return]  # a Real
+            return self.total(self.scale(time, double_float.product(Split(x, 0.0), Split(rate, 0.0))), x)
+        return self.scale(self.total(self.scale(time, rate), _ONE), x)
 
     def div_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
         line = self.total(self.scale(time, rate), _ONE)
@@ -115,7 +115,8 @@ class TwoFloat(Arithmetic):
         return self.where(small, quotient, Split(0.0, 0.0))
 
     def within(self, x: Real, bound: float) -> Tensor:
-        return x.high.abs() < bound  # type: ignore[no-any-return]  # a Real
+        below: Tensor = x.high.abs() < bound
+        return below
 
     def where(self, mask: Tensor, x: Real, y: Real) -> Pair:
         a, b = ((*double_float.parts(z)[:2],) if isinstance(z, Split) else z for z in (x, y))
@@ -195,7 +196,7 @@ class TwoFloat(Arithmetic):
             return self.full(x.high, 1.0)
         return polynomials.exp2(self.mul(x, known))
 
-    def grown(self, factor: Real | Number, powers: Sequence[tuple[Pair, Split | Pair]]) -> Pair:
+    def grown(self, factor: Real | Number, powers: Sequence[tuple[Pair, Split | Pair]]) -> Real:
         exponents = [self.mul(x, c) for x, c in powers if not (isinstance(c, Split) and c.high == 0)]
         if not exponents:
             return self.full(powers[0][0].high, factor)
@@ -203,10 +204,10 @@ class TwoFloat(Arithmetic):
         for other in exponents[1:]:
             exponent = double_float.add(exponent, other)
         if not isinstance(factor, float):
-            return self.scale(polynomials.exp2(exponent), factor)  # type: ignore[no-any-return]  # a Real
+            return self.scale(polynomials.exp2(exponent), factor)
         mantissa, by = math.frexp(factor)
         most = math.log2(LARGEST) - by - math.log2(abs(mantissa or 1.0))
-        return self.mul(polynomials.exp2(exponent, by, most), mantissa)  # type: ignore[no-any-return]  # a Real
+        return self.mul(polynomials.exp2(exponent, by, most), mantissa)
 
     def log2(self, rate: Tensor, steps: int) -> Pair:
         known = _known(rate)

@@ -141,7 +141,7 @@ class TrainStep:
         def program(*example: Any) -> ExportedProgram:
             return export(self._step, example, names, self._optimizer, self._scheduler)
 
-        return self._attempt(program, batch)  # type: ignore[no-any-return]
+        return self._attempt(program, batch)  # type: ignore[no-any-return]  # what `program` returns
 
     def _differentiate(
         self, batch: tuple[Any, ...], gradients: Callable[..., Any], variant: list[str]

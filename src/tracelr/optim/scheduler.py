@@ -120,6 +120,11 @@ class Scheduler(LRScheduler):
         count = _step_of("Scheduler(last_epoch)", last_epoch)
         self.on_change, self._ranks = on_change, ranks
         self._optimizer = optimizer
+        self._updated, self._told = False, set[str]()
+        self._by_ignite = False
+        self._contained = False  # of a scheduler of torch, which then says when to step
+        self._fused = False  # whether a fused update steps it
+        self._late = ""  # what a framework may have kept from the user while it loaded a checkpoint
         self._start(requests)
         self._counter = Counter(count, self._device)
         self.base_lrs = [rate_of(group, "initial_lr") for group in self._inner.param_groups]
@@ -136,12 +141,9 @@ class Scheduler(LRScheduler):
 
     def _attach(self) -> None:
         self._hold: driver.Hold | None = driver.Hold(self, self._inner, *_HOOKS)
-        self._updated, self._told = False, set[str]()
-        self._by_ignite = False
-        self._contained = False  # of a scheduler of torch, which then says when to step
-        self._fused = False  # whether a fused update steps it
-        self._late = ""  # what a framework may have kept from the user while it loaded a checkpoint
         self._quiet = False  # whether neither `step` nor an update has more to do than usual
+        if self._fused:
+            self._hold.leave_updates()
 
     def _check_first(self, bindings: Bindings) -> None:
         if self._rivals(bindings):
@@ -170,15 +172,15 @@ class Scheduler(LRScheduler):
             return
         if not driver.has_groups(other):
             raise OptimizerError("Scheduler.optimizer", other, "an object with param_groups", "pass an optimizer")
-        before = self._optimizer, self._inner, self._bindings
-        if self._hold is not None:
-            self._hold.release()
-        self._optimizer = other
+        before, fused, drove = (self._optimizer, self._inner, self._bindings), self._fused, self._hold is not None
+        self.detach()
+        self._optimizer, self._fused = other, False  # a fused update belongs to the optimizer that it was made for
         try:
             self._start(self._requests)
         except OptimizerError:
-            self._optimizer, self._inner, self._bindings = before
-            self._attach()
+            (self._optimizer, self._inner, self._bindings), self._fused = before, fused
+            if drove:
+                self._attach()
             raise
         self._bindings.continue_(before[2].continued)
         self._updated = True
@@ -196,14 +198,12 @@ class Scheduler(LRScheduler):
             self._hold, self._quiet = None, False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_hold"}
+        return vars(self) | {"_hold": vars(self).get("_hold") is not None}  # hooks are not copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if "_inner" in state:  # a scheduler of tracelr.lr_scheduler may be unbound; a copied optimizer has no hooks
-            self._hold = driver.Hold(self, self._inner, *_HOOKS)
-            if self._fused:
-                self._hold.leave_updates()
+        self.__dict__.update(state | {"_hold": None})
+        if state["_hold"]:  # a detached scheduler, or an unbound one of tracelr.lr_scheduler, drives nothing
+            self._attach()
 
     # -- the counter ------------------------------------------------------------------------------------------------------
 
