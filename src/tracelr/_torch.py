@@ -1,6 +1,6 @@
 """Every private name of torch that tracelr uses, each with its reason. No other file touches one.
 
-All exist in torch 2.11, 2.13 and 2.15. tests/project/test_private_torch.py looks them up in the installed torch. Dynamo,
+All exist in torch 2.13. tests/project/test_private_torch.py looks them up in the installed torch. Dynamo,
 Inductor and modules that import sympy are imported inside functions, because `import tracelr` would be slow otherwise.
 """
 
