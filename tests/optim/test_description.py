@@ -30,13 +30,14 @@ def bound(**more: object) -> Scheduler:
 
 
 def test_a_scheduler_is_shown_as_a_table() -> None:
+    line = repr(Linear(0.0, 1.0, 4) | Cosine(1.0, 0.0, 4))
     assert repr(bound()).split("\n") == [
         "Scheduler of AdamW, step 3",
-        "  group   key           tag         schedule                                                                       now   next",
-        "  0       lr            <b>         Linear(start=0.0, end=1.0, steps=4) | Cosine(start=1.0, end=0.0, steps=4)  0.75  1",
-        "  1 to 2  lr            norm, bias  Linear(start=0.0, end=1.0, steps=4) | Cosine(start=1.0, end=0.0, steps=4)  0.75  1",
-        "  0       weight_decay  <b>         Constant(value=0.5)                                                            0.5   0.5",
-        "  1 to 2  weight_decay  norm, bias  Linear(start=0.0, end=1.0, steps=4)                                            0.75  1",
+        f"  group   key           tag         {'schedule':<{len(line)}}  now   next",
+        f"  0       lr            <b>         {line}  0.75  1",
+        f"  1 to 2  lr            norm, bias  {line}  0.75  1",
+        f"  0       weight_decay  <b>         {'Constant(value=0.5)':<{len(line)}}  0.5   0.5",
+        f"  1 to 2  weight_decay  norm, bias  {'Linear(start=0.0, end=1.0, steps=4)':<{len(line)}}  0.75  1",
     ]
 
 
