@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TextIO
 
@@ -11,6 +12,20 @@ from tracelr.errors import printable
 _ASCII = {ord(a): b for a, b in zip("─│┤┬└", "-||+`", strict=True)} | {0x2800 + k: "*" for k in range(256)}
 """The letters of a plot, for a terminal that has no others than ASCII."""
 RED, BOLD, GREEN = "31", "1", "32"
+
+
+def width() -> int:
+    """Return how wide a picture in the terminal is: as wide as that is, from 40 to 120 columns."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns - 4, 40), 120)
+
+
+def shows_braille() -> bool:
+    """Return whether standard output takes the letters that a picture is made of."""
+    try:
+        "⠿┤".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def coloured(stream: TextIO | None) -> bool:

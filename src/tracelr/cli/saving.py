@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def put(text: str, path: str | None) -> None:
         save(path, f"{text}\n".encode(errors="backslashreplace"))
 
 
-def save(path: str, content: bytes | memoryview) -> None:
-    """Write a file, and say that it was written."""
+def save(path: str, content: bytes | memoryview, what: str = "") -> None:
+    """Write a file, and say that it was written, and `what` it holds."""
     write_whole(Path(path), content)
-    say(f"wrote {path}")
+    say(f"wrote {path}{what}", sys.stdout if path != "/dev/stdout" else sys.stderr)

@@ -39,6 +39,17 @@ class Chosen(NamedTuple):
     schedule: Schedule
     assignment: Assignment | None = None
 
+    @property
+    def title(self) -> str:
+        """The name that the schedule was given in Python, or else that of what it was read from."""
+        return self.schedule.name or self.name
+
+    @property
+    def quantity(self) -> str:
+        """What the schedule drives, in words."""
+        key = "lr" if self.assignment is None else self.assignment.key
+        return "learning rate" if key == "lr" else key.replace("_", " ")
+
 
 def load(given: str) -> Loaded:
     """Return what FILE of the command line stands for. If it is a path to a file, that file is read.
