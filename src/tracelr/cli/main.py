@@ -12,7 +12,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NoReturn, final
 
-import tracelr
 from tracelr.cli import verbs
 from tracelr.cli.output import BOLD, RED, coloured, drop, say
 from tracelr.cli.verb import Verb
@@ -75,7 +74,7 @@ def every() -> list[Verb]:
 def parser_of(found: Sequence[Verb]) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the command line, and that of each verb."""
     parser = Parser(prog="tracelr", description=_ABOUT, formatter_class=_Layout)
-    parser.add_argument("--version", action="version", version=f"tracelr {tracelr.__version__}")
+    parser.add_argument("--version", action="version", version=f"tracelr {import_module('tracelr').__version__}")
     listed = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     commands = {}
     for verb in found:

@@ -20,9 +20,8 @@ class Report(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        parser.add_argument(
-            "--target", action="append", help=f"the code of one of {TARGETS}; may be repeated (default: all)"
-        )
+        words = f"the code of all, or of one of {TARGETS}; may be repeated (default: c, cuda and triton, and c is run)"
+        parser.add_argument("--target", action="append", help=words)
         parser.add_argument("--no-verify", action="store_true", help="run no target")
         parser.add_argument("--to", dest="last", metavar="STEP", help="the last step of the curve (default: all of them)")
         parser.add_argument("-o", "--output", metavar="PATH", default="report.html", help="the page (default: report.html)")
