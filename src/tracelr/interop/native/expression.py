@@ -181,9 +181,8 @@ class _Reader:
         if other commas between the same brackets have a space after them.
         """
         tokens = [*self.tokens.values(), _Token("end", "", len(self.text))]
-        groups: list[tuple[list[_Token], list[bool]]] = [
-            ([], [])
-        ]  # in each bracket: numbers with commas, spaces after commas
+        # In each bracket: the numbers with commas, and for each comma whether a space follows.
+        groups: list[tuple[list[_Token], list[bool]]] = [([], [])]
         for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
             if before.text in _CLOSING:
                 groups.append(([], []))
@@ -201,7 +200,7 @@ class _Reader:
         """Raise if a group of digits after a comma, of those between two brackets, is a part of a number."""
         for one in numbers:
             if any(spaces) or ",0" in one.text:
-                fix = "write 98_000 or 98k for 98,000, and a space after a comma between two numbers"
+                fix = f"write {one.text.replace(',', '_')} for one number, or a space after the comma for two"
                 allowed = "numbers without commas, because a comma separates arguments"
                 raise self.refuse(one.at, Unquoted(one.text), allowed, fix)
 
