@@ -21,6 +21,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from tracelr import _torch
+
 _MOST = 4000  # expressions: each branch on the step evaluates what follows it twice
 _DEEPEST = 8  # functions that call functions
 _NEAR = 1e-9
@@ -53,24 +55,13 @@ class _Unknown(Exception):
     """Raised for what the walk does not know."""
 
 
-@final
-class Branching:
-    """A function of a float64 tensor of steps, which has the values of a Python function of an int."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self.function = function
-        self.__qualname__ = getattr(function, "__qualname__", type(function).__name__)
-
-    def __call__(self, step: Tensor) -> Tensor:
-        value = _Walk().call(self.function, [step], {})
-        return value if isinstance(value, Tensor) else torch.full_like(step, float(value))
-
-
 def with_branches(function: Callable[[Any], Any]) -> Callable[[Tensor], Tensor] | None:
     """Return a function of a tensor step with the values of `function`, or None if it cannot be read, or differs."""
-    found, walk = Branching(function), _Walk()
+    walk = _Walk()
+    walked: Any = lambda step: _like(step, walk.call(function, [step], {}))  # noqa: E731  # fx cannot pickle annotations
     try:
-        walk.call(function, [torch.zeros(2, dtype=torch.float64)], {})
+        # As a graph: it is evaluated again without a walk, and Dynamo can trace it. It holds for steps of any shape.
+        found = _torch.make_fx_of_any(walked)(torch.zeros(7, dtype=torch.float64))
         ends = sorted({number for number in walk.numbers if 0 <= number < 2**40})
         near = {max(end + d, 0) for end in [*ends, sum(ends)] for d in (-2, -1, 0, 1, 2)}
         steps = sorted(near | {*range(64), 1000, 10**6})
@@ -256,6 +247,10 @@ def _joined(values: list[Any], every: bool) -> Any:
 def _where(test: Tensor, yes: Any, no: Any) -> Tensor:
     yes, no = (one if isinstance(one, Tensor) else torch.full_like(test, one, dtype=torch.float64) for one in (yes, no))
     return torch.where(_truth(test), yes, no)
+
+
+def _like(step: Tensor, value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.full_like(step, float(value))
 
 
 def _extreme(pick: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:

@@ -59,9 +59,9 @@ class _Probe(Tensor):
 class InFloat64:
     """A function that LambdaLR calls with Python's numbers; for a tensor step it computes in float64, as Python does."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[[Any], Any], name: str = "") -> None:
         self.function = function
-        self.__qualname__ = getattr(function, "__qualname__", type(function).__name__)
+        self.__qualname__ = name or getattr(function, "__qualname__", type(function).__name__)
 
     def __call__(self, step: Tensor) -> Any:
         return self.function(step.to(torch.float64))
@@ -106,7 +106,7 @@ def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
         traceable = with_branches(function)
         if traceable is None:
             raise
-        return Lambda(InFloat64(traceable)) * base
+        return Lambda(InFloat64(traceable, getattr(function, "__qualname__", type(function).__name__))) * base
     if isinstance(made, Real):
         return Constant(base * float(made))
     if not isinstance(made, Tensor):
