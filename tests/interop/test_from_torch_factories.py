@@ -52,7 +52,10 @@ CASES = [
             (f"{MIN}_lr_rate", {"num_training_steps": 100, "min_lr_rate": 0.1}),
             (f"{MIN}_lr_rate", {"num_training_steps": 100, "min_lr": 0.01, "warmup_lr_rate": 0.2}),
             ("get_wsd_schedule", {"num_decay_steps": 20, "num_training_steps": 100}),
-            ("get_wsd_schedule", {"num_decay_steps": 20, "num_stable_steps": 5, "decay_type": "1-sqrt", "min_lr_ratio": 0.1}),
+            (
+                "get_wsd_schedule",
+                {"num_decay_steps": 20, "num_stable_steps": 5, "decay_type": "1-sqrt", "min_lr_ratio": 0.1},
+            ),
         ]
     ],
 ]
@@ -75,7 +78,9 @@ def test_the_schedules_are_those_that_a_person_would_write() -> None:
     assert made == Polynomial(RATE, 1e-7, 100, 2.0)
 
 
-def get_cosine_schedule_with_warmup(o: Any, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5) -> LambdaLR:
+def get_cosine_schedule_with_warmup(
+    o: Any, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
+) -> LambdaLR:
     """As in diffusers, and in transformers before 4.25: a function that closes over the arguments."""
 
     def lr_lambda(current_step: int) -> float:
@@ -169,7 +174,16 @@ def calls_another(step: int) -> float:
 
 short = lambda step: min(1.0, (step + 1) / WARM)  # noqa: E731
 longer = lambda step: (step + 1) / WARM if step < WARM else 0.95 ** (step - WARM)  # noqa: E731
-FUNCTIONS = [timm_like, stairs, partial(of_two, warm=5, total=50), calls_another, Settings().factor, Settings(), short, longer]
+FUNCTIONS = [
+    timm_like,
+    stairs,
+    partial(of_two, warm=5, total=50),
+    calls_another,
+    Settings().factor,
+    Settings(),
+    short,
+    longer,
+]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
