@@ -63,7 +63,8 @@ def test_each_spec_gives_its_schedule(text: str, schedule: Schedule) -> None:
 NAMES = (
     "clamp, constant, cosine, cosine_annealing, cosine_power, cosine_waves, cyclic, exponential, interpolate, inverse_sqrt, "
     "inverse_time, k_decay, lambda, linear, loop, multi_step, noise, one_cycle, piecewise_constant, polynomial, power_law, "
-    "product, ramp, range_test, rex, scale, sequential, shift, shorten, step, stretch, sum, tanh, warm_restarts, wsd"
+    "product, ramp, range_test, rex, scale, sequential, shift, shorten, step, stretch, sum, tanh, warm_restarts, "
+    "warmup_constant, warmup_cosine, warmup_linear, wsd"
 )
 A_SCHEDULE = "allowed: a schedule, such as cosine(3e-4, 0, 1000)"
 WRONG = {
@@ -76,30 +77,30 @@ WRONG = {
     "": (1, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
     "linear(0, 1, 5": (15, "given the end; allowed: ')'; to fix it: write it there."),
     "linear(0 1, 5)": (10, "given 1; allowed: an operator or a comma before it; to fix it: write it there."),
-    "linear(0, 1, 5))": (16, "given ); allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "linear(0, 1, 5))": (16, "given ); allowed: '|', '+', '-', '*', '/', '.' or the end; to fix it: write it there."),
     "linear(0, 1, 5) +": (18, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
     "linear(0, 1, [5)": (16, "given ); allowed: ']'; to fix it: write it there."),
     "linear(end=0, 1, 5)": (19, "given ); allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
-    "constant(1), constant(2)": (12, "given ,; allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
-    "constant(1)) + (constant(2)": (12, "given ); allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "constant(1), constant(2)": (12, "given ,; allowed: '|', '+', '-', '*', '/', '.' or the end; to fix it: write it there."),
+    "constant(1)) + (constant(2)": (12, "given ); allowed: '|', '+', '-', '*', '/', '.' or the end; to fix it: write it there."),
     "constant(1) ** 2": (14, "given *; allowed: a schedule or a number; to fix it: write it there."),
     "linear(*[0, 1, 5])": (8, "given *; allowed: a schedule or a number; to fix it: write it there."),
     "linear(**x)": (8, "given *; allowed: start, end, steps; to fix it: remove it."),
     "constant.__class__": (1, "given constant; allowed: a schedule or a number; to fix it: write it there."),
     "constant(+1)": (10, "given +; allowed: a schedule or a number; to fix it: write it there."),
     "f'x'": (2, "given 'x'; allowed: an operator or a comma before it; to fix it: write it there."),
-    "linear(0, 1, 5) ^ 2": (17, "given '^'; allowed: a number, a name, a string, or one of | + - * ( ) [ ] , = .; to fix it: correct it there."),
-    "linear(0, 1, 5q)": (14, "given '5q'; allowed: a number, a name, a string, or one of | + - * ( ) [ ] , = .; to fix it: correct it there."),
+    "linear(0, 1, 5) ^ 2": (17, "given '^'; allowed: a number, a name, a string, or one of | + - * / ( ) [ ] , = .; to fix it: correct it there."),
+    "linear(0, 1, 5q)": (14, "given '5q'; allowed: a number, a name, a string, or one of | + - * / ( ) [ ] , = .; to fix it: correct it there."),
     "linear(0, 1)": (12, "given linear without steps; allowed: start, end, steps; to fix it: add steps."),
     "linear(0, 1, 5, 6)": (17, "given argument 4 of linear; allowed: start, end, steps; to fix it: remove it, or name it."),
     "linear(0, 1, stesp=5)": (14, "given stesp; allowed: start, end, steps; to fix it: write 'steps'."),
     "linear(0, 1, 5, end=5)": (17, "given end twice; allowed: start, end, steps; to fix it: write 'end'."),
-    "linear(0, 1, 0)": (14, "Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass a number of steps in this range."),
-    "linear(0, 1, 0.5)": (14, "Linear.steps: given 0.5; allowed: an int from 1 to 2**53; to fix it: pass a whole number of steps."),
+    "linear(0, 1, -1)": (14, "Linear.steps: given -1; allowed: an int from 0 to 2**53; to fix it: pass a number of steps in this range."),
+    "linear(0, 1, 0.5)": (14, "Linear.steps: given 0.5; allowed: an int from 0 to 2**53; to fix it: pass a whole number of steps."),
     "multi_step(1, 0.1, [3, 2])": (20, "MultiStep.milestones: given [3, 2]; allowed: an increasing list of ints from 0 to 2**53; to fix it: sort it."),
     "constant(1) | constant(2)": (13, "Constant.then(at): given None; allowed: a step; this schedule has no length of its own; to fix it: pass at=<the step to switch at>."),
-    "constant(1).warmup(0)": (20, "warmup(steps): given 0; allowed: an int from 1 to 2**53; to fix it: pass a number of steps in this range."),
-    "constant(1).evaluate(0)": (13, "given 'evaluate'; allowed: then, warmup, cooldown, drive; to fix it: use one of these."),
+    "constant(1).warmup(-1)": (20, "warmup(steps): given -1; allowed: an int from 0 to 2**53, in steps, or a fraction from 0 to below 1; to fix it: pass a number of steps in this range."),
+    "constant(1).evaluate(0)": (13, "given 'evaluate'; allowed: then, warmup, cooldown, drive, clamp, over, named; to fix it: use one of these."),
     "1e500 * constant(1)": (1, "given 1e500; allowed: an exponent from -400 to 400; to fix it: write a number within the float32 range."),
     "1.5e399 * constant(1)": (1, "given 1.5e399; allowed: a finite number within the float32 range; to fix it: write a smaller one."),
     "__import__('os')": (1, f"given '__import__'; allowed: {NAMES}; to fix it: use one of these."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -30,15 +30,17 @@ def page(
     *,
     name: str,
     targets: Sequence[str] | None = None,
-    verify: bool = True,
+    verify: bool | Collection[str] = True,
     steps: int | None = None,
     source: str = "FILE",
+    tell: Callable[[str], object] | None = None,
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
     `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
     that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
-    end of the schedule. `source` is the FILE argument in the commands that the page shows. The same schedule gives the same
+    end of the schedule. `verify` may also be a list of targets: those are run. `tell` is called with the name of each target
+    before it is lowered. `source` is the FILE argument in the commands that the page shows. The same schedule gives the same
     bytes with the same versions on the same machine.
 
     Raises `LoweringError` for an unknown target, and `TraceError` for a schedule that cannot become a graph.
@@ -52,7 +54,7 @@ def page(
         raise ScheduleError("report.page", [], "a schedule, or one assignment or more", "pass a schedule")
     most = max(_HELD // len(groups), _FEWEST)
     sections = [
-        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source), most)
+        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source, tell), most)
         for k, group in enumerate(groups)
     ]
     content = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, final
 
 from tracelr.drawing.svg import svg
@@ -32,9 +32,10 @@ class Order(NamedTuple):
     """What a page is asked to show: see `tracelr.report.page`."""
 
     targets: Sequence[str] | None
-    verify: bool
+    verify: bool | Collection[str]
     steps: int | None
     source: str
+    tell: Callable[[str], object] | None = None
 
 
 @final
@@ -52,13 +53,13 @@ def section(schedule: Schedule, ident: str, heading: str, order: Order, most: in
     last = horizon(schedule) if order.steps is None else order.steps
     held = samples(schedule, last, [phase.first for phase in found], most)
     graph = run(trace(schedule))
-    made = checks(schedule, graph, order.targets, order.verify)
+    made = checks(schedule, graph, order.targets, order.verify, order.tell)
     parts = [
         ("Curve", _curve(schedule, held, last)),
         ("Phases", _phases(found)),
         ("Graph", _graph(drawing.draw(listing_of(graph), ""), len(graph.nodes))),
         ("Code", _code(ident, made, dump(graph, "text"), order.source)),
-        ("Verification", _verification(made, order.verify)),
+        ("Verification", _verification(made, bool(order.verify))),
         ("Exactness", _exactness(schedule, held)),
         ("Configuration", _configuration(ident, schedule, order.source)),
     ]
