@@ -30,6 +30,11 @@ class Group(NamedTuple):
         return self.assignments[0].key if self.assignments else ""
 
     @property
+    def quantity(self) -> str:
+        """Return the hyper-parameter in words."""
+        return {"lr": "learning rate"}.get(self.key, self.key.replace("_", " "))
+
+    @property
     def heading(self) -> str:
         """Return the heading of the schedule, as HTML."""
         return f"<h2>{h(self.name)}</h2>"
