@@ -1,6 +1,6 @@
 """The table of the README, torch's LRScheduler beside tracelr, measured here: python benchmarks/beside_torch.py
 
-One run for both: a linear warm-up of 2,000 steps and a cosine of 98,000 to a tenth, AdamW over 8 groups of one 64 x 64 weight.
+One run for both: a linear warm-up of 2,000 steps and a cosine of 98,000 to a tenth, AdamW, 8 groups of one 64 x 64 weight.
 A time is the least of its rounds, a ratio their median.
 """
 

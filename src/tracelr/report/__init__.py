@@ -46,9 +46,9 @@ def page(
 
     `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
     that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
-    end of the schedule. `source` is where the schedule comes from, and the FILE argument in the commands that the page shows.
+    end of the schedule. `source` is where the schedule comes from; the commands that the page shows have it as FILE.
 
-    `quantity` is what one schedule drives; of assignments, the keys say it. `unit` is what a step of the schedule is, such as
+    `quantity` is what one schedule drives; of assignments, the keys say it. `unit` is what a step of the schedule is, as
     "token"; `per_step` names other units for the axis, and how much of each a step is: `{"epoch": 1 / 1250}`. `beside` are
     other schedules, assignments, or the points of a log, each with its name, which are drawn in the same axes as the
     schedule of the same key. `marks` are steps to mark, such as `{"checkpoint": 42_000}`.
@@ -72,8 +72,7 @@ def page(
     last = max(one.samples.last for one in sections)
     content = {
         "schedules": [
-            one.data
-            | {"name": group.name, "key": group.key or "lr", "quantity": group.quantity or quantity}
+            one.data | {"name": group.name or name, "key": group.key or "lr", "quantity": group.quantity or quantity}
             for one, group in zip(sections, groups, strict=True)
         ],
         "beside": [

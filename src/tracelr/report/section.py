@@ -83,7 +83,7 @@ def _part(ident: str, name: str, html: str) -> str:
 
 def _words(found: Sequence[phases.Phase]) -> str:
     """Return the phases as sentences: all of a few, or the first ones of many."""
-    said = [f"<li><span>{h(phase.steps)}</span> {h(phase.words)}</li>" for phase in found[:_SENTENCES]]
+    said = [f"<li><span>Steps {h(phase.steps)}</span> {h(phase.words)}</li>" for phase in found[:_SENTENCES]]
     if len(found) > _SENTENCES:
         said.append(f"<li><span>and {len(found) - _SENTENCES:,} more</span></li>")
     return f'<ol class="words">{"".join(said)}</ol>'

@@ -185,7 +185,7 @@ class Plot {
     if (!width) return;
     const height = width < 560 ? 270 : 370;
     Object.assign(this, { left: width < 560 ? 48 : 60, right: width - 14, top: 44, bottom: height - 44 });
-    const others = this.compare ? this.others : [], curves = [...others, this.curve];
+    const others = this.compare ? this.others : [], curves = [this.curve, ...others];
     this.domain(curves);
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.selection = drawn("rect", { class: "selection", y: this.top, height: this.bottom - this.top, width: 0 });

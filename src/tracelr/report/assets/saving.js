@@ -44,7 +44,8 @@ function asSVG(plot) {
     line.setAttribute("d", `M${plot.left} ${y}h26`);
     svg.append(line, drawn("text", { x: plot.left + 34, y: y + 4, fill: page.color, "font-size": 12, "font-family": page.fontFamily }, entry.curve.name));
   });
-  return new XMLSerializer().serializeToString(svg);
+  // a name may hold what no XML file may
+  return new XMLSerializer().serializeToString(svg).toWellFormed().replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "\ufffd");
 }
 
 async function asPNG(plot) {
