@@ -40,6 +40,7 @@ from tracelr.schedules.curves.step import Step
 from tracelr.schedules.curves.tanh import Tanh
 from tracelr.schedules.curves.warm_restarts import WarmRestarts
 from tracelr.schedules.curves.wsd import WSD
+from tracelr.schedules.standard import inverse_sqrt, warmup_constant, warmup_cosine, warmup_linear, wsd
 
 if TYPE_CHECKING:
     from tracelr import lowering, lr_scheduler, weight_decay_scheduler
@@ -103,6 +104,7 @@ __all__ = [
     "from_dict",
     "from_torch",
     "fuse",
+    "inverse_sqrt",
     "load",
     "load_schedule",
     "lowering",
@@ -110,7 +112,11 @@ __all__ = [
     "parse",
     "precision",
     "schedules",
+    "warmup_constant",
+    "warmup_cosine",
+    "warmup_linear",
     "weight_decay_scheduler",
+    "wsd",
 ]
 
 _LAZY = {

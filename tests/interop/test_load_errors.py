@@ -234,7 +234,7 @@ def test_errors_in_older_cerebras_files(text, message):
         ),
         (
             "schedule: Linear\nstart: 0\nend: 1\nsteps: 1e5\n",
-            "steps: Linear.steps: given 100000.0; allowed: an int from 1 to 2**53; to fix it: pass 100000.",
+            "steps: Linear.steps: given 100000.0; allowed: an int from 0 to 2**53; to fix it: pass 100000.",
         ),
         (
             "schedule: Product\nschedules: [{schedule: Linear, start: '0', end: 1, steps: 4}]",

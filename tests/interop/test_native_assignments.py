@@ -43,7 +43,7 @@ def given(**changes: object) -> dict[str, object]:
         (given(factor=2), "assignments[0].factor: given 2; allowed: the key of a param group, or null; to fix it: leave it out, or name the key."),
         (given(tags=3), f"assignments[0].tags: given 3; {TAGS}"),
         (given(schedule=0.1), "assignments[0].schedule: given 0.1; allowed: a schedule; to fix it: write {schedule: <name>, ...}."),
-        (given(schedule={"schedule": "Linear", "start": 0, "end": 1, "steps": 0}), "assignments[0].schedule.steps: Linear.steps: given 0; allowed: an int from 1 to 2**53; to fix it: pass a number of steps in this range."),
+        (given(schedule={"schedule": "Linear", "start": 0, "end": 1, "steps": -1}), "assignments[0].schedule.steps: Linear.steps: given -1; allowed: an int from 0 to 2**53; to fix it: pass a number of steps in this range."),
         ({"assignments": [{"key": "lr", "schedule": UP.to_dict()}] * 2}, f"assignments[1]: given lr of every group, set at [0] too; {TWICE}"),
     ],
 )  # fmt: skip

@@ -140,7 +140,7 @@ def test_assignments_have_lengths_with_units_too():
         (FILES["older"][0], 500, "given 500; allowed: units=Units(...), or None; to fix it: pass tracelr.Units(steps_per_epoch=...)."),
         ({"optimizer": {"learning_rate": "5ep"}}, UNITS, "optimizer.learning_rate: given '5ep'; allowed: a finite number within the float32 range; to fix it: write a number such as 0.001 or 1e-3."),
         ({"schedule": "Constant", "value": "5ep"}, UNITS, "value: Constant.value: given '5ep'; allowed: a finite number within the float32 range, or a 0-d floating point tensor; to fix it: remove the quotes."),
-        ({"schedule": "Linear", "start": 0, "end": 1, "steps": "5 ep"}, UNITS, "steps: Linear.steps: given '5 ep'; allowed: an int from 1 to 2**53; to fix it: pass a whole number of steps."),
+        ({"schedule": "Linear", "start": 0, "end": 1, "steps": "5 ep"}, UNITS, "steps: Linear.steps: given '5 ep'; allowed: an int from 0 to 2**53; to fix it: pass a whole number of steps."),
     ],
 )  # fmt: skip
 def test_errors_in_files(mapping, units, message):

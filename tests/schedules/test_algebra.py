@@ -174,7 +174,7 @@ def test_order_and_grouping_do_not_matter_where_they_should_not() -> None:
 
 def test_operators() -> None:
     a, b = Linear(0.0, 1.0, 4), Constant(0.25)
-    assert repr(a + b) == f"Sum(schedules=[{a!r}, {b!r}])"
+    assert repr(a + b) == f"{a!r} + 0.25"
     assert repr(a + 0.25) == repr(0.25 + a) == repr(a + b)
     assert (a - b)(torch.arange(5)).tolist() == [-0.25, 0.0, 0.25, 0.5, 0.75]
     assert (a - 0.25)(3).item() == 0.5

@@ -45,6 +45,7 @@ class HalfOf(Schedule):
 LINE = Linear(1.0, 0.0, 10)
 RISE, FALL = Linear(0.0, 1.0, 10), Cosine(1.0, 0.1, 40)
 ALLOWED_STEPS = "an int from 1 to 2**53"
+PART = "an int from 0 to 2**53, in steps, or a fraction from 0 to below 1 of 10 steps"
 KINDS = "'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log'"
 CASES: list[tuple[Callable[[], object], str]] = [
     (
@@ -109,8 +110,8 @@ CASES: list[tuple[Callable[[], object], str]] = [
         "under join='scale'; to fix it: use join='shift'.",
     ),
     (
-        lambda: LINE.warmup(0),
-        f"warmup(steps): given 0; allowed: {ALLOWED_STEPS}; to fix it: pass a number of steps in this range.",
+        lambda: LINE.warmup(-1),
+        f"warmup(steps): given -1; allowed: {PART}; to fix it: pass a number of steps in this range.",
     ),
     (
         lambda: LINE.warmup(3, "0"),  # type: ignore[arg-type]
@@ -122,12 +123,35 @@ CASES: list[tuple[Callable[[], object], str]] = [
         "'constant'; to fix it: use one of these names.",
     ),
     (
-        lambda: LINE.cooldown(0, at=3),
-        f"cooldown(steps): given 0; allowed: {ALLOWED_STEPS}; to fix it: pass a number of steps in this range.",
+        lambda: LINE.warmup(2.0),
+        f"warmup(steps): given 2.0; allowed: {PART}; to fix it: pass 2.",
     ),
     (
-        lambda: LINE.cooldown(3, at=1.5),  # type: ignore[arg-type]
-        "cooldown(at): given 1.5; allowed: an int from 0 to 2**53; to fix it: pass a whole number of steps.",
+        lambda: Constant(1.0).warmup(0.03),
+        "warmup(steps): given 0.03; allowed: an int from 0 to 2**53, in steps, where the total is not known; "
+        "to fix it: pass a number of steps, or give the schedule a length.",
+    ),
+    (
+        lambda: Constant(1.0).cooldown(10),
+        "cooldown(at): given no step to begin at; allowed: a step `at`, unless the schedule has a length, whose last steps are "
+        "then the cool-down; to fix it: pass at=<the step to begin at>.",
+    ),
+    (
+        lambda: LINE / 0,
+        "Linear / ...: given 0; allowed: a number other than 0, whose inverse is a finite number; to fix it: divide by a larger number.",
+    ),
+    (
+        lambda: LINE / LINE,  # type: ignore[operator]
+        f"Linear / ...: given {LINE!r}; allowed: a number other than 0, whose inverse is a finite number; "
+        "to fix it: multiply by a schedule, or by a tensor, that holds the inverse.",
+    ),
+    (
+        lambda: LINE.cooldown(-1, at=3),
+        f"cooldown(steps): given -1; allowed: {PART}; to fix it: pass a number of steps in this range.",
+    ),
+    (
+        lambda: LINE.cooldown(3, at=1.5),
+        f"cooldown(at): given 1.5; allowed: {PART}; to fix it: pass an int, or a fraction below 1.",
     ),
     (
         lambda: Ramp(1.0, 0.0, 10, "minus_sqrt"),  # type: ignore[arg-type]
@@ -194,13 +218,13 @@ CASES: list[tuple[Callable[[], object], str]] = [
         "WSD.stable: given -1; allowed: an int from 0 to 2**53; to fix it: pass a number of steps in this range.",
     ),
     (
-        lambda: WSD(1.0, 10, 10, 0),
-        "WSD.decay: given 0; allowed: an int from 1 to 2**53, with all phases together at most 2**53; "
+        lambda: WSD(1.0, 10, 10, -1),
+        "WSD.decay: given -1; allowed: an int from 0 to 2**53, with all phases together at most 2**53; "
         "to fix it: pass a number of steps in this range.",
     ),
     (
         lambda: WSD(1.0, 10, 2**53 - 10, 1),
-        "WSD.decay: given 1; allowed: an int from 1 to 2**53, with all phases together at most 2**53; "
+        "WSD.decay: given 1; allowed: an int from 0 to 2**53, with all phases together at most 2**53; "
         "to fix it: shorten a phase.",
     ),
 ]

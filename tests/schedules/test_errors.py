@@ -21,8 +21,8 @@ from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar
 
 NUMBER = "a finite number within the float32 range, or a 0-d floating point tensor"
-STEPS = "an int from 1 to 2**53"
-STEP = "a Python int, or an int64 or int32 tensor of any shape"
+STEPS = "an int from 0 to 2**53"
+STEP = "an int, a range, a list or an array of ints, or an int64 or int32 tensor of any shape"
 
 CASES: list[tuple[Callable[[], object], str]] = [
     # rates
@@ -60,7 +60,6 @@ CASES: list[tuple[Callable[[], object], str]] = [
         "Polynomial.cycle: given 1; allowed: True or False; to fix it: pass a bool.",
     ),
     # lengths
-    (lambda: Linear(0, 1, 0), f"Linear.steps: given 0; allowed: {STEPS}; to fix it: pass a number of steps in this range."),
     (
         lambda: Linear(0, 1, -5),
         f"Linear.steps: given -5; allowed: {STEPS}; to fix it: pass a number of steps in this range.",

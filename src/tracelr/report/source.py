@@ -9,7 +9,7 @@ import yaml
 from torch import Tensor, nn
 
 from tracelr.schedules.assignment import Assignment, Loaded
-from tracelr.schedules.base import REGISTRY, Schedule, field_repr
+from tracelr.schedules.base import REGISTRY, Schedule
 
 _WIDTH = 100
 
@@ -95,7 +95,7 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
             ")" if value.dtype == torch.float32 else f", dtype=torch.{kind})"
         )
         return f"torch.nn.Parameter({text})" if isinstance(value, nn.Parameter) else text, [], ""
-    return repr(value) if isinstance(value, tuple) else field_repr(value), [], ""
+    return repr(value), [], ""
 
 
 def _filled(items: list[str], width: int) -> list[str]:

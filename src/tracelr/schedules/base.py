@@ -18,9 +18,10 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from inspect import get_annotations, signature
+from numbers import Integral
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform, final
 
@@ -34,10 +35,11 @@ from tracelr.schedules import fields
 from tracelr.schedules.describe.display import Display
 from tracelr.schedules.describe.segments import Segment, Segments, endless, to_length
 from tracelr.schedules.easing import EasingName, Origin, Warmup
+from tracelr.schedules.fitting import Fit
 from tracelr.schedules.tables import Tables
 
 if TYPE_CHECKING:
-    from tracelr.schedules.compose import Product, Scale, Sequential, Sum
+    from tracelr.schedules.compose import Clamp, Product, Scale, Sequential, Sum
 
 REGISTRY: dict[str, type[Schedule]] = {}
 """Every schedule class by its name. Config, command line, docs and tests read it."""
@@ -49,7 +51,7 @@ MOST = 4096
 """How many schedules one schedule is made of at most, itself included: each of them is evaluated at every step."""
 
 _BLOCK = 2**16  # steps
-_STEP = "a Python int, or an int64 or int32 tensor of any shape"
+_STEP = "an int, a range, a list or an array of ints, or an int64 or int32 tensor of any shape"
 
 
 class FrozenModule(Tables):
@@ -130,10 +132,6 @@ class FrozenModule(Tables):
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def __repr__(self) -> str:
-        parts = (f"{name}={field_repr(getattr(self, name))}" for name in self._rules)
-        return f"{type(self).__name__}({', '.join(parts)})"
-
     def __setattr__(self, name: str, value: Any) -> None:
         rule = self._rules.get(name)
         if rule is None:
@@ -183,7 +181,8 @@ class Power(NamedTuple):
 class Schedule(Formula, Display, FrozenModule):
     """Abstract base of every schedule: an immutable value, called with a step.
 
-    Calling it with an int64 or int32 tensor of any shape gives float32 of that shape; a Python int gives a 0-d tensor.
+    Calling it with an int64 or int32 tensor of any shape gives float32 of that shape; an int gives a 0-d tensor; a range,
+    a list or an array of ints gives a tensor of its shape.
     A negative step counts as 0. The unit is optimizer updates.
 
     A subclass declares its fields by annotation and writes `forward(step, ops)`, a formula in which every operation is a
@@ -204,10 +203,11 @@ class Schedule(Formula, Display, FrozenModule):
     _overlay: ClassVar[type[FieldOverlay]]
     _driven: tuple[str, ...] = ()  # the fields that hold a schedule in place of a number
     _depth = _size = 1
+    _name: str = ""
 
     if TYPE_CHECKING:  # that of nn.Module has no types
 
-        def __call__(self, step: int | Tensor) -> Tensor: ...
+        def __call__(self, step: int | Tensor | Sequence[int]) -> Tensor: ...
 
     def __init_subclass__(cls) -> None:
         if cls.__bases__[0].__module__.startswith("torch."):
@@ -258,6 +258,12 @@ class Schedule(Formula, Display, FrozenModule):
             value = getattr(self, name)
             entries = value if isinstance(value, nn.ModuleList) else [value]
             yield from (entry for entry in entries if isinstance(entry, Schedule))
+
+    def __repr__(self) -> str:
+        """Return Python, and a spec line, that builds an equal schedule, as a person would write it."""
+        from tracelr.schedules.compose import written
+
+        return written(self)
 
     @abstractmethod
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
@@ -371,6 +377,22 @@ class Schedule(Formula, Display, FrozenModule):
             raise ScheduleError(f"{type(self).__name__}.then(at)", at, allowed, "pass at=<the step to switch at>")
         return Sequential((self, other), (at,), reset, join)
 
+    def __or__(self, other: Schedule) -> Sequential:
+        return self.then(other)
+
+    def __neg__(self) -> Scale:
+        return self * -1.0  # type: ignore[return-value]  # a schedule times a number
+
+    def __truediv__(self, other: float) -> Scale:
+        where, allowed = f"{type(self).__name__} / ...", "a number other than 0, whose inverse is a finite number"
+        if isinstance(other, Schedule | Tensor):
+            fix = "multiply by a schedule, or by a tensor, that holds the inverse"
+            raise ScheduleTypeError(where, other, allowed, fix)
+        divisor = fields.number(where, other, allowed)
+        if not abs(divisor) >= 1 / fields.LARGEST:
+            raise ScheduleError(where, other, allowed, "divide by a larger number")
+        return self * (1.0 / divisor)  # type: ignore[return-value]  # a schedule times a number
+
     def __mul__(self, other: Schedule | float | Tensor) -> Product | Scale:
         from tracelr.schedules.compose import Product, Scale
 
@@ -393,10 +415,23 @@ class Schedule(Formula, Display, FrozenModule):
     def __rsub__(self, other: float | Tensor) -> Sum:
         return self * -1.0 + other
 
+    def clamp(self, low: float | None = None, high: float | None = None) -> Clamp:
+        """Keep the values between `low` and `high`; None stands for no bound.
+
+        >>> from tracelr import Linear
+        >>> Linear(start=1.0, end=0.0, steps=4).clamp(low=0.3, high=0.8)(range(5))
+        tensor([0.8000, 0.7500, 0.5000, 0.3000, 0.3000])
+        """
+        from tracelr.schedules.compose import Clamp
+
+        return Clamp(self, low, high)
+
     def warmup(
-        self, steps: int, start: float = 0.0, kind: Warmup = "linear", prefix: bool = True, origin: Origin = "0"
-    ) -> Product:
+        self, steps: float, start: float = 0.0, kind: Warmup = "linear", prefix: bool = True, origin: Origin = "0"
+    ) -> Schedule:
         """Multiply by a factor that goes from `start` to 1 in `steps` steps along `kind`, a name of `Ramp`, or "constant".
+
+        `steps` is an int, or a float below 1 that is a fraction of the length of this schedule; 0 is no warm-up.
 
         With `prefix` the schedule begins after the warm-up, so the result is `steps` steps longer (HF, Keras). Without it
         the warm-up covers the first steps of the schedule (timm, except that timm jumps where its warm-up ends).
@@ -405,10 +440,12 @@ class Schedule(Formula, Display, FrozenModule):
         Megatron, Composer, timm). "1/n", (t+1)/n: one step earlier, the peak at n - 1 (torchtitan, OLMo, fairseq's fixed).
         "1/(n+1)", (t+1)/(n+1): the peak at n (NeMo). DeepSpeed's warm-up of n steps is `warmup(n - 1, kind="log")`.
 
+        Raises `ScheduleError` for a fraction if the schedule has no length.
+
         >>> from tracelr import Linear
         >>> Linear(start=1.0, end=0.0, steps=4).warmup(2)(torch.arange(7))
         tensor([0.0000, 0.5000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
-        >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, prefix=False)(torch.arange(5))
+        >>> Linear(start=1.0, end=0.0, steps=4).warmup(0.5, prefix=False)(torch.arange(5))
         tensor([0.0000, 0.3750, 0.5000, 0.2500, 0.0000])
         >>> Linear(start=1.0, end=0.0, steps=4).warmup(2, origin="1/n")(torch.arange(4))
         tensor([0.5000, 1.0000, 1.0000, 0.7500])
@@ -417,16 +454,98 @@ class Schedule(Formula, Display, FrozenModule):
 
         return warmup(self, steps, start, kind, prefix, origin)
 
-    def cooldown(self, steps: int, at: int, end: float | Tensor = 0.0, kind: EasingName = "linear") -> Sum:
+    def cooldown(
+        self, steps: float, at: float | None = None, end: float | Tensor = 0.0, kind: EasingName = "linear"
+    ) -> Schedule:
         """From step `at` on, go from the value there to `end` in `steps` steps along `kind`, a name of `Ramp`, and hold.
 
-        >>> from tracelr import Constant
+        `steps` and `at` are ints, or floats below 1 that are fractions of the length of this schedule. Without `at` the
+        cool-down is the last `steps` steps of that length. Over 0 steps the value is `end` at once.
+
+        Raises `ScheduleError` for a fraction, or without `at`, if the schedule has no length.
+
+        >>> from tracelr import Constant, Linear
         >>> Constant(1.0).cooldown(steps=4, at=1)(torch.arange(6))
         tensor([1.0000, 1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
+        >>> Linear(start=1.0, end=0.5, steps=10).cooldown(0.2)(torch.arange(7, 11))
+        tensor([0.6500, 0.6000, 0.3000, 0.0000])
         """
         from tracelr.schedules.compose import cooldown
 
         return cooldown(self, steps, at, end, kind)
+
+    def named(self, name: str) -> Self:
+        """Return this schedule with a name, which is the title of its pictures. Its value, `==` and `to_dict` stay the same.
+
+        >>> from tracelr import Constant
+        >>> Constant(0.1).named("baseline").name, Constant(0.1).named("baseline") == Constant(0.1)
+        ('baseline', True)
+        """
+        if not isinstance(name, str):
+            raise ScheduleTypeError(f"{type(self).__name__}.named(name)", name, "a str", "pass a text")
+        same = replace(self)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass
+        same._name = name
+        return same
+
+    @property
+    def name(self) -> str:
+        """The name that `named` gave, or ""."""
+        return self._name
+
+    def over(self, total: int) -> Schedule:
+        """Return this schedule fitted to `total` steps: each number of steps in it is multiplied by `total / length`.
+
+        Each step at which the formula changes is rounded to the nearest one, and the last one is `total` exactly.
+
+        Raises `ScheduleError` for a schedule without a length, for a `Lambda`, and for a total that is not made of whole
+        cycles. `Noise` stays as it is.
+
+        >>> from tracelr import Cosine
+        >>> Cosine(start=1.0, end=0.0, steps=97).warmup(3).over(1000)
+        Cosine(start=1.0, end=0.0, steps=970).warmup(30)
+        """
+        total = fields.integer(f"{type(self).__name__}.over(total)", total, 1, "an int from 1 to 2**53")
+        if not self.length:
+            given, allowed = Unquoted("a schedule without a length"), "a schedule with a length"
+            raise ScheduleError(f"{type(self).__name__}.over", given, allowed, "give it one, as Shorten does")
+        for one in self.modules():
+            if isinstance(one, Schedule):
+                one._check_fit()
+        found = self.fitted(Fit(total, self.length), 0)
+        if found.length != total:
+            given, allowed = Unquoted(f"{total} steps, which would be {found.length}"), "a total of whole cycles or pieces"
+            raise ScheduleError(f"{type(self).__name__}.over(total)", given, allowed, f"pass {found.length}")
+        found._name = self._name
+        return found
+
+    def fitted(self, fit: Fit, origin: int) -> Schedule:
+        """Return this schedule, whose step 0 is step `origin` of the one that is fitted, with its numbers of steps fitted.
+
+        A class overrides it if a number of steps in it is in a field of another type, or does not count from its step 0.
+        """
+        changed: dict[str, Any] = {}
+        for name, rule in self._rules.items():
+            value = getattr(self, name)
+            if isinstance(value, Schedule):
+                changed[name] = value.fitted(fit, origin)
+            elif isinstance(value, nn.ModuleList):
+                changed[name] = [one.fitted(fit, origin) for one in value if isinstance(one, Schedule)]
+            elif isinstance(rule, fields.Increasing):
+                changed[name] = [fit.span(origin, step) for step in value]
+            elif rule.in_steps and value is not None:
+                changed[name] = fit.span(origin, value)
+        return replace(self, **changed)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass
+
+    def _check_fit(self) -> None:
+        """Raise `ScheduleError` if this schedule, of a class of the user, has other values when it is made longer."""
+        if type(self).__module__.partition(".")[0] == "tracelr":
+            return  # the tests cover these
+        steps = torch.arange(64, device="cpu") * max((self.length or 1000) // 63, 1)
+        with torch.no_grad():
+            short, long = self(steps), self.fitted(Fit(3, 1), 0)(3 * steps)
+        if not torch.allclose(short, long, rtol=1e-4, atol=1e-6 * float(short.abs().max())):
+            given, allowed = Unquoted("a formula with a rate for each step"), "numbers of steps in fields of a type in steps"
+            raise ScheduleError(f"{type(self).__name__}.over", given, allowed, "override its method fitted(fit, origin)")
 
     def drive(self, **schedules: Schedule) -> Self:
         """Return this schedule with schedules in some fields. At each step such a field has the value of its schedule.
@@ -449,6 +568,25 @@ class Schedule(Formula, Display, FrozenModule):
         return replace(self, **schedules)  # type: ignore[type-var]  # __init_subclass__ makes the dataclass
 
 
+def is_int(given: object) -> bool:
+    """Return whether `given` is an integer of any type. A bool is not one."""
+    return isinstance(given, Integral) and not isinstance(given, bool)
+
+
+def steps_tensor(where: str, given: Any) -> Tensor:
+    """Return steps as a tensor: an int of another type, such as NumPy's, a range, an array or a list of ints."""
+    if is_int(given):
+        return torch.tensor(min(max(int(given), 0), LAST_STEP))
+    if type(given).__module__ == "numpy" and getattr(getattr(given, "dtype", None), "kind", "") in ("i", "u"):
+        given = given.clip(0, LAST_STEP) if given.dtype.itemsize == 8 else given
+        return torch.from_numpy(given.astype("int64"))
+    if not isinstance(given, range) and not (isinstance(given, list | tuple) and all(map(is_int, given))):
+        raise ScheduleTypeError(where, given, _STEP, "pass int(step)")
+    if isinstance(given, range) and all(abs(one) <= LAST_STEP for one in (given.start, given.stop, given.step)):
+        return torch.arange(len(given)) * given.step + given.start
+    return torch.tensor([min(max(int(one), 0), LAST_STEP) for one in given], dtype=torch.int64)
+
+
 def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -> Tensor:
     """Return the rate at `step` as float32, of the shape of `step`: this is what `schedule(step)` calls.
 
@@ -466,7 +604,7 @@ def forward(self: Schedule, step: int | Tensor, ops: Arithmetic | None = None) -
     elif isinstance(step, int) and not isinstance(step, bool):
         step = torch.tensor(min(max(step, 0), LAST_STEP))
     elif not isinstance(step, Proxy):
-        raise ScheduleTypeError(f"{type(self).__name__}(step)", step, _STEP, "pass int(step)")
+        step = steps_tensor(f"{type(self).__name__}(step)", step)
     # A long eager batch is evaluated in blocks that fit the cache, which is several times faster.
     if not torch.compiler.is_compiling() and type(step) is Tensor and step.is_cpu and step.numel() > _BLOCK:
         return torch.cat([self(block) for block in torch.split(step.reshape(-1), _BLOCK)]).reshape(step.shape)
@@ -529,11 +667,6 @@ def to_plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
         fields: Any = value._rules  # a schedule: no other module is a field
         return {"schedule": type(value).__name__} | {name: to_plain(getattr(value, name), tensor) for name in fields}
     return tensor(value) if isinstance(value, Tensor) else getattr(value, "identity", value)  # of a function
-
-
-def field_repr(value: Any) -> str:
-    """Return a field as `repr` shows it: Python that builds it again."""
-    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
 
 
 def equal_fields(one: Any, other: Any) -> bool:

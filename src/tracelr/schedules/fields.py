@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, final
@@ -43,6 +44,8 @@ class Rule(ABC):
     """The dtype of the table that a list of numbers also becomes, for look-ups; None for no table."""
     drivable: bool = False
     """Whether the field may also be a schedule."""
+    in_steps: bool = False
+    """Whether the field is a number of steps from the first step of the schedule."""
 
     def __repr__(self) -> str:
         return type(self).__name__.lstrip("_")
@@ -88,13 +91,42 @@ def integer(where: str, given: Any, low: int, allowed: str, high: int = LAST_STE
     return value
 
 
+def part(where: str, given: Any, total: int | None, low: int = 0, high: int | None = None) -> int:
+    """Return a number of steps: `given` if it is an int; if it is a float below 1, that fraction of `total`.
+
+    The fraction counts as the decimal number that it was written as, and the product is rounded to the nearest step.
+
+    >>> part("warmup", 0.07, 100), part("warmup", 0.125, 1000), part("warmup", 7, 100)
+    (7, 125, 7)
+    """
+    most = LAST_STEP if high is None else high
+    steps = f"an int from {low} to {'2**53' if high is None else high}, in steps"
+    allowed = f"{steps}, or a fraction from 0 to below 1" + ("" if total is None else f" of {total:,} steps")
+    if isinstance(given, Integral) or not isinstance(given, Real):
+        return integer(where, given, low, allowed, most)
+    fraction = number(where, given, allowed)
+    if not 0 <= fraction < 1:
+        fix = f"pass {int(fraction)}" if fraction >= 1 and fraction.is_integer() else "pass an int, or a fraction below 1"
+        raise ScheduleTypeError(where, given, allowed, fix)
+    if total is None:
+        fix = "pass a number of steps, or give the schedule a length"
+        raise ScheduleError(where, given, f"{steps}, where the total is not known", fix)
+    value = math.floor(Fraction(repr(fraction)) * total + Fraction(1, 2))
+    if not low <= value <= most:
+        given = Unquoted(f"{fraction!r}, which is {value} steps of {total:,}")
+        raise ScheduleError(where, given, allowed, "pass another fraction, or a number of steps")
+    return value
+
+
 def named(given: object, names: Collection[str]) -> bool:
     """Return whether `given` is one of the names. It may be any object, also an array, which compares by element."""
     return isinstance(given, str) and given in names
 
 
 def sequence(where: str, given: Any, allowed: str) -> list[Any]:
-    """Return `given` as a list; a string, a mapping or a lone value is refused."""
+    """Return `given`, a sequence or an array of one axis, as a list; a string, a mapping or a lone value is refused."""
+    if type(given).__module__ == "numpy" and getattr(given, "ndim", 0) == 1:
+        given = given.tolist()
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise ScheduleTypeError(where, given, allowed, "pass a list")
     if len(given[LONGEST : LONGEST + 1]):
@@ -135,6 +167,8 @@ class _Scalar(Rule):
 
 @final
 class _Steps(Rule):
+    in_steps = True
+
     def __init__(self, optional: bool = False, low: int = 1) -> None:
         self.optional, self.low = optional, low
         self.allowed = f"an int from {low} to 2**53" + (", or None" if optional else "")
@@ -145,6 +179,7 @@ class _Steps(Rule):
 
 @final
 class _Offset(Rule):
+    in_steps = True
     allowed = "an int from -2**53 to 2**53"
 
     def parse(self, where: str, given: Any) -> int:

@@ -13,28 +13,34 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from inspect import Parameter, signature
-from operator import add, mul, sub
+from operator import add, mul, sub, truediv
 from typing import Any, NamedTuple, final
 
 from tracelr.errors import ConfigError, Location, TracelrError, Unquoted, show, suggest
 from tracelr.schedules.base import REGISTRY, Schedule
 from tracelr.schedules.fields import FINITE
+from tracelr.schedules.standard import FUNCTIONS
 
 _LARGEST_TEXT = 2**16
 _LARGEST_EXPONENT = 400  # past the range of every float; 1e999999999 would be a long integer
 _DEEPEST = 150  # brackets in brackets; Python's own parser stops at 200
 _MOST_MARKS = 1000  # operators and dots of one spec, because each is a level of the tree
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
-_METHODS = {name: getattr(Schedule, name) for name in ("then", "warmup", "cooldown", "drive")}
-_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul}
+_METHODS = {name: getattr(Schedule, name) for name in ("then", "warmup", "cooldown", "drive", "clamp", "over", "named")}
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: add,
+    ast.Sub: sub,
+    ast.Mult: mul,
+    ast.Div: truediv,
+}
 _CLOSING = {"(": ")", "[": "]"}
 _A_SCHEDULE = "a schedule, such as cosine(3e-4, 0, 1000)"
 _OPERAND = "a schedule or a number"
-_AFTER = "'|', '+', '-', '*', '.' or the end"
+_AFTER = "'|', '+', '-', '*', '/', '.' or the end"
 _TOKEN = (  # compiled when it is first used
     # Each part takes all that it can and gives nothing back (`*+`), because the time would be quadratic otherwise.
     r"(?P<space>\s++)|(?P<number>(?:[0-9][0-9_]*+\.?+[0-9_]*+|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9]++)?+[kM]?+(?![\w.]))"
-    r"|(?P<name>[A-Za-z_]\w*)|(?P<string>'[^'\n]*'|\"[^\"\n]*\")|(?P<mark>[|+\-*()\[\],=.])"
+    r"|(?P<name>[A-Za-z_]\w*)|(?P<string>'[^'\n]*'|\"[^\"\n]*\")|(?P<mark>[|+\-*/()\[\],=.])"
 )
 
 
@@ -46,7 +52,7 @@ def parse(text: str, where: str = "spec") -> Schedule:
 
         spec    = sum, { "|", sum } ;
         sum     = product, { ( "+" | "-" ), product } ;
-        product = factor, { "*", factor } ;
+        product = factor, { ( "*" | "/" ), factor } ;
         factor  = [ "-" ], ( number | schedule ) ;
         schedule = ( call | "(", spec, ")" ), { ".", call } ;
         call    = name, "(", [ argument, { ",", argument }, [ "," ] ], ")" ;
@@ -54,10 +60,11 @@ def parse(text: str, where: str = "spec") -> Schedule:
         value   = spec | string | word | "[", [ value, { ",", value }, [ "," ] ], "]" ;
 
     The name of a call is the name of a schedule, in upper or lower case, with or without underscores (`one_cycle`,
-    `OneCycle`); after a dot it is `then`, `warmup`, `cooldown` or `drive`. A number has digits, `_` between them, a
-    fraction, an exponent, and `k` or `M` for thousands and millions: 98k, 1.5M and 2e3 are whole numbers. A word is a string
-    without quotes, or `True`, `False`, `None` or `null`. The `repr` of a schedule is a spec too, unless it holds a tensor or
-    a function.
+    `OneCycle`), or one of tracelr's functions `warmup_cosine`, `warmup_linear`, `warmup_constant`, `inverse_sqrt` and `wsd`,
+    if the arguments are those of the function. After a dot it is `then`, `warmup`, `cooldown`, `clamp`, `over`, `drive` or
+    `named`. A number has digits, `_` between them, a fraction, an exponent, and `k` or `M` for thousands and millions: 98k,
+    1.5M and 2e3 are whole numbers. A word is a string without quotes, or `True`, `False`, `None` or `null`. The `repr` of a
+    schedule is a spec too, unless it holds a tensor or a function.
 
     Raises `ConfigError`, with a caret under the place, for anything else; `where` names the text in the message.
 
@@ -100,8 +107,8 @@ def _fold(name: str) -> str:
 
 
 def parameters(function: Callable[..., Any]) -> list[Parameter]:
-    """Return the parameters of a method in order, without `self`."""
-    return list(signature(function).parameters.values())[1:]
+    """Return the parameters of a class, a function or a method in order, without `self`."""
+    return [one for one in signature(function).parameters.values() if one.name != "self"]
 
 
 def _wanted(function: Callable[..., Any]) -> str:
@@ -142,7 +149,7 @@ class _Reader:
             match = tokens.match(self.text, at)
             if match is None:
                 word = re.match(r"[\w.]+|.", self.text[at:], re.S)
-                allowed = "a number, a name, a string, or one of | + - * ( ) [ ] , = ."
+                allowed = "a number, a name, a string, or one of | + - * / ( ) [ ] , = ."
                 raise self.refuse(at, word[0] if word else "", allowed, "correct it there")
             kind, text = str(match.lastgroup), match[0]
             if kind != "space":
@@ -155,7 +162,7 @@ class _Reader:
                     closing.pop()
                 elif kind != "mark" and before != "mark":
                     raise self.unexpected(at, "an operator or a comma before it")
-                marks += text in ("|", "+", "-", "*", ".")
+                marks += text in ("|", "+", "-", "*", "/", ".")
                 before = kind
                 if len(closing) > _DEEPEST or marks > _MOST_MARKS:
                     raise _too_deep(self.where)
@@ -258,14 +265,26 @@ class _Reader:
     def kind(self, name: _Token) -> type[Schedule]:
         kind = kind_of(name.text)
         if kind is None:
-            names = sorted(map(snake, REGISTRY))
+            names = sorted({*map(snake, REGISTRY), *FUNCTIONS})
             raise self.refuse(name.at, name.text, ", ".join(names), suggest(name.text, names))
         return kind
 
     def call(self, node: ast.Call, name: _Token) -> Schedule:
+        function = FUNCTIONS.get(name.text)
+        if function is not None and (kind_of(name.text) is None or self.binds(node, function)):
+            values, places = self.arguments(node, name.text, function)
+            return self.made(name.at, places, partial(function, **values))
         kind = self.kind(name)
         values, places = self.arguments(node, name.text, kind.__init__)
         return self.made(name.at, places, partial(kind, **values))
+
+    def binds(self, node: ast.Call, function: Callable[..., Any]) -> bool:
+        """Return whether the arguments fit `function`. No arguments fit both of a function and a class of the same name."""
+        try:
+            signature(function).bind(*node.args, **{self.tokens[self.at(one)].text: one for one in node.keywords})
+        except TypeError:
+            return False
+        return True
 
     def method(self, node: ast.Call, value: Any) -> Schedule:
         assert isinstance(node.func, ast.Attribute)

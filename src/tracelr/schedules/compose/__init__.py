@@ -12,3 +12,4 @@ from tracelr.schedules.compose.sequential import Sequential as Sequential
 from tracelr.schedules.compose.warmup import cooldown as cooldown
 from tracelr.schedules.compose.warmup import lift as lift
 from tracelr.schedules.compose.warmup import warmup as warmup
+from tracelr.schedules.compose.written import written as written

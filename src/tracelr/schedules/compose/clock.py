@@ -13,6 +13,7 @@ from tracelr.schedules.compose.pointwise import Child
 from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.describe.segments import Segment, Segments, cut, moved, waves
 from tracelr.schedules.fields import NonNegativeSteps, Offset, Steps
+from tracelr.schedules.fitting import Fit
 
 _TERMS = "whole numbers from 1 on, whose product is at most 2**53"  # it is exact in float64
 
@@ -79,6 +80,10 @@ class Shift(Schedule):
 
     def as_power(self, step: Tensor, ops: Arithmetic) -> Power:
         return self.inner.as_power((step - self.by).clamp(0, LAST_STEP), ops)
+
+    def fitted(self, fit: Fit, origin: int) -> "Shift":
+        by = self.by if self.by == -1 else fit.span(origin, self.by)  # a warm-up that is one step ahead stays one step ahead
+        return Shift(self.inner.fitted(fit, origin + (0 if self.by == -1 else self.by)), by)
 
     def own_segments(self) -> Segments:
         inner = list(moved(self.inner.segments(), self.by, lambda c: Shift(c, self.by)))
@@ -173,6 +178,10 @@ class Stretch(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return self.inner.wide(stretched(step, self.factor, self.divisor, ops), ops)
+
+    def fitted(self, fit: Fit, origin: int) -> "Stretch":
+        pace = Fraction(self.factor, self.divisor) * fit.ratio
+        return Stretch(self.inner, pace.numerator, pace.denominator)
 
     def own_segments(self) -> Segments:
         return stretch_segments(self.inner.segments(), self.factor, self.divisor)

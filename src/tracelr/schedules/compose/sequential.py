@@ -14,6 +14,7 @@ from tracelr.schedules.compose.clock import Shift, stretch_segments, stretched
 from tracelr.schedules.compose.pointwise import Children
 from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.describe.segments import Segments, cut, moved
+from tracelr.schedules.fitting import Fit
 
 _RESCALE = "rescale"
 _SMALLEST = 2.0**-100  # a first value by which another can be divided
@@ -153,6 +154,14 @@ class Sequential(Schedule):
                 joined = ops.total(piece, ops.total(value, ops.mul(base, -1.0)))
             value = ops.where(step < start, value, joined)
         return value
+
+    def fitted(self, fit: Fit, origin: int) -> "Sequential":
+        starts = (0, *self.milestones)
+        children = [
+            child if reset == _RESCALE and pace != (1, 1) else child.fitted(fit, origin + (start if reset else 0))
+            for child, reset, start, pace in zip(self.schedules, self._resets, starts, self._paces, strict=True)
+        ]
+        return Sequential(children, [fit.span(origin, step) for step in self.milestones], self.reset, self.join)
 
     def then(
         self, other: Schedule, at: int | None = None, join: Literal["jump", "scale", "shift"] = "jump", reset: Reset = True

@@ -3,7 +3,7 @@ from torch import Tensor
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
-from tracelr.schedules.fields import Scalar, Steps
+from tracelr.schedules.fields import NonNegativeSteps, Scalar
 
 
 class Cosine(Schedule):
@@ -11,7 +11,8 @@ class Cosine(Schedule):
 
     .. math:: f(t) = e + (s - e) \cos^2(\tfrac{\pi}{2} \tfrac{t}{n}), \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`. Source: Loshchilov & Hutter 2017 (arXiv 1608.03983), one period.
+    with s = `start`, e = `end`, n = `steps`; over 0 steps it is `end`. Source: Loshchilov & Hutter 2017 (arXiv 1608.03983),
+    one period.
 
     >>> import torch
     >>> Cosine(start=1.0, end=0.0, steps=4)(torch.arange(6))
@@ -20,7 +21,7 @@ class Cosine(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(step, self.steps, self.start, self.end, easing=ops.haversine)

@@ -6,7 +6,7 @@ from torch import Tensor
 from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
-from tracelr.schedules.fields import Exponent, Scalar, Steps
+from tracelr.schedules.fields import Exponent, NonNegativeSteps, Scalar
 
 
 class CosinePower(Schedule):
@@ -24,7 +24,7 @@ class CosinePower(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
     power: Exponent
 
     def prepare(self) -> None:
@@ -33,6 +33,8 @@ class CosinePower(Schedule):
         self._switch_at = min(int(self.steps * math.asin(math.sqrt(drop)) * 2 / math.pi), self.steps // 2)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        if self.steps == 0:
+            return ops.ramp(step, 0, self.start, self.end)
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         sine = ops.haversine(ops.ratio(torch.minimum(done, left), self.steps))  # squared, as measured from the nearer end
         if self.power > LARGE_POWER:

@@ -1,12 +1,15 @@
+from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real, Split, log2_ratio
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import Choice, OptionalSteps, Positive, Scalar, Steps
+from tracelr.schedules.fitting import Fit
 
 Mode: TypeAlias = Annotated[
     Literal["triangular", "triangular2", "exp_range"], Choice("triangular", "triangular2", "exp_range")
@@ -58,6 +61,14 @@ class Cyclic(Schedule):
         faded = ops.total(ops.scale(rise, scale), self.low)
         # Only the first cycle comes near `high`. It is measured from there, so that it is exact also if `high` is 0.
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded
+
+    def fitted(self, fit: Fit, origin: int) -> "Cyclic":
+        down = None if self.down is None else fit.span(origin + self.up, self.down)
+        gamma = self.gamma
+        if self.mode == "exp_range" and not (isinstance(gamma, float) and gamma == 1):
+            given, allowed = Unquoted("a factor for each step"), "another mode than 'exp_range'"
+            raise ScheduleError("Cyclic.over", given, allowed, "write its gamma for the new length")
+        return replace(self, up=fit.span(origin, self.up), down=down)
 
     def own_segments(self) -> Segments:
         bounded = self.mode != "exp_range" or float(self.gamma) <= 1

@@ -1,12 +1,15 @@
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from tracelr.arithmetic import Arithmetic, Real
+from tracelr.errors import ScheduleError, Unquoted
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Exponent, Flag, NonNegative, Scalar, Steps
+from tracelr.schedules.fitting import Fit
 
 _LARGEST_POWER = 84  # 2 to this, divided by any n, is above 2**30
 _LARGEST_ROOT = 2**5
@@ -71,6 +74,12 @@ class InverseTime(Schedule):
             above = torch.where((past < 0) & (above == 0), -1, above)
             exact = exact & ((past == 0) | ((past.abs() == 1) & (step > 2**30) & (past * above >= 0)))
         return ops.where(exact, ops.integer(torch.where(above < 0, near - 1, near)), ops.floor(time))
+
+    def fitted(self, fit: Fit, origin: int) -> "InverseTime":
+        if self.exponent != 1:
+            given, allowed = Unquoted(f"a formula in the power {self.exponent:g} of the step"), "an exponent of 1"
+            raise ScheduleError("InverseTime.over", given, allowed, "write its rate for the new length")
+        return replace(self, steps=fit.span(origin, self.steps))
 
     def own_segments(self) -> Segments:
         return endless(self, f"divided by a {'stair' if self.staircase else 'line'} of the time")

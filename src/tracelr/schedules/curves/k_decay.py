@@ -8,7 +8,7 @@ from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
-from tracelr.schedules.fields import Exponent, Scalar, Steps
+from tracelr.schedules.fields import Exponent, NonNegativeSteps, Scalar
 
 
 @final
@@ -42,7 +42,7 @@ class KDecay(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
     k: Exponent
     power: Annotated[float | None, _Power()] = None
 
@@ -52,6 +52,8 @@ class KDecay(Schedule):
         self._switch_at = min(int(self.steps * drop ** (1.0 / self.k)), self.steps - 1)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        if self.steps == 0:
+            return ops.ramp(step, 0, self.start, self.end)
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         gone = self._gone(done.clamp(max=self._switch_at), ops)
         rest = self._rest(done, left, ops)

@@ -11,6 +11,7 @@ from tracelr.errors import ScheduleError, ScheduleTypeError, TraceError, Unquote
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, endless
+from tracelr.schedules.fitting import Fit
 
 _ALLOWED = "tensor operations alone: no `if` on the step, no .item(), int(step), NumPy or random number"
 
@@ -104,6 +105,10 @@ class Lambda(Schedule):
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.full(step, self.function(step))
+
+    def fitted(self, fit: Fit, origin: int) -> "Lambda":
+        given, allowed = Unquoted("a function of the step"), "schedules with numbers of steps in their fields"
+        raise ScheduleError("Lambda.over", given, allowed, "write the function for the new length, or use Stretch")
 
     def own_segments(self) -> Segments:
         return endless(self, "as its function says", turns=True)

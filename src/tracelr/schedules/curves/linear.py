@@ -3,7 +3,7 @@ from torch import Tensor
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
-from tracelr.schedules.fields import Scalar, Steps
+from tracelr.schedules.fields import NonNegativeSteps, Scalar
 
 
 class Linear(Schedule):
@@ -11,7 +11,7 @@ class Linear(Schedule):
 
     .. math:: f(t) = s + (e - s) \tfrac{t}{n}, \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`.
+    with s = `start`, e = `end`, n = `steps`; over 0 steps it is `end`.
 
     >>> import torch
     >>> Linear(start=0.0, end=1.0, steps=4)(torch.arange(6))
@@ -20,7 +20,7 @@ class Linear(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(step, self.steps, self.start, self.end)

@@ -14,6 +14,7 @@ from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, endless
 from tracelr.schedules.fields import Choice, Exponent
+from tracelr.schedules.fitting import Fit
 
 _PRIME, _OTHER = 2**31 - 1, 2**31 - 19  # no two steps have the same two remainders, because the product is above 2**53
 _HALF = _PRIME // 2
@@ -102,6 +103,9 @@ class Noise(Schedule):
         place = self._mixed(mixed + step.remainder(_OTHER), self._keys[_ROUNDS:]) - _HALF  # from -_HALF to _HALF
         z = ops.ratio(place, _HALF) if self.kind == "uniform" else self._normal(place, ops)
         return ops.add(ops.mul(z, self.spread), 1.0)
+
+    def fitted(self, fit: Fit, origin: int) -> "Noise":
+        return self  # every step has its own number, however many they are
 
     def _mixed(self, x: Tensor, keys: Sequence[int]) -> Tensor:
         for key in keys:  # at most 2**54 goes in, and no product reaches 2**62

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal, final
@@ -13,6 +14,7 @@ from tracelr.schedules.compose.sequential import Sequential
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.describe.segments import Segments, along, knots
 from tracelr.schedules.fields import Choice, Flag, Scalar, Steps
+from tracelr.schedules.fitting import Fit
 
 
 @final
@@ -82,6 +84,10 @@ class OneCycle(Schedule):
         else:
             rise = ops.mul(ops.haversine(ops.div(near, self._widths[k])), span)
         return ops.zero_between(ops.where(early, ops.add(rise, first), ops.sub(last, rise)), first, last)
+
+    def fitted(self, fit: Fit, origin: int) -> "OneCycle":
+        steps, warm = fit.span(origin, self.steps), float(Fraction(self.warm) * fit.ratio)
+        return replace(self, steps=steps, warm=warm)
 
     def own_segments(self) -> Segments:
         ends = [self.warm, *[2 * self.warm] * self.three_phase, self.steps]

@@ -2,9 +2,10 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LARGE_POWER, Arithmetic, Real
+from tracelr.errors import ScheduleError
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp, waves
-from tracelr.schedules.fields import Exponent, Flag, Scalar, Steps
+from tracelr.schedules.fields import Exponent, Flag, NonNegativeSteps, Scalar
 
 
 class Polynomial(Schedule):
@@ -25,15 +26,20 @@ class Polynomial(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
     power: Exponent = 1.0
     cycle: Flag = False
 
     def prepare(self) -> None:
+        if self.cycle and self.steps == 0:
+            allowed = "an int from 1 to 2**53, because a cycle has a length"
+            raise ScheduleError("Polynomial.steps", 0, allowed, "pass the steps of a cycle")
         # Up to this step the value is measured from `start`, after it from `end`, so that nothing cancels.
         self._switch_at = int(self.steps * (1.0 - 2.0 ** (-1.0 / max(self.power, 1.0))))
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
+        if self.steps == 0:
+            return ops.ramp(step, 0, self.start, self.end)
         period: int | Tensor = self.steps
         done, left = step.clamp(max=self.steps), (self.steps - step).clamp(min=0)
         if self.cycle:

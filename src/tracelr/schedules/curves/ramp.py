@@ -4,7 +4,7 @@ from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, along, ramp
 from tracelr.schedules.easing import easing
-from tracelr.schedules.fields import EasingName, Flag, Ratio, Scalar, Steps
+from tracelr.schedules.fields import EasingName, Flag, NonNegativeSteps, Ratio, Scalar
 
 
 class Ramp(Schedule):
@@ -13,7 +13,7 @@ class Ramp(Schedule):
     .. math:: f(t) = e + (s - e)\, d(\tfrac{t}{n}), \quad 0 \le t \le n, \quad \text{or, rising, }
         f(t) = s + (e - s)\, d(1 - \tfrac{t}{n})
 
-    with s = `start`, e = `end`, n = `steps` and d = `kind`, the factor of a decay:
+    with s = `start`, e = `end`, n = `steps` (0: `end` at once) and d = `kind`, the factor of a decay:
 
     =================  ==============================  ==========================================================
     `kind`             d at x = t / n                  also called
@@ -40,7 +40,7 @@ class Ramp(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
     kind: EasingName
     ratio: Ratio = 0.5
     rising: Flag = False

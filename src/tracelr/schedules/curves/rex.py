@@ -3,7 +3,7 @@ from torch import Tensor
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
-from tracelr.schedules.fields import Scalar, Steps
+from tracelr.schedules.fields import NonNegativeSteps, Scalar
 
 
 class Rex(Schedule):
@@ -11,7 +11,8 @@ class Rex(Schedule):
 
     .. math:: f(t) = e + (s - e) \frac{1 - x}{1 - x/2}, \quad x = \tfrac{t}{n}, \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`. Source: Chen et al. 2022 (arXiv 2107.04197), kozistr `REXScheduler`.
+    with s = `start`, e = `end`, n = `steps` (0: `end` at once). Source: Chen et al. 2022 (arXiv 2107.04197),
+    kozistr `REXScheduler`.
 
     >>> import torch
     >>> Rex(start=1.0, end=0.0, steps=4)(torch.arange(6))
@@ -20,7 +21,7 @@ class Rex(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         return ops.ramp(

@@ -10,7 +10,7 @@ from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, ramp
-from tracelr.schedules.fields import Scalar, Steps
+from tracelr.schedules.fields import NonNegativeSteps, Scalar
 
 _LARGEST = 128.0  # 1 - tanh is 1e-111 there, far below every float32
 _PLAIN = 32.0  # the square of e to this is a float32
@@ -50,7 +50,7 @@ class Tanh(Schedule):
 
     start: Scalar
     end: Scalar
-    steps: Steps
+    steps: NonNegativeSteps
     low: Annotated[float, _Bound()] = -7.0
     high: Annotated[float, _Bound()] = 3.0
 
@@ -59,7 +59,9 @@ class Tanh(Schedule):
         # remains otherwise.
         width = Fraction(self.high) - Fraction(self.low)
         self._switch_at = min(max(math.floor(-Fraction(self.low) * self.steps / width), -1), self.steps)  # y <= 0 up to here
-        rate = 2 * width / self.steps * _LOG2_E
+        if self.steps == 0:
+            self._switch_at = -1 if self.high > 0 else 0  # only the last value
+        rate = 2 * width / max(self.steps, 1) * _LOG2_E
         self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
         low, high = min(self.low, 0.0), max(self.high, 0.0)
         self._first, self._last = math.exp(2 * low), math.exp(-2 * high)

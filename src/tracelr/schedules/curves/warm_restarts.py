@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
@@ -10,6 +11,7 @@ from tracelr.errors import ScheduleError
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.describe.segments import Segments, waves
 from tracelr.schedules.fields import GrowthFactor, OptionalSteps, Positive, Scalar, Steps
+from tracelr.schedules.fitting import Fit
 
 MOST_CYCLES = 4096
 _FRACTION = 256  # bits: after 4096 cycles the two bounds of a start are still nearer than 2**-150
@@ -95,6 +97,9 @@ class WarmRestarts(Schedule):
         peak = ops.grown(self.start, [(cycle, ops.log2_of(self.decay, self._log2_decay))])
         value = ops.interpolate(place, width, peak, self.end, ops.haversine)
         return value if self._stop is None else ops.where(step < self._stop, value, ops.full(step, self.end))
+
+    def fitted(self, fit: Fit, origin: int) -> "WarmRestarts":
+        return replace(self, period=fit.span(origin, self.period))
 
     def own_segments(self) -> Segments:
         grows = f", each {self.multiplier:g} times as long" if self.multiplier != 1 else ""
