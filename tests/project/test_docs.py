@@ -34,6 +34,8 @@ NEEDS = {
     "trainer": "transformers",
 }
 """The pages of frameworks, with what each imports."""
+ENVIRONMENT = {"fsdp2": {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}}
+"""What torchrun would set; port 0 is a free one."""
 SLOW = ("README",)
 """The pages that verify on every target, as tests/lowering/test_rows_on_targets.py does for each row."""
 
@@ -49,8 +51,10 @@ def test_a_page_does_what_it_says(page: Path, monkeypatch: pytest.MonkeyPatch, t
         pytest.importorskip(NEEDS[page.stem])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for name, value in ENVIRONMENT.get(page.stem, {}).items():
+        monkeypatch.setenv(name, value)
     torch.manual_seed(0)
-    do(page, {"__name__": "page"})
+    do(page)
 
 
 class Page(HTMLParser):

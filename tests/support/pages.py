@@ -7,9 +7,11 @@ import io
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from tracelr.__main__ import main
@@ -48,8 +50,17 @@ def python_of(text: str) -> list[str]:
     return [block.text for block in blocks(text) if block.kind == "python"]
 
 
-def do(page: Path, names: dict[str, Any]) -> None:
-    """Do a page in the present folder. `names` are those that its programs find."""
+def do(page: Path) -> None:
+    """Do a page in the present folder."""
+    module = ModuleType(f"page_{page.stem}")
+    sys.modules[module.__name__] = module  # Dynamo looks functions up in their modules
+    try:
+        _do(page, vars(module))
+    finally:
+        del sys.modules[module.__name__]
+
+
+def _do(page: Path, names: dict[str, Any]) -> None:
     printed: str | None = None
     for block in blocks(page.read_text()):
         where = f"{page.name}, line {block.line}"
