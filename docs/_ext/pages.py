@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from contextlib import chdir, redirect_stdout
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -63,8 +62,9 @@ def _plotted(text: str) -> str:
         return text
     names: dict[str, Any] = {"__name__": "page"}
     parts = re.split(r"(^```python\n.*?^```$|^<!-- plot .*? -->$)", text, flags=re.M | re.S)
-    with TemporaryDirectory() as folder, chdir(folder), redirect_stdout(StringIO()):
-        for k, part in enumerate(parts):
+    last = max(k for k, part in enumerate(parts) if part.startswith("<!-- plot"))
+    with redirect_stdout(StringIO()):
+        for k, part in enumerate(parts[: last + 1]):
             if part.startswith("```python\n"):
                 exec(compile(part[10:-3], "page", "exec", dont_inherit=True), names)
             elif part.startswith("<!-- plot"):

@@ -68,10 +68,9 @@ def _do(page: Path, names: dict[str, Any]) -> None:
             printed = _python(block, page, names)
         elif block.kind == "sh":
             printed = "".join(_command(line, where) for line in block.text.splitlines() if line.strip())
-        elif block.kind == "text":
-            if printed is not None and not block.before.strip():
-                same = OutputChecker().check_output(block.text, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
-                assert same, f"{where}: it prints\n{printed}"
+        elif block.kind == "text" and printed is not None and not block.before.strip():
+            same = OutputChecker().check_output(block.text, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
+            assert same, f"{where}: it prints\n{printed}"
             printed = None
         elif block.file is not None:
             Path(block.file).write_text(block.text)
