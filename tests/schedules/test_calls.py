@@ -254,7 +254,14 @@ def test_operators_are_those_of_a_line() -> None:
 def test_steps_of_any_integer_type() -> None:
     line = Linear(0.0, 1.0, 4)
     expected = line(torch.arange(4)).tolist()
-    for steps in (range(4), list(range(4)), tuple(range(4)), np.arange(4), np.arange(4, dtype=np.uint8), [np.int32(k) for k in range(4)]):
+    for steps in (
+        range(4),
+        list(range(4)),
+        tuple(range(4)),
+        np.arange(4),
+        np.arange(4, dtype=np.uint8),
+        [np.int32(k) for k in range(4)],
+    ):
         assert line(steps).tolist() == expected
     assert line(np.arange(4).reshape(2, 2)).shape == (2, 2)
     assert line(np.array([2**63 + 5], dtype=np.uint64)).item() == 1.0
@@ -313,7 +320,10 @@ def test_a_tensor_is_written_as_it_is() -> None:
     floor = torch.tensor(0.5)
     assert repr(Linear(0.0, 1.0, 4) * floor) == "Scale(inner=Linear(start=0.0, end=1.0, steps=4), factor=tensor(0.5000))"
     assert "end=tensor(0.5000)" in repr(Linear(0.0, 1.0, 4).cooldown(2, at=2, end=floor))
-    assert repr(Exponential(1.0, 0.5, 4) + floor) == "Exponential(start=1.0, rate=0.5, steps=4, staircase=False) + Constant(value=tensor(0.5000))"
+    assert (
+        repr(Exponential(1.0, 0.5, 4) + floor)
+        == "Exponential(start=1.0, rate=0.5, steps=4, staircase=False) + Constant(value=tensor(0.5000))"
+    )
 
 
 def test_a_name_is_no_part_of_the_value() -> None:

@@ -19,7 +19,6 @@ from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.wsd import WSD
 from tracelr.schedules.easing import EasingName
 
-
 _LEAST = 0.001  # a smaller `end` is taken for a rate, such as 3e-5, that was meant as one
 
 
@@ -143,7 +142,11 @@ def _share(where: str, peak: float, end: Any) -> float:
     fraction = fields.number(where, end)
     if not (fraction == 0 or _LEAST <= fraction <= 1):
         allowed = f"a fraction of the peak: 0, or from {_LEAST:g} to 1"
-        fix = f"pass {fraction / peak:.6g}, if this is a rate" if peak and _LEAST <= fraction / peak <= 1 else "pass a fraction"
+        fix = (
+            f"pass {fraction / peak:.6g}, if this is a rate"
+            if peak and _LEAST <= fraction / peak <= 1
+            else "pass a fraction"
+        )
         raise ScheduleError(where, end, allowed, fix)
     return float(Fraction(repr(peak)) * Fraction(repr(fraction)))
 
