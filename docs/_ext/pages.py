@@ -75,7 +75,7 @@ def _plotted(text: str) -> str:
 def _figure(schedules: list[Schedule], names: list[str]) -> str:
     last = max(horizon(schedule) for schedule in schedules)
     curves = [curve(one, last=last, name=name.strip()) for one, name in zip(schedules, names, strict=True)]
-    return f'<figure class="curve">{svg(curves, alone=False)}</figure>\n'.replace("\n", "") + "\n"
+    return f'<figure class="plot">{svg(curves, alone=False)}</figure>\n'.replace("\n", "") + "\n"
 
 
 def _present(match: re.Match[str]) -> str:

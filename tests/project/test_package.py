@@ -101,10 +101,7 @@ def test_the_page_of_the_index_has_addresses_alone_and_shows_its_picture(wheel: 
     links = re.findall(r"\]\(([^)]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", page)
     assert len(links) > 30
     assert [link for pair in links for link in pair if link and not link.startswith("https://")] == []
-    markdown = pytest.importorskip("readme_renderer.markdown")
-    pytest.importorskip("cmarkgfm")
-    shown = markdown.render(page)
-    assert re.search(r'<img[^>]* src="https://[^"]*/docs/rate-light.svg"', shown)
+    assert "/raw/main/docs/rate-light.svg" in page
     assert {"Repository", "Documentation", "Changelog", "Issues"} == {
         label.partition(",")[0] for label in metadata(wheel).get_all("Project-URL", [])
     }
