@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tracelr.interop.load import from_dict, load, load_schedule
     from tracelr.interop.native.expression import parse
     from tracelr.interop.torch.read import from_torch
+    from tracelr.optim.logged import log
 
 __version__ = "0.1.0"
 
@@ -107,6 +108,7 @@ __all__ = [
     "inverse_sqrt",
     "load",
     "load_schedule",
+    "log",
     "lowering",
     "lr_scheduler",
     "parse",
@@ -128,6 +130,7 @@ _LAZY = {
     "fuse": "tracelr.fused.fuse:fuse",
     "load": "tracelr.interop.load:load",
     "load_schedule": "tracelr.interop.load:load_schedule",
+    "log": "tracelr.optim.logged:log",
     "lowering": "tracelr.lowering",
     "lr_scheduler": "tracelr.lr_scheduler",
     "parse": "tracelr.interop.native.expression:parse",

@@ -63,7 +63,8 @@ def test_each_spec_gives_its_schedule(text: str, schedule: Schedule) -> None:
 NAMES = (
     "clamp, constant, cosine, cosine_annealing, cosine_power, cosine_waves, cyclic, exponential, interpolate, inverse_sqrt, "
     "inverse_time, k_decay, lambda, linear, loop, multi_step, noise, one_cycle, piecewise_constant, polynomial, power_law, "
-    "product, ramp, range_test, rex, scale, sequential, shift, shorten, step, stretch, sum, tanh, warm_restarts, wsd"
+    "product, ramp, range_test, rex, scale, sequential, shift, shorten, step, stretch, sum, tanh, warm_restarts, "
+    "warmup_constant, warmup_cosine, warmup_linear, wsd"
 )
 A_SCHEDULE = "allowed: a schedule, such as cosine(3e-4, 0, 1000)"
 WRONG = {
@@ -76,12 +77,12 @@ WRONG = {
     "": (1, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
     "linear(0, 1, 5": (15, "given the end; allowed: ')'; to fix it: write it there."),
     "linear(0 1, 5)": (10, "given 1; allowed: an operator or a comma before it; to fix it: write it there."),
-    "linear(0, 1, 5))": (16, "given ); allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "linear(0, 1, 5))": (16, "given ); allowed: '|', '+', '-', '*', '/', '.' or the end; to fix it: write it there."),
     "linear(0, 1, 5) +": (18, "given the end; allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
     "linear(0, 1, [5)": (16, "given ); allowed: ']'; to fix it: write it there."),
     "linear(end=0, 1, 5)": (19, "given ); allowed: a schedule or a number; arguments with a name come last; to fix it: write it there."),
-    "constant(1), constant(2)": (12, "given ,; allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
-    "constant(1)) + (constant(2)": (12, "given ); allowed: '|', '+', '-', '*', '.' or the end; to fix it: write it there."),
+    "constant(1), constant(2)": (12, "given ,; allowed: '|', '+', '-', '*', '/', '.' or the end; to fix it: write it there."),
+    "constant(1)) + (constant(2)": (12, "given ); allowed: '|', '+', '-', '*', '/', '.' or the end; to fix it: write it there."),
     "constant(1) ** 2": (14, "given *; allowed: a schedule or a number; to fix it: write it there."),
     "linear(*[0, 1, 5])": (8, "given *; allowed: a schedule or a number; to fix it: write it there."),
     "linear(**x)": (8, "given *; allowed: start, end, steps; to fix it: remove it."),

@@ -21,6 +21,7 @@ from tracelr.errors import OptimizerError, TracelrWarning, Unquoted
 from tracelr.fused.nonzero import NonZeroScalar
 from tracelr.optim import driver
 from tracelr.optim.compiling import deep_recursion, is_deep, with_own_code
+from tracelr.optim.description import described, described_in_html
 from tracelr.optim.evaluator import is_immutable
 from tracelr.optim.scheduler import Scheduler
 from tracelr.optim.self_check import check_compiled
@@ -293,6 +294,13 @@ class FusedStep:
             return self._region()
         except Exception as error:
             raise self._named(error) from error
+
+    def __repr__(self) -> str:
+        """Return the table of the scheduler, which this step drives."""
+        return described(f"FusedStep of {type(self._optimizer).__name__}", self._scheduler)
+
+    def _repr_html_(self) -> str:
+        return described_in_html(f"FusedStep of {type(self._optimizer).__name__}", self._scheduler)
 
     def _run(self, found_inf: Tensor | float | None, optimizer: Optimizer, closure: Callable[[], Any] | None = None) -> Any:
         (self._region if found_inf is None else self._skippable).prepare()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.interop._tools import kinds
 from tracelr.interop._tools.checks import Place
+from tracelr.interop._tools.pieces import refuse_empty
 from tracelr.interop._tools.units import Units
 from tracelr.interop.readers import pick
 from tracelr.schedules.assignment import Loaded
@@ -114,7 +115,10 @@ def read(
             fix = "keep the training parameters only"
             raise place.refuse(Unquoted("more values, shared ones written out"), f"at most {LARGEST} of them", fix)
         name, reader = pick(mapping, place, format)
-        return Reading(name, reader.read(mapping, place), notes)
+        found = reader.read(mapping, place)
+        if name != "native":
+            refuse_empty(place, found)
+        return Reading(name, found, notes)
     except RecursionError:
         raise place.refuse(Unquoted("a mapping that is nested too deeply"), "a shallow one", "nest it less") from None
 

@@ -18,7 +18,7 @@ from tracelr.errors import Unquoted
 from tracelr.interop._tools import python, torch_names
 from tracelr.interop._tools.calls import Builder, Count, Number, OptionalNumber, Switch, Whole, call
 from tracelr.interop._tools.checks import Place, number
-from tracelr.interop._tools.pieces import then, warmed
+from tracelr.interop._tools.pieces import refuse_empty, then, warmed
 from tracelr.interop._tools.section import Section
 from tracelr.interop.huggingface.scheduler_types import Run
 from tracelr.interop.huggingface.scheduler_types import schedule as transformers
@@ -53,7 +53,9 @@ def read(text: str, settings: Mapping[str, Any], where: Place = Place("code")) -
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or error
         raise where.refuse(Unquoted(f"Python that cannot be parsed: {reason}"), "one call", "correct it") from None
-    return _schedule(where, python.evaluate(node, {}), settings)
+    found = _schedule(where, python.evaluate(node, {}), settings)
+    refuse_empty(where, found)
+    return found
 
 
 def _schedule(where: Place, given: Any, settings: Mapping[str, Any]) -> Schedule:

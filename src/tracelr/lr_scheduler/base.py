@@ -139,6 +139,9 @@ class CerebrasScheduler(Scheduler):
     def __repr__(self) -> str:
         return super().__repr__() if "_optimizer" in vars(self) else f"{type(self).__name__}({self.schedule}, not bound)"
 
+    def _repr_html_(self) -> str | None:  # type: ignore[override]  # a notebook takes None, and shows the repr
+        return super()._repr_html_() if "_optimizer" in vars(self) else None
+
     if not TYPE_CHECKING:  # a type checker would accept every attribute
 
         def __getattr__(self, name: str) -> Any:

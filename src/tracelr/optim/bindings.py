@@ -326,6 +326,10 @@ class Bindings:
                 found[one.position][one.key] = one.tensor
         return found
 
+    def hyperparameters(self) -> list[HyperParameter]:
+        """Return each scheduled number, by the position of its group."""
+        return list(self._hyperparameters)
+
     def schedules(self) -> list[Schedule]:
         """Return each schedule once."""
         return self._evaluator.schedules()

@@ -113,7 +113,7 @@ def others(scheduler: Scheduler, optimizer: Any) -> Iterator[Scheduler]:
 
 def refuse_second(scheduler: Scheduler, first: Scheduler, number: str) -> OptimizerError:
     """Return the error for a number that another scheduler drives already."""
-    given = Unquoted(f"a second scheduler; the first is {first!r}")
+    given = Unquoted(f"a second scheduler; the first is {first.summary}")
     fix = "call first.detach(), or delete it; to run one schedule after the other, pass lr=a.then(b)"
     return OptimizerError(f"{type(scheduler).__name__}: {number}", given, "one scheduler for each number", fix, limit=300)
 

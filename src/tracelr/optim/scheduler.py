@@ -20,7 +20,8 @@ from tracelr.optim import driver
 from tracelr.optim.bindings import Bindings
 from tracelr.optim.continuation import Continuation
 from tracelr.optim.counter import LARGEST, Counter, compare_counts
-from tracelr.optim.groups import Each, Request, rate_of
+from tracelr.optim.description import described, described_in_html
+from tracelr.optim.groups import Each, HyperParameter, Request, rate_of
 from tracelr.optim.self_check import check_device
 from tracelr.optim.state import COUNT, as_count, calls, read_continued, read_state, sealed
 from tracelr.schedules.assignment import Assignment
@@ -568,8 +569,21 @@ class Scheduler(LRScheduler):
     def _last_lr(self, _: object) -> None:
         """Do nothing: torch's schedulers write it, but here it is read from the groups."""
 
-    def __repr__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """One line that names the optimizer, the schedules and the count, for messages."""
         return f"{type(self).__name__}({type(self.optimizer).__name__}, {self._bindings}, last_epoch={self.last_epoch})"
+
+    def driven(self) -> list[HyperParameter]:
+        """Return each scheduled number of the groups, as they were at the last write."""
+        return self._bindings.hyperparameters()
+
+    def __repr__(self) -> str:
+        """Return a table: each group, key and tag with its schedule, what it holds now and what it holds a step later."""
+        return described(f"{type(self).__name__} of {type(self.optimizer).__name__}", self)
+
+    def _repr_html_(self) -> str:
+        return described_in_html(f"{type(self).__name__} of {type(self.optimizer).__name__}", self)
 
 
 _HOOKS = (Scheduler._before_update, Scheduler._after_load)

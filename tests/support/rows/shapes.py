@@ -118,4 +118,8 @@ ROWS: dict[str, Row] = {
     ),
     "noise": Row(tracelr.Noise(42, 0.5), noise(42, 0.5), {}, (2**31 - 19, 2**31 - 1)),
     "noise_normal": Row(tracelr.Noise(7, 0.25, "normal"), noise(7, 0.25, "normal"), {}, (2**31 - 19, 2**31 - 1)),
+    "cosine_of_no_steps": Row(tracelr.Cosine(1.0, 0.3, 0), lambda t: mpf(0.3), {0: 0.3, 9: 0.3}, ()),
+    "tanh_of_no_steps": Row(
+        tracelr.Tanh(1.0, 0.0, 0), lambda t: 1 / (1 + mp.exp(6)), {0: 0.0024726232, 9: 0.0024726232}, ()
+    ),
 }

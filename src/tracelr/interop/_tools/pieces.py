@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from tracelr.errors import Unquoted
+from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.section import Section, fraction
+from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose import Product, Sequential, Shift, Stretch
+from tracelr.schedules.compose import Product, Sequential, Shift, Shorten, Stretch
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.linear import Linear
@@ -86,3 +89,15 @@ def drop_first(schedule: Schedule, by: int = 1) -> Schedule:
 def late(schedule: Schedule, by: int = 1) -> Schedule:
     """Return a schedule that is `by` updates late: its first value holds so much longer."""
     return Shift(schedule, by)
+
+
+def refuse_empty(where: Place, found: Loaded) -> None:
+    """Raise if a curve in what a foreign format describes has no steps.
+
+    A schedule of tracelr may have 0 steps. In a program of another library a decay of 0 steps fails, or divides by 0.
+    """
+    for schedule in [found] if isinstance(found, Schedule) else [one.schedule for one in found]:
+        for one in schedule.modules():
+            if not isinstance(one, Shorten) and 0 in (getattr(one, "steps", None), getattr(one, "decay", None)):
+                given = Unquoted(f"a {type(one).__name__} of 0 steps")
+                raise where.refuse(given, "curves of 1 step or more", "make the decay longer, or the warm-up shorter")

@@ -77,7 +77,7 @@ def _infix(left: Any, mark: str, right: Any, binds: int) -> Callable[[], _Text]:
 def _scale(schedule: Scale) -> Iterator[_Form]:
     inner, factor = schedule.inner, schedule.factor
     if isinstance(factor, float) and factor == -1:
-        yield _Form(-inner, lambda: _Text(f"-{_text(inner).inside(_MINUS)}", _MINUS))
+        yield _Form(-inner, lambda: _Text(f"-{_text(inner).inside(_CALL)}", _MINUS))
     elif isinstance(factor, float):
         yield _Form(inner * factor, _infix(inner, "*", repr(factor), _TIMES))
 

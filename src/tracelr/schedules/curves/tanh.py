@@ -63,7 +63,7 @@ class Tanh(Schedule):
             self._switch_at = -1 if self.high > 0 else 0  # only the last value
         rate = 2 * width / max(self.steps, 1) * _LOG2_E
         self._log2_rate = Split(float(rate), float(rate - Fraction(float(rate))))
-        low, high = min(self.low, 0.0), max(self.high, 0.0)
+        low, high = min(self.low if self.steps else self.high, 0.0), max(self.high, 0.0)
         self._first, self._last = math.exp(2 * low), math.exp(-2 * high)
         self._logs = tuple(
             Split(float(y), float(y - Fraction(float(y))))

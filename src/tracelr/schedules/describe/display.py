@@ -25,7 +25,8 @@ class Display:
         """Draw the values from step `first` to `last` (None: 1.1 times the length) on matplotlib axes; return the axes.
 
         Without `axes` it makes a new figure, with pyplot if that is imported. `log` makes the axis of the values
-        logarithmic; `name` is the label of the line. Raises `ScheduleError` if matplotlib is not installed.
+        logarithmic; `name`, by default that of the schedule, is the label of the line. Raises `ScheduleError` if matplotlib
+        is not installed.
 
         >>> from tracelr import Linear
         >>> Linear(start=0.0, end=1.0, steps=10).plot().get_xlabel()
@@ -34,14 +35,15 @@ class Display:
         return draw([self._curve(first, last, name)], new_axes() if axes is None else axes, log)
 
     def _repr_svg_(self) -> str | None:
-        return None if self._has_no_values() else svg([self._curve()], repr(self))
+        return None if self._has_no_values() else svg([self._curve()], self._schedule.name or repr(self))
 
     def _repr_html_(self) -> str | None:
         if self._has_no_values():
             return None
         from html import escape
 
-        return f'{svg([self._curve()], alone=False)}<pre style="white-space:pre-wrap">{escape(repr(self))}</pre>\n'
+        picture = svg([self._curve()], self._schedule.name, alone=False)
+        return f'{picture}<pre style="white-space:pre-wrap">{escape(repr(self))}</pre>\n'
 
     def __rich__(self) -> Any:
         from rich.text import Text
@@ -49,9 +51,12 @@ class Display:
         return Text(f"{self!r}\n{'' if self._has_no_values() else terminal([self._curve()])}")
 
     def _curve(self, first: int = 0, last: int | None = None, name: str = "") -> Curve:
-        return curve(cast("Schedule", self), first, last, name)  # the only class that derives from this one
+        return curve(self._schedule, first, last, name or self._schedule.name)
+
+    @property
+    def _schedule(self) -> Schedule:
+        return cast("Schedule", self)  # the only class that derives from this one
 
     def _has_no_values(self) -> bool:
         """Return whether a tensor is on the meta device, and so has no value."""
-        schedule = cast("Schedule", self)
-        return any(tensor.is_meta for tensor in (*schedule.buffers(), *schedule.parameters()))
+        return any(tensor.is_meta for tensor in (*self._schedule.buffers(), *self._schedule.parameters()))
