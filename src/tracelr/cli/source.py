@@ -53,7 +53,7 @@ def read(given: str) -> config.Reading:
     path = Path(given)
     if given == "-":
         return _text("standard input", _standard_input())
-    if "(" not in given and path.suffix in _CHECKPOINTS:
+    if is_checkpoint(given):
         return config.Reading("checkpoint", _checkpoint(path), [])
     if _is_file(path):
         return _text(given, content(path, Place(given)), path)
@@ -121,15 +121,29 @@ def _attempt(given: str, what: str, act: Callable[[], Any]) -> Any:
         raise ConfigError(given, reason, "module:object", "correct the name, or the module", 300) from None
 
 
+def is_checkpoint(given: str) -> bool:
+    return "(" not in given and Path(given).suffix in _CHECKPOINTS
+
+
 def _checkpoint(path: Path) -> Loaded:
     """Return the schedules that a scheduler's state in a checkpoint describes."""
+    return _standing(path)[1]
+
+
+def step_of(path: Path) -> int:
+    """Return the step at which a checkpoint was written."""
+    return _standing(path)[0]
+
+
+def _standing(path: Path) -> tuple[int, Loaded]:
+    """Return the step, and the schedules, of a scheduler's state in a checkpoint."""
     where, state = f"checkpoint {path}", _state(checkpoint.load(path, ()))
     if state is None:
         given = Unquoted("a checkpoint without a scheduler's state")
         allowed = 'a checkpoint with the state_dict() of a tracelr Scheduler, at its top or under a key such as "scheduler"'
         raise CheckpointError(where, given, allowed, "name another one")
     try:
-        _, schedules = read_state(state, _groups_of(state))
+        count, schedules = read_state(state, _groups_of(state))
     except TracelrError:
         raise
     except Exception as error:  # a count of any type; torch raises many classes for a tensor that it cannot read
@@ -140,7 +154,7 @@ def _checkpoint(path: Path) -> Loaded:
         given = Unquoted("a scheduler's state without schedules")
         raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one")
     alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
-    return found[0].schedule if alone else found
+    return count, found[0].schedule if alone else found
 
 
 def _state(found: Any) -> dict[str, Any] | None:

@@ -40,6 +40,7 @@ class Train(Verb):
             f"  learning rate {result.learning_rate:.3e}"
         )
         say(f"wrote {', '.join(sorted(path.name for path in out.iterdir() if not path.name.startswith('.')))} to {out}")
+        say(f"open {out / 'report.html'} in a browser")
         return 0
 
 
