@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Warmup|Origin|Easing|EasingName|tracelr\.fused\.fuse\.FusedStep|(tracelr\.errors\.)?_\w+)",
     ),
-    ("py:.*", r"(tracelr\.)?(lowering|arithmetic|interop|drawing)\..*"),
+    ("py:.*", r"(tracelr\.)?(lowering|arithmetic|interop|drawing|optim\.groups)\..*"),
     ("py:.*", r"(tracelr\.)?(schedules|lr_scheduler)\.(?!\w+$).*"),
 ]
 smartquotes = False  # what stands in quotes is a value

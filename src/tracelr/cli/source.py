@@ -39,6 +39,11 @@ class Chosen(NamedTuple):
     schedule: Schedule
     assignment: Assignment | None = None
 
+    @property
+    def key(self) -> str:
+        """What the schedule drives; one without an assignment drives the learning rate."""
+        return "lr" if self.assignment is None else self.assignment.key
+
 
 def load(given: str) -> Loaded:
     """Return what FILE of the command line stands for. If it is a path to a file, that file is read.

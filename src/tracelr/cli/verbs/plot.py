@@ -80,7 +80,7 @@ def _range(chosen: list[Chosen], args: argparse.Namespace) -> tuple[int, int]:
         return first, step_number(args.last)
     if args.zoom is None:
         return first, max(max(horizon(one.schedule) for one in chosen), first + 1)
-    rises = [phase.until for one in chosen for phase in phases(one.schedule)[:1] if phase.name == "warm-up"]
+    rises = [phase.until for one in chosen for phase in phases(one.schedule, one.key)[:1] if phase.name == "warm-up"]
     if not rises:
         fix = "leave out --zoom, or pass --from and --to"
         raise ScheduleError("plot --zoom", Unquoted("schedules that do not begin with a rise"), "one that does", fix)

@@ -42,7 +42,7 @@ class Show(Verb):
 
 
 def _text(one: Chosen, log: bool) -> str:
-    found = phases(one.schedule)
+    found = phases(one.schedule, one.key)
     lines = [f"{one.name}: {one.schedule!r}" if "(" not in one.name else f"{one.schedule!r}", ""]
     told = found if len(found) <= _MOST else []
     lines += [f"Step {phase.steps}: it {phase.words}." for phase in told]
@@ -50,7 +50,7 @@ def _text(one: Chosen, log: bool) -> str:
 
 
 def _plain(one: Chosen) -> dict[str, Any]:
-    rows = [phase._asdict() | {"name": phase.name, "words": phase.words} for phase in phases(one.schedule)]
+    rows = [phase._asdict() | {"name": phase.name, "words": phase.words} for phase in phases(one.schedule, one.key)]
     group = {} if one.assignment is None else {"key": one.assignment.key, "tags": one.assignment.tags}
     parts = {"schedule": one.schedule.to_dict(), "length": one.schedule.length, "phases": rows}
     return {"name": one.name} | group | parts
