@@ -52,6 +52,8 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/mypy --strict examples/*.py tests/typed/*.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python docs/programs.py docs/_build/programs
+	$(BIN)/pyright --pythonpath $(BIN)/python docs/_build/programs/*.py
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

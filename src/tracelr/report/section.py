@@ -163,7 +163,8 @@ def _verdict(made: Sequence[Check]) -> tuple[str, str]:
         return "Nothing was run: the code was only written.", "open"
     if wrong:
         return f"Not the bits of eager: {', '.join(wrong)}.", "bad"
-    return f"Same bits as eager on each of the {len(ran)} that ran here.", "good"
+    where = "the one target" if len(ran) == 1 else f"each of the {len(ran)}"
+    return f"Same bits as eager on {where} that ran here.", "good"
 
 
 def _verification(made: Sequence[Check], verify: bool) -> str:

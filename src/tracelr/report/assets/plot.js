@@ -272,7 +272,7 @@ class Plot {
       const x = this.x(step), end = x > (this.left + this.right) / 2;
       return [
         drawn("path", { class: "mark", d: `M${x} ${this.top}V${this.bottom}` }),
-        drawn("text", { class: "mark-name", x: x + (end ? -6 : 6), y: this.bottom - 8, "text-anchor": end ? "end" : "start" }, `${name}, ${this.units[0][0]} ${grouped(step)}`),
+        drawn("text", { class: "mark-name", x: x + (end ? -6 : 6), y: this.top + 14, "text-anchor": end ? "end" : "start" }, `${name}, ${this.units[0][0]} ${grouped(step)}`),
       ];
     });
   }

@@ -27,9 +27,10 @@ const KEPT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-line
 function asSVG(plot) {
   const [, , width, height] = plot.svg.getAttribute("viewBox").split(" ").map(Number);
   const all = height + 20 * plot.entries.length + 8;
-  const svg = drawn("svg", { xmlns: SVG, width, height: all, viewBox: `0 0 ${width} ${all}` });
+  const room = { x: -12, y: -8, width: width + 24, height: all + 12 };
+  const svg = drawn("svg", { xmlns: SVG, width: room.width, height: room.height, viewBox: Object.values(room).join(" ") });
   const page = getComputedStyle(document.body);
-  svg.append(drawn("rect", { width, height: all, fill: page.backgroundColor }));
+  svg.append(drawn("rect", { ...room, fill: page.backgroundColor }));
   const dressed = (node) => {
     const copy = node.cloneNode(true), style = getComputedStyle(node);
     for (const name of KEPT) copy.setAttribute(name, style.getPropertyValue(name));
