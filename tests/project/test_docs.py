@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -112,6 +113,25 @@ def test_every_link_inside_the_site_leads_somewhere(site: Path, pages: dict[Path
 def test_no_page_asks_the_network_for_anything(site: Path) -> None:
     asked = re.compile(r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
     assert [found for path in site.rglob("*.html") for found in asked.findall(path.read_text())] == []
+
+
+def test_the_search_finds_what_people_look_for(site: Path) -> None:
+    text = (site / "searchindex.js").read_text()
+    index = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+    sought = {"wandb": "logging", "autocast": "mixed_precision", "bfloat16": "mixed_precision", "finder": "finder"}
+    for word, name in sought.items():
+        places = [index[kind].get(word, []) for kind in ("terms", "titleterms")]
+        numbers = {k for found in places for k in (found if isinstance(found, list) else [found])}
+        assert name in {index["docnames"][k] for k in numbers}, word
+    assert "Learning rate finder" in index["alltitles"]
+
+
+def test_code_can_be_copied_and_pages_of_internals_stand_apart(site: Path) -> None:
+    start = (site / "start.html").read_text()
+    assert "_static/copybutton.js" in start
+    captions = re.findall(r'class="caption-text">([^<]*)<', start)
+    assert captions == ["Begin", "In my program", "By job", "Reference", "Internals"]
+    assert start.index("numerics.html") > start.index(">Internals<")
 
 
 def public(module: ModuleType) -> set[str]:
