@@ -35,7 +35,9 @@ NEEDS = {
     "trainer": "transformers",
 }
 """The pages of frameworks, with what each imports."""
-ENVIRONMENT = {"fsdp2": {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}}
+LAUNCHED = ("deepspeed", "fsdp2")
+"""The pages whose program is one process of several."""
+RANK = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
 """What torchrun would set; port 0 is a free one."""
 SLOW = ("README",)
 """The pages that verify on every target, as tests/lowering/test_rows_on_targets.py does for each row."""
@@ -52,7 +54,7 @@ def test_a_page_does_what_it_says(page: Path, monkeypatch: pytest.MonkeyPatch, t
         pytest.importorskip(NEEDS[page.stem])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    for name, value in ENVIRONMENT.get(page.stem, {}).items():
+    for name, value in RANK.items() if page.stem in LAUNCHED else ():
         monkeypatch.setenv(name, value)
     torch.manual_seed(0)
     do(page)
@@ -177,12 +179,3 @@ def test_every_name_of_five_libraries_is_on_the_page_of_migrations(site: Path, m
         "Cosine",
         "Rex",
     ]
-
-
-def test_the_file_of_the_five_minute_start_is_the_schedule_beside_it(tmp_path: Path) -> None:
-    text = (DOCS / "start.md").read_text()
-    file = tmp_path / "params.yaml"
-    file.write_text(re.findall(r"```yaml\n(.*?)```", text, re.S)[0])
-    names: dict[str, object] = {}
-    exec(re.findall(r"```python\n(.*?)```", text, re.S)[0], names)
-    assert repr(tracelr.load(file)) == repr(names["rate"])
