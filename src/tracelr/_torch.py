@@ -18,6 +18,7 @@ from unittest import mock
 import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload as OpOverload  # what a node of an exported graph calls; no public name
+from torch.amp import GradScaler
 from torch.nn.modules import module as _modules
 from torch.optim import Optimizer
 from torch.optim import optimizer as _optimizer
@@ -62,6 +63,27 @@ def leave_scaling_to_scaler(optimizer: Optimizer) -> None:
     """Make a gradient scaler unscale the gradients and skip updates itself, not the kernel of `fused=True`."""
     if getattr(optimizer, "_step_supports_amp_scaling", False):
         optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]  # torch does not declare it
+
+
+def scale_of(scaler: GradScaler, device: torch.device) -> Tensor:
+    """Return the tensor that holds the present scale; a scaler makes it when it is first used."""
+    if scaler._scale is None:
+        scaler.scale(torch.zeros((), device=device))
+    scale: Tensor = scaler._scale  # type: ignore[assignment]  # torch says None, until it is made
+    return scale
+
+
+def update_scale(scaler: GradScaler, found_inf: Tensor) -> None:
+    """Do what `scaler.update()` does after an update in which `found_inf` was not 0, or was."""
+    growth, backoff = scaler.get_growth_factor(), scaler.get_backoff_factor()
+    torch._amp_update_scale_(
+        scaler._scale,  # type: ignore[arg-type]  # made by `scale_of`
+        scaler._growth_tracker,  # type: ignore[arg-type]  # made together with it
+        found_inf,
+        growth,
+        backoff,
+        scaler.get_growth_interval(),
+    )
 
 
 def makes_state_outside(optimizer: Optimizer) -> bool:

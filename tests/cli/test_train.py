@@ -83,6 +83,7 @@ def test_the_run_folder_holds_what_was_promised(whole: tuple[Path, str]) -> None
         assert line.split()[2] == "0"
 
 
+@pytest.mark.slow
 def test_killed_half_way_and_resumed_it_ends_the_same(file: Path, whole: tuple[Path, str]) -> None:
     out = file.parent / "killed"
     command = [sys.executable, "-m", "tracelr", "train", str(file), "--out", str(out)]

@@ -110,6 +110,7 @@ def test_a_short_schedule_is_held_whole() -> None:
     assert len(b64decode(packed["values"])) == 4 * 1100
 
 
+@pytest.mark.slow
 def test_the_same_schedule_gives_the_same_bytes(tmp_path: Path) -> None:
     code = (
         "import sys; from tracelr import Cosine; from tracelr.report import write; "
