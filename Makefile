@@ -1,12 +1,15 @@
 # make demo trains on digits, make test runs every check. Both make their environment first, and need Python 3.11, a C compiler
-# and pip.
+# and pip. The demo's holds torch, scikit-learn, matplotlib and tqdm; the tests add the rest to it. Where no GPU is used, a torch
+# without CUDA is smaller: TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
 PYTHON ?= python3
 VENV ?= .venv
+TORCH ?= torch
+INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 BIN := $(VENV)/bin
 
 .PHONY: demo ready test triton prove prove-part fuzz bench docs check format clean
 
-demo: $(VENV)/ready
+demo: $(VENV)/demo-ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
 
 ready: $(VENV)/ready
@@ -51,19 +54,25 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/mypy --strict examples/*.py tests/typed/*.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python docs/programs.py docs/_build/programs
+	$(BIN)/pyright --pythonpath $(BIN)/python docs/_build/programs/*.py
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/demo-ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(INSTALL) $(TORCH)
+	$(INSTALL) -e '.[demo]'
+	touch $@
+
+$(VENV)/ready: $(VENV)/demo-ready
+	$(INSTALL) -e '.[dev]'
 	touch $@
 
 $(VENV)/triton-ready: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[triton]'
+	$(INSTALL) -e '.[triton]'
 	touch $@
 
 clean:
