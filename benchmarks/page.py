@@ -50,6 +50,11 @@ SECTIONS = [
         "Medians of ratios, quartiles in brackets. (a), (b): AdamW's update and the schedule in one compiled region; (c):\n"
         "eager steps; (d): what the schedule adds, once.",
     ),
+    Section(
+        "Beside torch's LRScheduler",
+        "beside_torch.py",
+        "The table of the README. A time is the least of its rounds, a ratio their median.",
+    ),
     Section("A whole curve", "curve.py", "optax and Keras compute in float32, which is half the work."),
     Section(
         "Lowering",

@@ -13,7 +13,7 @@ import tracelr  # noqa: E402
 project = "tracelr"
 author = copyright = "The tracelr developers"
 version = release = tracelr.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml", "pages", "schedules", "migration"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "pages", "schedules", "migration"]
 exclude_patterns = ["_build", "_ext", "_static"]
 
 html_theme = "furo"
@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Warmup|Origin|Easing|EasingName|tracelr\.fused\.fuse\.FusedStep|(tracelr\.errors\.)?_\w+)",
     ),
-    ("py:.*", r"(tracelr\.)?(lowering|arithmetic|interop)\..*"),
+    ("py:.*", r"(tracelr\.)?(lowering|arithmetic|interop|drawing|optim\.groups)\..*"),
     ("py:.*", r"(tracelr\.)?(schedules|lr_scheduler)\.(?!\w+$).*"),
 ]
 smartquotes = False  # what stands in quotes is a value
@@ -48,3 +48,6 @@ maximum_signature_line_length = 100
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True

@@ -71,9 +71,9 @@ def test_it_learns_with_the_rates_of_the_schedule(file: Path, whole: tuple[Path,
 
 def test_the_run_folder_holds_what_was_promised(whole: tuple[Path, str]) -> None:
     out, printed = whole
-    files = ["checkpoint.pt", "curve.png", "curve.svg", "graph.txt", "history.csv", "lr.h", "verify.txt"]
+    files = ["checkpoint.pt", "curve.png", "curve.svg", "graph.txt", "history.csv", "lr.h", "report.html", "verify.txt"]
     assert sorted(path.name for path in out.iterdir()) == [".lock", *files]
-    assert printed.endswith(f"wrote {', '.join(files)} to {out}\n")
+    assert printed.endswith(f"wrote {', '.join(files)} to {out}\nopen {out / 'report.html'} in a browser\n")
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (out / "curve.svg").read_text()
     assert "where.self(" in (out / "graph.txt").read_text()
@@ -83,6 +83,7 @@ def test_the_run_folder_holds_what_was_promised(whole: tuple[Path, str]) -> None
         assert line.split()[2] == "0"
 
 
+@pytest.mark.slow
 def test_killed_half_way_and_resumed_it_ends_the_same(file: Path, whole: tuple[Path, str]) -> None:
     out = file.parent / "killed"
     command = [sys.executable, "-m", "tracelr", "train", str(file), "--out", str(out)]

@@ -67,6 +67,7 @@ OWN = [
     ("ours second in a chain", 0),
 ]
 """Each composition, and which of its members that may be ours is ours: one, because one scheduler drives a number."""
+QUICK = {("milestone 0", 1), ("chain in a sequence", 1), ("sequence in a chain", 0)}
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +118,9 @@ def test_every_rate_is_that_of_torchs_own_member(nest: str, own: int, lr: float 
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize(("nest", "own"), OWN)
+@pytest.mark.parametrize(
+    ("nest", "own"), [pytest.param(*one, marks=() if one in QUICK else pytest.mark.slow) for one in OWN]
+)
 def test_a_resume_at_any_step_goes_on_as_if_nothing_had_happened(nest: str, own: int) -> None:
     whole = sgd()
     made = used(whole)

@@ -103,6 +103,75 @@ def test_one_graph_and_the_weights_of_plain_pytorch(name: str, chunks: int) -> N
         assert torch.allclose(a, b, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        *(pytest.param(name, "aot_eager", marks=() if name == "adamw" else pytest.mark.slow) for name in KINDS),
+        *(pytest.param(name, "inductor", marks=() if name == "momentum" else pytest.mark.slow) for name in KINDS),
+    ],
+)
+def test_a_gradient_scaler_skips_a_step(name: str, backend: str) -> None:
+    """Weights, count and scale are those of the loop with `scaler.step(optimizer)`: clipped after unscaling, or skipped."""
+    model, optimizer, scheduler, _ = build(name)
+    scalers = [torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=3) for _ in range(2)]
+    step = TrainStep(
+        model, nn.functional.mse_loss, optimizer, scheduler, clip=CLIP, accumulate=2, scaler=scalers[0], backend=backend
+    )
+    kind, more = KINDS[name]
+    other = network()
+    theirs = kind(other.parameters(), **more)
+    beside = Scheduler(theirs, lr=RATE, weight_decay=DECAY)
+    counters.clear()
+    for k in range(16):
+        x, y = batch(k)
+        bad = k in (0, 1, 6, 11, 12)  # the state of the optimizer does not exist yet at the first two
+        y = y * float("inf") if bad else y
+        theirs.zero_grad()
+        for a, b in zip(x.chunk(2), y.chunk(2), strict=True):
+            scalers[1].scale(nn.functional.mse_loss(other(a), b) / 2).backward()
+        scalers[1].unscale_(theirs)
+        nn.utils.clip_grad_norm_(other.parameters(), CLIP)
+        scalers[1].step(theirs)
+        scalers[1].update()
+        if not bad:
+            beside.step()
+        loss = step(x, y)
+        assert loss.isfinite() == (not bad)
+        assert scalers[0].state_dict() == scalers[1].state_dict()
+        assert scheduler.last_epoch == beside.last_epoch
+        for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+            # compiled Adam corrects its bias in float32; Inductor fuses products into sums
+            assert torch.allclose(a, b, rtol=0, atol=2e-5)
+    assert scheduler.last_epoch == 11
+    assert counters["stats"]["unique_graphs"] == 1
+    assert sum(counters["graph_break"].values()) == 0
+
+
+def test_a_scaler_is_read_in_the_graph() -> None:
+    seen: list[str] = []
+
+    def backend(graph: torch.fx.GraphModule, _: Any) -> Any:
+        seen.extend(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    model, optimizer, scheduler, _ = build("sgd")
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    step = TrainStep(model, nn.functional.mse_loss, optimizer, scheduler, scaler=scaler, backend=backend)
+    for k in range(3):
+        step(*batch(k))
+    assert any("where" in target for target in seen)
+    assert not {"item", "aten.item.default", "aten._local_scalar_dense.default"}.intersection(seen)
+
+
+def test_a_scaler_that_is_off_changes_nothing() -> None:
+    one, _, _, step = build("sgd")
+    two, _, _, same = build("sgd", scaler=torch.amp.GradScaler("cpu", enabled=False))
+    for k in range(3):
+        step(*batch(k))
+        same(*batch(k))
+    assert all(map(torch.equal, one.state_dict().values(), two.state_dict().values()))
+
+
 def test_the_step_lowers_the_loss_under_inductor() -> None:
     model, _, scheduler, step = build("adamw", backend="inductor")
     x, y = batch(0)

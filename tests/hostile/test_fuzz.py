@@ -16,7 +16,8 @@ pytestmark = pytest.mark.usefixtures("own_folder")  # what it finds is written t
 
 
 @pytest.mark.parametrize("target", ["fuzz_load.py", "fuzz_commands.py"])
-@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, 60])
+@pytest.mark.slow
 def test_fuzzing_finds_nothing(target: str, seconds: int) -> None:
     pytest.importorskip("atheris")
     command = [sys.executable, str(ROOT / "tests" / "hostile" / "fuzz" / target), str(seconds), "-seed=1"]

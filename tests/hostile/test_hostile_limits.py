@@ -79,6 +79,7 @@ def test_the_largest_files(name: str, verb: list[str]) -> None:
     measured([word.replace("#", "a.yaml") for word in verb])
 
 
+@pytest.mark.slow
 def test_a_long_table_and_a_long_sum_are_shown() -> None:
     for name in ("table", "product of tables"):
         Path("a.yaml").write_text(LARGEST[name])
@@ -164,6 +165,7 @@ def test_a_mapping_that_is_in_many_places_of_a_checkpoint() -> None:
     assert b"without a scheduler's state" in measured(["show", "a.pt"], (2,)).stderr
 
 
+@pytest.mark.slow
 def test_paths_that_never_end_or_never_begin() -> None:
     os.mkfifo("pipe")
     os.mkfifo("pipe.pt")
@@ -178,6 +180,7 @@ def test_paths_that_never_end_or_never_begin() -> None:
         measured(["show", "-"], (2,), stdin=zero, timeout=200)
 
 
+@pytest.mark.slow
 def test_pickles_that_build_much() -> None:
     """A pickle of few bytes that stands for many values is not walked."""
     deep: object = 1

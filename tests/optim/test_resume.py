@@ -76,6 +76,7 @@ def test_any_step_is_reached_by_one_evaluation(lr: float | Tensor, monkeypatch: 
         assert len(evaluated) <= 1
 
 
+@pytest.mark.slow
 def test_a_kill_at_a_random_step_changes_no_rate(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     rates, at = tmp_path / "rates.txt", random.randrange(20, 300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,11 +10,11 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
-from unittest.mock import MagicMock
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import torch
+from support.pages import do
 
 import tracelr
 from tracelr import errors, lowering, lr_scheduler, weight_decay_scheduler
@@ -22,34 +23,24 @@ from tracelr.schedules.base import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [page for page in (*sorted(DOCS.glob("*.md")), ROOT / "lowering" / "README.md") if "```python" in page.read_text()]
-
-
-def frameworks() -> dict[str, object]:
-    """Return the names that the code of docs/frameworks.md uses; `pytest tests/frameworks` runs the frameworks themselves."""
-    model = torch.nn.Linear(4, 1)
-    optimizer = torch.optim.AdamW(model.parameters())
-    names = "accelerator Accelerator DataLoaderConfiguration Events Trainer arguments data deepspeed ignite loader trainer"
-    accelerator = MagicMock()
-    accelerator.prepare.side_effect = lambda *given: given
-    return {
-        **{name: MagicMock() for name in names.split()},
-        "Accelerator": lambda dataloader_config: accelerator,
-        "Scheduler": tracelr.Scheduler,
-        "model": model,
-        "optimizer": optimizer,
-        "rate": tracelr.Cosine(1e-3, 0.0, 100),
-        "state": {"last_epoch": 3},
-        "torch": torch,
-        "tracelr": tracelr,
-    }
-
-
-SETUP = {"frameworks": frameworks}
-"""The pages that show excerpts of programs, each with the function that returns the names the excerpts use."""
+WRITTEN = ("cli", "formats", "peers")
+"""The pages that a program writes, and a test of it compares."""
+PAGES = [page for page in (*sorted(DOCS.glob("*.md")), ROOT / "lowering" / "README.md") if page.stem not in WRITTEN]
+NEEDS = {
+    "accelerate": "accelerate",
+    "deepspeed": "deepspeed",
+    "ignite": "ignite",
+    "lightning": "pytorch_lightning",
+    "torchtitan": "torchtitan",
+    "trainer": "transformers",
+}
+"""The pages of frameworks, with what each imports."""
+LAUNCHED = ("deepspeed", "fsdp2")
+"""The pages whose program is one process of several."""
+RANK = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+"""What torchrun would set; port 0 is a free one."""
 SLOW = ("README",)
 """The pages that verify on every target, as tests/lowering/test_rows_on_targets.py does for each row."""
-
 
 RUNS = [
     pytest.param(page, id=f"{page.parent.name}-{page.stem}", marks=[pytest.mark.slow] if page.stem in SLOW else [])
@@ -58,11 +49,15 @@ RUNS = [
 
 
 @pytest.mark.parametrize("page", RUNS)
-def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_page_does_what_it_says(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if page.stem in NEEDS:
+        pytest.importorskip(NEEDS[page.stem])
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "page", **SETUP.get(page.stem, dict)()}
-    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
-        exec(compile(code, str(page), "exec", dont_inherit=True), names)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for name, value in RANK.items() if page.stem in LAUNCHED else ():
+        monkeypatch.setenv(name, value)
+    torch.manual_seed(0)
+    do(page)
 
 
 class Page(HTMLParser):
@@ -122,6 +117,25 @@ def test_no_page_asks_the_network_for_anything(site: Path) -> None:
     assert [found for path in site.rglob("*.html") for found in asked.findall(path.read_text())] == []
 
 
+def test_the_search_finds_what_people_look_for(site: Path) -> None:
+    text = (site / "searchindex.js").read_text()
+    index = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+    sought = {"wandb": "logging", "autocast": "mixed_precision", "bfloat16": "mixed_precision", "finder": "finder"}
+    for word, name in sought.items():
+        places = [index[kind].get(word, []) for kind in ("terms", "titleterms")]
+        numbers = {k for found in places for k in (found if isinstance(found, list) else [found])}
+        assert name in {index["docnames"][k] for k in numbers}, word
+    assert "Learning rate finder" in index["alltitles"]
+
+
+def test_code_can_be_copied_and_pages_of_internals_stand_apart(site: Path) -> None:
+    start = (site / "start.html").read_text()
+    assert "_static/copybutton.js" in start
+    captions = re.findall(r'class="caption-text">([^<]*)<', start)
+    assert captions == ["Begin", "In my program", "By job", "Reference", "Internals"]
+    assert start.index("numerics.html") > start.index(">Internals<")
+
+
 def public(module: ModuleType) -> set[str]:
     """Return the full names of the public classes and functions that a module defines, or that a package exports."""
     package = hasattr(module, "__path__")
@@ -165,12 +179,3 @@ def test_every_name_of_five_libraries_is_on_the_page_of_migrations(site: Path, m
         "Cosine",
         "Rex",
     ]
-
-
-def test_the_file_of_the_five_minute_start_is_the_schedule_beside_it(tmp_path: Path) -> None:
-    text = (DOCS / "start.md").read_text()
-    file = tmp_path / "params.yaml"
-    file.write_text(re.findall(r"```yaml\n(.*?)```", text, re.S)[0])
-    names: dict[str, object] = {}
-    exec(re.findall(r"```python\n(.*?)```", text, re.S)[0], names)
-    assert repr(tracelr.load(file)) == repr(names["rate"])

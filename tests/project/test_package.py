@@ -96,6 +96,23 @@ def test_the_metadata_is_what_an_index_takes(wheel: Path, sdist: Path) -> None:
     assert sorted(re.split(r"[<>=]", need)[0] for need in plain) == ["filelock", "numpy", "pyyaml", "torch"]
 
 
+def test_the_page_of_the_index_has_addresses_alone_and_shows_its_picture(wheel: Path) -> None:
+    page = str(metadata(wheel).get_payload())
+    links = re.findall(r"\]\(([^)]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", page)
+    assert len(links) > 30
+    assert [link for pair in links for link in pair if link and not link.startswith("https://")] == []
+    assert "/raw/main/docs/rate-light.svg" in page
+    assert {"Repository", "Documentation", "Changelog", "Issues"} == {
+        label.partition(",")[0] for label in metadata(wheel).get_all("Project-URL", [])
+    }
+
+
+def test_a_push_runs_what_a_clone_runs() -> None:
+    flow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())
+    assert [step["run"] for step in flow["jobs"]["tests"]["steps"] if "run" in step] == [".ci/run"]
+    assert (ROOT / ".ci" / "run").is_file()
+
+
 def test_the_version_is_semantic_and_the_same_everywhere() -> None:
     assert re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?", tracelr.__version__)
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())

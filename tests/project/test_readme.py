@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-
-from tracelr.__main__ import main
+from support.pages import do
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -19,26 +17,23 @@ PAGES = [
 ]
 
 
-def test_the_python_of_the_readme_runs() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.S)
-    assert blocks
-    for code in blocks:
-        exec(compile(code, "README.md", "exec", dont_inherit=True), {"__name__": "readme"})
-
-
-def test_the_commands_run_on_the_file_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = PAGES[0].read_text()
-    (params,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
-    (tmp_path / "params.yaml").write_text(params)
+def test_the_readme_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    commands = [shlex.split(line, comments=True) for line in re.findall(r"^tracelr (.*)$", text, re.M)]
-    assert [words[0] for words in commands] == ["show", "plot", "verify", "lower", "report"]
-    for words in commands[:-1]:  # tests/report/test_report.py makes such a page, which takes ten seconds
-        assert main(words) == 0
-    assert (tmp_path / "curve.svg").read_text().startswith("<svg")
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    do(PAGES[0])
+    written = {"curve.svg": "<svg", "report.html": "<!doctype html>"}
+    assert {name: (tmp_path / name).read_text()[: len(start)] for name, start in written.items()} == written
+
+
+def test_the_first_screen_names_torch_and_what_is_measured_names_its_command() -> None:
+    first = PAGES[0].read_text().partition("\n## ")[0]
+    assert "PyTorch" in first
+    assert len(first.splitlines()) < 55
+    for script in re.findall(r"benchmarks/\w+\.py", first):
+        assert (ROOT / script).is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+    for link in re.findall(r"(?:\]\(|(?:src|srcset)=\")([^)\"#:]+)[)\"]", page.read_text()):
         assert (page.parent / link).exists(), link

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 import tracelr
 from tracelr import Assignment, Constant, Cosine, Lambda, Linear, MultiStep, OneCycle, Schedule, Sequential, report
 from tracelr.arithmetic import F64
+from tracelr.drawing.axes import Curve
 from tracelr.errors import LoweringError, ScheduleError
 from tracelr.lowering import lower
 from tracelr.report import html, source
@@ -78,6 +79,8 @@ def test_every_part_is_there(plain: str) -> None:
     page = Page(plain)
     ids = [one["id"] for _, one in page.tags if "id" in one]
     assert len(ids) == len(set(ids))
+    assert "from params.yaml" in page.text
+    assert "Steps 2,000 to 99,999 falls from 0.0003 to 3e-05 along half a cosine" in page.text
     parts = ("curve", "phases", "graph", "code", "verification", "exactness", "configuration")
     assert {f"s0-{part}" for part in parts} <= set(ids)
     for _, one in page.tags:
@@ -107,6 +110,7 @@ def test_a_short_schedule_is_held_whole() -> None:
     assert len(b64decode(packed["values"])) == 4 * 1100
 
 
+@pytest.mark.slow
 def test_the_same_schedule_gives_the_same_bytes(tmp_path: Path) -> None:
     code = (
         "import sys; from tracelr import Cosine; from tracelr.report import write; "
@@ -140,6 +144,24 @@ def test_assignments_are_a_list_and_a_schedule_is_shown_once() -> None:
     assert str(error.value) == (
         "report.page: given []; allowed: a schedule, or one assignment or more; to fix it: pass a schedule."
     )
+
+
+def test_what_is_beside_a_schedule_has_its_key_and_a_log_is_that_of_a_rate() -> None:
+    log = Curve("", (2, 5), (0.5, 0.25))
+    rising = Assignment("weight_decay", None, Linear(0.0, 0.1, 10))
+    beside = {"run 7": log, "other": Cosine(1.0, 0.0, 20), "both": [Assignment("lr", None, Constant(0.5)), rising]}
+    loaded = [Assignment("lr", None, Linear(0.0, 1.0, 10)), rising]
+    marks, per_step = {"checkpoint": 4}, {"epoch": 0.5}
+    text = report.page(
+        loaded, name="a", targets=[], verify=False, beside=beside, marks=marks, per_step=per_step, unit="token"
+    )
+    content = json.loads(Page(text).scripts[0])
+    drawn = [(one["name"], one["key"], one["last"]) for one in content["beside"]]
+    assert drawn == [("run 7", "lr", 5), ("other", "lr", 11), ("both", "lr", 11), ("both", "weight_decay", 11)]
+    assert content["beside"][0]["apart"] == [2, 3]
+    assert (content["marks"], content["units"]) == ([["checkpoint", 4]], [["token", 1], ["epoch", 0.5]])
+    assert [one["quantity"] for one in content["schedules"]] == ["learning rate", "weight decay"]
+    assert [one["phases"][0][2] for one in content["schedules"]] == ["warm-up", "rise"]
 
 
 def test_a_refused_target_says_why_and_an_unknown_one_is_an_error() -> None:

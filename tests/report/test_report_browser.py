@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from support.bad_values import BREAKING_OUT
 from support.terminal import RUN as WARM
 
 from tracelr import Assignment, Constant, Linear, OneCycle, Schedule, report
+from tracelr.drawing.axes import Curve
 
 CHROMIUM = shutil.which("chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install 'tracelr[browser]')")
@@ -33,6 +36,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     schedules = {"warm": WARM, "cycle": CYCLE, "listed": LISTED}
     for name, loaded in schedules.items():
         report.write(loaded, folder / f"{name}.html", name=BREAKING_OUT, targets=["c", "onnx"], verify=False)
+    beside = {BREAKING_OUT: Constant(0.05), "=run 7": Curve("", (0, 400, 800), (0.01, 0.03, 0.07))}
+    marks, per_step = {BREAKING_OUT: 400}, {"epoch": 0.01}
+    schedules["beside"] = CYCLE
+    report.write(
+        CYCLE, folder / "beside.html", name="cycle", targets=[], verify=False, beside=beside, marks=marks, per_step=per_step
+    )
     return {name: (folder / f"{name}.html").as_uri() for name in schedules}
 
 
@@ -61,6 +70,9 @@ class Tab:
 
     def read(self, what: str, inside: str = "#s0") -> str:
         return self.page.locator(f"{inside} [data-read={what}]").inner_text()
+
+    def unfold(self, part: str, inside: str = "#s0") -> None:
+        self.page.locator(f"{inside}-{part} summary").click()
 
     def shows(self, schedule: Schedule, inside: str = "#s0") -> int:
         """Check that the cursor reads what the schedule gives; return its step."""
@@ -163,6 +175,7 @@ def test_the_curve_zooms_and_turns_to_a_logarithmic_axis(open_page: Any) -> None
 
 def test_tabs_switch_by_click_and_by_keyboard(open_page: Any) -> None:
     tab = open_page("warm")
+    tab.unfold("code")
     strip = tab.page.get_by_role("tablist", name="Code of each target")
     shown = tab.page.locator("#s0-code [role=tabpanel]:visible")
     assert strip.get_by_role("tab", selected=True).inner_text() == "c"
@@ -181,6 +194,7 @@ def test_tabs_switch_by_click_and_by_keyboard(open_page: Any) -> None:
 def test_a_text_is_copied_as_it_is(open_page: Any) -> None:
     tab = open_page("warm")
     tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.unfold("configuration")
     press = tab.page.locator("#s0-configuration .copy").first
     press.click()
     playwright.expect(press).to_have_text("Copied")
@@ -190,6 +204,7 @@ def test_a_text_is_copied_as_it_is(open_page: Any) -> None:
 
 def test_the_graph_pans_zooms_and_says_what_a_node_is(open_page: Any) -> None:
     tab = open_page("warm")
+    tab.unfold("graph")
     graph, tip = tab.page.locator("#s0 .graph-view"), tab.page.locator("#s0 .tip")
     graph.scroll_into_view_if_needed()
 
@@ -245,6 +260,49 @@ def test_an_assignment_is_chosen_from_the_list(open_page: Any) -> None:
     assert tab.shows(Constant(0.1), "#s2") == 0
 
 
+def test_curves_are_compared_marked_and_saved(open_page: Any, tmp_path: Path) -> None:
+    tab = open_page("beside")
+    values = tab.page.locator("#s0 .legend .value")
+    field = tab.page.get_by_label("Go to step")
+    field.fill("400")
+    field.press("Enter")
+    assert tab.shows(CYCLE) == 400
+    assert values.all_text_contents() == [tab.read("value"), "0.05", "0.03"]
+    field.fill("390")
+    field.press("Enter")
+    assert values.all_text_contents()[1:] == ["0.05", "0.03 (at 400)"]
+    assert tab.page.locator("#s0 .mark-name").text_content().endswith(", step 400")
+    titles = tab.page.locator("#s0 .plot .title")
+    assert titles.all_text_contents() == ["step (optimizer updates)", "learning rate"]
+    tab.page.get_by_label("Unit of the axis").select_option("epoch")
+    assert titles.all_text_contents() == ["epoch (100 steps each)", "learning rate"]
+    assert tab.read("unit") == "3.9"
+    saved = {}
+    for kind in ("CSV", "SVG", "PNG"):
+        with tab.page.expect_download() as caught:
+            tab.page.get_by_role("button", name=kind).click()
+        saved[kind] = tmp_path / caught.value.suggested_filename
+        caught.value.save_as(saved[kind])
+    rows = list(csv.reader(saved["CSV"].read_text().splitlines()))
+    assert saved["CSV"].name == "cycle.csv"
+    assert (rows[0][0], rows[0][1], rows[0][3]) == ("step", "cycle", "'=run 7")
+    assert [float(row[1]) for row in rows[1:]] == pytest.approx(CYCLE(torch.arange(1100)).tolist(), rel=1e-6)
+    assert (rows[401][2:], rows[402][2:]) == (["0.05", "0.03"], ["0.05", ""])
+    assert saved["PNG"].read_bytes()[:4] == b"\x89PNG"
+    picture = ElementTree.parse(saved["SVG"]).getroot()
+    assert [one.text for one in picture.iter() if one.text and "run" in one.text] == ["=run 7"]
+    assert len([one for one in picture.iter() if one.get("stroke", "none") != "none"]) > 10
+
+
+def test_a_link_opens_its_part(open_page: Any) -> None:
+    tab = open_page("warm")
+    opened = tab.page.locator("#s0-graph details[open]")
+    assert opened.count() == 0
+    tab.page.locator("#s0 .parts a", has_text="Graph").click()
+    playwright.expect(opened).to_have_count(1)
+    assert tab.page.locator("#s0 .graph-view svg").get_attribute("viewBox") is not None
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1400, "dark")])
 def test_it_fits_narrow_and_wide_light_and_dark(open_page: Any, tmp_path: Path, width: int, scheme: str) -> None:
     tab = open_page("listed", width=width, color_scheme=scheme)
@@ -266,6 +324,8 @@ def test_without_a_script_everything_can_be_read(browser: Any, pages: dict[str, 
     page = context.new_page()
     page.goto(pages["warm"])
     assert page.locator("noscript svg").count() == 1
+    for part in ("code", "graph"):
+        page.locator(f"#s0-{part} summary").click()
     assert page.locator("#s0-code [role=tabpanel]:visible").count() == 3
     assert page.locator(".graph-box svg").is_visible()
     context.close()

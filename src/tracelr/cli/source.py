@@ -50,8 +50,12 @@ class Chosen(NamedTuple):
     @property
     def quantity(self) -> str:
         """What the schedule drives, in words."""
-        key = "lr" if self.assignment is None else self.assignment.key
-        return "learning rate" if key == "lr" else key.replace("_", " ")
+        return "learning rate" if self.key == "lr" else self.key.replace("_", " ")
+
+    @property
+    def key(self) -> str:
+        """What the schedule drives; one without an assignment drives the learning rate."""
+        return "lr" if self.assignment is None else self.assignment.key
 
 
 def load(given: str) -> Loaded:
@@ -67,7 +71,7 @@ def read(given: str) -> config.Reading:
     path = Path(given)
     if given == "-":
         return _text("standard input", _standard_input())
-    if "(" not in given and path.suffix in _CHECKPOINTS:
+    if is_checkpoint(given):
         return _checkpoint(path)
     if _is_file(path):
         return _text(given, content(path, Place(given)), path)
@@ -135,8 +139,25 @@ def _attempt(given: str, what: str, act: Callable[[], Any]) -> Any:
         raise ConfigError(given, reason, "module:object", "correct the name, or the module", 300) from None
 
 
+def is_checkpoint(given: str) -> bool:
+    """Say whether an argument names a checkpoint."""
+    return "(" not in given and Path(given).suffix in _CHECKPOINTS
+
+
+def step_of(path: Path) -> int:
+    """Return the step at which a checkpoint was written."""
+    return _held_by(path)[0]
+
+
 def _checkpoint(path: Path) -> config.Reading:
     """Return the schedules that a scheduler's state in a checkpoint describes, and where its run stands."""
+    count, found = _held_by(path)
+    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
+    return config.Reading("checkpoint", found[0].schedule if alone else found, _standing(count, found))
+
+
+def _held_by(path: Path) -> tuple[int, list[Assignment]]:
+    """Return the step, and the schedules, of a scheduler's state in a checkpoint."""
     where, state = f"checkpoint {path}", _state(checkpoint.load(path, ()))
     if state is None:
         given = Unquoted("a checkpoint without a scheduler's state")
@@ -153,8 +174,7 @@ def _checkpoint(path: Path) -> config.Reading:
     if not found:
         given = Unquoted("a scheduler's state without schedules")
         raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one")
-    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
-    return config.Reading("checkpoint", found[0].schedule if alone else found, _standing(count, found))
+    return count, found
 
 
 def _standing(count: int, found: list[Assignment]) -> list[str]:
@@ -164,7 +184,7 @@ def _standing(count: int, found: list[Assignment]) -> list[str]:
     done = f" of {length:,}, {min(step / length, 1):.1%} done" if length else ""
     said = [f"The run is at step {step:,}{done}."]
     for one in found[:_TOLD]:
-        phase = [phase for phase in phases(one.schedule) if phase.first <= step][-1]
+        phase = [phase for phase in phases(one.schedule, one.key) if phase.first <= step][-1]
         until = "" if phase.until is None else f", until step {phase.until:,}"
         said.append(f"{one}: {short(float(one.schedule(step)))} in the next update; it {phase.words}{until}.")
     return [*said, *([f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else [])]

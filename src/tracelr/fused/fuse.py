@@ -262,11 +262,7 @@ class FusedStep:
             scheduler.fused_step(opaque)  # not inside `update`, because graphs name their inputs by the path to them
 
         def skippable_step(found_inf: Tensor, written: list[Tensor]) -> None:
-            with torch.no_grad():
-                before = [tensor.clone() for tensor in written]
-                fused_step()
-                for tensor, held in zip(written, before):  # noqa: B905  # their lengths are equal
-                    tensor.copy_(torch.where(found_inf == 0, tensor, held))
+            unless(found_inf, fused_step, written)
 
         def step_with_closure(closure: Callable[[], Any]) -> Any:
             result = update(closure)
@@ -313,8 +309,8 @@ class FusedStep:
         try:
             if found_inf is None:
                 self._region()
-            elif isinstance(found_inf, Tensor) and self._skippable.compiles() and not _lacks_any_state(optimizer):
-                self._skippable(found_inf.reshape(()), self._written())
+            elif isinstance(found_inf, Tensor) and self._skippable.compiles() and not lacks_any_state(optimizer):
+                self._skippable(found_inf.reshape(()), written_by(optimizer, self._scheduler))
             elif not float(found_inf):  # the state that would be put back does not exist, or is not in tensors
                 self._skippable.uncompiled(self._uncompiled)
         except Exception as error:
@@ -342,14 +338,6 @@ class FusedStep:
                 text = f"tracelr: {name} calls its closure inside its update, so updates with a closure run uncompiled"
                 warnings.warn(text, TracelrWarning, stacklevel=5)
         return result
-
-    def _written(self) -> list[Tensor]:
-        """Return every tensor that an update writes."""
-        groups, state = self._optimizer.param_groups, self._optimizer.state
-        trained = [p for group in groups for p in group["params"] if p.grad is not None]
-        held = [v for p in trained for v in state.get(p, {}).values() if isinstance(v, Tensor)]
-        numbers = [v for group in groups for v in _torch.tree_leaves(without_params(group)) if isinstance(v, Tensor)]
-        return list({id(tensor): tensor for tensor in [*trained, *held, *numbers, *self._scheduler.tensors()]}.values())
 
     def _named(self, error: Exception) -> Exception:
         """Return the error that names the optimizer, if Dynamo cannot trace its step."""
@@ -460,8 +448,9 @@ def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict
     if _torch.is_dynamo_disabled():  # then torch.compile runs the region, and raises afterwards
         return region
     limit = {"recompile_limit": _VARIANTS} if "recompile_limit" in signature(torch.compile).parameters else {}
-    step = torch.compile(region, **limit | options | {"fullgraph": True})
-    if not is_deep(schedules) or (is_opaque(options) and all(map(is_immutable, schedules))):
+    skipped = is_opaque(options) and all(map(is_immutable, schedules))
+    step = torch.compile(region, **limit | (_torch.with_few_guards(options) if skipped else options) | {"fullgraph": True})
+    if skipped or not is_deep(schedules):
         return step
 
     @wraps(region)
@@ -603,16 +592,34 @@ def _same_kind(a: Tensor, b: Tensor) -> bool:
 
 def _lacks_state(optimizer: Optimizer) -> bool:
     """Say whether the next update makes state: the momentum of SGD, or any state of an optimizer from outside torch."""
-    return (isinstance(optimizer, SGD) or not _torch.makes_state_outside(optimizer)) and _lacks_any_state(optimizer)
+    return (isinstance(optimizer, SGD) or not _torch.makes_state_outside(optimizer)) and lacks_any_state(optimizer)
 
 
-def _lacks_any_state(optimizer: Optimizer) -> bool:
+def lacks_any_state(optimizer: Optimizer) -> bool:
     """Say whether a parameter with a gradient has no state yet; SGD has none without momentum."""
     if isinstance(optimizer, SGD):
         groups = [group for group in optimizer.param_groups if group["momentum"] != 0]
         made = (optimizer.state.get(p, {}).get("momentum_buffer") for g in groups for p in g["params"] if p.grad is not None)
         return any(buffer is None for buffer in made)
     return not all(optimizer.state.get(p) for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
+
+
+def unless(found_inf: Tensor, call: Callable[[], Any], written: list[Tensor]) -> None:
+    """Call `call`, and put the `written` tensors back where `found_inf` is not 0, without a read on the host."""
+    with torch.no_grad():
+        before = [tensor.clone() for tensor in written]
+        call()
+        for tensor, held in zip(written, before):  # noqa: B905  # their lengths are equal
+            tensor.copy_(torch.where(found_inf == 0, tensor, held))
+
+
+def written_by(optimizer: Optimizer, scheduler: Scheduler) -> list[Tensor]:
+    """Return every tensor that an update and the step of its scheduler write."""
+    groups, state = optimizer.param_groups, optimizer.state
+    trained = [p for group in groups for p in group["params"] if p.grad is not None]
+    held = [v for p in trained for v in state.get(p, {}).values() if isinstance(v, Tensor)]
+    numbers = [v for group in groups for v in _torch.tree_leaves(without_params(group)) if isinstance(v, Tensor)]
+    return list({id(tensor): tensor for tensor in [*trained, *held, *numbers, *scheduler.tensors()]}.values())
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -15,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from tracelr import _torch
 from tracelr.errors import OptimizerError, ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.fused.export import export
-from tracelr.fused.fuse import Region, is_opaque, update_of
+from tracelr.fused.fuse import Region, is_opaque, lacks_any_state, unless, update_of, written_by
 from tracelr.optim.scheduler import Scheduler
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -45,7 +46,9 @@ class TrainStep:
     mapping as keyword arguments. The step has the effects of the usual loop: `zero_grad`, `backward`, `clip_grad_norm_` if
     `clip` is given (a number above 0, or a schedule of it), the update, and the step of the scheduler. `accumulate` splits
     the batch, along the first dimension of every tensor, into that number of equal chunks and takes the mean of their
-    gradients. `check` is that of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d tensor without a graph.
+    gradients. `scaler` is a `torch.amp.GradScaler` for float16: the step scales the loss, unscales before it clips, changes
+    neither weights nor count where a gradient is not finite, and updates the scale; the host reads nothing. `check` is that
+    of `fuse`; `options` go to `torch.compile`. Returns the loss, a 0-d tensor without a graph.
 
     What changes between two calls is followed, as in the loop: parameters frozen, unused or handed to the optimizer later,
     `train()` and `eval()`, forward hooks, buffers. What a compiled step cannot do as the loop does is refused, before
@@ -73,6 +76,7 @@ class TrainStep:
         *,
         clip: float | Schedule | None = None,
         accumulate: int = 1,
+        scaler: GradScaler | None = None,
         check: bool | None = None,
         **options: Any,
     ) -> None:
@@ -83,6 +87,7 @@ class TrainStep:
         roots = {"model": self._model, "loss_fn": loss_fn}
         self._roots = {place: root for place, root in roots.items() if isinstance(root, nn.Module)}
         _refuse(self._roots, _held(optimizer) if isinstance(optimizer, Optimizer) else [])
+        self._scaler = _enabled(scaler, self._roots)
         update = update_of(optimizer, scheduler, "TrainStep", check, options)
         self._clip = None if clip is None else _positive("TrainStep(clip)", clip, scheduler.tensors()[0].device)
         self._chunks = fields.integer("TrainStep(accumulate)", accumulate, 1, "an int of 1 or more")
@@ -98,19 +103,29 @@ class TrainStep:
         variant = self._variant
         opaque, device = is_opaque(options), scheduler.tensors()[0].device.type
 
-        def train_step(*batch: Any) -> Tensor:
-            found, loss = self._differentiate(batch, gradients, variant)
+        def advance() -> None:
             with torch.no_grad(), torch.autocast(device, enabled=False):
-                for parameter, new in zip(_held(optimizer), found, strict=True):
-                    if new is not None and parameter.grad is not None:
-                        parameter.grad.copy_(new)
-                    elif new is not parameter.grad:  # never while Dynamo traces
-                        parameter.grad = new
                 update()
             scheduler.fused_step(opaque)
+
+        def train_step(*batch: Any) -> Tensor:
+            found, loss = self._differentiate(batch, gradients, variant, None)
+            _assign(_held(optimizer), self._clipped(found))
+            advance()
             return loss
 
-        self._step = Region(optimizer, scheduler, train_step, options)
+        def scaled_step(scale: Tensor, written: list[Tensor], *batch: Any) -> tuple[Tensor, Tensor]:
+            found, loss = self._differentiate(batch, gradients, variant, scale)
+            found, found_inf = _unscaled(found, scale)
+            _assign(_held(optimizer), self._clipped(found))
+            if torch.compiler.is_compiling():
+                unless(found_inf, advance, written)
+            elif not found_inf.item():  # the first update may make the state, which a skipped one does not
+                advance()
+            return loss, found_inf
+
+        self._uncompiled, self._updated = scaled_step, ""
+        self._step = Region(optimizer, scheduler, train_step if self._scaler is None else scaled_step, options)
 
     def __call__(self, *batch: Any) -> Tensor:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
@@ -121,7 +136,11 @@ class TrainStep:
             with _torch.uncounted():
                 self._attempt(self._step.capture, batch)
         self._started = True
-        return self._attempt(self._step, batch)  # type: ignore[no-any-return]  # a compiled call is untyped
+        if self._scaler is None:
+            return self._attempt(self._step, batch)  # type: ignore[no-any-return]  # a compiled call is untyped
+        loss, found_inf = self._attempt(self._run_scaled, batch)
+        _torch.update_scale(self._scaler, found_inf)
+        return loss  # type: ignore[no-any-return]  # a compiled call is untyped
 
     def export(self, *batch: Any) -> ExportedProgram:
         """Return the step as a program that `torch.export.save` writes: `program.module()(*batch)` takes a step.
@@ -131,6 +150,9 @@ class TrainStep:
 
         Raises `TraceError` if the optimizer makes state in its first update, as SGD makes its momentum, and has not yet.
         """
+        if self._scaler is not None:
+            fix = "build another TrainStep without it to export"
+            raise TraceError("TrainStep.export", Unquoted("a step with a scaler"), "a step without one", fix)
         self._follow()
         names = {
             name if root is self._model else f"{place}.{name}": tensor
@@ -144,9 +166,12 @@ class TrainStep:
         return self._attempt(program, batch)  # type: ignore[no-any-return]  # what `program` returns
 
     def _differentiate(
-        self, batch: tuple[Any, ...], gradients: Callable[..., Any], variant: list[str]
+        self, batch: tuple[Any, ...], gradients: Callable[..., Any], variant: list[str], scale: Tensor | None
     ) -> tuple[list[Tensor | None], Tensor]:
-        """Return the gradient of each parameter of the optimizer, None where `backward()` leaves None, and the loss."""
+        """Return the gradient of each parameter of the optimizer, None where `backward()` leaves None, and the loss.
+
+        The gradients are those of `scale` times the loss.
+        """
         found: list[Tensor | None] = []
         losses = []
         for k in range(self._chunks):
@@ -156,11 +181,12 @@ class TrainStep:
                 # Before the optimizer's list: Dynamo guards the identity of a parameter only where it meets it first.
                 loss = self._loss_fn(self._model(*arguments, **names), *targets)
                 expected = variant[0] if torch.compiler.is_compiling() and k == self._chunks - 1 else ""
-                found, part = gradients(loss, _held(self._optimizer), found, self._chunks, expected)
+                found, part = gradients(loss, _held(self._optimizer), found, self._chunks, scale, expected)
             losses.append(part)
         with torch.no_grad():
-            return self._clipped(found), sum(losses[1:], losses[0])
+            return found, sum(losses[1:], losses[0])
 
+    @torch.no_grad()
     def _clipped(self, found: list[Tensor | None]) -> list[Tensor | None]:
         if self._clip is None:
             return found
@@ -219,7 +245,7 @@ class TrainStep:
         seen = set[tuple[bool, ...]]()
         while True:
             try:
-                return call(*batch)
+                return call(*self._scaled(batch))
             except _Stop as stop:
                 if stop.error is not None:
                     raise stop.error from None
@@ -243,10 +269,26 @@ class TrainStep:
                 raise _not_used(self._parameters, foreign)
             self._take(used)
 
+    def _run_scaled(self, *arguments: Any) -> Any:
+        if self._variant[0] == self._updated or not lacks_any_state(self._optimizer):
+            return self._step(*arguments)
+        # This update makes state, which a graph could not take back.
+        self._step.prepare()
+        loss, found_inf = self._step.uncompiled(self._uncompiled, *arguments)
+        self._updated = "" if found_inf.item() else self._variant[0]
+        return loss, found_inf
+
+    def _scaled(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of the region: with a scaler, the scale and the tensors that a skipped update puts back."""
+        if self._scaler is None:
+            return batch
+        scale = _torch.scale_of(self._scaler, self._scheduler.tensors()[0].device)
+        return scale, written_by(self._optimizer, self._scheduler), *batch
+
     def _kept(self, batch: tuple[Any, ...]) -> str:
         """Return the line of code whose result, which requires a gradient, the model keeps after the step, or ""."""
         with _torch.uncounted():
-            graph, _ = self._step.capture(*batch)
+            graph, _ = self._step.capture(*self._scaled(batch))
         return _torch.line_of_output_with_gradient(graph)
 
     def _foreign(self, parameters: list[nn.Parameter]) -> list[nn.Parameter]:
@@ -265,9 +307,11 @@ class TrainStep:
 
 
 def _gradients(
-    loss: Any, every: list[nn.Parameter], found: list[Tensor | None], chunks: int, variant: str
+    loss: Any, every: list[nn.Parameter], found: list[Tensor | None], chunks: int, scale: Tensor | None, variant: str
 ) -> tuple[list[Tensor | None], Tensor]:
     """Return the gradients of `loss` / `chunks` added to those `found` before, and `loss` / `chunks` without its graph.
+
+    The gradients, and not the loss, are multiplied by `scale`.
 
     Dynamo does not look into this function, and AOTAutograd traces it, so that the gradients are those of `backward()`.
     Dynamo guards `variant`, which ends with one bit for each parameter, 1 if it has a gradient to write to. If the trace
@@ -277,7 +321,8 @@ def _gradients(
     _check_loss(loss, len(trained))
     with torch.autocast(loss.device.type, enabled=False):  # as in a loop that leaves autocast before backward()
         part = loss / chunks if chunks > 1 else loss
-        made = torch.autograd.grad(part, [every[k] for k in trained], allow_unused=True)
+        scaled = part if scale is None else part * scale
+        made = torch.autograd.grad(scaled, [every[k] for k in trained], allow_unused=True)
     total: list[Tensor | None] = list(found) or [None for _ in every]
     for k, new in zip(trained, made, strict=True):
         if new is not None and new.layout != torch.strided:
@@ -290,6 +335,25 @@ def _gradients(
     if variant and not variant.endswith(" " + _bits(used)):
         raise _Stop(used)
     return total, part.detach()
+
+
+@torch.no_grad()
+def _assign(every: list[nn.Parameter], found: list[Tensor | None]) -> None:
+    for parameter, new in zip(every, found, strict=True):
+        if new is not None and parameter.grad is not None:
+            parameter.grad.copy_(new)
+        elif new is not parameter.grad:  # never while Dynamo traces
+            parameter.grad = new
+
+
+@torch.no_grad()
+def _unscaled(found: list[Tensor | None], scale: Tensor) -> tuple[list[Tensor | None], Tensor]:
+    """Return the gradients divided by `scale`, as a scaler does it, and 1.0 if one of them is not finite, else 0.0."""
+    given = [one for one in found if one is not None]
+    finite = torch.stack([torch.isfinite(one).all() for one in given]).all()
+    inverse = scale.double().reciprocal().float()
+    divided = iter(_torch.foreach_mul(given, inverse))
+    return [None if one is None else next(divided) for one in found], (~finite).float()
 
 
 def _check_loss(loss: Any, trained: int) -> None:
@@ -310,6 +374,19 @@ def _held(optimizer: Optimizer) -> list[nn.Parameter]:
 def _buffer(parameter: nn.Parameter, kept: Tensor | None) -> Tensor:
     """Return `kept`, or zeros if it is no longer of the kind of `parameter`."""
     return torch.zeros_like(parameter) if kept is None or _kind(kept) != _kind(parameter) else kept
+
+
+def _enabled(scaler: Any, roots: Mapping[str, nn.Module]) -> GradScaler | None:
+    if scaler is None:
+        return None
+    if not isinstance(scaler, GradScaler):
+        fix = "leave it out, or build one for the device of the model"
+        raise ScheduleTypeError("TrainStep(scaler)", scaler, "a torch.amp.GradScaler, or None", fix)
+    sharded = any(_torch.is_traceable_wrapper_subclass(p) for root in roots.values() for p in root.parameters())
+    if sharded and scaler.is_enabled():
+        given = Unquoted("a scaler beside parameters that are DTensors")
+        raise TraceError("TrainStep(scaler)", given, "parameters that are plain tensors", f"train in bfloat16, or {_FUSE}")
+    return scaler if scaler.is_enabled() else None
 
 
 def _kind(parameter: Tensor) -> tuple[Any, ...]:

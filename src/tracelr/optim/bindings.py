@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tracelr import _torch
+from tracelr.arithmetic import entered
 from tracelr.errors import CheckpointError, OptimizerError, Unquoted
 from tracelr.optim.continuation import Continuation
 from tracelr.optim.evaluator import Evaluator, values_of
@@ -270,9 +271,13 @@ class Bindings:
     def advance(self, count: int) -> bool:
         """Write the values at step `count` into the groups; False, with values missing, if a group is not at its place."""
         groups = self._optimizer.param_groups
-        columns, row = self._evaluator.block(count)
         if len(groups) != len(self._groups):
             return False
+        first, until, stride, columns, blocks = self._evaluator.present  # nearly every call finds its step in it
+        if first <= count < until and stride == 1 and blocks is entered():
+            row = count - first
+        else:
+            columns, row = self._evaluator.block(count)
         for one, column in zip(self._hyperparameters, columns):  # noqa: B905  # a keyword costs a tenth of the call
             group = groups[one.position]
             if group is not one.group:
@@ -284,8 +289,9 @@ class Bindings:
                 one.held = group[one.name]
         if self._watched:
             self._versions = _torch.versions(self._watched)
-        for one in self._indexed:  # of two numbers in a tuple, the second one replaces the tuple
-            one.held = one.group[one.name]
+        if self._indexed:  # of two numbers in a tuple, the second one replaces the tuple
+            for one in self._indexed:
+                one.held = one.group[one.name]
         self.written = count
         return True
 

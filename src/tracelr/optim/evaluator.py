@@ -44,7 +44,7 @@ class Evaluator:
 
     def __init__(self, hyperparameters: list[HyperParameter], device: torch.device, compiled: bool = False) -> None:
         self._device = device
-        self._block = _Block(0, 0, 1, [], None)
+        self.present = _Block(0, 0, 1, [], None)
         self._last = self._jump = 0
         distinct = {id(one.schedule): one.schedule.to(device) for one in hyperparameters}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
@@ -83,8 +83,8 @@ class Evaluator:
 
     def block(self, count: int) -> tuple[list[list[float]], int]:
         """Return a column of values for each hyper-parameter, before their rounding to float32, and the row of `count`."""
-        first, until, stride, columns, blocks = self._block  # one attribute, because several threads may be here
-        if first <= count < until and blocks is entered():  # nearly every call ends here
+        first, until, stride, columns, blocks = self.present  # one attribute, because several threads may be here
+        if first <= count < until and blocks is entered():
             if stride == 1:
                 return columns, count - first
             row, rest = divmod(count - first, stride)
@@ -106,7 +106,7 @@ class Evaluator:
             made = [values for schedule, tensors in self._plan for values in _before_rounding(schedule, tensors, steps)]
         columns = [made[k] for k in self._column]
         if self._size > 1:
-            self._block = _Block(first, first + rows * stride, stride, columns, entered())
+            self.present = _Block(first, first + rows * stride, stride, columns, entered())
         return columns, (count - first) // stride
 
     def write(self, step: Tensor) -> None:

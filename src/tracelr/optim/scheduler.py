@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -231,7 +232,7 @@ class Scheduler(LRScheduler):
         gradient scaler: if it is not 0 the update was skipped, and nothing advances. The host reads neither from a device;
         the scheduled numbers must then be tensors.
         """
-        if torch.compiler.is_compiling() and _torch.is_tracing():
+        if is_compiling() and _torch.is_tracing():
             return self._traced_step(increment, found_inf)
         if found_inf is not None or type(increment) is not int:
             if _on_device(increment) or _on_device(found_inf):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -13,13 +13,16 @@ from string import Template
 import torch
 
 from tracelr._torch import alone
+from tracelr.drawing.axes import Curve
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
 from tracelr.report.chooser import chooser, driven
 from tracelr.report.html import data, facts, h
+from tracelr.report.samples import Samples, samples
 from tracelr.report.section import Order, section
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.phases import phases
 
 _HELD, _FEWEST = 16_384, 2_048  # steps in all the curves of a page, and the fewest in one curve
 
@@ -34,14 +37,25 @@ def page(
     steps: int | None = None,
     source: str = "FILE",
     tell: Callable[[str], object] | None = None,
+    quantity: str = "learning rate",
+    unit: str = "step",
+    per_step: Mapping[str, float] | None = None,
+    beside: Mapping[str, Loaded | Curve] | None = None,
+    marks: Mapping[str, int] | None = None,
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
     `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
     that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
     end of the schedule. `verify` may also be a list of targets: those are run. `tell` is called with the name of each target
-    before it is lowered. `source` is the FILE argument in the commands that the page shows. The same schedule gives the same
-    bytes with the same versions on the same machine.
+    before it is lowered. `source` is where the schedule comes from; the commands that the page shows have it as FILE.
+
+    `quantity` is what one schedule drives; of assignments, the keys say it. `unit` is what a step of the schedule is, as
+    "token"; `per_step` names other units for the axis, and how much of each a step is: `{"epoch": 1 / 1250}`. `beside` are
+    other schedules, assignments, or the points of a log, each with its name, which are drawn in the same axes as the
+    schedule of the same key. `marks` are steps to mark, such as `{"checkpoint": 42_000}`.
+
+    The same schedule gives the same bytes with the same versions on the same machine.
 
     Raises `LoweringError` for an unknown target, and `TraceError` for a schedule that cannot become a graph.
 
@@ -54,16 +68,28 @@ def page(
         raise ScheduleError("report.page", [], "a schedule, or one assignment or more", "pass a schedule")
     most = max(_HELD // len(groups), _FEWEST)
     sections = [
-        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source, tell), most)
+        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source, group.key or "lr", tell), most)
         for k, group in enumerate(groups)
     ]
+    last = max(one.samples.last for one in sections)
     content = {
-        "schedules": [one.data | {"name": group.name, "key": group.key} for one, group in zip(sections, groups, strict=True)]
+        "schedules": [
+            one.data | {"name": group.name or name, "key": group.key or "lr", "quantity": group.quantity or quantity}
+            for one, group in zip(sections, groups, strict=True)
+        ],
+        "beside": [
+            {"name": label, "key": key, "phases": [], **held.packed()}
+            for label, other in (beside or {}).items()
+            for key, held in _drawn(other, last)
+        ],
+        "marks": [[label, step] for label, step in (marks or {}).items()],
+        "units": [[unit, 1], *([label, amount] for label, amount in (per_step or {}).items())],
     }
     return Template(_asset("page.html")).substitute(
         title=h(name),
+        source="" if source == "FILE" else f'<p class="source">from <code>{h(source)}</code></p>',
         style=_asset("page.css"),
-        script="\n".join(_asset(f"{name}.js") for name in ("curve", "plot", "graph", "page")),
+        script="\n".join(_asset(f"{name}.js") for name in ("curve", "plot", "saving", "graph", "page")),
         chooser="" if isinstance(loaded, Schedule) else chooser(loaded, groups, [one.samples for one in sections]),
         articles="\n".join(one.html for one in sections),
         versions=facts(
@@ -87,10 +113,28 @@ def write(
     verify: bool = True,
     steps: int | None = None,
     source: str = "FILE",
+    quantity: str = "learning rate",
+    unit: str = "step",
+    per_step: Mapping[str, float] | None = None,
+    beside: Mapping[str, Loaded | Curve] | None = None,
+    marks: Mapping[str, int] | None = None,
 ) -> None:
     """Write the page that `page` returns to the file `path`, completely or not at all."""
-    text = page(loaded, name=name, targets=targets, verify=verify, steps=steps, source=source)
+    text = page(
+        loaded, name=name, targets=targets, verify=verify, steps=steps, source=source, quantity=quantity, unit=unit,
+        per_step=per_step, beside=beside, marks=marks,
+    )  # fmt: skip
     write_whole(Path(path), text.encode())
+
+
+def _drawn(other: Loaded | Curve, last: int) -> Iterator[tuple[str, Samples]]:
+    """Yield the key and the samples of what is drawn beside a schedule; the points of a log are those of a rate."""
+    if isinstance(other, Curve):
+        yield "lr", Samples(torch.tensor(other.steps), torch.tensor(other.values, dtype=torch.float32), other.steps[-1])
+        return
+    for group in driven(other):
+        bounds = [phase.first for phase in phases(group.schedule)]
+        yield group.key or "lr", samples(group.schedule, last, bounds, _FEWEST)
 
 
 def _asset(name: str) -> str:

@@ -11,6 +11,8 @@ from tracelr.report.source import config, python
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
 
+_LONGEST = 300  # characters of a schedule that is written at the top
+
 
 @final
 class Group(NamedTuple):
@@ -21,8 +23,8 @@ class Group(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return the assignments in words, or the class of the schedule."""
-        return "; ".join(map(str, self.assignments)) or type(self.schedule).__name__
+        """Return the assignments in words."""
+        return "; ".join(map(str, self.assignments))
 
     @property
     def key(self) -> str:
@@ -30,9 +32,16 @@ class Group(NamedTuple):
         return self.assignments[0].key if self.assignments else ""
 
     @property
+    def quantity(self) -> str:
+        """Return the hyper-parameter in words."""
+        return {"lr": "learning rate"}.get(self.key, self.key.replace("_", " "))
+
+    @property
     def heading(self) -> str:
-        """Return the heading of the schedule, as HTML."""
-        return f"<h2>{h(self.name)}</h2>"
+        """Return the heading of the schedule, as HTML: its assignments, and what builds it if that is not long."""
+        written = repr(self.schedule)
+        built = f'<p class="expression"><code>{h(written)}</code></p>' if len(written) <= _LONGEST else ""
+        return (f"<h2>{h(self.name)}</h2>" if self.assignments else "") + built
 
 
 def driven(loaded: Loaded) -> list[Group]:

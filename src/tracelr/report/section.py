@@ -23,6 +23,7 @@ from tracelr.schedules.describe import phases
 from tracelr.schedules.describe.sampling import curve, horizon
 
 _ROWS, _SENT = 24, 500  # phases in the table, and the most that the cursor gets
+_SENTENCES = 6  # phases that are said in words
 _MEASURED = 4096  # steps at most, for the figures of exactness
 _HASHES = frozenset({"inductor", "triton", "pt2", "onnx"})  # targets whose text has comments that begin with #
 
@@ -35,6 +36,7 @@ class Order(NamedTuple):
     verify: bool | Collection[str]
     steps: int | None
     source: str
+    key: str = "lr"
     tell: Callable[[str], object] | None = None
 
 
@@ -49,31 +51,43 @@ class Section(NamedTuple):
 
 def section(schedule: Schedule, ident: str, heading: str, order: Order, most: int) -> Section:
     """Return the section with the id `ident`. `heading` is HTML. The curve holds at most `most` steps."""
-    found = phases.phases(schedule)
+    found = phases.phases(schedule, order.key)
     last = horizon(schedule) if order.steps is None else order.steps
     held = samples(schedule, last, [phase.first for phase in found], most)
     graph = run(trace(schedule))
     made = checks(schedule, graph, order.targets, order.verify, order.tell)
-    parts = [
-        ("Curve", _curve(schedule, held, last)),
-        ("Phases", _phases(found)),
-        ("Graph", _graph(drawing.draw(listing_of(graph), ""), len(graph.nodes))),
-        ("Code", _code(ident, made, dump(graph, "text"), order.source)),
-        ("Verification", _verification(made, bool(order.verify))),
-        ("Exactness", _exactness(schedule, held)),
-        ("Configuration", _configuration(ident, schedule, order.source)),
+    shown = [("Curve", _curve(schedule, held, last)), ("Phases", _phases(found))]
+    folded = [
+        ("Verification", _verdict(made)[0], _verification(made, bool(order.verify))),
+        ("Configuration", "as YAML and as Python", _configuration(ident, schedule, order.source)),
+        ("Code", f"for {len(made)} target{'s' * (len(made) != 1)}", _code(ident, made, dump(graph, "text"), order.source)),
+        ("Graph", f"{len(graph.nodes)} nodes", _graph(drawing.draw(listing_of(graph), ""), len(graph.nodes))),
+        ("Exactness", "how near the last rounding comes to a tie", _exactness(schedule, held)),
     ]
-    body = "\n".join(
-        f'<section id="{ident}-{name.lower()}" class="{name.lower()}"><h3>{name}</h3>\n{html}\n</section>'
-        for name, html in parts
+    body = "\n".join(_part(ident, name, f"<h3>{name}</h3>\n{html}") for name, html in shown)
+    body += "\n" + "\n".join(
+        _part(ident, name, f"<details><summary><h3>{name}</h3><span>{h(about)}</span></summary>\n{html}\n</details>")
+        for name, about, html in folded
     )
-    links = "".join(f'<a href="#{ident}-{name.lower()}">{name}</a>' for name, _ in parts)
+    links = "".join(f'<a href="#{ident}-{name.lower()}">{name}</a>' for name, *_ in (*shown, *folded))
     sent = [[p.first, p.until, p.name] for p in found] if len(found) <= _SENT else []
     html = (
-        f'<article id="{ident}">{heading}\n{_summary(schedule, found, held)}\n'
+        f'<article id="{ident}">{heading}\n{_words(found)}\n{_summary(schedule, found, held)}\n'
         f'<nav class="parts" aria-label="Parts of this schedule">{links}</nav>\n{body}\n</article>'
     )
     return Section(html, held.packed() | {"phases": sent}, held)
+
+
+def _part(ident: str, name: str, html: str) -> str:
+    return f'<section id="{ident}-{name.lower()}" class="{name.lower()}">{html}\n</section>'
+
+
+def _words(found: Sequence[phases.Phase]) -> str:
+    """Return the phases as sentences: all of a few, or the first ones of many."""
+    said = [f"<li><span>Steps {h(phase.steps)}</span> {h(phase.words)}</li>" for phase in found[:_SENTENCES]]
+    if len(found) > _SENTENCES:
+        said.append(f"<li><span>and {len(found) - _SENTENCES:,} more</span></li>")
+    return f'<ol class="words">{"".join(said)}</ol>'
 
 
 def _summary(schedule: Schedule, found: Sequence[phases.Phase], held: Samples) -> str:
@@ -143,15 +157,19 @@ def _code(ident: str, made: Sequence[Check], text: str, source: str) -> str:
     return tabs(f"{ident}-code", "Code of each target", panels, chosen)
 
 
-def _verification(made: Sequence[Check], verify: bool) -> str:
+def _verdict(made: Sequence[Check]) -> tuple[str, str]:
     ran = [check.result for check in made if check.result is not None]
     wrong = [result.target for result in ran if result.differing]
     if not ran:
-        verdict, kind = "Nothing was run: the code was only written.", "open"
-    elif wrong:
-        verdict, kind = f"Not the bits of eager: {', '.join(wrong)}.", "bad"
-    else:
-        verdict, kind = f"Same bits as eager on each of the {len(ran)} that ran here.", "good"
+        return "Nothing was run: the code was only written.", "open"
+    if wrong:
+        return f"Not the bits of eager: {', '.join(wrong)}.", "bad"
+    where = "the one target" if len(ran) == 1 else f"each of the {len(ran)}"
+    return f"Same bits as eager on {where} that ran here.", "good"
+
+
+def _verification(made: Sequence[Check], verify: bool) -> str:
+    verdict, kind = _verdict(made)
     rows = [_checked(check) for check in made]
     head = ["target", "ran here", "steps compared", "differing", "largest, in ulp", "first difference"]
     about = (

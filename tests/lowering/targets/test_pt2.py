@@ -49,6 +49,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_the_bytes_depend_on_the_schedule_alone(tmp_path: Path) -> None:
     made = []
     for seed, folder in ((1, tmp_path / "a"), (2, tmp_path / "b" / "deeper")):

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 import tracelr.lowering as lowering
-from tracelr import checkpoint
+from tracelr import checkpoint, report
 from tracelr.cli.demo.params import Params
 from tracelr.cli.demo.run_folder import alone
+from tracelr.drawing.axes import Curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import svg
 from tracelr.errors import CheckpointError, ConfigError, LoweringError, TracelrError, Unquoted
@@ -70,8 +71,8 @@ def train(params: Params, out: Path, resume: bool = False, restart: bool = False
     """Train in the folder `out`, or continue there, and return the state of the run. `restart` drops an earlier run.
 
     The folder holds the curve (PNG, SVG), the graph dump, the C header, the verification report, `history.csv` (step, rate
-    used, loss) and the checkpoint. A run that is killed at any moment and resumed gives the same rates and weights as a run
-    that is never killed.
+    used, loss), the checkpoint, and a page about all of it. A run that is killed at any moment and resumed gives the same
+    rates and weights as a run that is never killed.
 
     Raises `CheckpointError` if `out` has a checkpoint and neither `resume` nor `restart` is set, if that checkpoint was
     written with other parameters, if another process writes there, or if nothing can be written there; `LoweringError` if a
@@ -113,6 +114,7 @@ def _train(params: Params, out: Path, saved: Path) -> Result:
             states = (step + 1, model.state_dict(), optimizer.state_dict(), scheduler.state_dict(), params.text, history)
             checkpoint.save(saved, dict(zip(_KEYS, states, strict=True)))
             _write_history(out / "history.csv", history)
+    _write_report(params, out, history)
     with torch.no_grad():
         accuracy = (model(data.test_x).argmax(-1) == data.test_y).float().mean().item()
     return Result(scheduler.last_epoch, history[-1][2], accuracy, scheduler.get_last_lr()[0])
@@ -125,20 +127,30 @@ def describe(params: Params, out: Path) -> None:
     """
     curves, picture = [curve(params.schedule, last=params["max_steps"])], io.BytesIO()
     figure_of(curves).savefig(picture, format="png", dpi=150)
-    report = lowering.verify(params.schedule, targets=["c", "inductor"])
+    verified = lowering.verify(params.schedule, targets=["c", "inductor"])
     files = {
         "curve.png": picture.getvalue(),
         "curve.svg": svg(curves, params.name).encode(),
         "graph.txt": lowering.dump(params.schedule, "text").encode(),
         "lr.h": lowering.lower(params.schedule, "c").text.encode(),
-        "verify.txt": f"{report}\n".encode(),
+        "verify.txt": f"{verified}\n".encode(),
     }
     for name, content in files.items():
         write_whole(out / name, content)
-    if not report.ok:
+    if not verified.ok:
         fix = "report that file, it shows a defect of the target or of its compiler"
         given = Unquoted(f"a target that differs from eager, see {out / 'verify.txt'}")
         raise LoweringError("verify", given, "the same bits", fix, 300)
+
+
+def _write_report(params: Params, out: Path, history: list[tuple[int, float, float]]) -> None:
+    """Write the page of the schedule, with the rates that were used and the step of the checkpoint."""
+    used = Curve("", tuple(step for step, _, _ in history), tuple(rate for _, rate, _ in history))
+    beside, marks = {"used in this run": used}, {"checkpoint": len(history)}
+    name, targets = Path(params.name).stem, ["c", "cuda", "onnx"]
+    report.write(
+        params.schedule, out / "report.html", name=name, targets=targets, source=params.name, beside=beside, marks=marks
+    )
 
 
 def _restore(

@@ -24,6 +24,11 @@ class Report(Verb):
         parser.add_argument("--target", action="append", help=words)
         parser.add_argument("--no-verify", action="store_true", help="run no target")
         parser.add_argument("--to", dest="last", metavar="STEP", help="the last step of the curve (default: all of them)")
+        parser.add_argument("--beside", metavar="FILE", action="append", default=[], help="another FILE in the same picture")
+        parser.add_argument("--log", metavar="LOG", help="the rates that a run logged, as `tracelr audit` reads them")
+        parser.add_argument(
+            "--mark", metavar="STEP", action="append", default=[], help="a step to mark, NAME=STEP, or a checkpoint"
+        )
         parser.add_argument("-o", "--output", metavar="PATH", default="report.html", help="the page (default: report.html)")
 
 

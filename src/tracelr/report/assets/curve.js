@@ -72,6 +72,7 @@ class Curve {
     this.phases = packed.phases;
     this.name = packed.name;
     this.key = packed.key;
+    this.quantity = packed.quantity;
   }
 
   /** The first sample at or after `step`; `count` if all are before it. */

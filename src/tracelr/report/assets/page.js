@@ -69,7 +69,8 @@ async function copy(press) {
 }
 
 function start() {
-  const curves = JSON.parse(document.getElementById("data").textContent).schedules.map((one) => new Curve(one));
+  const about = JSON.parse(document.getElementById("data").textContent);
+  const curves = about.schedules.map((one) => new Curve(one)), beside = about.beside.map((one) => new Curve(one));
   const articles = [...document.querySelectorAll("main > article")];
   const ready = new Set();
   const show = (article) => {
@@ -81,8 +82,8 @@ function start() {
     if (ready.has(article)) return;
     ready.add(article);
     const curve = curves[articles.indexOf(article)];
-    const others = curves.filter((one) => one !== curve && one.key === curve.key);
-    const plot = new Plot(article.querySelector(".curve-box"), curve, others);
+    const others = [...curves, ...beside].filter((one) => one !== curve && one.key === curve.key);
+    const plot = new Plot(article.querySelector(".curve-box"), curve, others, about);
     new GraphView(article.querySelector(".graph-box"));
     for (const press of article.querySelectorAll(".zoom")) {
       press.addEventListener("click", () => {
@@ -97,8 +98,19 @@ function start() {
   const follow = () => {
     const target = document.getElementById(location.hash.slice(1));
     show((target && target.closest("main > article")) || articles.find((one) => !one.hidden) || articles[0]);
+    const folded = target && target.querySelector(":scope > details");
+    if (folded) folded.open = true;
     if (target) target.scrollIntoView();
   };
+  for (const link of document.querySelectorAll(".parts a")) link.addEventListener("click", () => setTimeout(follow)); // also the same part again
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("article details:not([open])")];
+    for (const one of opened) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of opened) one.open = false;
+  });
   document.querySelectorAll(".tabs").forEach(tabs);
   document.querySelectorAll(".copy").forEach((press) => press.addEventListener("click", () => copy(press)));
   addEventListener("hashchange", follow);

@@ -22,14 +22,18 @@ function button(label, title, press) {
   return node;
 }
 
+const sentence = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 class Plot {
-  constructor(box, curve, others) {
+  /** `about` has the units of the axis, each with how much of it a step is, and the steps to mark. */
+  constructor(box, curve, others, about) {
     Object.assign(this, { box, curve, others, first: 0, last: Math.max(curve.last, 1), at: 0, log: false, compare: true });
+    Object.assign(this, { marks: about.marks, units: about.units, unit: about.units[0] });
     this.shown = {};
     const readout = made("dl", { class: "readout" });
-    for (const name of ["Step", "Value", "Bits", "Phase"]) {
+    for (const name of ["Step", "Unit", "Value", "Bits", "Phase"]) {
       this.shown[name] = made("dd", { "data-read": name.toLowerCase() });
-      readout.append(made("div", {}, made("dt", {}, name), this.shown[name]));
+      readout.append(made("div", {}, made("dt", {}, name === "Step" ? sentence(this.unit[0]) : name), this.shown[name]));
     }
     this.logButton = button("log", "Logarithmic axis (L)", () => this.toggle());
     this.logButton.setAttribute("aria-pressed", "false");
@@ -44,6 +48,14 @@ class Plot {
       this.compareButton.setAttribute("aria-pressed", "true");
       tools.append(this.compareButton);
     }
+    if (this.units.length > 1) {
+      const choice = made("select", { "aria-label": "Unit of the axis" }, ...this.units.map(([name]) => made("option", {}, name)));
+      choice.addEventListener("change", () => {
+        this.unit = this.units[choice.selectedIndex];
+        this.draw();
+      });
+      tools.append(choice);
+    }
     tools.append(
       button("\u2212", "Zoom out (-)", () => this.zoom(2)),
       button("+", "Zoom in (+)", () => this.zoom(0.5)),
@@ -51,7 +63,7 @@ class Plot {
     );
     this.field = made("input", { type: "number", min: 0, max: curve.last, step: 1, "aria-label": "Go to step" });
     this.field.addEventListener("change", () => this.go(this.curve.nearest(Number(this.field.value))));
-    tools.append(made("label", { class: "go" }, "step ", this.field));
+    tools.append(made("label", { class: "go" }, this.unit[0] + " ", this.field));
     this.svg = drawn("svg", { "aria-hidden": "true" });
     this.area = made("div", {
       class: "plot", tabindex: 0, role: "slider", "aria-label": "Step of " + curve.name,
@@ -61,7 +73,13 @@ class Plot {
       "Left and right move the cursor, Page Up and Page Down further, Home and End to the ends; + and \u2212 zoom, 0 shows " +
       "all, L turns the axis. With a mouse: drag to zoom, double-click for all.");
     this.note = made("p", { class: "hint", hidden: "" }, "Values of 0 or less are not on a logarithmic axis.");
-    box.replaceChildren(made("div", { class: "bar" }, readout, tools), this.area, this.note, hint);
+    this.legend = made("ul", { class: "legend", hidden: "" });
+    const files = made("div", { class: "tools files" }, "Download ",
+      button("CSV", "Download the values as CSV", () => save(this, "csv")),
+      button("SVG", "Download the picture as SVG", () => save(this, "svg")),
+      button("PNG", "Download the picture as PNG", () => save(this, "png")));
+    box.replaceChildren(made("div", { class: "bar" }, readout, tools), this.area, this.legend, this.note,
+      made("div", { class: "bar below" }, hint, files));
     this.listen();
     new ResizeObserver(() => this.draw()).observe(this.area);
     this.draw();
@@ -165,9 +183,9 @@ class Plot {
   draw() {
     const width = this.area.clientWidth;
     if (!width) return;
-    const height = width < 560 ? 240 : 340;
-    Object.assign(this, { left: width < 560 ? 48 : 60, right: width - 14, top: 24, bottom: height - 30 });
-    const curves = this.compare ? [...this.others, this.curve] : [this.curve];
+    const height = width < 560 ? 270 : 370;
+    Object.assign(this, { left: width < 560 ? 48 : 60, right: width - 14, top: 44, bottom: height - 44 });
+    const others = this.compare ? this.others : [], curves = [this.curve, ...others];
     this.domain(curves);
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.selection = drawn("rect", { class: "selection", y: this.top, height: this.bottom - this.top, width: 0 });
@@ -175,11 +193,24 @@ class Plot {
     this.dot = drawn("circle", { class: "dot", r: 4.5 });
     this.svg.replaceChildren(
       ...this.bands(), ...this.axes(width),
-      ...curves.map((curve) => drawn("path", { class: curve === this.curve ? "series" : "other", d: this.path(curve) })),
-      ...this.points(), this.selection, this.line, this.dot
+      ...curves.map((curve) => drawn("path", { class: this.kind(curve), d: this.path(curve) })),
+      ...this.points(), ...this.marked(), this.selection, this.line, this.dot
     );
+    this.entries = (others.length ? [this.curve, ...others] : []).map((curve) => {
+      const value = made("span", { class: "value" });
+      const swatch = drawn("svg", { viewBox: "0 0 26 8", "aria-hidden": "true" });
+      swatch.append(drawn("path", { class: this.kind(curve), d: "M0 4H26" }));
+      return { curve, value, item: made("li", {}, swatch, made("span", {}, curve.name), value) };
+    });
+    this.legend.replaceChildren(...this.entries.map((entry) => entry.item));
+    this.legend.hidden = !this.entries.length;
     this.note.hidden = !this.log || !this.curve.values.some((value) => value <= 0);
     this.cursor();
+  }
+
+  /** The classes of the line of a curve: the others differ in colour and in their dashes. */
+  kind(curve) {
+    return curve === this.curve ? "series" : "other o" + (this.others.indexOf(curve) % 5);
   }
 
   domain(curves) {
@@ -218,15 +249,32 @@ class Plot {
       found.push(drawn("path", { class: "grid", d: `M${this.left} ${y}H${this.right}` }));
       found.push(drawn("text", { class: "tick", x: this.left - 8, y: y + 4, "text-anchor": "end" }, valueLabel(value)));
     }
-    const steps = ticks(this.first, this.last, Math.max(2, width / 130), 1);
+    const [unit, each] = this.unit;
+    const steps = ticks(this.first * each, this.last * each, Math.max(2, width / 130), each === 1 ? 1 : 0);
     for (const step of steps.at) {
-      const x = this.x(step);
+      const x = this.x(step / each);
       found.push(drawn("path", { class: "grid", d: `M${x} ${this.bottom}v5` }));
       const end = x > this.right - 14 ? "end" : "middle";
-      found.push(drawn("text", { class: "tick", x: end === "end" ? this.right : x, y: this.bottom + 19, "text-anchor": end }, stepLabel(step, steps.apart)));
+      found.push(drawn("text", { class: "tick", x: end === "end" ? this.right : x, y: this.bottom + 19, "text-anchor": end },
+        steps.apart < 1 ? valueLabel(step) : stepLabel(step, steps.apart)));
     }
     found.push(drawn("path", { class: "axis", d: `M${this.left} ${this.bottom}H${this.right}` }));
+    const base = this.units[0][0];
+    const note = unit !== base ? (each < 1 ? `${grouped(1 / each)} ${base}s each` : `${grouped(each)} a ${base}`) : base === "step" ? "optimizer updates" : "";
+    found.push(drawn("text", { class: "title", x: (this.left + this.right) / 2, y: this.bottom + 38, "text-anchor": "middle" }, note ? `${unit} (${note})` : unit));
+    found.push(drawn("text", { class: "title", x: 0, y: 13 }, this.curve.quantity + (this.log ? ", logarithmic" : "")));
     return found;
+  }
+
+  /** The steps to mark, such as that of a checkpoint, each with its name. */
+  marked() {
+    return this.marks.filter(([, step]) => step >= this.first && step <= this.last).flatMap(([name, step]) => {
+      const x = this.x(step), end = x > (this.left + this.right) / 2;
+      return [
+        drawn("path", { class: "mark", d: `M${x} ${this.top}V${this.bottom}` }),
+        drawn("text", { class: "mark-name", x: x + (end ? -6 : 6), y: this.top + 14, "text-anchor": end ? "end" : "start" }, `${name}, ${this.units[0][0]} ${grouped(step)}`),
+      ];
+    });
   }
 
   /** The line through the samples; of each column of pixels its first, lowest, highest and last one. */
@@ -299,6 +347,14 @@ class Plot {
     }
     const phase = this.curve.phase(step);
     this.shown.Step.textContent = grouped(step);
+    const other = this.unit !== this.units[0];
+    this.shown.Unit.parentElement.hidden = !other;
+    this.shown.Unit.previousElementSibling.textContent = sentence(this.unit[0]);
+    this.shown.Unit.textContent = other ? valueLabel(step * this.unit[1]) : "";
+    for (const { curve, value: shown } of this.entries) {
+      const k = curve.nearest(step), at = curve.steps[k];
+      shown.textContent = digits(curve.values[k]) + (at === step ? "" : ` (at ${grouped(at)})`);
+    }
     this.shown.Value.textContent = digits(value);
     this.shown.Bits.textContent = bits(value);
     this.shown.Phase.textContent = phase || "\u2013";

@@ -26,7 +26,8 @@ class Phase(NamedTuple):
     `start` is the value at `first`. `stop` is the value that the phase leads to at `until`, even if the next phase starts
     with another value; None if there is no end. `shape` says how the value changes, and is empty if it does not. A phase
     that repeats has a `period`, in steps, and no value of it leaves `low` and `high`; in another phase, up to 5000 values
-    are looked at. A phase that `turns` may rise and fall; another one does only one of them.
+    are looked at. A phase that `turns` may rise and fall; another one does only one of them. `key` is what the schedule
+    drives.
     """
 
     first: int
@@ -38,10 +39,11 @@ class Phase(NamedTuple):
     low: float
     high: float
     turns: bool = False
+    key: str = "lr"
 
     @property
     def name(self) -> str:
-        """Return the kind of phase: "waves", "flat", "decay", "rise", "curve" or "warm-up"."""
+        """Return the kind of phase: "waves", "flat", "decay", "rise", "curve", or "warm-up" of a learning rate."""
         if self.period is not None:
             return "waves"
         if not self.shape:
@@ -50,7 +52,7 @@ class Phase(NamedTuple):
             return "curve"
         if self.stop is None:
             return "decay" if self.start == self.high else "rise" if self.start == self.low else "curve"
-        return "decay" if self.stop < self.start else "rise" if self.first else "warm-up"
+        return "decay" if self.stop < self.start else "rise" if self.first or self.key != "lr" else "warm-up"
 
     @property
     def steps(self) -> str:
@@ -82,8 +84,8 @@ def short(value: float) -> str:
 
 
 @torch.no_grad()
-def phases(schedule: Schedule) -> list[Phase]:
-    """Return the phases of `schedule`, without gaps from step 0 on; the last phase has no end.
+def phases(schedule: Schedule, key: str = "lr") -> list[Phase]:
+    """Return the phases of a schedule of `key`, without gaps from step 0 on; the last phase has no end.
 
     >>> from tracelr import Cosine, Linear
     >>> for phase in phases(Linear(start=0.0, end=1.0, steps=10).then(Cosine(start=1.0, end=0.1, steps=90))):
@@ -99,7 +101,7 @@ def phases(schedule: Schedule) -> list[Phase]:
         if before is not None and not before.shape and not now.shape and before.start == now.start:
             found[-1] = before._replace(until=now.until, stop=now.stop)
         else:
-            found.append(now)
+            found.append(now._replace(key=key))
     return found
 
 
