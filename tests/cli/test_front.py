@@ -190,6 +190,7 @@ def test_each_quantity_has_its_own_axis(tracelr_: Terminal) -> None:
     assert rates.startswith("learning rate\n")
     assert "3e-4 ┤" in rates
     assert decays.startswith("weight decay\n")
+    assert decays.endswith("weight_decay of every group\n")
     assert "0.4 ┤" in decays
     assert tracelr_("plot", "two.yaml", "constant(1e-4)", "-o", "a.svg") == "wrote a.svg: 3 curves, steps 0 to 110,000\n"
     text = Path("a.svg").read_text()
