@@ -22,12 +22,17 @@ from tracelr import (
     Linear,
     PiecewiseConstant,
     Schedule,
+    Scheduler,
     Sequential,
     Sum,
     Units,
     from_dict,
+    inverse_sqrt,
     load,
     load_schedule,
+    log,
+    warmup_cosine,
+    wsd,
 )
 from tracelr.arithmetic import Arithmetic, Real
 from tracelr.schedules.fields import Scalar, Steps
@@ -53,6 +58,13 @@ def right() -> None:
     PiecewiseConstant([1, 0.5], range(1, 2))
     Clamp(cosine, high=0.5)
     Halves(cosine)
+    assert_type(warmup_cosine(3e-4, 1000, warmup=0.03, end=0.1), Schedule)
+    assert_type(wsd(torch.tensor(0.1), 1000, decay=0.2, decay_kind="1-sqrt"), Schedule)
+    assert_type(cosine.warmup(0.03).cooldown(0.1).over(500), Schedule)
+    assert_type(cosine.named("main"), Cosine)
+    assert_type(cosine(range(10)), Tensor)
+    assert_type((-cosine / 2 | Linear(0.0, 1.0, 10)).clamp(high=0.5), Clamp)
+    assert_type(log(Scheduler(torch.optim.SGD([nn.Parameter(torch.zeros(1))]), cosine)), dict[str, float])
     assert_type(cosine.start, float | Tensor | Schedule)
     assert_type(cosine.steps, int)
     assert_type(Linear(0.0, 1.0, 10) == cosine, bool)
@@ -76,6 +88,9 @@ def wrong() -> None:
     Linear(0.0, 1.0, 1.5)  # type: ignore[arg-type]
     Linear(0.0, 1.0)  # type: ignore[call-arg]
     Linear(0.0, 1.0, 10, start=1.0)  # type: ignore[misc]
+    inverse_sqrt(1.0, 100)  # type: ignore[call-arg]
+    linear.warmup("0.1")  # type: ignore[arg-type]
+    linear | 0.5  # type: ignore[operator]
     Linear(0.0, None, 10)  # type: ignore[arg-type]
     WSD(1.0, linear, 2, 3)  # type: ignore[arg-type]
     WSD(1.0, 1, 2, 3, decay_kind="sine")  # type: ignore[arg-type]
