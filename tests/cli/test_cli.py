@@ -25,6 +25,7 @@ from tracelr.cli.reading import step_number
 from tracelr.errors import ConfigError
 from tracelr.interop.readers import READERS
 from tracelr.lowering.targets import target_names
+from tracelr.schedules.standard import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("only_ours", "command_line")
@@ -104,7 +105,7 @@ def test_show_as_json_has_the_phases(tracelr_: Terminal) -> None:
 
 def test_list_as_json_has_every_name(tracelr_: Terminal) -> None:
     found = tracelr_.json("list")
-    assert {row["name"] for row in found["schedules"]} == set(tracelr.schedules.base.REGISTRY)
+    assert {row["name"] for row in found["schedules"]} == {*tracelr.schedules.base.REGISTRY, *FUNCTIONS}
     assert [row["name"] for row in found["targets"]] == target_names()
     assert [row["name"] for row in found["formats"]] == list(READERS)
     assert all(row["text"] for rows in found.values() for row in rows)

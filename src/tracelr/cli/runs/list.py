@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,7 @@ from tracelr.interop.native.expression import parameters, snake
 from tracelr.interop.readers import READERS
 from tracelr.lowering.targets import find, target_names
 from tracelr.schedules.base import REGISTRY
+from tracelr.schedules.standard import FUNCTIONS
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,15 +33,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def schedules() -> list[dict[str, Any]]:
-    """Return each schedule class: its name, its call in a line of text, its fields, their defaults, and its first line."""
+    """Return each schedule class, and then each function that makes one, as a line of text calls it.
+
+    A row has its name, the call, its fields, their defaults, and its first line.
+    """
     rows = []
-    for name, kind in sorted(REGISTRY.items()):
-        fields = parameters(kind.__init__)
-        needed = [f.name for f in fields if f.default is f.empty]
+    calls: list[tuple[str, str, Callable[..., Any], str | None]] = []
+    calls += [(name, snake(name), kind.__init__, kind.__doc__) for name, kind in sorted(REGISTRY.items())]
+    calls += [(name, name, function, function.__doc__) for name, function in FUNCTIONS.items()]
+    for name, called, function, text in calls:
+        fields = parameters(function)
+        needed = [f"{f.name}=..." if f.kind is f.KEYWORD_ONLY else f.name for f in fields if f.default is f.empty]
         call = ", ".join([*needed, *["..."] * (len(needed) < len(fields))])
         defaults = {f.name: f.default for f in fields if f.default is not f.empty}
-        row = {"name": name, "call": f"{snake(name)}({call})", "fields": [f.name for f in fields], "defaults": defaults}
-        rows.append(row | {"text": _line(kind.__doc__)})
+        row = {"name": name, "call": f"{called}({call})", "fields": [f.name for f in fields], "defaults": defaults}
+        rows.append(row | {"text": _line(text)})
     return rows
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from tracelr.cli.output import say, shows_braille, width
+from tracelr.cli.progress import progress
 from tracelr.cli.reading import step_number
 from tracelr.cli.saving import save
 from tracelr.cli.source import Chosen, choose
@@ -34,7 +35,11 @@ def run(args: argparse.Namespace) -> int:
     chosen = [one for file in args.files for one in choose(file, args.key, args.tag)]
     first, last = _range(chosen, args)
     several = len({one.quantity for one in chosen}) > 1 or args.output is not None
-    curves = [curve(one.schedule, first, last, one.name, quantity=one.quantity if several else "") for one in chosen]
+    curves = []
+    with progress(len(chosen), "plot") as tell:
+        for one in chosen:
+            tell(one.name)
+            curves.append(curve(one.schedule, first, last, one.name, quantity=one.quantity if several else ""))
     title = chosen[0].title if len(chosen) == 1 else ""
     if args.output is None:
         say(terminal(curves, width(), log=args.log, ascii=not shows_braille()))

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from tracelr.cli.output import say, shows_braille, width
+from tracelr.cli.progress import progress
 from tracelr.cli.saving import say_json
 from tracelr.cli.source import Chosen, choose, read
 from tracelr.drawing.terminal import terminal
@@ -25,7 +26,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if found.notes:
         say("\n".join([f"Read as {found.format}.", *(f"  {note}" for note in found.notes), ""]))
-    say("\n\n".join(_text(one, args.log) for one in chosen))
+    texts = []
+    with progress(len(chosen), "show") as tell:
+        for one in chosen:
+            tell(one.name)
+            texts.append(_text(one, args.log))
+    say("\n\n".join(texts))
     return 0
 
 
