@@ -217,7 +217,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Scheduler(adamw({"tags": ["a", "b"]}), [A, Assignment("lr", ("b",), Constant(0.1))]),
-        "Scheduler: lr of group 0: given both Sequential(schedules=[Linear(st... and Constant(value=0.1);"
+        "Scheduler: lr of group 0: given both Linear(start=0.0, end=0.01, ste... and Constant(value=0.1);"
         " allowed: one schedule; to fix it: give them different tags, or leave one out.",
     ),
     (

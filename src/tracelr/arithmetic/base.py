@@ -235,7 +235,7 @@ class Arithmetic(ABC):
         switch_at: int | None = None,
     ) -> Real:
         """Go from `start` to `end` in `steps` steps along `easing`, as `interpolate` does, and hold; 0 steps give `end`."""
-        if isinstance(steps, int) and steps == 0:
+        if steps == 0:
             at_end = self.full(i, end)  # a `start` that is a tensor stays an input, with a gradient of 0
             return at_end if isinstance(start, (float, int)) else self.where(i == i, at_end, self.full(i, start))
         return self.interpolate(i.clamp(0, steps), steps, start, end, easing, mirrored, switch_at)

@@ -11,7 +11,7 @@ from typing import Any
 from tracelr.errors import ConfigError, Unquoted, show
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose import Product, Scale, Sequential, Shift
+from tracelr.schedules.compose import Product, Scale, Sequential, Shift, Shorten
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.cosine_annealing import CosineAnnealing
@@ -92,7 +92,14 @@ def simplified(schedule: Schedule) -> Schedule:
     Linear(start=0.0, end=0.5, steps=4)
     """
     rule = _RULES.get(type(schedule))
+    if rule is None and getattr(schedule, "steps", None) == 0 and not isinstance(schedule, Shorten):
+        rule = _of_no_steps
     return schedule if rule is None or schedule._driven or schedule.has_tensor_fields else rule(schedule)
+
+
+def _of_no_steps(schedule: Schedule) -> Schedule:
+    """Return the value that a curve over 0 steps holds. No other library has such a curve."""
+    return Constant(value_at(schedule, 0))
 
 
 def _scale(schedule: Scale) -> Schedule:
@@ -139,7 +146,7 @@ def _eased(kind: str, start: float, end: float, steps: int, **more: Any) -> Sche
 def _wsd(schedule: Any) -> Schedule:
     s, flat = schedule, schedule.warm + schedule.stable
     rise = _eased(s.warm_kind, s.start, s.peak, max(s.warm, 1), ratio=s.ratio, rising=True)
-    fall = _eased(s.decay_kind, s.peak, s.end, s.decay, ratio=s.ratio)
+    fall = _eased(s.decay_kind, s.peak, s.end, s.decay, ratio=s.ratio) if s.decay else Constant(s.end)
     return _joined([(s.warm, rise), (flat, Constant(s.peak)), (None, fall)])
 
 
