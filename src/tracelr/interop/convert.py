@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tracelr.errors import ConfigError
+from tracelr.errors import ConfigError, suggest
 from tracelr.interop import training
 from tracelr.interop._tools.units import Units
 from tracelr.interop.cerebras import write as cerebras
@@ -47,5 +47,5 @@ def convert(found: Loaded, to: str, units: Units | None = None) -> str:
     steps: 10
     """
     if to not in WRITERS:
-        raise ConfigError("convert(to)", to, ", ".join(WRITERS), "use one of these names")
+        raise ConfigError("convert(to)", to, ", ".join(WRITERS), suggest(to, WRITERS))
     return TRAINING[to](found, units) if to in TRAINING else WRITERS[to](found)
