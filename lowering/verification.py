@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
@@ -76,15 +76,20 @@ class Report:
 
 @alone()
 def verify(
-    schedule: nn.Module, targets: Sequence[str] | str | None = None, steps: Tensor | None = None, seed: int = 0
+    schedule: nn.Module,
+    targets: Sequence[str] | str | None = None,
+    steps: Tensor | None = None,
+    seed: int = 0,
+    tell: Callable[[str], object] | None = None,
 ) -> Report:
     """Run `schedule` on each of `targets` and compare with eager, bit for bit; NaN equals NaN.
 
     Eager computes in the same arithmetic as the target: in float64, or in "two_float" for a target without float64.
 
     `targets` is a list of names, or "all", the default: all that can run here, and the report lists why the others cannot.
-    `steps` defaults to what `default_steps` chooses, which is the same for the same `seed`. Raises `LoweringError` for an
-    unknown target, and for a target of a list that cannot run here or refuses the schedule.
+    `steps` defaults to what `default_steps` chooses, which is the same for the same `seed`. `tell` is called with the name
+    of each target before it is run. Raises `LoweringError` for an unknown target, and for a target of a list that cannot run
+    here or refuses the schedule.
 
     >>> from tracelr import Constant
     >>> verify(Constant(0.5), targets=["c"], steps=torch.arange(10)).ok
@@ -102,6 +107,8 @@ def verify(
         if every and (reason := target.missing()) is not None:
             skipped.append((name, f"it needs {reason}"))
             continue
+        if tell is not None:
+            tell(name)
         try:
             other = lowered(schedule, graph, name).run(steps)
         except LoweringError as error:

@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 
 from torch import nn
 
-from tracelr.errors import LoweringError
+from tracelr.errors import LoweringError, suggest
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets._arithmetic import graph_for
 from tracelr.lowering.targets._target import Artifact, Target
@@ -30,10 +30,14 @@ def target_names() -> list[str]:
 def find(target: str) -> Target:
     """Return the target called `target`; raises `LoweringError` listing the ones there are."""
     if target not in target_names():
-        raise LoweringError("lower(target)", target, ", ".join(target_names()), "use one of these names")
+        raise LoweringError("lower(target)", target, ", ".join(target_names()), _similar(target))
     found = import_module(f"{__name__}.{target}").TARGET
     assert isinstance(found, Target)
     return found
+
+
+def _similar(target: object) -> str:
+    return suggest(target, target_names(), otherwise="use one of these names")
 
 
 def lower(schedule: Graph | nn.Module, target: str, name: str = "lr") -> Artifact:

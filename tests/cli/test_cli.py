@@ -21,7 +21,7 @@ import tracelr
 from tracelr.__main__ import main
 from tracelr.cli import verbs
 from tracelr.cli.main import every
-from tracelr.cli.verb import step_number
+from tracelr.cli.reading import step_number
 from tracelr.errors import ScheduleError
 from tracelr.interop.readers import READERS
 from tracelr.lowering.targets import target_names

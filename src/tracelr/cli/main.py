@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pkgutil import iter_modules
-from typing import NoReturn, final
+from typing import Any, NoReturn, final
 
-from tracelr.cli import reading, verbs
-from tracelr.cli.output import drop, say
+from tracelr.cli import verbs
+from tracelr.cli.output import BOLD, RED, coloured, drop, say
 from tracelr.cli.verb import Verb
-from tracelr.errors import ConfigError, TracelrError, Unquoted
+from tracelr.errors import ConfigError, TracelrError, Unquoted, suggest
 
 _ABOUT = """\
 Look at learning-rate schedules, compare, convert, lower and verify them.
@@ -23,12 +24,45 @@ exit codes: 0 done; 1 a difference was found, or a verification failed; 2 bad in
 """
 
 
+_MOST = 1000  # files of a folder that are compared with a name
+
+
 @final
-class _Parser(argparse.ArgumentParser):
+class _Layout(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal, up to 120 columns, with bold headings where colours are shown."""
+
+    def __init__(self, prog: str, **more: Any) -> None:
+        super().__init__(prog, width=min(shutil.get_terminal_size().columns - 2, 120), **more)
+
+    def start_section(self, heading: str | None) -> None:
+        bold = heading and coloured(sys.stdout)
+        super().start_section(f"\x1b[{BOLD}m{heading}\x1b[0m" if bold else heading)
+
+
+@final
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors name the verb, the flag or the value that is similar to a wrong one."""
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         if message:  # it holds words of the command line
             say(message.rstrip("\n"), sys.stderr)
         sys.exit(status)
+
+    def error(self, message: str) -> NoReturn:
+        say(self.format_usage().rstrip("\n"), sys.stderr)
+        say(message, sys.stderr, f"{self.prog}: error: ", RED)
+        sys.exit(2)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            near = suggest(value, list(map(str, action.choices)), "did you mean", "")
+            listed = ", ".join(map(str, action.choices))
+            asked = f"; {near}?" if near else ""
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {listed}){asked}")
+
+    def flags(self) -> list[str]:
+        """Return the flags of this parser."""
+        return [flag for action in self._actions for flag in action.option_strings]
 
 
 def every() -> list[Verb]:
@@ -37,18 +71,20 @@ def every() -> list[Verb]:
     return [import_module(f"{verbs.__name__}.{name}").VERB for name in names]
 
 
-def parser_of(found: Sequence[Verb]) -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(prog="tracelr", description=_ABOUT, formatter_class=layout)
-    parser.add_argument("--version", action="version", version=f"tracelr {version('tracelr')}")
+def parser_of(found: Sequence[Verb]) -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the command line, and that of each verb."""
+    parser = Parser(prog="tracelr", description=_ABOUT, formatter_class=_Layout)
+    parser.add_argument("--version", action="version", version=f"tracelr {import_module('tracelr').__version__}")
     listed = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    commands = {}
     for verb in found:
         epilog = f"example:\n  {verb.example}"
-        command = listed.add_parser(verb.name, help=verb.help, description=verb.help, epilog=epilog, formatter_class=layout)
+        commands[verb.name] = command = listed.add_parser(
+            verb.name, help=verb.help, description=verb.help, epilog=epilog, formatter_class=_Layout
+        )
         verb.arguments(command)
         command.set_defaults(run=verb.run)
-    return parser
+    return parser, commands
 
 
 def _joined(argv: list[str]) -> list[str]:
@@ -57,11 +93,27 @@ def _joined(argv: list[str]) -> list[str]:
     return argv if not argv[cut : cut + 1] or not argv[cut].startswith("-") else [*argv[:cut], shlex.join(argv[cut:])]
 
 
+def parsed(argv: list[str]) -> argparse.Namespace:
+    """Return the parsed arguments; an unknown flag ends the program with the similar one."""
+    parser, commands = parser_of(every())
+    if argv and argv[0].startswith("-") and argv[0] not in parser.flags():
+        near = suggest(argv[0], parser.flags(), "did you mean", "")
+        parser.error(f"unrecognized arguments: {argv[0]}" + (f"; {near}?" if near else ""))
+    args, rest = parser.parse_known_args(_joined(argv))
+    if rest:
+        command = commands[args.verb]
+        flag = next((one for one in rest if one.startswith("-")), "").partition("=")[0]
+        near = suggest(flag, command.flags(), "did you mean", "")
+        command.error(f"unrecognized arguments: {' '.join(rest)}" + (f"; {near}?" if near else ""))
+    return args
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 a difference was found, 2 bad input, 130 interrupted."""
-    args = parser_of(every()).parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    args = parsed(sys.argv[1:] if argv is None else argv)
     try:
-        reading.CURRENT.set(reading.given(args))
+        for file in args.files if "files" in args else [args.file] if "file" in args else []:
+            _check_path(file)
         code = int(args.run(args))
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -83,6 +135,19 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
+def _check_path(given: str) -> None:
+    """Raise `ConfigError` for a path to a file that is not there, before anything is imported to read it."""
+    if given.startswith("-") or any(mark in given for mark in "(\n") or ":" in given or os.path.lexists(given):
+        return
+    folder, name = os.path.split(given)
+    try:
+        near = suggest(name, os.listdir(folder or ".")[:_MOST], "did you mean", "")
+    except OSError:
+        near = ""
+    fix = f"{near}?" if near else "correct the path, or write a line with calls, such as 'cosine(3e-4, 0, 1000)'"
+    raise ConfigError(given, Unquoted("no such file"), "a file, a line of text, module:object, or -", fix)
+
+
 def _refused(error: TracelrError) -> int:
-    say(f"tracelr: error: {error}", sys.stderr)
+    say(str(error), sys.stderr, "tracelr: error: ", RED)
     return 2

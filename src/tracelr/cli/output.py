@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
+import shutil
 import sys
-from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from tracelr.errors import printable
-from tracelr.files import write_whole
 
 _ASCII = {ord(a): b for a, b in zip("─│┤┬└", "-||+`", strict=True)} | {0x2800 + k: "*" for k in range(256)}
 """The letters of a plot, for a terminal that has no others than ASCII."""
+RED, BOLD, GREEN = "31", "1", "32"
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Print lines. What does not print, such as an escape sequence in a name, or is not in the encoding, is escaped."""
+def width() -> int:
+    """Return how wide a picture in the terminal is: as wide as that is, from 40 to 120 columns."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns - 4, 40), 120)
+
+
+def shows_braille() -> bool:
+    """Return whether standard output takes the letters that a picture is made of."""
+    try:
+        "⠿┤".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def coloured(stream: TextIO | None) -> bool:
+    """Return whether `stream` is a terminal that shows colours, and nobody has asked for none (no-color.org)."""
+    if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def say(text: str, stream: TextIO | None = None, head: str = "", style: str = "") -> None:
+    """Print lines. What does not print, such as an escape sequence in a name, or is not in the encoding, is escaped.
+
+    `head` is printed before the text, on a terminal in the colour `style`.
+    """
     stream = sys.stdout if stream is None else stream
     if stream is None:  # the shell closed it
         return
@@ -27,29 +49,8 @@ def say(text: str, stream: TextIO | None = None) -> None:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
-    print(text, file=stream)
-
-
-def say_json(value: Any) -> None:
-    """Print JSON, for a script. It has no infinity and no NaN: each is null."""
-    say(json.dumps(_finite(value), indent=2, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def put(text: str, path: Path | None) -> None:
-    """Print a text, or write it to the file `path`."""
-    text = text.rstrip("\n")
-    if path is None:
-        say(text)
-    else:
-        write_whole(path, f"{text}\n".encode(errors="backslashreplace"))
+    head = f"\x1b[{style}m{head}\x1b[0m" if head and style and coloured(stream) else head
+    print(f"{head}{text}", file=stream)
 
 
 def drop() -> None:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 from tracelr.arithmetic import LAST_STEP
+from tracelr.cli.verb import LENGTHS
 from tracelr.errors import ConfigError
 from tracelr.interop._tools import yaml
 from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.units import Units
 
-_LENGTHS = {
-    "steps": ("duration", "N", "of a run that the file gives in epochs: its number of optimizer updates"),
-    "steps-per-epoch": ("steps_per_epoch", "N", "the optimizer updates of an epoch"),
-    "samples": ("samples_per_epoch", "N", "the samples of an epoch, with --devices"),
-    "devices": ("devices", "D", "the number of data-parallel devices"),
-    "batch-size": ("batch_size", "B", "the samples of an update, on all devices"),
-    "accumulation": ("accumulation", "N", "the batches of an update, in place of those in the file"),
-    "tokens-per-step": ("tokens_per_step", "N", "the tokens of an update"),
-}
+_NUMBER = r"((?:[0-9]{1,3}(?:,[0-9]{3}){1,6}|[0-9][0-9_]{0,30})(?:\.[0-9]{1,6})?)(?:[eE]\+?([0-9]{1,2}))?([kM]?)"
 
 
 @final
@@ -39,40 +33,44 @@ CURRENT: ContextVar[Given] = ContextVar("given", default=NOTHING)
 """The options of the command line that runs now."""
 
 
-def reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that say how a file is read."""
-    group = parser.add_argument_group("what a training configuration does not say")
-    for name, (field, metavar, words) in _LENGTHS.items():
-        group.add_argument(f"--{name}", dest=f"units_{field}", metavar=metavar, help=words)
-    group.add_argument(
-        "--as", dest="as_format", metavar="FORMAT", help="the format of the file, a name of tracelr list formats"
-    )
-    group.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting by its path, or a variable of a script",
-    )
-
-
 def given(args: argparse.Namespace) -> Given:
     """Return the options of a parsed command line."""
-    names = {field: name for name, (field, _, _) in _LENGTHS.items()}
+    names = {field: name for name, (field, _, _) in LENGTHS.items()}
     found = {field: getattr(args, f"units_{field}", None) for field in names}
     lengths = {field: _whole(names[field], text) for field, text in found.items() if text is not None}
     settings = dict(_setting(text) for text in getattr(args, "settings", []))
     return Given(Units(**lengths) if lengths else None, getattr(args, "as_format", None), settings)
 
 
+def take(args: argparse.Namespace) -> None:
+    """Let the options of a parsed command line be those that hold now."""
+    CURRENT.set(given(args))
+
+
 def _whole(name: str, text: str) -> int:
-    digits = text.replace("_", "")
-    scale = {"k": 1000, "M": 1_000_000}.get(digits[-1:], 1)
-    digits = digits[:-1] if scale > 1 else digits
-    if digits.isdecimal() and len(digits) < 20 and 1 <= int(digits) * scale <= LAST_STEP:
-        return int(digits) * scale
-    raise ConfigError(f"--{name}", text, "a whole number from 1 to 2**53, such as 2000 or 98k", "write one")
+    return whole_number(f"--{name}", text, 1)
+
+
+def step_number(text: str, where: str = "step") -> int:
+    """Return the step that a text such as 2000, 2_000, "2,000", 2k, 1.5M or 2e3 spells.
+
+    >>> step_number("98k"), step_number("98,000")
+    (98000, 98000)
+    """
+    return whole_number(where, text, 0)
+
+
+def whole_number(where: str, text: str, low: int) -> int:
+    """Return the whole number that a text spells: digits, with "_" or "," between thousands, an exponent, k or M."""
+    match = re.fullmatch(_NUMBER, text.strip())
+    if match:
+        whole, _, part = re.sub("[_,]", "", match[1]).partition(".")
+        power = int(match[2] or 0) + {"": 0, "k": 3, "M": 6}[match[3]] - len(part.rstrip("0"))
+        value = int(whole + part.rstrip("0")) * int(10 ** max(power, 0))
+        if power >= 0 and low <= value <= LAST_STEP:
+            return value
+    allowed = f"a whole number from {low} to 2**53, such as 2000, 98k, 98,000 or 1e6"
+    raise ConfigError(where, text, allowed, "write one")
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from tracelr import checkpoint
+from tracelr.arithmetic import LAST_STEP
 from tracelr.cli.reading import CURRENT
 from tracelr.cli.yaml_places import pointed
 from tracelr.errors import CheckpointError, ConfigError, TracelrError, Unquoted, printable, show
@@ -25,9 +26,11 @@ from tracelr.interop.native.expression import parse
 from tracelr.optim.state import read_state
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.describe.phases import phases, short
 
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _MOST = 256  # assignments that are shown, drawn or compared at once, because each takes up to a tenth of a second
+_TOLD = 8  # numbers whose present value is told
 _CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 
@@ -44,6 +47,16 @@ class Chosen(NamedTuple):
         """What the schedule drives; one without an assignment drives the learning rate."""
         return "lr" if self.assignment is None else self.assignment.key
 
+    @property
+    def title(self) -> str:
+        """The name that the schedule was given in Python, or else that of what it was read from."""
+        return self.schedule.name or self.name
+
+    @property
+    def quantity(self) -> str:
+        """What the schedule drives, in words."""
+        return "learning rate" if self.key == "lr" else self.key.replace("_", " ")
+
 
 def load(given: str) -> Loaded:
     """Return what FILE of the command line stands for. If it is a path to a file, that file is read.
@@ -59,7 +72,7 @@ def read(given: str) -> config.Reading:
     if given == "-":
         return _text("standard input", _standard_input())
     if is_checkpoint(given):
-        return config.Reading("checkpoint", _checkpoint(path), [])
+        return _checkpoint(path)
     if _is_file(path):
         return _text(given, content(path, Place(given)), path)
     if given.startswith("-") and shell.looks_like(given):
@@ -130,17 +143,19 @@ def is_checkpoint(given: str) -> bool:
     return "(" not in given and Path(given).suffix in _CHECKPOINTS
 
 
-def _checkpoint(path: Path) -> Loaded:
-    """Return the schedules that a scheduler's state in a checkpoint describes."""
-    return _standing(path)[1]
+def _checkpoint(path: Path) -> config.Reading:
+    """Return the schedules that a scheduler's state in a checkpoint describes, and where its run stands."""
+    count, found = _saved(path)
+    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
+    return config.Reading("checkpoint", found[0].schedule if alone else found, _standing(count, found))
 
 
 def step_of(path: Path) -> int:
     """Return the step at which a checkpoint was written."""
-    return _standing(path)[0]
+    return min(max(_saved(path)[0], 0), LAST_STEP)
 
 
-def _standing(path: Path) -> tuple[int, Loaded]:
+def _saved(path: Path) -> tuple[int, list[Assignment]]:
     """Return the step, and the schedules, of a scheduler's state in a checkpoint."""
     where, state = f"checkpoint {path}", _state(checkpoint.load(path, ()))
     if state is None:
@@ -158,8 +173,20 @@ def _standing(path: Path) -> tuple[int, Loaded]:
     if not found:
         given = Unquoted("a scheduler's state without schedules")
         raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one")
-    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
-    return count, found[0].schedule if alone else found
+    return count, found
+
+
+def _standing(count: int, found: list[Assignment]) -> list[str]:
+    """Return where a run stands: its step, and for each number what it is now, in which phase, and until when."""
+    step = min(max(count, 0), LAST_STEP)
+    length = max((one.schedule.length or 0 for one in found), default=0)
+    done = f" of {length:,}, {min(step / length, 1):.1%} done" if length else ""
+    said = [f"The run is at step {step:,}{done}."]
+    for one in found[:_TOLD]:
+        phase = [phase for phase in phases(one.schedule, one.key) if phase.first <= step][-1]
+        until = "" if phase.until is None else f", until step {phase.until:,}"
+        said.append(f"{one}: {short(float(one.schedule(step)))} in the next update; it {phase.words}{until}.")
+    return [*said, *([f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else [])]
 
 
 def _state(found: Any) -> dict[str, Any] | None:

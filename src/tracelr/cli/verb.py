@@ -1,25 +1,33 @@
-"""The base class of the verbs, and what several verbs share."""
+"""The base class of the verbs, and the arguments that several verbs share.
+
+This file and those of `verbs` say what the command line takes. They import neither torch nor a schedule, because `--help`,
+completion and the errors of a command line need none. What a verb computes is in the file of the same name in `runs`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import re
 from abc import ABC, abstractmethod
-from pathlib import Path
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import ClassVar
 
-from tracelr.arithmetic import LAST_STEP
-from tracelr.cli.reading import reading_arguments
-from tracelr.errors import ScheduleError
-from tracelr.lowering.targets import target_names
-
-TARGETS = ", ".join(target_names())
-"""Every target, for help texts."""
 FILE = (
     "a training configuration (YAML, JSON, TOML, INI, a script, Python literals), a checkpoint, '-' for standard input, "
     "module:object, the flags of a command after --, or a line such as "
     "'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'"
 )
+LENGTHS = {
+    "steps": ("duration", "N", "of a run that the file gives in epochs: its number of optimizer updates"),
+    "steps-per-epoch": ("steps_per_epoch", "N", "the optimizer updates of an epoch"),
+    "samples": ("samples_per_epoch", "N", "the samples of an epoch, with --devices"),
+    "devices": ("devices", "D", "the number of data-parallel devices"),
+    "batch-size": ("batch_size", "B", "the samples of an update, on all devices"),
+    "accumulation": ("accumulation", "N", "the batches of an update, in place of those in the file"),
+    "tokens-per-step": ("tokens_per_step", "N", "the tokens of an update"),
+}
+"""The options that say how long a run is: the field of `Units` that each one sets, its placeholder, and its help."""
 
 
 class Verb(ABC):
@@ -38,9 +46,21 @@ class Verb(ABC):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments of the verb."""
 
-    @abstractmethod
     def run(self, args: argparse.Namespace) -> int:
         """Run the verb, and return the exit code."""
+        import_module("tracelr.cli.reading").take(args)
+        return int(import_module(f"tracelr.cli.runs.{self.name}").run(args))
+
+
+def target_names() -> list[str]:
+    """Return the names of the targets, which are those of their files."""
+    spec = find_spec("tracelr.lowering")
+    folders = [] if spec is None else [f"{path}/targets" for path in spec.submodule_search_locations or ()]
+    return sorted(module.name for module in iter_modules(folders) if not module.name.startswith("_"))
+
+
+TARGETS = ", ".join(target_names())
+"""Every target, for help texts."""
 
 
 def file_argument(parser: argparse.ArgumentParser, choose: bool = True) -> None:
@@ -54,7 +74,20 @@ def choice_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that pick one of several assignments."""
     parser.add_argument("--key", help="of several assignments, those of this key, such as lr or weight_decay")
     parser.add_argument("--tag", metavar="NAME", help="of several assignments, those for the groups with this tag")
-    reading_arguments(parser)
+    group = parser.add_argument_group("what a training configuration does not say")
+    for name, (field, metavar, words) in LENGTHS.items():
+        group.add_argument(f"--{name}", dest=f"units_{field}", metavar=metavar, help=words)
+    group.add_argument(
+        "--as", dest="as_format", metavar="FORMAT", help="the format of the file, a name of tracelr list formats"
+    )
+    group.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting by its path, or a variable of a script",
+    )
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:
@@ -64,20 +97,4 @@ def json_argument(parser: argparse.ArgumentParser) -> None:
 
 def output_argument(parser: argparse.ArgumentParser) -> None:
     """Declare `-o`."""
-    parser.add_argument("-o", "--output", type=Path, help="write to this file instead")
-
-
-def step_number(text: str) -> int:
-    """Return the step that a text such as 2000, 2_000, 2k, 1.5M or 2e3 spells.
-
-    >>> step_number("98k")
-    98000
-    """
-    match = re.fullmatch(r"([0-9][0-9_]{0,30}(?:\.[0-9]{1,6})?)(?:[eE]([0-9]{1,2}))?([kM]?)", text)
-    if match:
-        whole, _, part = match[1].replace("_", "").partition(".")
-        power = int(match[2] or 0) + {"": 0, "k": 3, "M": 6}[match[3]] - len(part)
-        value = int(whole + part) * int(10 ** max(power, 0))
-        if power >= 0 and value <= LAST_STEP:
-            return value
-    raise ScheduleError("step", text, "a whole number from 0 to 2**53, such as 2000, 98k or 1e6", "write one")
+    parser.add_argument("-o", "--output", metavar="PATH", help="write to this file instead")

@@ -11,11 +11,15 @@ from tracelr.errors import ScheduleError, Unquoted, printable
 
 @final
 class Curve(NamedTuple):
-    """The points that a line joins: increasing steps, the value at each, and the name in a legend."""
+    """The points that a line joins: increasing steps, the value at each, and the name in a legend.
+
+    Curves of one `quantity`, such as "weight decay", share an axis of values, whose label it is.
+    """
 
     name: str
     steps: tuple[int, ...]
     values: tuple[float, ...]
+    quantity: str = ""
 
 
 @final
@@ -33,6 +37,18 @@ class Axis(NamedTuple):
             value = max(value, self.low)
             return (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
         return (value - self.low) / (self.high - self.low)
+
+
+def panels(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
+    """Return the curves of each quantity, in the order in which the quantities come first.
+
+    >>> [name for name, _ in panels([Curve("a", (0,), (1.0,), "rate"), Curve("b", (0,), (2.0,), "decay")])]
+    ['rate', 'decay']
+    """
+    found: dict[str, list[Curve]] = {}
+    for curve in curves:
+        found.setdefault(curve.quantity, []).append(curve)
+    return list(found.items())
 
 
 def short_name(text: str, width: int) -> str:

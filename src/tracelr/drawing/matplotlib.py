@@ -6,22 +6,29 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracelr.drawing.axes import Curve, short_name
-from tracelr.errors import ScheduleError, Unquoted
+from tracelr.drawing.axes import Curve, panels, short_name
+from tracelr.errors import ScheduleError, Unquoted, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+_STYLES = ("-", "--", ":", "-.")  # a curve can be told from its neighbours without its colour
+
+
 def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
     """Draw `curves` on `axes` and return the axes. Several curves with names get a legend."""
     few = all(len(curve.steps) <= 200 for curve in curves)
-    for curve in curves:
+    for k, curve in enumerate(curves):
         axes.plot(
-            curve.steps, curve.values, label=short_name(curve.name, 60) or None, drawstyle="steps-post" if few else "default"
+            curve.steps,
+            curve.values,
+            label=short_name(curve.name, 60) or None,
+            drawstyle="steps-post" if few else "default",
+            linestyle=_STYLES[k % len(_STYLES)],
         )
-    axes.set(xlabel="step", ylabel="learning rate")
+    axes.set(xlabel="step", ylabel=printable(curves[0].quantity) or "learning rate")
     axes.grid(alpha=0.3)
     if log:
         axes.set_yscale("log")
@@ -34,12 +41,17 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
 
 
 def figure_of(curves: Sequence[Curve], title: str = "", log: bool = False) -> Figure:
-    """Return a figure of `curves`.
+    """Return a figure of `curves`, one above the other if they are of several quantities.
 
     Raises `ScheduleError` if matplotlib is not installed.
     """
-    figure = _figure()
-    draw(curves, figure.add_subplot(), log).set_title(short_name(title, 90), parse_math=False)
+    figure, shown = _figure(), panels(curves)
+    figure.set_size_inches(7, 3.5 * len(shown))
+    every = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (_, group) in zip(every, shown, strict=True):
+        draw(group, axes, log)
+        axes.set_xlabel("step" if axes is every[-1] else "")
+    every[0].set_title(short_name(title, 90), parse_math=False)
     return figure
 
 

@@ -448,8 +448,9 @@ def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict
     if _torch.is_dynamo_disabled():  # then torch.compile runs the region, and raises afterwards
         return region
     limit = {"recompile_limit": _VARIANTS} if "recompile_limit" in signature(torch.compile).parameters else {}
-    step = torch.compile(region, **limit | options | {"fullgraph": True})
-    if not is_deep(schedules) or (is_opaque(options) and all(map(is_immutable, schedules))):
+    skipped = is_opaque(options) and all(map(is_immutable, schedules))
+    step = torch.compile(region, **limit | (_torch.with_few_guards(options) if skipped else options) | {"fullgraph": True})
+    if skipped or not is_deep(schedules):
         return step
 
     @wraps(region)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -33,7 +33,7 @@ def page(
     *,
     name: str,
     targets: Sequence[str] | None = None,
-    verify: bool = True,
+    verify: bool | Collection[str] = True,
     steps: int | None = None,
     source: str = "FILE",
     quantity: str = "learning rate",
@@ -41,12 +41,14 @@ def page(
     per_step: Mapping[str, float] | None = None,
     beside: Mapping[str, Loaded | Curve] | None = None,
     marks: Mapping[str, int] | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
     `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
     that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
-    end of the schedule. `source` is where the schedule comes from; the commands that the page shows have it as FILE.
+    end of the schedule. `verify` may also be a list of targets: those are run. `source` is where the schedule comes from; as
+    FILE it stands in the commands that the page shows. `tell` is called with the name of each target before it is lowered.
 
     `quantity` is what one schedule drives; of assignments, the keys say it. `unit` is what a step of the schedule is, as
     "token"; `per_step` names other units for the axis, and how much of each a step is: `{"epoch": 1 / 1250}`. `beside` are
@@ -66,7 +68,7 @@ def page(
         raise ScheduleError("report.page", [], "a schedule, or one assignment or more", "pass a schedule")
     most = max(_HELD // len(groups), _FEWEST)
     sections = [
-        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source, group.key or "lr"), most)
+        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source, group.key or "lr", tell), most)
         for k, group in enumerate(groups)
     ]
     last = max(one.samples.last for one in sections)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple, final
 
@@ -29,23 +29,33 @@ class Check(NamedTuple):
     reason: str = ""
 
 
-def checks(schedule: Schedule, graph: Graph, targets: Sequence[str] | None, verify: bool) -> list[Check]:
+def checks(
+    schedule: Schedule,
+    graph: Graph,
+    targets: Sequence[str] | None,
+    verify: bool | Collection[str],
+    tell: Callable[[str], object] | None = None,
+) -> list[Check]:
     """Lower `schedule`, whose graph is `graph`, to `targets` (None: all), and compare those that can run here with eager.
 
-    Raises `LoweringError` for an unknown target.
+    `verify` is False for none of them, or a list of those to compare. `tell` is called with the name of each before its
+    turn. Raises `LoweringError` for an unknown target.
     """
     steps, eager = default_steps(graph), dict[str, Tensor]()
     found = []
     for name in target_names() if targets is None else targets:
         target = find(name)
+        if tell is not None:
+            tell(name)
         try:
             artifact = lowered(schedule, graph, name)
         except LoweringError as error:
             found.append(Check(name, "", None, f"refused: {error}"))
             continue
         missing = target.missing()
-        if not verify or missing is not None:
-            reason = "not asked for" if not verify else f"it needs {missing}"
+        asked = verify if isinstance(verify, bool) else name in verify
+        if not asked or missing is not None:
+            reason = f"it needs {missing}" if asked else "not asked for"
             found.append(Check(name, artifact.text, None, reason))
             continue
         arithmetic = arithmetic_of(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, final
 
 from tracelr.drawing.svg import svg
@@ -33,10 +33,11 @@ class Order(NamedTuple):
     """What a page is asked to show: see `tracelr.report.page`."""
 
     targets: Sequence[str] | None
-    verify: bool
+    verify: bool | Collection[str]
     steps: int | None
     source: str
     key: str = "lr"
+    tell: Callable[[str], object] | None = None
 
 
 @final
@@ -54,10 +55,10 @@ def section(schedule: Schedule, ident: str, heading: str, order: Order, most: in
     last = horizon(schedule) if order.steps is None else order.steps
     held = samples(schedule, last, [phase.first for phase in found], most)
     graph = run(trace(schedule))
-    made = checks(schedule, graph, order.targets, order.verify)
+    made = checks(schedule, graph, order.targets, order.verify, order.tell)
     shown = [("Curve", _curve(schedule, held, last)), ("Phases", _phases(found))]
     folded = [
-        ("Verification", _verdict(made)[0], _verification(made, order.verify)),
+        ("Verification", _verdict(made)[0], _verification(made, bool(order.verify))),
         ("Configuration", "as YAML and as Python", _configuration(ident, schedule, order.source)),
         ("Code", f"for {len(made)} target{'s' * (len(made) != 1)}", _code(ident, made, dump(graph, "text"), order.source)),
         ("Graph", f"{len(graph.nodes)} nodes", _graph(drawing.draw(listing_of(graph), ""), len(graph.nodes))),

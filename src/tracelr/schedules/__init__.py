@@ -1,6 +1,46 @@
-"""Schedules: a learning rate as a pure tensor function of the step."""
+"""Schedules: a learning rate as a pure tensor function of the step. Every class is imported here, and so is registered."""
 
 from tracelr.schedules.assignment import Assignment as Assignment
 from tracelr.schedules.assignment import Loaded as Loaded
 from tracelr.schedules.base import REGISTRY as REGISTRY
 from tracelr.schedules.base import Schedule as Schedule
+from tracelr.schedules.compose import Clamp as Clamp
+from tracelr.schedules.compose import Loop as Loop
+from tracelr.schedules.compose import Product as Product
+from tracelr.schedules.compose import Scale as Scale
+from tracelr.schedules.compose import Sequential as Sequential
+from tracelr.schedules.compose import Shift as Shift
+from tracelr.schedules.compose import Shorten as Shorten
+from tracelr.schedules.compose import Stretch as Stretch
+from tracelr.schedules.compose import Sum as Sum
+from tracelr.schedules.curves.constant import Constant as Constant
+from tracelr.schedules.curves.cosine import Cosine as Cosine
+from tracelr.schedules.curves.cosine_annealing import CosineAnnealing as CosineAnnealing
+from tracelr.schedules.curves.cosine_power import CosinePower as CosinePower
+from tracelr.schedules.curves.cosine_waves import CosineWaves as CosineWaves
+from tracelr.schedules.curves.cyclic import Cyclic as Cyclic
+from tracelr.schedules.curves.exponential import Exponential as Exponential
+from tracelr.schedules.curves.interpolate import Interpolate as Interpolate
+from tracelr.schedules.curves.inverse_sqrt import InverseSqrt as InverseSqrt
+from tracelr.schedules.curves.inverse_time import InverseTime as InverseTime
+from tracelr.schedules.curves.k_decay import KDecay as KDecay
+from tracelr.schedules.curves.lambda_ import Lambda as Lambda
+from tracelr.schedules.curves.linear import Linear as Linear
+from tracelr.schedules.curves.multi_step import MultiStep as MultiStep
+from tracelr.schedules.curves.noise import Noise as Noise
+from tracelr.schedules.curves.one_cycle import OneCycle as OneCycle
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant as PiecewiseConstant
+from tracelr.schedules.curves.polynomial import Polynomial as Polynomial
+from tracelr.schedules.curves.power_law import PowerLaw as PowerLaw
+from tracelr.schedules.curves.ramp import Ramp as Ramp
+from tracelr.schedules.curves.range_test import RangeTest as RangeTest
+from tracelr.schedules.curves.rex import Rex as Rex
+from tracelr.schedules.curves.step import Step as Step
+from tracelr.schedules.curves.tanh import Tanh as Tanh
+from tracelr.schedules.curves.warm_restarts import WarmRestarts as WarmRestarts
+from tracelr.schedules.curves.wsd import WSD as WSD
+from tracelr.schedules.standard import inverse_sqrt as inverse_sqrt
+from tracelr.schedules.standard import warmup_constant as warmup_constant
+from tracelr.schedules.standard import warmup_cosine as warmup_cosine
+from tracelr.schedules.standard import warmup_linear as warmup_linear
+from tracelr.schedules.standard import wsd as wsd

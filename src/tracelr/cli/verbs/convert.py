@@ -5,10 +5,21 @@ from __future__ import annotations
 import argparse
 from typing import final
 
-from tracelr.cli.output import put
-from tracelr.cli.source import picked
 from tracelr.cli.verb import Verb, file_argument, output_argument
-from tracelr.interop.convert import WRITERS, convert
+
+WRITTEN = (
+    "native",
+    "cerebras",
+    "optax",
+    "keras",
+    "torch",
+    "huggingface",
+    "deepspeed",
+    "torchtitan",
+    "megatron",
+    "mmengine",
+)
+"""The formats that are written, those of `tracelr.interop.convert`."""
 
 
 @final
@@ -22,12 +33,8 @@ class Convert(Verb):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
         kinds = "a configuration: native, cerebras, keras or that of a training framework; optax and torch are Python"
-        parser.add_argument("--to", required=True, choices=list(WRITERS), help=kinds)
+        parser.add_argument("--to", required=True, choices=WRITTEN, metavar="FORMAT", help=kinds)
         output_argument(parser)
-
-    def run(self, args: argparse.Namespace) -> int:
-        put(convert(picked(args.file, args.key, args.tag), args.to), args.output)
-        return 0
 
 
 VERB = Convert()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import final
 
-import tracelr.lowering as lowering
-from tracelr.cli.output import say, say_json
-from tracelr.cli.source import one
 from tracelr.cli.verb import TARGETS, Verb, file_argument, json_argument
 
 
@@ -23,12 +20,6 @@ class Verify(Verb):
         file_argument(parser)
         parser.add_argument("--target", action="append", help=f"all, or one of {TARGETS}; may be repeated (default: all)")
         json_argument(parser)
-
-    def run(self, args: argparse.Namespace) -> int:
-        names = args.target or ["all"]
-        report = lowering.verify(one(args.file, args.key, args.tag), "all" if "all" in names else names)
-        say_json(report.to_dict()) if args.json else say(str(report))
-        return 0 if report.ok else 1
 
 
 VERB = Verify()

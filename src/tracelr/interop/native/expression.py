@@ -171,7 +171,38 @@ class _Reader:
             at = match.end()
         if closing[-1]:
             raise self.unexpected(at, repr(closing[-1]))
+        self.check_commas()
         return "".join(found)
+
+    def check_commas(self) -> None:
+        """Raise for a number that is written with commas, as 98,000 is: a comma separates arguments.
+
+        "0,500,900" may be three numbers. A group of three digits after a comma is a part of a number if it begins with 0, or
+        if other commas between the same brackets have a space after them.
+        """
+        tokens = [*self.tokens.values(), _Token("end", "", len(self.text))]
+        # In each bracket: the numbers with commas, and for each comma whether a space follows.
+        groups: list[tuple[list[_Token], list[bool]]] = [([], [])]
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            if before.text in _CLOSING:
+                groups.append(([], []))
+            elif before.text in _CLOSING.values() and len(groups) > 1:
+                self.check_group(*groups.pop())
+            if token.text == ",":
+                tight = after.at == token.at + 1
+                groups[-1][1].append(not tight)
+                if tight and re.fullmatch("[0-9]{1,3}", before.text) and re.fullmatch("[0-9]{3}", after.text):
+                    groups[-1][0].append(_Token("number", f"{before.text},{after.text}", before.at))
+        for group in groups:
+            self.check_group(*group)
+
+    def check_group(self, numbers: list[_Token], spaces: list[bool]) -> None:
+        """Raise if a group of digits after a comma, of those between two brackets, is a part of a number."""
+        for one in numbers:
+            if any(spaces) or ",0" in one.text:
+                fix = f"write {one.text.replace(',', '_')} for one number, or a space after the comma for two"
+                allowed = "numbers without commas, because a comma separates arguments"
+                raise self.refuse(one.at, Unquoted(one.text), allowed, fix)
 
     def at(self, node: ast.expr | ast.keyword) -> int:
         return node.col_offset + self.skipped

@@ -46,7 +46,9 @@ def values_at(schedule: Schedule, steps: list[int]) -> list[float]:
 
 
 @torch.no_grad()
-def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str = "", columns: int = 640) -> Curve:
+def curve(
+    schedule: Schedule, first: int = 0, last: int | None = None, name: str = "", columns: int = 640, quantity: str = ""
+) -> Curve:
     """Return the points that draw `schedule` from step `first` to `last` (None: the step that `horizon` returns).
 
     Of a long schedule each of `columns` columns keeps its first, lowest, highest and last value, so that no wave is lost
@@ -72,7 +74,7 @@ def curve(schedule: Schedule, first: int = 0, last: int | None = None, name: str
     if len(steps) > 2 * columns:
         kept = torch.unique(torch.cat([_extremes(steps, values, columns), torch.searchsorted(steps, marked)]))
         steps, values = steps[kept], values[kept]
-    return Curve(name, tuple(steps.tolist()), tuple(values.tolist()))
+    return Curve(name, tuple(steps.tolist()), tuple(values.tolist()), quantity)
 
 
 def _extremes(steps: torch.Tensor, values: torch.Tensor, columns: int) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""What the verbs compute, each in a file of the same name with a function `run`. Only the one that runs is imported."""
