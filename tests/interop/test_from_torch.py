@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.nested_torch import agree, chained, sequential
 from support.peers.torch import Build, built, converted, optimizer, stepped
+from torch.optim import Optimizer
 from torch.optim import lr_scheduler as torchs
 from torch.optim.swa_utils import SWALR
 
 import tracelr
-from tracelr import Constant, Exponential, Linear, Schedule, Sequential, Step, from_torch
+from tracelr import Constant, Exponential, Linear, Schedule, Scheduler, Sequential, Step, from_torch
+from tracelr.errors import TracelrWarning
 
 pytestmark = pytest.mark.usefixtures("quiet_torch")
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -93,11 +97,11 @@ def test_a_nested_sequence_is_the_flat_one(sequence: tuple[list[Build], list[int
 def test_the_schedule_is_the_same_at_any_step(theirs: Build) -> None:
     driven = optimizer()
     scheduler = built(theirs, driven)
-    fresh = from_torch(scheduler)
+    fresh = from_torch(scheduler, "lr")
     assert isinstance(fresh, Schedule)
     for step in range(138):
         if step in (1, 2, 50, 137):
-            found = from_torch(scheduler)
+            found = from_torch(scheduler, "lr")
             assert isinstance(found, Schedule)
             assert found.to_dict() == fresh.to_dict(), step
         driven.step()
@@ -116,7 +120,7 @@ def test_a_loaded_scheduler_has_the_schedule_of_the_saved_one() -> None:
     other.load_state_dict(driven.state_dict())
     want = Sequential([Linear(0.05, 0.1, 9), Step(0.1, 0.5, 30)], [10])
     for scheduler in (old, new):
-        schedule = from_torch(scheduler)
+        schedule = from_torch(scheduler, "lr")
         assert isinstance(schedule, Schedule)
         assert schedule.to_dict() == want.to_dict()
 
@@ -157,7 +161,7 @@ def test_a_tensor_rate() -> None:
 )
 def test_each_group_has_its_schedule(theirs: Build, ours: Any) -> None:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (0.1, 0.01)]
-    found = from_torch(built(theirs, torch.optim.SGD(groups, momentum=0.9)))
+    found = from_torch(built(theirs, torch.optim.SGD(groups, momentum=0.9)), "lr")
     assert repr(found) == repr(ours)
 
 
@@ -193,3 +197,37 @@ def test_a_chain_at_the_head_of_a_sequence_is_the_chain_alone() -> None:
         with pytest.raises(NotImplementedError):
             stepped(sequential([half, later], [5]))(steps)
         converted(sequential([half, later], [5]))()
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (lambda: torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1, momentum=0.9), "momentum=first"),
+        (lambda: torch.optim.AdamW([torch.nn.Parameter(torch.zeros(3))], lr=0.1), "betas=(first, None)"),
+    ],
+    ids=["momentum", "betas"],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_momentum_that_is_left_out_is_said_and_its_remedy_works(
+    make: Callable[[], Optimizer], argument: str, nested: bool
+) -> None:
+    driven = make()
+    alone: Any = torchs.OneCycleLR(driven, 0.5, 20)
+    scheduler = torchs.SequentialLR(driven, [alone, torchs.ConstantLR(driven, 1.0)], [19]) if nested else alone
+    with pytest.warns(TracelrWarning, match=re.escape(f"this OneCycleLR drives {argument.partition('=')[0]} too")) as said:
+        rate = from_torch(scheduler)
+    assert f"pass Scheduler(..., {argument})" in str(said[0].message)
+    first = from_torch(alone, argument.partition("=")[0])  # type: ignore[arg-type]
+    assert isinstance(first, Schedule)
+    assert isinstance(rate, Schedule)
+    theirs, ours = make(), make()
+    other = torchs.OneCycleLR(theirs, 0.5, 20)
+    beside = Scheduler(ours, lr=rate, **({"momentum": first} if "betas" not in argument else {"betas": (first, None)}))  # type: ignore[arg-type]
+    for _ in range(19):
+        for name in ("lr", "momentum", "betas"):
+            a, b = theirs.param_groups[0].get(name), ours.param_groups[0].get(name)
+            assert a == b or a == pytest.approx(b, rel=1e-12), name
+        theirs.step()
+        other.step()
+        ours.step()
+        beside.step()

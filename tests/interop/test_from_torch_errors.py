@@ -169,7 +169,7 @@ def test_errors(case: str) -> None:
     driven = optimizer()
     scheduler = built(theirs, driven)
     with pytest.raises(TracelrError) as caught:
-        from_torch(scheduler)
+        from_torch(scheduler, "lr")
     assert str(caught.value) == message
 
 

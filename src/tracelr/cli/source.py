@@ -43,11 +43,6 @@ class Chosen(NamedTuple):
     assignment: Assignment | None = None
 
     @property
-    def key(self) -> str:
-        """What the schedule drives; one without an assignment drives the learning rate."""
-        return "lr" if self.assignment is None else self.assignment.key
-
-    @property
     def title(self) -> str:
         """The name that the schedule was given in Python, or else that of what it was read from."""
         return self.schedule.name or self.name
@@ -56,6 +51,11 @@ class Chosen(NamedTuple):
     def quantity(self) -> str:
         """What the schedule drives, in words."""
         return "learning rate" if self.key == "lr" else self.key.replace("_", " ")
+
+    @property
+    def key(self) -> str:
+        """What the schedule drives; one without an assignment drives the learning rate."""
+        return "lr" if self.assignment is None else self.assignment.key
 
 
 def load(given: str) -> Loaded:
@@ -140,22 +140,23 @@ def _attempt(given: str, what: str, act: Callable[[], Any]) -> Any:
 
 
 def is_checkpoint(given: str) -> bool:
+    """Say whether an argument names a checkpoint."""
     return "(" not in given and Path(given).suffix in _CHECKPOINTS
-
-
-def _checkpoint(path: Path) -> config.Reading:
-    """Return the schedules that a scheduler's state in a checkpoint describes, and where its run stands."""
-    count, found = _saved(path)
-    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
-    return config.Reading("checkpoint", found[0].schedule if alone else found, _standing(count, found))
 
 
 def step_of(path: Path) -> int:
     """Return the step at which a checkpoint was written."""
-    return min(max(_saved(path)[0], 0), LAST_STEP)
+    return _held_by(path)[0]
 
 
-def _saved(path: Path) -> tuple[int, list[Assignment]]:
+def _checkpoint(path: Path) -> config.Reading:
+    """Return the schedules that a scheduler's state in a checkpoint describes, and where its run stands."""
+    count, found = _held_by(path)
+    alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
+    return config.Reading("checkpoint", found[0].schedule if alone else found, _standing(count, found))
+
+
+def _held_by(path: Path) -> tuple[int, list[Assignment]]:
     """Return the step, and the schedules, of a scheduler's state in a checkpoint."""
     where, state = f"checkpoint {path}", _state(checkpoint.load(path, ()))
     if state is None:

@@ -36,19 +36,19 @@ def page(
     verify: bool | Collection[str] = True,
     steps: int | None = None,
     source: str = "FILE",
+    tell: Callable[[str], object] | None = None,
     quantity: str = "learning rate",
     unit: str = "step",
     per_step: Mapping[str, float] | None = None,
     beside: Mapping[str, Loaded | Curve] | None = None,
     marks: Mapping[str, int] | None = None,
-    tell: Callable[[str], object] | None = None,
 ) -> str:
     """Return the page of a schedule, or of assignments with a list to choose from, as HTML.
 
     `name` is the title. `targets` are the names of the targets whose code is shown, by default all; with `verify`, those
     that can run here are run and compared with eager. `steps` is the last step of the curves, by default somewhat beyond the
-    end of the schedule. `verify` may also be a list of targets: those are run. `source` is where the schedule comes from; as
-    FILE it stands in the commands that the page shows. `tell` is called with the name of each target before it is lowered.
+    end of the schedule. `verify` may also be a list of targets: those are run. `tell` is called with the name of each target
+    before it is lowered. `source` is where the schedule comes from; the commands that the page shows have it as FILE.
 
     `quantity` is what one schedule drives; of assignments, the keys say it. `unit` is what a step of the schedule is, as
     "token"; `per_step` names other units for the axis, and how much of each a step is: `{"epoch": 1 / 1250}`. `beside` are

@@ -48,7 +48,7 @@ def _marks(args: argparse.Namespace) -> dict[str, int]:
     marks = {"checkpoint": step_of(Path(args.file))} if is_checkpoint(args.file) else {}
     for given in args.mark:
         name, _, step = given.rpartition("=")
-        at = step_of(Path(given)) if is_checkpoint(given) else step_number(step, "report --mark")
+        at = step_of(Path(given)) if is_checkpoint(given) else step_number(step)
         marks[Path(given).name if is_checkpoint(given) else name or "marked"] = at
     return marks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from torch.optim.lr_scheduler import (
 from torch.optim.swa_utils import SWALR
 
 from tracelr import _torch
-from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Unquoted
+from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, TracelrWarning, Unquoted
 from tracelr.interop.torch.curves import CONTINUING, CONTINUING_PER_GROUP, MOMENTUM, OVERWRITING
 from tracelr.interop.torch.lambdas import constant_result
 from tracelr.schedules.base import Schedule
@@ -30,14 +31,15 @@ _KNOWN = sorted(kind.__name__ for kind in (*CONTINUING, *CONTINUING_PER_GROUP, *
 _KEYS = ("lr", "momentum", "betas")
 
 
-def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] = "lr") -> Schedule | list[Schedule]:
+def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] | None = None) -> Schedule | list[Schedule]:
     """Return the schedule of a torch scheduler, or a list of one schedule for each param group if they differ.
 
     `scheduler` is any scheduler of `torch.optim.lr_scheduler` or `torch.optim.swa_utils`, except ReduceLROnPlateau.
 
     The result is the same at every step of the scheduler, and after `load_state_dict`, because the base rates and the
     settings are read and the current rate is not. `key` picks "lr", or what CyclicLR and OneCycleLR drive beside the rate:
-    "momentum", or "betas" for the first beta of an optimizer that has betas.
+    "momentum", or "betas" for the first beta of an optimizer that has betas. Without a `key` it is "lr", and a
+    `TracelrWarning` names what is driven beside it.
 
     A SequentialLR or a ChainedScheduler inside another one starts at its own step 0; torch runs the inner one a step early,
     or not at all (pytorch#196243). A chain is converted if it is a product, that is, if its schedulers continue from the
@@ -57,6 +59,9 @@ def from_torch(scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] =
     if not isinstance(scheduler, LRScheduler):
         fix = "pass the scheduler, not its class or its optimizer"
         raise ScheduleTypeError("from_torch", scheduler, "a scheduler of torch.optim.lr_scheduler", fix)
+    if key is None:
+        _say_what_is_left(scheduler)
+        key = "lr"
     if not named(key, _KEYS):
         raise ScheduleError("from_torch(key)", key, ", ".join(map(repr, _KEYS)), "use one of these names")
     groups = scheduler.optimizer.param_groups
@@ -163,6 +168,21 @@ def _not_a_factor(member: Any) -> str:
     if type(member) is CosineAnnealingLR and member.eta_min != 0:
         return "goes to eta_min, whatever the others do"
     return ""
+
+
+def _say_what_is_left(scheduler: LRScheduler) -> None:
+    """Warn if the scheduler, or one inside it, drives the momentum too, which the schedule of the rate does not."""
+    inside = [scheduler]
+    for one in inside:
+        inside += _torch.members(one) if isinstance(one, SequentialLR | ChainedScheduler) else []
+    cycling: Any = next((one for one in inside if type(one) in MOMENTUM and getattr(one, "cycle_momentum", False)), None)
+    if cycling is None:
+        return
+    key, name = "betas" if cycling.use_beta1 else "momentum", type(cycling).__name__
+    argument = "betas=(first, None)" if cycling.use_beta1 else "momentum=first"
+    text = f"tracelr: from_torch converts the learning rate, and this {name} drives {key} too. Convert both,"
+    more = f'first = from_torch(scheduler, "{key}"), and pass Scheduler(..., {argument}); or pass key="lr" to leave it out'
+    warnings.warn(f"{text} {more}", TracelrWarning, stacklevel=3)
 
 
 def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
