@@ -208,6 +208,11 @@ def _repr(given: object, limit: int) -> str:
 
 def _pieces(given: Any) -> Iterator[str]:
     """Yield the repr piece by piece, so that the caller can stop early."""
+    if type(given).__module__ == "numpy" and getattr(given, "ndim", 1) == 0:
+        given = given.item()
+    if type(given) is float:
+        yield shortest(given)
+        return
     if type(given) not in (list, tuple, dict):
         yield repr(given)
         return
@@ -222,12 +227,52 @@ def _pieces(given: Any) -> Iterator[str]:
     yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + around[1]
 
 
+def shortest(number: float) -> str:
+    """Return a float as a person writes it: the digits of its repr, and an exponent without zeros before it.
+
+    >>> [shortest(number) for number in (1e-06, 0.0003, 1e16, 10.0)]
+    ['1e-6', '0.0003', '1e16', '10.0']
+    """
+    digits, mark, power = repr(number).partition("e")
+    return f"{digits}{mark}{int(power)}" if mark else digits
+
+
 def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwise: str = "use one of these") -> str:
-    """Return the fix for a wrong name: the `allowed` name that is similar to it, or `otherwise` if none is similar.
+    """Return the fix for a wrong name: the `allowed` name that means the same or is similar, or `otherwise` without one.
+
+    A name that is known to mean something else, as "max_lr" does beside "min_lr", is not suggested.
 
     >>> suggest("cosin", ["linear", "cosine"])
     "use 'cosine'"
+    >>> suggest("end_lr", ["initial_learning_rate", "end_learning_rate"]), suggest("total", ["start", "end", "steps"])
+    ("use 'end_learning_rate'", "use 'steps'")
+    >>> suggest("min_lr", ["max_lr", "steps"])
+    'use one of these'
     """
+    if not isinstance(given, str):
+        return otherwise
+    meaning = _meaning(given)
     lower = {name.lower(): name for name in allowed}
-    near = get_close_matches(given.lower(), lower, n=1) if isinstance(given, str) else []
+    same = [name for name in lower if meaning and _meaning(name) == meaning]
+    among = same or [name for name in lower if not (meaning and _meaning(name))]
+    near = get_close_matches(given.lower(), among, n=1) or same[:1]
     return f"{verb} {lower[near[0]]!r}" if near else otherwise
+
+
+_MEANINGS = {
+    "start": "start begin initial init start_lr initial_lr init_lr lr_init start_value init_value initial_value",
+    "peak": "peak peak_lr max_lr lr_max peak_value max_value",
+    "end": "end final end_lr final_lr lr_end min_lr lr_min eta_min end_value final_value min_value",
+    "steps": "steps total total_steps total_iters max_steps num_steps train_steps training_steps num_training_steps "
+    "decay_steps max_iters train_iters iters iterations n_steps t_max",
+    "warmup": "warm warmup warmup_steps num_warmup_steps warm_steps warmup_iters",
+    "rate": "rate gamma decay_rate",
+    "period": "period every step_size t_0",
+}
+"""What the names of settings in different libraries mean. A name that is not here may mean anything."""
+
+
+def _meaning(name: str) -> str:
+    """Return what the name of a setting means, or ""."""
+    short = name.lower().replace("-", "_").replace("learning_rate", "lr").strip("_")
+    return next((meaning for meaning, names in _MEANINGS.items() if short in names.split()), "")

@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from tracelr.errors import CheckpointError, TracelrError, Unquoted
+from tracelr.errors import CheckpointError, TracelrError, Unquoted, suggest
 
 if os.name == "posix":
     import fcntl
+
+_LISTED = 1000  # names of a folder that are compared with a wrong one
 
 
 @contextmanager
@@ -26,6 +28,15 @@ def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO | None]:
 
     with open(path, "rb", opener=at_once) as file:
         yield file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+
+
+def missing(path: str | os.PathLike[str]) -> str:
+    """Return what to do about a path to a file that is not there: the similar name in its folder, if there is one."""
+    folder, name = os.path.split(os.fspath(path))
+    with suppress(OSError, ValueError):
+        near = suggest(name, os.listdir(folder or ".")[:_LISTED], "did you mean", "")
+        return f"{near}?" if near else "correct the path"
+    return "correct the path"
 
 
 @contextmanager

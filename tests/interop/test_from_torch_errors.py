@@ -83,7 +83,6 @@ ERRORS: dict[str, tuple[Build, str]] = {
     "an if": (lambda o: torchs.LambdaLR(o, lambda t: t / 10 if t < 10 else 1.0), BRANCH),
     "min": (lambda o: torchs.LambdaLR(o, lambda t: min(t, 5) / 5), BRANCH),
     "and": (lambda o: torchs.LambdaLR(o, lambda t: (t > 5 and 0.1) or 1.0), BRANCH),
-    "a function with its arguments bound": (lambda o: torchs.LambdaLR(o, partial(warm, last=9)), BRANCH),
     "math": (lambda o: torchs.LambdaLR(o, lambda t: math.cos(t / 100)), NUMBER),
     "int": (lambda o: torchs.LambdaLR(o, lambda t: 0.5 ** int(t / 10)), NUMBER),
     "item": (lambda o: torchs.LambdaLR(o, lambda t: torch.as_tensor(t).item() * 0.1), NUMBER),

@@ -16,15 +16,13 @@ from tracelr.cli import verbs
 from tracelr.cli.output import BOLD, RED, coloured, drop, say
 from tracelr.cli.verb import Verb
 from tracelr.errors import ConfigError, TracelrError, Unquoted, suggest
+from tracelr.files import missing
 
 _ABOUT = """\
 Look at learning-rate schedules, compare, convert, lower and verify them.
 
 exit codes: 0 done; 1 a difference was found, or a verification failed; 2 bad input; 130 interrupted
 """
-
-
-_MOST = 1000  # files of a folder that are compared with a name
 
 
 @final
@@ -139,13 +137,9 @@ def _check_path(given: str) -> None:
     """Raise `ConfigError` for a path to a file that is not there, before anything is imported to read it."""
     if given.startswith("-") or any(mark in given for mark in "(\n") or ":" in given or os.path.lexists(given):
         return
-    folder, name = os.path.split(given)
-    try:
-        near = suggest(name, os.listdir(folder or ".")[:_MOST], "did you mean", "")
-    except OSError:
-        near = ""
-    fix = f"{near}?" if near else "correct the path, or write a line with calls, such as 'cosine(3e-4, 0, 1000)'"
-    raise ConfigError(given, Unquoted("no such file"), "a file, a line of text, module:object, or -", fix)
+    fix = missing(given)
+    more = ", or write a line with calls, such as 'cosine(3e-4, 0, 1000)'" if "." not in given else ""
+    raise ConfigError(given, Unquoted("no such file"), "a file, a line of text, module:object, or -", fix + more)
 
 
 def _refused(error: TracelrError) -> int:

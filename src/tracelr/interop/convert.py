@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tracelr.errors import ConfigError
+from tracelr.errors import ConfigError, suggest
 from tracelr.interop import training
 from tracelr.interop.cerebras import write as cerebras
 from tracelr.interop.keras import write as keras
@@ -43,5 +43,5 @@ def convert(found: Loaded, to: str) -> str:
     steps: 10
     """
     if to not in WRITERS:
-        raise ConfigError("convert(to)", to, ", ".join(WRITERS), "use one of these names")
+        raise ConfigError("convert(to)", to, ", ".join(WRITERS), suggest(to, WRITERS))
     return WRITERS[to](found)

@@ -6,7 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol, final
 
-from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Unquoted, show
+from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError, Unquoted, show, suggest
 from tracelr.interop import frameworks
 from tracelr.interop._tools import python, shell, yaml
 from tracelr.interop._tools.checks import Place
@@ -123,7 +123,7 @@ def pick(mapping: Mapping[Any, Any], where: Place, name: str | None = None) -> t
     """
     if name is not None:
         if name not in READERS:
-            raise ConfigError("load(format)", name, ", ".join(READERS), "use one of these names")
+            raise ConfigError("load(format)", name, ", ".join(READERS), suggest(name, READERS))
         return name, READERS[name]
     copy = plain(mapping, {})
     found = [

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
+from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted, shortest, suggest
 from tracelr.schedules import easing
 from tracelr.schedules.tables import Tables
 
@@ -146,7 +146,7 @@ class _Scalar(Rule):
     ) -> None:
         self.positive, self.tensors, self.low, self.high, self.least = positive, tensors, low, high, least
         what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
-        what = what if high == LARGEST else f"a number from {low:g} to {high:g}"
+        what = what if high == LARGEST else f"a number from {shortest(low)} to {shortest(high)}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
         self.drivable = tensors and what == FINITE  # the bound of a schedule could not be checked
 
@@ -206,7 +206,7 @@ class Choice(Rule):
 
     def parse(self, where: str, given: Any) -> str:
         if not named(given, self.names):
-            raise ScheduleError(where, given, self.allowed, "use one of these names")
+            raise ScheduleError(where, given, self.allowed, suggest(given, self.names, otherwise="use one of these names"))
         return str(given)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, final
 
 from tracelr.errors import ConfigError, Unquoted, show
-from tracelr.files import open_regular
+from tracelr.files import missing, open_regular
 from tracelr.interop._tools.checks import Place
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Twice:
 def raw(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a regular file, up to one more than the limit."""
     if not isinstance(path, str | os.PathLike):
-        raise Place("load(path)").refuse(path, "a path", "pass the path of a YAML file")
+        raise Place("load(path)").refuse(path, "a path", "pass the path of a file")
     return content(path, Place(os.fspath(path)))
 
 
@@ -62,11 +62,13 @@ def content(path: str | os.PathLike[str], place: Place) -> bytes:
     try:
         with open_regular(path) as file:
             found = None if file is None else file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise place.refuse(Unquoted("no such file"), "a file that is there", missing(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise place.refuse(Unquoted(f"a path that cannot be read ({reason})"), "a YAML file", "correct the path") from None
+        raise place.refuse(Unquoted(f"a path that cannot be read ({reason})"), "a file", "correct the path") from None
     if found is None:
-        raise place.refuse(Unquoted("a path that is not a regular file"), "a YAML file", "copy its content into a file")
+        raise place.refuse(Unquoted("a path that is not a regular file"), "a file", "copy its content into one")
     return found
 
 

@@ -340,7 +340,8 @@ class _Reader:
                 own = self.tokens[at].text
                 if one.arg is None or own in values or (own not in names and not free):
                     given = Unquoted(f"{own} twice" if own in values else own)
-                    raise self.refuse(at, given, _wanted(function), suggest(own, names, "write", "remove it"))
+                    fix = "remove one of them" if own in values else suggest(own, names, "write", "remove it")
+                    raise self.refuse(at, given, _wanted(function), fix)
             elif k < len(names):
                 own = names[k]
             else:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from tracelr.errors import TraceError, Unquoted
+from tracelr.interop.torch.branches import with_branches
+from tracelr.interop.torch.factories import from_factory
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.lambda_ import Lambda
@@ -57,9 +59,9 @@ class _Probe(Tensor):
 class InFloat64:
     """A function that LambdaLR calls with Python's numbers; for a tensor step it computes in float64, as Python does."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[[Any], Any], name: str = "") -> None:
         self.function = function
-        self.__qualname__ = getattr(function, "__qualname__", type(function).__name__)
+        self.__qualname__ = name or getattr(function, "__qualname__", type(function).__name__)
 
     def __call__(self, step: Tensor) -> Any:
         return self.function(step.to(torch.float64))
@@ -91,10 +93,20 @@ def constant_result(function: Callable[[Any], Any]) -> float | None:
 def from_lambda(function: Callable[[Any], Any], base: float) -> Schedule:
     """Return the schedule of a LambdaLR, which is `base` times `function` of the step.
 
-    Raises `TraceError` if `function` does something with the step that a graph cannot hold, or if its result for a tensor
-    differs from its result for the same int.
+    A function that a factory of transformers or diffusers has made becomes the schedule that it stands for. One that takes
+    branches on the step is read from its source. Raises `TraceError` if `function` does something else with the step that a
+    graph cannot hold, or if its result for a tensor differs from its result for the same int.
     """
-    made = _try(function)
+    known = from_factory(function, base)
+    if known is not None:
+        return known
+    try:
+        made = _try(function)
+    except TraceError:
+        traceable = with_branches(function)
+        if traceable is None:
+            raise
+        return Lambda(InFloat64(traceable, getattr(function, "__qualname__", type(function).__name__))) * base
     if isinstance(made, Real):
         return Constant(base * float(made))
     if not isinstance(made, Tensor):

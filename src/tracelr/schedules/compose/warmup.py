@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from tracelr.errors import ScheduleError, Unquoted
+from tracelr.errors import ScheduleError, Unquoted, suggest
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.compose.clock import Shift, Shorten
@@ -73,7 +73,8 @@ def cooldown(
 
 def _choose(where: str, given: str, names: Sequence[str]) -> None:
     if not fields.named(given, names):
-        raise ScheduleError(where, given, ", ".join(map(repr, names)), "use one of these names")
+        fix = suggest(given, names, otherwise="use one of these names")
+        raise ScheduleError(where, given, ", ".join(map(repr, names)), fix)
 
 
 def _ramp(start: float, end: float | Tensor, steps: int, kind: EasingName, rising: bool = False) -> Schedule:
