@@ -147,7 +147,7 @@ def test_every_public_name_has_its_place(pages: dict[Path, Page]) -> None:
     anchors = set().union(*(page.anchors for path, page in pages.items() if path.name in ("api.html", "schedules.html")))
     every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler, errors, convert))]
     every.append({"tracelr.report.page", "tracelr.report.write"})
-    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "printable", "show", "suggest")}
+    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "printable", "shortest", "show", "suggest")}
     assert set().union(*every) - beside - anchors == set()
 
 
