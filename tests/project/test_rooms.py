@@ -23,7 +23,7 @@ FLOORS = (
     {"interop", "report"},
     {"optim"},
     {"fused", "lr_scheduler"},
-    {"cli", "weight_decay_scheduler"},
+    {"cli", "convert", "phases", "weight_decay_scheduler"},
     {"__init__", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS, 1) for room in rooms}
