@@ -31,10 +31,17 @@ Where a verb says FILE, it may be
 - a call of optax, Keras, torch or transformers: `'optax.cosine_decay_schedule(6e-4, 100_000)'`. Nothing is run;
 - `-`, the same from standard input;
 - a line such as `'linear(0, 3e-4, 2000) | cosine(3e-4, 3e-5, 98k)'`, whose grammar `tracelr.parse` states: `|` is `then`,
-  and `+`, `-`, `*`, `.then(...)`, `.warmup(...)`, `.cooldown(...)`, `.drive(...)` are what they are in Python;
+  and `+`, `-`, `*`, `/`, `.then(...)`, `.warmup(...)`, `.cooldown(...)`, `.clamp(...)`, `.over(...)`, `.drive(...)` and
+  `.named(...)` are what they are in Python; so are `warmup_cosine(3e-4, 100k)`, `warmup_linear`, `warmup_constant`,
+  `inverse_sqrt` and `wsd`;
 - `module:object`: a schedule, a list of assignments, or a function without arguments that returns one. This imports the
   module, from the current folder too;
-- a checkpoint (`.pt`, `.pth`, `.ckpt`) that holds the state of a `Scheduler`.
+- a checkpoint (`.pt`, `.pth`, `.ckpt`) that holds the state of a `Scheduler`: `show` says where its run stands.
+
+A number of steps in a flag may be 98000, 98_000, 98,000, 98k or 9.8e4. In a line a comma separates arguments, so 98,000 is
+an error there. `--help`, `--version`, completion and the errors of a command line import no torch, and take about 0.05 s.
+Errors and headings are coloured on a terminal, unless NO_COLOR is set; pictures are as wide as the terminal, and are drawn
+in ASCII where it has no other letters. What takes more than a second shows a bar on a terminal, if tqdm is installed.
 
 A file with up to 256 assignments is shown whole; `--key` and `--tag` pick some of them. Exit codes: 0 done; 1 a difference
 was found, or a verification failed; 2 bad input; 130 interrupted. What does not print, in a name for instance, is shown as

@@ -260,9 +260,9 @@ def suggest(given: object, allowed: Collection[str], verb: str = "use", otherwis
 
 
 _MEANINGS = {
-    "start": "start begin initial init start_lr initial_lr init_lr lr_init start_value init_value initial_value",
-    "peak": "peak peak_lr max_lr lr_max peak_value max_value",
-    "end": "end final end_lr final_lr lr_end min_lr lr_min eta_min end_value final_value min_value",
+    "start": "start begin initial init start_lr initial_lr init_lr lr_init start_value init_value initial_value initial_val",
+    "peak": "peak peak_lr max_lr lr_max peak_value max_value max_val",
+    "end": "end final end_lr final_lr lr_end min_lr lr_min eta_min end_value final_value min_value end_val",
     "steps": "steps total total_steps total_iters max_steps num_steps train_steps training_steps num_training_steps "
     "decay_steps max_iters train_iters iters iterations n_steps t_max",
     "warmup": "warm warmup warmup_steps num_warmup_steps warm_steps warmup_iters",

@@ -34,8 +34,7 @@ def missing(path: str | os.PathLike[str]) -> str:
     """Return what to do about a path to a file that is not there: the similar name in its folder, if there is one."""
     folder, name = os.path.split(os.fspath(path))
     with suppress(OSError, ValueError):
-        near = suggest(name, os.listdir(folder or ".")[:_LISTED], "did you mean", "")
-        return f"{near}?" if near else "correct the path"
+        return suggest(name, os.listdir(folder or ".")[:_LISTED], otherwise="correct the path")
     return "correct the path"
 
 

@@ -22,7 +22,7 @@ from tracelr.__main__ import main
 from tracelr.cli import verbs
 from tracelr.cli.main import every
 from tracelr.cli.reading import step_number
-from tracelr.errors import ScheduleError
+from tracelr.errors import ConfigError
 from tracelr.interop.readers import READERS
 from tracelr.lowering.targets import target_names
 
@@ -84,10 +84,10 @@ def test_at_prints_the_values_and_their_bits(tracelr_: Terminal) -> None:
 
 @pytest.mark.parametrize("text", ["1.5", "-1", "x", "", "1e", "0.5e0", "9007199254740993", "1e99", "1" * 40])
 def test_a_step_is_a_whole_number(text: str) -> None:
-    with pytest.raises(ScheduleError) as caught:
+    with pytest.raises(ConfigError) as caught:
         step_number(text)
     assert str(caught.value) == (
-        f"step: given {text!r}; allowed: a whole number from 0 to 2**53, such as 2000, 98k or 1e6; to fix it: write one."
+        f"step: given {text!r}; allowed: a whole number from 0 to 2**53, such as 2000, 98k, 98,000 or 1e6; to fix it: write one."
     )
 
 
@@ -113,7 +113,8 @@ def test_list_as_json_has_every_name(tracelr_: Terminal) -> None:
 
 def test_plot_writes_each_format_and_zooms(tracelr_: Terminal) -> None:
     for name in ("a.svg", "a.png", "a.pdf", "a.html"):
-        assert tracelr_("plot", SPEC, "constant(1e-4)", "--log", "-o", name) == ""
+        said = f"wrote {name}: 2 curves, steps 0 to 110,000\n"
+        assert tracelr_("plot", SPEC, "constant(1e-4)", "--log", "-o", name) == said
     assert ElementTree.parse("a.svg").getroot().tag.endswith("svg")
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     assert Path("a.pdf").read_bytes().startswith(b"%PDF")
@@ -123,7 +124,7 @@ def test_plot_writes_each_format_and_zooms(tracelr_: Terminal) -> None:
     assert "20k" not in Path("zoomed.svg").read_text()
     drawn = tracelr_("plot", SPEC, "constant(1e-4)", "--from", "2k", "--to", "3k")
     assert drawn.splitlines()[-3].split() == ["2k", "2.2k", "2.4k", "2.6k", "2.8k", "3k"] or "3k" in drawn
-    assert drawn.splitlines()[-1] == "  constant(1e-4)"
+    assert drawn.splitlines()[-1].endswith("  constant(1e-4)")
 
 
 def test_a_wrong_output_is_one_error(tracelr_: Terminal) -> None:

@@ -84,7 +84,7 @@ def test_several_assignments_are_shown_whole_or_picked(tracelr_: Terminal) -> No
     assert tracelr_("at", name, "5", "--key", "momentum", code=2) == (
         f"tracelr: error: {name}: given --key momentum; allowed: {FOUND}; to fix it: pass the key and a tag of one of these.\n"
     )
-    assert f"{name}: given 2 assignments; allowed: one of: lr of every group: Sequential(" in tracelr_(
+    assert f"{name}: given 2 assignments; allowed: one of: lr of every group: Linear(" in tracelr_(
         "dump", name, "--tag", "a", code=2
     )
     assert tracelr_("at", SPEC, "5", "--tag", "a", code=2).endswith(
@@ -120,7 +120,7 @@ def test_a_mistake_in_a_file_has_its_line_and_a_caret(text: str, tracelr_: Termi
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nothing.yaml", "nothing.yaml: given a path that cannot be read (No such file or directory); allowed: a YAML file; to fix it: correct the path."),
+        ("nothing.yaml", "nothing.yaml: given no such file; allowed: a file, a line of text, module:object, or -; to fix it: correct the path."),
         ("no_such:thing", "no_such:thing: given a name that Python cannot import (ModuleNotFoundError: No module named 'no_such'); allowed: module:object; to fix it: correct the name, or the module."),
         ("math:no", "math:no: given a name that Python cannot find (AttributeError: module 'math' has no attribute 'no'); allowed: module:object; to fix it: correct the name, or the module."),
         ("math:pi", "math:pi: given 3.141592653589793; allowed: a Schedule, a list of Assignment, or a function without arguments that returns one; to fix it: name such an object."),

@@ -94,7 +94,7 @@ WRONG = {
     "linear(0, 1)": (12, "given linear without steps; allowed: start, end, steps; to fix it: add steps."),
     "linear(0, 1, 5, 6)": (17, "given argument 4 of linear; allowed: start, end, steps; to fix it: remove it, or name it."),
     "linear(0, 1, stesp=5)": (14, "given stesp; allowed: start, end, steps; to fix it: write 'steps'."),
-    "linear(0, 1, 5, end=5)": (17, "given end twice; allowed: start, end, steps; to fix it: write 'end'."),
+    "linear(0, 1, 5, end=5)": (17, "given end twice; allowed: start, end, steps; to fix it: remove one of them."),
     "linear(0, 1, -1)": (14, "Linear.steps: given -1; allowed: an int from 0 to 2**53; to fix it: pass a number of steps in this range."),
     "linear(0, 1, 0.5)": (14, "Linear.steps: given 0.5; allowed: an int from 0 to 2**53; to fix it: pass a whole number of steps."),
     "multi_step(1, 0.1, [3, 2])": (20, "MultiStep.milestones: given [3, 2]; allowed: an increasing list of ints from 0 to 2**53; to fix it: sort it."),

@@ -169,12 +169,12 @@ def lr(text: str) -> str:
         ),
         (
             "{scheduler: InverseSquareRootDecay, scale: 3.0e+38, initial_learning_rate: 10}",
-            ".scale: given 3e+38; allowed: a number of size up to 2**126, which is 8.5e37; to fix it: "
+            ".scale: given 3e38; allowed: a number of size up to 2**126, which is 8.5e37; to fix it: "
             "write a number such as 0.001 or 1e-3.",
         ),
         (
             "{scheduler: InverseSquareRootDecay, scale: 8.0e+37, initial_learning_rate: 10}",
-            f".initial_learning_rate: InverseSqrt.start: given 8e+38; allowed: {FIELD}; to fix it: pass a finite number.",
+            f".initial_learning_rate: InverseSqrt.start: given 8e38; allowed: {FIELD}; to fix it: pass a finite number.",
         ),
         (
             "{scheduler: PiecewiseConstant, initial_learning_rate: 3, values: [1, 2], boundaries: [4]}",

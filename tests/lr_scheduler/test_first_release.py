@@ -142,7 +142,11 @@ def test_an_unbound_scheduler_copies_and_pickles(case):
 
 def test_its_repr_says_whether_it_is_bound():
     assert repr(lr_scheduler.Constant(0.1)) == "Constant(Constant(value=0.1), not bound)"
-    assert repr(lr_scheduler.Constant(sgd(), 0.1)) == "Constant(SGD, lr=Constant(value=0.1), last_epoch=0)"
+    assert repr(lr_scheduler.Constant(sgd(), 0.1)) == (
+        "Constant of SGD, step 0\n"
+        "  group  key  tag  schedule             now  next\n"
+        "  0      lr        Constant(value=0.1)  0.1  0.1"
+    )
 
 
 def test_a_bound_scheduler_has_no_other_attributes():

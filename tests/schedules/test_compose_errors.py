@@ -120,7 +120,7 @@ CASES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: LINE.warmup(3, kind="sine"),  # type: ignore[arg-type]
         "warmup(kind): given 'sine'; allowed: 'linear', 'cosine', 'sqrt', 'square', '1-sqrt', '1-square', 'exponential', 'log', "
-        "'constant'; to fix it: use one of these names.",
+        "'constant'; to fix it: use 'cosine'.",
     ),
     (
         lambda: LINE.warmup(2.0),
@@ -159,7 +159,7 @@ CASES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Ramp(1.0, 0.0, 10, "exponential", ratio=1.0),
-        "Ramp.ratio: given 1.0; allowed: a number from 1e-06 to 0.999; to fix it: pass a number in this range.",
+        "Ramp.ratio: given 1.0; allowed: a number from 1e-6 to 0.999; to fix it: pass a number in this range.",
     ),
     (
         lambda: Linear(1.0, 0.0, 10).warmup(5, origin="1"),  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ CASES: list[tuple[Callable[[], object], str]] = [
     # rates
     (lambda: Constant(float("nan")), f"Constant.value: given nan; allowed: {NUMBER}; to fix it: pass a finite number."),
     (lambda: Constant(float("inf")), f"Constant.value: given inf; allowed: {NUMBER}; to fix it: pass a finite number."),
-    (lambda: Constant(1e39), f"Constant.value: given 1e+39; allowed: {NUMBER}; to fix it: pass a finite number."),
+    (lambda: Constant(1e39), f"Constant.value: given 1e39; allowed: {NUMBER}; to fix it: pass a finite number."),
     (lambda: Constant(True), f"Constant.value: given True; allowed: {NUMBER}; to fix it: pass an int or a float."),
     (lambda: Constant("0.1"), f"Constant.value: given '0.1'; allowed: {NUMBER}; to fix it: remove the quotes."),  # type: ignore[arg-type]
     (lambda: Constant(None), f"Constant.value: given None; allowed: {NUMBER}; to fix it: pass an int or a float."),  # type: ignore[arg-type]

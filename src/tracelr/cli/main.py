@@ -9,12 +9,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any, NoReturn, final
 
 from tracelr.cli import verbs
 from tracelr.cli.output import BOLD, RED, coloured, drop, say
-from tracelr.cli.verb import Verb
+from tracelr.cli.verb import Verb, modules
 from tracelr.errors import ConfigError, TracelrError, Unquoted, suggest
 from tracelr.files import missing
 
@@ -65,8 +64,7 @@ class Parser(argparse.ArgumentParser):
 
 def every() -> list[Verb]:
     """Return the verbs, sorted by name."""
-    names = sorted(module.name for module in iter_modules(verbs.__path__))
-    return [import_module(f"{verbs.__name__}.{name}").VERB for name in names]
+    return [import_module(f"{verbs.__name__}.{name}").VERB for name in modules(verbs.__path__)]
 
 
 def parser_of(found: Sequence[Verb]) -> tuple[Parser, dict[str, Parser]]:

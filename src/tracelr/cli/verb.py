@@ -7,10 +7,11 @@ completion and the errors of a command line need none. What a verb computes is i
 from __future__ import annotations
 
 import argparse
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
-from pkgutil import iter_modules
 from typing import ClassVar
 
 FILE = (
@@ -52,11 +53,16 @@ class Verb(ABC):
         return int(import_module(f"tracelr.cli.runs.{self.name}").run(args))
 
 
+def modules(folders: Iterable[str]) -> list[str]:
+    """Return the modules in folders without importing them. pkgutil does the same, but takes 10 ms to import."""
+    files = [name for folder in folders for name in os.listdir(folder)]
+    return sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_"))
+
+
 def target_names() -> list[str]:
     """Return the names of the targets, which are those of their files."""
     spec = find_spec("tracelr.lowering")
-    folders = [] if spec is None else [f"{path}/targets" for path in spec.submodule_search_locations or ()]
-    return sorted(module.name for module in iter_modules(folders) if not module.name.startswith("_"))
+    return modules([f"{path}/targets" for path in (spec and spec.submodule_search_locations) or ()])
 
 
 TARGETS = ", ".join(target_names())

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _STYLES = ("-", "--", ":", "-.")  # a curve can be told from its neighbours without its colour
 
 
-def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
-    """Draw `curves` on `axes` and return the axes. Several curves with names get a legend."""
+def draw(curves: Sequence[Curve], axes: Axes, log: bool = False, legend: bool = False) -> Axes:
+    """Draw `curves` on `axes` and return the axes. Several curves with names get a legend, and with `legend` one curve."""
     few = all(len(curve.steps) <= 200 for curve in curves)
     for k, curve in enumerate(curves):
         axes.plot(
@@ -34,7 +34,7 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False) -> Axes:
         axes.set_yscale("log")
     elif axes.get_yscale() == "linear":
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    if any(curve.name for curve in curves) and len(curves) > 1:
+    if any(curve.name for curve in curves) and (legend or len(curves) > 1):
         for text in axes.legend().get_texts():
             text.set_parse_math(False)  # a $ in a name is a letter
     return axes
@@ -49,7 +49,7 @@ def figure_of(curves: Sequence[Curve], title: str = "", log: bool = False) -> Fi
     figure.set_size_inches(7, 3.5 * len(shown))
     every = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (_, group) in zip(every, shown, strict=True):
-        draw(group, axes, log)
+        draw(group, axes, log, legend=len(curves) > 1)
         axes.set_xlabel("step" if axes is every[-1] else "")
     every[0].set_title(short_name(title, 90), parse_math=False)
     return figure

@@ -46,7 +46,7 @@ def svg(curves: Sequence[Curve], title: str = "", log: bool = False, alone: bool
     ]
     for k, (quantity, group) in enumerate(shown):
         frame = _Frame(_TOP + _PANEL * k, _HEIGHT - _BOTTOM + _PANEL * k)
-        drawn += _panel(frame, x, value_axis(group, log), group, quantity)
+        drawn += _panel(frame, x, value_axis(group, log), group, quantity, len(curves) > 1)
     drawn.append(f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:g}" y="{height - 8}" text-anchor="middle">step</text>')
     return "\n".join(line for line in [*drawn, "</svg>"] if line) + "\n"
 
@@ -59,7 +59,7 @@ class _Frame(NamedTuple):
     bottom: int
 
 
-def _panel(frame: _Frame, x: Axis, y: Axis, curves: Sequence[Curve], quantity: str) -> list[str]:
+def _panel(frame: _Frame, x: Axis, y: Axis, curves: Sequence[Curve], quantity: str, legend: bool) -> list[str]:
     """Return the curves of one quantity, on their own axis of values."""
     drawn = _grid(frame, x, y)
     if quantity:
@@ -68,7 +68,7 @@ def _panel(frame: _Frame, x: Axis, y: Axis, curves: Sequence[Curve], quantity: s
         drawn.append(f'<text x="12" y="{middle:g}" {turned}>{_text(short_name(quantity, 40))}</text>')
     for k, curve in enumerate(curves):
         drawn.append(f'<path d="{_path(frame, curve, x, y)}" fill="none" {_stroke(k)} stroke-width="1.8"/>')
-    if len(curves) > 1:
+    if legend:
         drawn += [_entry(frame, curve.name, k) for k, curve in enumerate(curves) if curve.name]
     return drawn
 

@@ -29,7 +29,8 @@ def terminal(curves: Sequence[Curve], width: int = 72, height: int = 12, log: bo
     x, found = step_axis(curves, max(width // 14, 1)), panels(curves)
     texts = []
     for quantity, group in found:
-        lines = _panel(group, x, value_axis(group, log, max(height // 3, 1)), width, height, ascii)
+        y = value_axis(group, log, max(height // 3, 1))
+        lines = [*_panel(group, x, y, width, height, ascii), *(_legend(group, ascii) if len(curves) > 1 else [])]
         texts.append("\n".join([*([quantity] if quantity and len(found) > 1 else []), *lines]))
     return "\n\n".join(texts)
 
@@ -47,8 +48,11 @@ def _panel(curves: Sequence[Curve], x: Axis, y: Axis, width: int, height: int, a
         label = labels.get(k, "")
         dots = "".join(_letter(cell, owner, ascii) for cell, owner in zip(row, owners[k], strict=True))
         lines.append(f"{label:>{margin}} {'┤' if label else '│'}{dots}".rstrip())
-    named = [(k, curve.name) for k, curve in enumerate(curves) if curve.name and len(curves) > 1]
-    return [*lines, *_bottom(x, margin, columns), *(f"  {_sample(k, ascii)}  {short_name(name, 60)}" for k, name in named)]
+    return [*lines, *_bottom(x, margin, columns)]
+
+
+def _legend(curves: Sequence[Curve], ascii: bool) -> list[str]:
+    return [f"  {_sample(k, ascii)}  {short_name(one.name, 60)}" for k, one in enumerate(curves) if one.name]
 
 
 def _letter(cell: int, owner: int, ascii: bool) -> str:
