@@ -106,7 +106,6 @@ def main() -> None:
     end = ["yes" if one else "no" for one in ends()]
     rows = [
         ("", "torch", "tracelr"),
-        ("---", "---", "---"),
         ("graph breaks, update and scheduler compiled as one function", float_rate[0], ours[0]),
         ("compiled again in 200 steps, rate a float", float_rate[1], ours[1]),
         ("compiled again in 200 steps, rate a tensor", tensor_rate[1], ours[1]),
@@ -116,7 +115,8 @@ def main() -> None:
         ("formats of configuration files", 0, len(READERS)),
         ("a checkpoint of a run of half the length is loaded", loaded(False), loaded(True)),
     ]
-    print("\n".join(f"| {' | '.join(map(str, row))} |" for row in rows))
+    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    print("\n".join([lines[0], "|---|---|---|", *lines[1:]]))
 
 
 if __name__ == "__main__":

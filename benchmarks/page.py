@@ -82,7 +82,7 @@ def printed(command: str) -> str:
 
 def kept(title: str) -> str:
     """Return a section as the page has it."""
-    found = re.search(rf"^## {title}: .*?(?=^## |\\Z)", PAGE.read_text(), re.M | re.S)
+    found = re.search(rf"^## {title}: .*?(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
     return found.group().strip() if found else f"## {title}: not run yet"
 
 

@@ -18,7 +18,6 @@ from support.pages import do
 
 import tracelr
 from tracelr import errors, lowering, lr_scheduler, weight_decay_scheduler
-from tracelr.interop import convert
 from tracelr.schedules.base import REGISTRY
 
 ROOT = Path(__file__).parents[2]
@@ -145,9 +144,9 @@ def public(module: ModuleType) -> set[str]:
 
 def test_every_public_name_has_its_place(pages: dict[Path, Page]) -> None:
     anchors = set().union(*(page.anchors for path, page in pages.items() if path.name in ("api.html", "schedules.html")))
-    every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler, errors, convert))]
-    every.append({"tracelr.report.page", "tracelr.report.write"})
-    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "printable", "show", "suggest")}
+    every = [*map(public, (tracelr, lowering, lr_scheduler, weight_decay_scheduler, errors))]
+    every.append({"tracelr.report.page", "tracelr.report.write", "tracelr.convert.convert", "tracelr.phases.phases"})
+    beside = {f"tracelr.errors.{name}" for name in ("Unquoted", "printable", "shortest", "show", "suggest")}
     assert set().union(*every) - beside - anchors == set()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.pages import do
 
+from tracelr.interop.readers import READERS
+
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
@@ -29,6 +31,7 @@ def test_the_first_screen_names_torch_and_what_is_measured_names_its_command() -
     first = PAGES[0].read_text().partition("\n## ")[0]
     assert "PyTorch" in first
     assert len(first.splitlines()) < 55
+    assert f" {len(READERS)} formats " in first
     for script in re.findall(r"benchmarks/\w+\.py", first):
         assert (ROOT / script).is_file()
 
