@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from tracelr import Assignment, Constant, Cosine, Linear, Schedule, Scheduler
-from tracelr.errors import CheckpointError, OptimizerError
+from tracelr.errors import CheckpointError, OptimizerError, show
 
 RATE = Linear(0.0, 1e-2, 5).then(Cosine(1e-2, 1e-4, 600))
 DECAY = Linear(0.04, 0.4, 100)
@@ -239,7 +239,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Scheduler(adamw({}), betas=RATE),  # type: ignore[arg-type]
-        f"Scheduler(betas): given {str(RATE)[:77]}...; allowed: a pair of schedules, of which one may be None; "
+        f"Scheduler(betas): given {show(RATE)}; allowed: a pair of schedules, of which one may be None; "
         "to fix it: pass betas=(<schedule>, None) for the first.",
     ),
     (
