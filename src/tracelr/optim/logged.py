@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from tracelr.errors import OptimizerError
 from tracelr.optim.description import tag_of
@@ -58,7 +58,12 @@ def _names(driven: Sequence[HyperParameter]) -> list[str]:
     return names
 
 
-@lru_cache(maxsize=64)
+_SEEN: WeakKeyDictionary[Schedule, tuple[int, ...]] = WeakKeyDictionary()
+"""The first steps of the phases of schedules that are alive. Equal schedules have the same phases."""
+
+
 def _firsts(schedule: Schedule) -> tuple[int, ...]:
-    """Return the first step of each phase. Equal schedules have the same phases."""
-    return tuple(phase.first for phase in phases(schedule))
+    """Return the first step of each phase."""
+    if schedule not in _SEEN:
+        _SEEN[schedule] = tuple(phase.first for phase in phases(schedule))
+    return _SEEN[schedule]
