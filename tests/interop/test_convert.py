@@ -272,7 +272,7 @@ def test_assignments_keep_their_tags_in_cerebras_and_native() -> None:
         (
             RUN,
             "mxnet",
-            "convert(to): given 'mxnet'; allowed: native, cerebras, optax, keras, torch, huggingface, deepspeed, torchtitan, megatron, mmengine; to fix it: use one of these names.",
+            "convert(to): given 'mxnet'; allowed: native, cerebras, optax, keras, torch, huggingface, deepspeed, torchtitan, megatron, mmengine, timm; to fix it: use one of these names.",
         ),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tracelr import Constant, Cosine, Linear, Polynomial, Schedule, WarmRestarts
+from tracelr import Constant, Cosine, Linear, Polynomial, Schedule, Units, WarmRestarts
 from tracelr.errors import ConfigError
 from tracelr.interop import training
 from tracelr.interop._tools import kinds
@@ -47,7 +49,9 @@ def test_it_is_read_back_or_refused(warm: str, decay: str, to: str) -> None:
     if text is None:
         return
     name = training.WRITTEN[to][1]
-    read = from_dict(kinds.mapping(text.encode(), Place(name)), format=to)
+    updates = re.match(r"# An epoch has (\d+) optimizer updates", text)
+    units = None if updates is None else Units(steps_per_epoch=int(updates[1]))
+    read = from_dict(kinds.mapping(text.encode(), Place(name)), units=units, format=to)
     assert isinstance(read, Schedule)
     for step in range(0, schedule.length or 100, 3):
         assert float(read(step)) == pytest.approx(float(schedule(step)), abs=2e-6 * PEAK)
@@ -58,7 +62,7 @@ def test_how_many_of_them_each_framework_can_say() -> None:
     assert {to: sum(said(each, to) is not None for each in schedules) for to in training.WRITTEN} == SAID
 
 
-SAID = {"huggingface": 15, "deepspeed": 4, "torchtitan": 5, "megatron": 20, "mmengine": 12}
+SAID = {"huggingface": 15, "deepspeed": 4, "torchtitan": 5, "megatron": 20, "mmengine": 12, "timm": 15}
 """Of 30 pairs of a warm-up and a decay."""
 
 
@@ -73,3 +77,14 @@ def test_another_shape_is_refused(to: str) -> None:
     with pytest.raises(ConfigError) as caught:
         convert(WarmRestarts(PEAK, 0.0, 10), to)
     assert "which is not a warm-up, a constant rate and one decay" in str(caught.value)
+
+
+def test_timm_counts_in_epochs() -> None:
+    schedule = Linear(0.0, PEAK, 20).then(Cosine(PEAK, 1e-4, 80))
+    assert "# An epoch has 5 optimizer updates" in convert(schedule, "timm", Units(steps_per_epoch=5))
+    with pytest.raises(ConfigError) as caught:
+        convert(schedule, "timm", Units(steps_per_epoch=30))
+    assert str(caught.value) == (
+        "convert to timm: given a warm-up of 20 and a decay of 80 steps; allowed: multiples of an epoch of 30 steps; to fix it: "
+        "change the schedule, or --steps-per-epoch."
+    )

@@ -240,7 +240,7 @@ class TwoFloat(Arithmetic):
 
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         factor = _known(span)
-        if not isinstance(width, (int, float)) or not isinstance(factor, Split):
+        if not isinstance(width, (int, float)) or not isinstance(factor, Split) or abs(factor.high) > LARGEST * width:
             return super().share(x, span, width)
         return self.mul(x, self.div(factor, float(width)))
 

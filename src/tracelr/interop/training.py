@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
@@ -13,6 +14,7 @@ from tracelr.errors import ConfigError, Unquoted
 from tracelr.interop._tools import kinds
 from tracelr.interop._tools.checks import Place
 from tracelr.interop._tools.simplify import only_schedule, refuse, require_numbers, simplified
+from tracelr.interop._tools.units import Units
 from tracelr.interop.readers import READERS
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
@@ -197,26 +199,51 @@ def _mmengine(s: Shape) -> str:
     )
 
 
-WRITTEN: dict[str, tuple[Callable[[Shape], str], str]] = {
+def _timm(s: Shape, updates: int) -> str:
+    """Return timm's flags. Its lengths are in epochs, of `updates` optimizer updates each."""
+    if s.stable or s.kind not in ("cosine", "linear", "polynomial"):
+        raise refuse("timm", Unquoted("a constant rate" if s.stable else f"a decay called {s.kind}"))
+    if s.warm % updates or s.decay % updates:
+        given = Unquoted(f"a warm-up of {s.warm:,} and a decay of {s.decay:,} steps")
+        fix = "change the schedule, or --steps-per-epoch"
+        raise ConfigError("convert to timm", given, f"multiples of an epoch of {updates:,} steps", fix, 200)
+    settings: dict[str, Any] = {"sched": "cosine" if s.kind == "cosine" else "poly", "lr": s.peak, "min_lr": s.end}
+    settings |= {} if s.kind == "cosine" else {"decay_rate": s.power}
+    settings |= {"epochs": s.decay // updates, "warmup_epochs": s.warm // updates, "warmup_lr": s.start}
+    settings |= {"warmup_prefix": True, "sched_on_updates": True}
+    said = f"# An epoch has {updates:,} optimizer updates, and the warm-up comes before the epochs.\n"
+    return said + "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+WRITTEN: dict[str, tuple[Callable[..., str], str]] = {
     "huggingface": (_huggingface, "written.yaml"),
     "deepspeed": (_deepspeed, "written.json"),
     "torchtitan": (_torchtitan, "written.toml"),
     "megatron": (_megatron, "written.sh"),
     "mmengine": (_mmengine, "written.py"),
+    "timm": (_timm, "written.yaml"),
 }
 """What writes the settings of each framework, and a name whose suffix says of which kind the text is."""
 
 
-def write(found: Loaded, to: str) -> str:
-    """Return a schedule as settings of the framework `to`.
+def write(found: Loaded, units: Units | None = None, *, to: str) -> str:
+    """Return a schedule as settings of the framework `to`. `units` say the steps of an epoch, where it counts in epochs.
+
+    Without them an epoch is as long as the lengths of the schedule allow.
 
     Raises `ConfigError` that names the first step at which the framework would have another rate, and by how much.
     """
     schedule = only_schedule(found, to)
     inner = schedule.inner if to == "deepspeed" and isinstance(schedule, Shift) and schedule.by == 1 else schedule
     make, name = WRITTEN[to]
-    text = make(shape_of(inner, to))
-    read = READERS[to].read(kinds.mapping(text.encode(), Place(name)), Place(f"convert to {to}"))
+    shape = shape_of(inner, to)
+    if to == "timm":
+        updates = (units.steps_per_epoch if units is not None else None) or math.gcd(shape.warm, shape.decay) or 1
+        text, units = make(shape, int(updates)), Units(steps_per_epoch=updates)
+    else:
+        text, units = make(shape), None
+    where = Place(f"convert to {to}")._replace(units=units)
+    read = READERS[to].read(kinds.mapping(text.encode(), Place(name)), where)
     assert isinstance(read, Schedule)
     _check(schedule, read, to)
     return text

@@ -18,6 +18,7 @@ WRITTEN = (
     "torchtitan",
     "megatron",
     "mmengine",
+    "timm",
 )
 """The formats that are written, those of `tracelr.interop.convert`."""
 

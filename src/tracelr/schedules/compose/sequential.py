@@ -148,8 +148,13 @@ class Sequential(Schedule):
             piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), ops)
             base = child.wide(step.new_full((), begin), ops) if first is None else ops.full(step, first)
             if self.join == "scale":
-                value = ops.clamp(value, -most, most) if (most := 2.0**126 * abs(first or 1.0)) < _USUAL else value
-                joined = ops.scale(piece, ops.div(value, base))
+                most = 2.0**126 * abs(first or 1.0)
+                if most >= _USUAL:
+                    joined = ops.scale(piece, ops.div(value, base))
+                else:  # the factor may be infinite where its product with a small piece is not
+                    factor = ops.div(ops.clamp(value, -most, most), base)
+                    part = ops.div(ops.clamp(piece, -most, most), base)
+                    joined = ops.where(ops.within(value, most), ops.scale(piece, factor), ops.scale(part, value))
             else:
                 joined = ops.total(piece, ops.total(value, ops.mul(base, -1.0)))
             value = ops.where(step < start, value, joined)

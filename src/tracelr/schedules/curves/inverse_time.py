@@ -40,7 +40,7 @@ class InverseTime(Schedule):
     def prepare(self) -> None:
         # t**k / n, with both t and n in units in which no power of t that counts is above 2**126. If the rate is small,
         # larger ones count: the logarithm of r / n, which is then used, keeps them.
-        small = isinstance(self.rate, float) and 0 < self.rate < _SMALL and self.exponent > 2 and not self.staircase
+        small = isinstance(self.rate, float) and 0 < self.rate < _SMALL and self.exponent > 2
         self._log = math.log(self.rate) - math.log(self.steps) if small else None
         shift = int(math.log2(self.steps) / self.exponent) if self.exponent > 2 else 0
         self._unit, self._steps = 2.0**-shift, self.steps / 2.0 ** (shift * self.exponent)
@@ -49,12 +49,20 @@ class InverseTime(Schedule):
         if self.exponent == 1:
             time = ops.floordiv_real(step, self.steps) if self.staircase else ops.ratio(step, self.steps)
         else:
-            if self._log is not None:
-                log = ops.add(ops.mul(ops.log(ops.integer(step.clamp(min=1))), min(self.exponent, 2.0**96)), self._log)
-                return ops.div_by_line(self.start, ops.where(step > 0, ops.exp(log), ops.full(step, 0.0)), 1.0)
+            if self._log is not None and not self.staircase:
+                return self._by_logarithm(step, self._log, ops)
             time = ops.div(ops.power(ops.mul(ops.integer(step), self._unit), self.exponent), self._steps)
-            time = self._stair(step, time, ops) if self.staircase else time
+            if self.staircase:
+                stairs = ops.div_by_line(self.start, self._stair(step, time, ops), self.rate)
+                if self._log is None:
+                    return stairs
+                early = ops.within(time, 2.0**30)  # later stairs are lower than half a unit of a float32
+                return ops.where(early, stairs, self._by_logarithm(step, self._log, ops))
         return ops.div_by_line(self.start, time, self.rate)
+
+    def _by_logarithm(self, step: Tensor, of_rate: float, ops: Arithmetic) -> Real:
+        log = ops.add(ops.mul(ops.log(ops.integer(step.clamp(min=1))), min(self.exponent, 2.0**96)), of_rate)
+        return ops.div_by_line(self.start, ops.where(step > 0, ops.exp(log), ops.full(step, 0.0)), 1.0)
 
     def _stair(self, step: Tensor, time: Real, ops: Arithmetic) -> Real:
         """Return the floor of the time, in integers where a power of the step can be a multiple of n."""
