@@ -122,7 +122,7 @@ def lr(text: str) -> str:
     [
         ("null", "given None; allowed: a number, a scheduler or a list of schedulers; to fix it: write one of these."),
         *((text, f"given {shown}; allowed: {NUMBER}") for text, shown in [
-            ("true", "True"), (".nan", "nan"), ("-.inf", "-inf"), ("1e400", "inf"), ("1e39", "1e+39"), ("fast", "'fast'"),
+            ("true", "True"), (".nan", "nan"), ("-.inf", "-inf"), ("1e400", "inf"), ("1e39", "1e39"), ("fast", "'fast'"),
             ("'nan'", "'nan'"), ("'1_000'", "'1_000'"), ("'1e400'", "'1e400'"), ("2001-01-01", "datetime.date(2001, 1, 1)"),
         ]),
         ("[]", "given []; allowed: a list of schedulers, with at least one entry; to fix it: write such a list."),

@@ -341,3 +341,16 @@ def test_a_name_is_no_part_of_the_value() -> None:
     assert own.plot().get_legend_handles_labels()[1] == ["main <1>"]
     with pytest.raises(ScheduleTypeError):
         plain.named(3)  # type: ignore[arg-type]
+
+
+def test_a_deep_schedule_is_written_in_time() -> None:
+    """Each schedule is written once, although several ways to write it are tried."""
+    deep: Schedule = Linear(0.0, 1.0, 3)
+    for _ in range(60):
+        deep = Sequential([deep, Constant(0.5), Constant(0.25)], [5, 9])
+    assert repr(deep).count("Constant") == 120
+    for grow in (lambda one: one + 0.5, lambda one: one.warmup(2), lambda one: one.then(Constant(1.0), 99, join="shift")):
+        deep = Linear(0.0, 1.0, 3)
+        for _ in range(20):
+            deep = grow(deep)
+        assert eval(repr(deep), vars(tracelr)) == deep

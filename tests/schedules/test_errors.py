@@ -16,7 +16,7 @@ import torch
 import tracelr
 from tracelr import Constant, Exponential, InverseTime, Linear, PiecewiseConstant, Polynomial, Product, Scale, Sequential
 from tracelr.arithmetic import F64, Arithmetic, Real
-from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, TracelrError, Unquoted
+from tracelr.errors import ConfigError, Location, ScheduleError, ScheduleTypeError, TracelrError, Unquoted, show, suggest
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.fields import Scalar
 
@@ -310,3 +310,39 @@ def test_the_formula_is_kept_and_forward_goes_from_a_step_to_a_rate() -> None:
     assert "_formula" in str(inspect.getdoc(kind.forward))  # so help() says where the formula of the author is
     assert kind().forward(3).item() == kind()(3).item() == 2.0
     assert kind().wide(torch.tensor(3), F64).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed", "named"),
+    [
+        ("end_lr", ["initial_learning_rate", "end_learning_rate", "total_iters"], "end_learning_rate"),
+        ("total", ["start", "end", "steps"], "steps"),
+        ("min_lr", ["start", "end", "steps"], "end"),
+        ("init_lr", ["learning_rate", "initial_learning_rate"], "initial_learning_rate"),
+        ("T_max", ["start", "end", "steps"], "steps"),
+        ("warmup_steps", ["peak", "warm", "stable"], "warm"),
+        ("gamma", ["start", "rate", "steps"], "rate"),
+        ("max_lr", ["start", "peak"], "peak"),
+        ("min_lr", ["max_lr", "steps"], None),  # near in letters, and the opposite
+        ("start_lr", ["end_lr"], None),
+        ("stesp", ["start", "steps"], "steps"),
+        ("wibble", ["start", "steps"], None),
+    ],
+)
+def test_a_near_miss_names_the_setting_that_means_the_same(given: str, allowed: list[str], named: str | None) -> None:
+    assert suggest(given, allowed, "use", "none") == ("none" if named is None else f"use {named!r}")
+
+
+def test_a_message_shows_numbers_as_people_write_them() -> None:
+    shown = {
+        1e-06: "1e-6",
+        3e-05: "3e-5",
+        0.0003: "0.0003",
+        1e16: "1e16",
+        np.float64(0.1): "0.1",
+        np.int64(7): "7",
+        -1e-300: "-1e-300",
+    }
+    assert {show(number): text for number, text in shown.items()} == {text: text for text in shown.values()}
+    assert show([1e-06, np.float32(0.5)]) == "[1e-6, 0.5]"
+    assert all(float(show(float(number))) == float(number) for number in shown)

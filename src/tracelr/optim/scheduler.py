@@ -401,12 +401,14 @@ class Scheduler(LRScheduler):
 
     def _present(self) -> tuple[int, list[float]]:
         """Return the count, and the rates that the groups hold at it."""
-        for _ in range(_TRIES):
+        for k in range(_TRIES):
             before = self._bindings.written
             count, rates = self._counter.read(), [rate_of(group) for group in self._inner.param_groups]
-            if self._fused or before == count == self._bindings.written == self._counter.read():
+            if self._fused or self._contained or before == count == self._bindings.written == self._counter.read():
                 break
-            time.sleep(0)  # another thread is in the middle of a step, or a graph has taken it
+            # Another thread is in the middle of a step, and a busy machine may leave it there; or a graph has taken the step,
+            # which only tensors can follow.
+            time.sleep(0.001 if k > 9 and self._bindings.device is None else 0)
         return count, rates
 
     def peek(self, step: int, key: str = "lr") -> list[float]:

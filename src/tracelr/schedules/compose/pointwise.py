@@ -48,7 +48,8 @@ Children: TypeAlias = Annotated[Sequence[Schedule], _Children()]
 
 
 def _longest(schedules: Children) -> int | None:
-    return max((s.length for s in schedules if s.length is not None), default=None)
+    lengths = [schedule.length for schedule in schedules]  # each once: what is nested asks what is inside it
+    return max((length for length in lengths if length is not None), default=None)
 
 
 def _joined(found: Sequence[Power]) -> Power:

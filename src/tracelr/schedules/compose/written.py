@@ -152,13 +152,16 @@ def _sequential(schedule: Sequential) -> Iterator[_Form]:
     if schedule.join != "jump" or schedule.reset is not True:
         return
     chain: Schedule = first
-    texts = _text(first).inside(_THEN)
     for other, at in zip(others, schedule.milestones, strict=True):
         if chain.length != at:
             return
         chain = chain | other
-        texts += f" | {_text(other).inside(_PLUS)}"
-    yield _Form(chain, lambda: _Text(texts, _THEN))
+
+    def text() -> _Text:
+        parts = [_text(first).inside(_THEN), *(_text(other).inside(_PLUS) for other in others)]
+        return _Text(" | ".join(parts), _THEN)
+
+    yield _Form(chain, text)
 
 
 def _then(first: Schedule, other: Schedule, options: Mapping[str, tuple[object, object]]) -> Callable[[], _Text]:
