@@ -280,8 +280,8 @@ def is_of_dynamo(error: Exception) -> bool:
     """Say whether Dynamo raised an error because it cannot trace a function: not a backend, nor on somebody's demand."""
     from torch._dynamo import exc
 
-    dynamo = isinstance(error, exc.TorchDynamoException | exc.FailOnRecompileLimitHit)
-    return dynamo and not isinstance(error, exc.BackendCompilerFailed | exc.RecompileError)
+    dynamo = isinstance(error, (exc.TorchDynamoException, exc.FailOnRecompileLimitHit))
+    return dynamo and not isinstance(error, (exc.BackendCompilerFailed, exc.RecompileError))
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:

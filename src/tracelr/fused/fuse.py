@@ -515,7 +515,7 @@ def is_harmless(optimizer: Optimizer) -> bool:
     """Say whether `optimizer.step` is that of its class, a fused step, or one of these as torch's schedulers patch it."""
     step = _torch.beneath_scheduler(vars(optimizer).get("step"))
     function = getattr(step, "__func__", step)
-    return step is None or function is type(optimizer).step or isinstance(function, FusedStep | staticmethod)
+    return step is None or function is type(optimizer).step or isinstance(function, (FusedStep, staticmethod))
 
 
 def _is_running(patch: Any) -> bool:

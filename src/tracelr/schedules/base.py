@@ -512,7 +512,7 @@ class FieldOverlay:
 
 def overlay_class(cls: type) -> type[FieldOverlay]:
     """Return the class of the overlays of a schedule class, before `_formula` is set there: `forward` is the formula."""
-    own = {n: member for n, member in vars(cls).items() if isinstance(member, FunctionType | property) and n[:2] != "__"}
+    own = {n: member for n, member in vars(cls).items() if isinstance(member, (FunctionType, property)) and n[:2] != "__"}
     return type(cls.__name__, (FieldOverlay,), own)
 
 
@@ -523,7 +523,7 @@ _LISTS = (tuple, list, nn.ModuleList)
 
 def to_plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
     """Return a field, or a schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
-    if isinstance(value, tuple | nn.ModuleList):
+    if isinstance(value, (tuple, nn.ModuleList)):
         return [to_plain(entry, tensor) for entry in value]
     if isinstance(value, nn.Module):
         fields: Any = value._rules  # a schedule: no other module is a field
@@ -533,7 +533,7 @@ def to_plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
 
 def field_repr(value: Any) -> str:
     """Return a field as `repr` shows it: Python that builds it again."""
-    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
+    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, (tuple, nn.ModuleList)) else repr(value)
 
 
 def equal_fields(one: Any, other: Any) -> bool:
