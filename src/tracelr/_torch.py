@@ -120,6 +120,12 @@ foreach_add: Callable[..., Any] = torch._foreach_add  # these give lists, where 
 foreach_mul: Callable[..., Any] = torch._foreach_mul
 foreach_div: Callable[..., Any] = torch._foreach_div
 
+
+def total_norm(tensors: list[Tensor]) -> Tensor:
+    """Return what `torch.nn.utils.get_total_norm` computes. It does not exist before 2.6, and Dynamo does not trace that one."""
+    norms = torch._foreach_norm(tensors)
+    return torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
+
 without_subclass = torch._C.DisableTorchFunctionSubclass
 """The context in which `__torch_function__` computes; torch's guide to subclasses names it."""
 

@@ -14,7 +14,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, fx
-from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
+from torch.optim import LBFGS, SGD, Adam, Optimizer, SparseAdam
 
 from tracelr import _torch
 from tracelr.errors import OptimizerError, TracelrWarning, Unquoted
@@ -37,7 +37,7 @@ _VARIANTS = 64
 _REFUSED = {
     LBFGS: "which evaluates the model inside its update",
     SparseAdam: "whose sparse gradients Dynamo does not trace",
-    Adafactor: "which compares its rate with a number of the host",
+    getattr(torch.optim, "Adafactor", None): "which compares its rate with a number of the host",  # from torch 2.5 on
 }
 
 
@@ -471,7 +471,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(optimizer, Optimizer):
         raise OptimizerError(f"{name}(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
     for kind, why in _REFUSED.items():
-        if isinstance(optimizer, kind):
+        if kind is not None and isinstance(optimizer, kind):
             raise _refusal(optimizer, name, why)
     driven = scheduler.optimizer if isinstance(scheduler, Scheduler) else None
     if driven is None or not _same_groups(driven, optimizer):
