@@ -147,7 +147,8 @@ foreach_div: Callable[..., Any] = torch._foreach_div
 def total_norm(tensors: list[Tensor]) -> Tensor:
     """Return what `torch.nn.utils.get_total_norm` computes: not before torch 2.6, whose own Dynamo does not trace it."""
     norms = torch._foreach_norm(tensors)
-    return torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
+    total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
+    return total
 
 
 without_subclass = torch._C.DisableTorchFunctionSubclass
