@@ -406,8 +406,8 @@ class Scheduler(LRScheduler):
             count, rates = self._counter.read(), [rate_of(group) for group in self._inner.param_groups]
             if self._fused or self._contained or before == count == self._bindings.written == self._counter.read():
                 break
-            # Another thread is in the middle of a step, where a busy machine may leave it; or a graph has taken the step, which
-            # only tensors follow.
+            # Another thread is in the middle of a step, where a busy machine may leave it; or a graph has taken the step,
+            # which only tensors follow.
             time.sleep(0.001 if k > 9 and self._bindings.device is None else 0)
         return count, rates
 
