@@ -227,13 +227,15 @@ def _pieces(given: Any) -> Iterator[str]:
     yield ("," if isinstance(given, tuple) and len(given) == 1 else "") + around[1]
 
 
-def shortest(number: float) -> str:
+def shortest(number: float, most: int | None = None) -> str:
     """Return a float as a person writes it: the digits of its repr, and an exponent without zeros before it.
 
-    >>> [shortest(number) for number in (1e-06, 0.0003, 1e16, 10.0)]
-    ['1e-6', '0.0003', '1e16', '10.0']
+    With `most` it has at most so many digits, and a whole number is written as one.
+
+    >>> [shortest(number) for number in (1e-06, 0.0003, 1e16, 10.0)], [shortest(number, 6) for number in (2e-07 / 3, 10.0)]
+    (['1e-6', '0.0003', '1e16', '10.0'], ['6.66667e-8', '10'])
     """
-    digits, mark, power = repr(number).partition("e")
+    digits, mark, power = (repr(number) if most is None else f"{number:.{most}g}").partition("e")
     return f"{digits}{mark}{int(power)}" if mark else digits
 
 

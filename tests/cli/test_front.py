@@ -27,6 +27,7 @@ from tracelr.drawing.svg import DASHES, svg
 from tracelr.drawing.terminal import terminal
 from tracelr.interop.convert import WRITERS
 from tracelr.lowering import targets
+from tracelr.schedules.describe.phases import short
 
 pytestmark = pytest.mark.usefixtures("only_ours", "command_line")
 TWO = """\
@@ -235,11 +236,11 @@ def test_show_says_where_the_run_of_a_checkpoint_stands(tracelr_: Terminal) -> N
     scheduler = Scheduler(optimizer, lr=warmup_cosine(3e-4, 100_000), weight_decay=Cosine(0.04, 0.4, 50_000))
     scheduler.last_epoch = 12_345
     torch.save({"scheduler": scheduler.state_dict()}, "run.pt")
-    now = [f"{float(one(12_345)):.6g}" for one in scheduler.schedules()]
+    now = [short(float(one(12_345))) for one in scheduler.schedules()]
     assert tracelr_("show", "run.pt").splitlines()[:4] == [
         "Read as checkpoint.",
         "  The run is at step 12,345 of 100,000, 12.3% done.",
-        f"  lr of every group: {now[0]} in the next update; it falls from 0.0003 to 3e-05 along half a cosine, until step 100,000.",
+        f"  lr of every group: {now[0]} in the next update; it falls from 0.0003 to 3e-5 along half a cosine, until step 100,000.",
         f"  weight_decay of every group: {now[1]} in the next update; it rises from 0.04 to 0.4 along half a cosine, until step 50,000.",
     ]
     assert tracelr_.json("show", "run.pt")[0]["notes"][0].startswith("The run is at step 12,345")

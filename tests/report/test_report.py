@@ -80,7 +80,7 @@ def test_every_part_is_there(plain: str) -> None:
     ids = [one["id"] for _, one in page.tags if "id" in one]
     assert len(ids) == len(set(ids))
     assert "from params.yaml" in page.text
-    assert "Steps 2,000 to 99,999 falls from 0.0003 to 3e-05 along half a cosine" in page.text
+    assert "Steps 2,000 to 99,999 falls from 0.0003 to 3e-5 along half a cosine" in page.text
     parts = ("curve", "phases", "graph", "code", "verification", "exactness", "configuration")
     assert {f"s0-{part}" for part in parts} <= set(ids)
     for _, one in page.tags:

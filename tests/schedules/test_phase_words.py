@@ -35,8 +35,8 @@ def words(schedule: Schedule) -> list[str]:
 def test_the_words() -> None:
     assert words(Linear(0.0, 3e-4, 2000).then(Cosine(3e-4, 3e-5, 98_000))) == [
         "warm-up, 0 to 1,999: rises from 0 to 0.0003 in a straight line",
-        "decay, 2,000 to 99,999: falls from 0.0003 to 3e-05 along half a cosine",
-        "flat, 100,000 on: holds 3e-05",
+        "decay, 2,000 to 99,999: falls from 0.0003 to 3e-5 along half a cosine",
+        "flat, 100,000 on: holds 3e-5",
     ]
     assert words(Cosine(1.0, 0.0, 10).warmup(5)) == [
         "warm-up, 0 to 4: rises from 0 to 1 in a straight line",

@@ -134,10 +134,6 @@ def sequence(where: str, given: Any, allowed: str) -> list[Any]:
     return list(given)
 
 
-def _short(number: float) -> str:
-    return f"{number:g}" if number.is_integer() else shortest(number)
-
-
 @final
 class _Scalar(Rule):
     def __init__(
@@ -150,7 +146,7 @@ class _Scalar(Rule):
     ) -> None:
         self.positive, self.tensors, self.low, self.high, self.least = positive, tensors, low, high, least
         what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
-        what = what if high == LARGEST else f"a number from {_short(low)} to {_short(high)}"
+        what = what if high == LARGEST else f"a number from {shortest(low, 6)} to {shortest(high, 6)}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
         self.drivable = tensors and what == FINITE  # the bound of a schedule could not be checked
 

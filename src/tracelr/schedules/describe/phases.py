@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import torch
 
 from tracelr.arithmetic import LAST_STEP
+from tracelr.errors import shortest
 from tracelr.schedules.describe.sampling import on_cpu, steps_between
 from tracelr.schedules.describe.segments import rounded, to_length
 
@@ -77,10 +78,10 @@ class Phase(NamedTuple):
 def short(value: float) -> str:
     """Return a value in at most six digits.
 
-    >>> short(float(torch.tensor(3e-4)))
-    '0.0003'
+    >>> short(float(torch.tensor(3e-4))), short(float(torch.tensor(3e-5)))
+    ('0.0003', '3e-5')
     """
-    return f"{value:.6g}"
+    return shortest(value, 6)
 
 
 @torch.no_grad()
