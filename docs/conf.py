@@ -31,7 +31,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(torch|collections|typing|types|pathlib|abc|dataclasses|nn|fx|optional|os)\b.*"),
     (
         "py:.*",
-        r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Warmup|Origin|Easing|EasingName|tracelr\.fused\.fuse\.FusedStep|(tracelr\.errors\.)?_\w+)",
+        r"(Any|Axes|Callable|Tensor|Optimizer|LRScheduler|ExportedProgram|Path|Mapping|Sequence|Iterator|IO|T|Real|Number|Phase|Warmup|Origin|Easing|EasingName|tracelr\.fused\.fuse\.FusedStep|(tracelr\.errors\.)?_\w+)",
     ),
     ("py:.*", r"(tracelr\.)?(lowering|arithmetic|interop|drawing|optim\.groups)\..*"),
     ("py:.*", r"(tracelr\.)?(schedules|lr_scheduler)\.(?!\w+$).*"),

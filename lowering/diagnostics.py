@@ -109,7 +109,7 @@ def instead_of(given: Any) -> str:
         return "pass the schedule that it was given, or tracelr.from_torch(scheduler)"
     if callable(given):
         return "make it a schedule: tracelr.Lambda(function)"
-    if isinstance(given, str | PathLike | Mapping):
+    if isinstance(given, (str, PathLike, Mapping)):
         return "read it first: tracelr.load(path), or tracelr.from_dict(mapping)"
     return "pass the schedule itself"
 

@@ -27,5 +27,5 @@ def dump(graph: Graph | nn.Module, format: str = "text") -> str:
       full: f32[] = full(0.5)  # . | return ops.full(step, self.value)
       return full
     """
-    shown = graph if isinstance(graph, Graph | fx.GraphModule) else run(trace(graph))
+    shown = graph if isinstance(graph, (Graph, fx.GraphModule)) else run(trace(graph))
     return write(listing_of(shown), format)

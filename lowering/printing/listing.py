@@ -121,8 +121,8 @@ def operands(graph: Graph | None, node: fx.Node, spell: Spell) -> str:
 
 
 def _spelled(value: Any, spell: Spell) -> str:
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_spelled(part, spell) for part in value) + "]"
     if isinstance(value, fx.Node):
         return spell(value)
-    return str(value) if isinstance(value, torch.dtype | torch.layout | torch.memory_format) else repr(value)
+    return str(value) if isinstance(value, (torch.dtype, torch.layout, torch.memory_format)) else repr(value)

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from functools import cached_property
 from typing import final
+from zipfile import ZipFile, ZipInfo
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ class Package(Artifact):
         file = io.BytesIO()
         with alone():
             save(self._program, file)
-        return file.getvalue()
+        return _without_times(file)
 
     @cached_property
     def _loaded(self) -> Callable[[Tensor], Tensor]:
@@ -48,6 +49,18 @@ class Package(Artifact):
         function = self._loaded if self._graph.batch else torch.vmap(self._loaded)
         with torch.no_grad():
             return function(steps) if len(steps) else torch.empty(0)
+
+
+def _without_times(file: io.BytesIO) -> bytes:
+    """Return the archive `file` without the time at which torch 2.6 wrote each part of it; later ones write none."""
+    with ZipFile(file) as archive:
+        if all(part.date_time < (1981,) for part in archive.infolist()):
+            return file.getvalue()
+        again = io.BytesIO()
+        with ZipFile(again, "w") as same:
+            for part in archive.infolist():
+                same.writestr(ZipInfo(part.filename), archive.read(part))
+    return again.getvalue()
 
 
 @final

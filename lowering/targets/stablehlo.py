@@ -143,7 +143,7 @@ def _value(graph: Graph, node: fx.Node, env: dict[fx.Node, Any]) -> Any:
     if op == aten.index_select.default:
         table, axis, index = operands
         return jnp.take(table, index, axis=axis, mode="clip")
-    row, at = OPS[op], [i for i, operand in enumerate(operands) if not isinstance(operand, float | int | None)]
+    row, at = OPS[op], [i for i, operand in enumerate(operands) if not isinstance(operand, (float, int, type(None)))]
     for i, operand in zip(at, jnp.broadcast_arrays(*(operands[i] for i in at)), strict=True):
         operands[i] = operand
     return getattr(lax, row)(*operands) if isinstance(row, str) else row(lax, *operands)

@@ -143,6 +143,14 @@ foreach_add: Callable[..., Any] = torch._foreach_add  # these give lists, where 
 foreach_mul: Callable[..., Any] = torch._foreach_mul
 foreach_div: Callable[..., Any] = torch._foreach_div
 
+
+def total_norm(tensors: list[Tensor]) -> Tensor:
+    """Return what `torch.nn.utils.get_total_norm` computes: not before torch 2.6, whose own Dynamo does not trace it."""
+    norms = torch._foreach_norm(tensors)
+    total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
+    return total
+
+
 without_subclass = torch._C.DisableTorchFunctionSubclass
 """The context in which `__torch_function__` computes; torch's guide to subclasses names it."""
 
@@ -323,7 +331,7 @@ def _cannot_fail(guard: Any) -> bool:
     """
     name, kind = guard.name, guard.guard_type
     if kind == "DUPLICATE_INPUT":  # `torch` is the same in every module; a scheduled tensor is that of its group
-        return isinstance(guard.value, ModuleType | type) or name.startswith("scheduler.")
+        return isinstance(guard.value, (ModuleType, type)) or name.startswith("scheduler.")
     if guard.is_global:
         if "__import_tracelr_" in name:
             return "_forced" not in name
@@ -349,8 +357,8 @@ def is_of_dynamo(error: Exception) -> bool:
     """Say whether Dynamo raised an error because it cannot trace a function: not a backend, nor on somebody's demand."""
     from torch._dynamo import exc
 
-    dynamo = isinstance(error, exc.TorchDynamoException | exc.FailOnRecompileLimitHit)
-    return dynamo and not isinstance(error, exc.BackendCompilerFailed | exc.RecompileError)
+    dynamo = isinstance(error, (exc.TorchDynamoException, exc.FailOnRecompileLimitHit))
+    return dynamo and not isinstance(error, (exc.BackendCompilerFailed, exc.RecompileError))
 
 
 def make_fx(function: Callable[..., Any], **options: Any) -> Callable[..., fx.GraphModule]:

@@ -40,7 +40,9 @@ CASES: list[tuple[type[optim.Optimizer], dict[str, Any], dict[str, Any]]] = [
     (optim.Adadelta, {}, {"weight_decay": DECAY}),
     (optim.ASGD, {}, {"weight_decay": DECAY}),
     (optim.Rprop, {}, {}),
-    (optim.Muon, {}, {"weight_decay": DECAY, "momentum": MOMENTUM}),
+    *(
+        [(optim.Muon, {}, {"weight_decay": DECAY, "momentum": MOMENTUM})] if hasattr(optim, "Muon") else []
+    ),  # from torch 2.9 on
     (Lion, {}, {"weight_decay": DECAY}),
 ]
 # Variants of Adam correct their bias in float32 in a graph, in Python floats outside. Muon orthogonalises in bfloat16, which
@@ -85,7 +87,7 @@ def test_one_graph_and_the_weights_of_eager(kind: Any, options: dict[str, Any], 
     train(optimizers[0], schedulers[0], one)
     for a, b in zip(fused, plain, strict=True):
         assert torch.isfinite(a).all()
-        assert (a - b).abs().max() < (OF_MUON if kind is optim.Muon else TOLERANCE)
+        assert (a - b).abs().max() < (OF_MUON if kind.__name__ == "Muon" else TOLERANCE)
     for group, held in zip(optimizers[0].param_groups, before, strict=True):
         assert all(group[key] is held[key] for key in ("lr", "weight_decay", "foreach", "fused") if key in held)
         assert type(group.get("weight_decay", 0.0)) in (float, int, Tensor)

@@ -70,7 +70,7 @@ def _call(line: Line) -> str:
 
 
 def _python(value: Any) -> str:
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         inside = ", ".join(map(_python, value))
         return f"[{inside}]" if isinstance(value, list) or not value else f"({inside},)"
     if isinstance(value, dict):
@@ -81,7 +81,7 @@ def _python(value: Any) -> str:
         return f'float("{value}")'
     if isinstance(value, torch.device):
         return f'torch.device("{value}")'
-    plain = isinstance(value, torch.dtype | torch.layout | torch.memory_format)
+    plain = isinstance(value, (torch.dtype, torch.layout, torch.memory_format))
     return value.name if isinstance(value, fx.Node) else str(value) if plain else repr(value)
 
 

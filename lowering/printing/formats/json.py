@@ -42,11 +42,11 @@ def _encode(value: Any) -> Any:
     """Return an operand as plain JSON."""
     if isinstance(value, fx.Node):
         return {"node": value.name}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_encode(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
-    if isinstance(value, torch.dtype | torch.layout | torch.memory_format):
+    if isinstance(value, (torch.dtype, torch.layout, torch.memory_format)):
         return {"torch": str(value).removeprefix("torch.")}
     return {"device": str(value)} if isinstance(value, torch.device) else value
 

@@ -123,7 +123,7 @@ def _python(given: str) -> Loaded:
     found: Any = _attempt(given, "find", lambda: attrgetter(attribute)(module))
     if callable(found) and not isinstance(found, Schedule):
         found = _attempt(given, "call", found)
-    listed = isinstance(found, list | tuple) and found and all(isinstance(one, Assignment) for one in found)
+    listed = isinstance(found, (list, tuple)) and found and all(isinstance(one, Assignment) for one in found)
     if not isinstance(found, Schedule) and not listed:
         allowed = "a Schedule, a list of Assignment, or a function without arguments that returns one"
         raise ConfigError(given, found, allowed, "name such an object")

@@ -14,7 +14,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, fx
-from torch.optim import LBFGS, SGD, Adafactor, Adam, Optimizer, SparseAdam
+from torch.optim import LBFGS, SGD, Adam, Optimizer, SparseAdam
 
 from tracelr import _torch
 from tracelr.errors import OptimizerError, TracelrWarning, Unquoted
@@ -38,7 +38,7 @@ _VARIANTS = 64
 _REFUSED = {
     LBFGS: "which evaluates the model inside its update",
     SparseAdam: "whose sparse gradients Dynamo does not trace",
-    Adafactor: "which compares its rate with a number of the host",
+    getattr(torch.optim, "Adafactor", None): "which compares its rate with a number of the host",  # from torch 2.5 on
 }
 
 
@@ -468,7 +468,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     if not isinstance(optimizer, Optimizer):
         raise OptimizerError(f"{name}(optimizer)", optimizer, "a torch.optim.Optimizer", "pass one, such as AdamW or SGD")
     for kind, why in _REFUSED.items():
-        if isinstance(optimizer, kind):
+        if kind is not None and isinstance(optimizer, kind):
             raise _refusal(optimizer, name, why)
     driven = scheduler.optimizer if isinstance(scheduler, Scheduler) else None
     if driven is None or not _same_groups(driven, optimizer):
@@ -512,7 +512,7 @@ def is_harmless(optimizer: Optimizer) -> bool:
     """Say whether `optimizer.step` is that of its class, a fused step, or one of these as torch's schedulers patch it."""
     step = _torch.beneath_scheduler(vars(optimizer).get("step"))
     function = getattr(step, "__func__", step)
-    return step is None or function is type(optimizer).step or isinstance(function, FusedStep | staticmethod)
+    return step is None or function is type(optimizer).step or isinstance(function, (FusedStep, staticmethod))
 
 
 def _is_running(patch: Any) -> bool:

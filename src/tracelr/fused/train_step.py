@@ -191,8 +191,10 @@ class TrainStep:
         if self._clip is None:
             return found
         given = [one for one in found if one is not None]
+        if not given:
+            return found
         clip = self._clip(self._scheduler.tensors()[0]) if isinstance(self._clip, Schedule) else self._clip
-        norm = nn.utils.get_total_norm(given)
+        norm = _torch.total_norm(given)
         clipped = iter(_torch.foreach_mul(given, (clip / (norm + 1e-6)).clamp(max=1.0)))
         return [None if one is None else next(clipped) for one in found]
 

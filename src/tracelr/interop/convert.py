@@ -34,8 +34,8 @@ def convert(found: Loaded, to: str, units: Units | None = None) -> str:
     "native" and "cerebras" are YAML, "keras" is JSON for `keras.optimizers.schedules.deserialize`, "optax" and "torch" are
     Python files that define `schedule`; "huggingface", "deepspeed", "torchtitan", "megatron", "mmengine" and "timm" are
     settings of these frameworks, which are read back and compared before they are returned. `units.steps_per_epoch` is the
-    length of timm's epochs; without it an epoch is as long as the schedule allows. The values are the same, up to the rounding
-    of the other library; the torch code gives the same bits.
+    length of timm's epochs; without it an epoch is as long as the schedule allows. The values are the same, up to the
+    rounding of the other library; the torch code gives the same bits.
 
     Raises `ConfigError` that names what the format cannot express.
 

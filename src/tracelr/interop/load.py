@@ -125,7 +125,7 @@ def read(
 
 def _size(value: Any, sizes: dict[int, int]) -> int:
     """Return how many values `value` stands for, up to about `LARGEST`; each object is counted once."""
-    if not isinstance(value, Mapping | list | tuple):
+    if not isinstance(value, (Mapping, list, tuple)):
         return 1
     if id(value) not in sizes:
         sizes[id(value)] = 1  # if it contains itself, its reader raises

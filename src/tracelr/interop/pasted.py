@@ -59,7 +59,7 @@ def read(text: str, settings: Mapping[str, Any], where: Place = Place("code")) -
 
 
 def _schedule(where: Place, given: Any, settings: Mapping[str, Any]) -> Schedule:
-    if isinstance(given, int | float) and not isinstance(given, bool):
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
         return Constant(number(where, given))
     if not isinstance(given, Mapping) or "()" not in given:
         raise where.refuse(given, "a call of optax, Keras, torch or transformers", "paste such a call")
@@ -99,7 +99,7 @@ def _bound(where: Place, names: tuple[str, ...], args: list[Any], keywords: Mapp
 
 def _joined(where: Place, given: Mapping[Any, Any], settings: Mapping[str, Any]) -> Schedule:
     listed = given.get("schedules")
-    if not isinstance(listed, list | tuple) or not listed:
+    if not isinstance(listed, (list, tuple)) or not listed:
         raise (where / "schedules").refuse(listed, "a list of schedules", "write them in the list")
     s = Section(given, where)
     children = [_schedule(where / "schedules" / k, each, settings) for k, each in enumerate(listed)]

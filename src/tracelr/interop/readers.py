@@ -102,14 +102,14 @@ def plain(value: Any, seen: dict[int, Any]) -> Any:
         return value
     if id(value) in seen:
         return seen[id(value)]
-    if isinstance(value, Mapping | list | tuple) and len(value) > LONGEST:
+    if isinstance(value, (Mapping, list, tuple)) and len(value) > LONGEST:
         return _Foreign(Unquoted(f"a value of {len(value):,} entries"))
     if isinstance(value, Mapping):
         copy: Any = {}
         seen[id(value)] = copy
         copy.update((key, plain(each, seen)) for key, each in value.items())
         return copy
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         seen[id(value)] = copy = []
         copy.extend(plain(each, seen) for each in value)
         return copy

@@ -65,7 +65,7 @@ def shape_of(schedule: Schedule, to: str) -> Shape:
         stable, main = max(stable + main.by, 0), main.inner
     if len(parts) == 1 and isinstance(main, Constant):
         return Shape(_number(main.value), start, warm, stable, "constant", _number(main.value), 0, 1.0)
-    if len(parts) == 1 and isinstance(main, Linear | Cosine | Polynomial | Ramp):
+    if len(parts) == 1 and isinstance(main, (Linear, Cosine, Polynomial, Ramp)):
         if isinstance(main, Linear) and not warm and not stable and _number(main.end) > _number(main.start):
             return Shape(_number(main.end), _number(main.start), main.steps, 0, "constant", _number(main.end), 0, 1.0)
         kind = main.kind if isinstance(main, Ramp) else type(main).__name__.lower()

@@ -70,8 +70,8 @@ class CerebrasScheduler(Scheduler):
         if args and "optimizer" not in kwargs:
             if isinstance(args[0], Optimizer):
                 args, kwargs = args[1:], {"optimizer": args[0], **kwargs}
-            elif not isinstance(args[0], Real | Tensor | Sequence | Schedule | CerebrasScheduler) or isinstance(
-                args[0], bool | str | bytes
+            elif not isinstance(args[0], (Real, Tensor, Sequence, Schedule, CerebrasScheduler)) or isinstance(
+                args[0], (bool, str, bytes)
             ):
                 first, parameter = next(iter(self._parameters.items()))
                 fix = f"pass the optimizer first, or leave it out and pass {first}"

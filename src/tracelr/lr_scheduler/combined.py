@@ -22,7 +22,7 @@ class _Child(Rule):
     allowed = "a Cerebras scheduler, or a tracelr schedule"
 
     def parse(self, where: str, given: Any) -> CerebrasScheduler | Schedule:
-        if not isinstance(given, CerebrasScheduler | Schedule):
+        if not isinstance(given, (CerebrasScheduler, Schedule)):
             raise ScheduleTypeError(where, given, self.allowed, "pass one, such as LinearLR(...)")
         return given
 

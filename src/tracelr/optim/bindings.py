@@ -158,7 +158,7 @@ class Bindings:
             now = self._evaluator.at(count) if now is None else now
             value = now[self._hyperparameters.index(one)]
             if not close(held, value):
-                shown = f"{float(held):g}" if isinstance(held, float | int | Tensor) else repr(held)
+                shown = f"{float(held):g}" if isinstance(held, (float, int, Tensor)) else repr(held)
                 found.append(f"{one.key} of group {one.position} to {shown}, where its schedule says {value:g}")
         return found
 

@@ -32,7 +32,7 @@ class Row(NamedTuple):
 def tag_of(one: HyperParameter) -> str:
     """Return the tags of the group of a number as one text, or ""."""
     tags = one.group.get("tags")
-    listed = [tags] if isinstance(tags, str) else tags if isinstance(tags, list | tuple) else []
+    listed = [tags] if isinstance(tags, str) else tags if isinstance(tags, (list, tuple)) else []
     return printable(", ".join(str(tag) for tag in listed if tag is not None))
 
 

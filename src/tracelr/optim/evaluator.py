@@ -58,6 +58,7 @@ class Evaluator:
             columns += [(identity, factor) for factor in tensors]
         self._column = [columns.index((id(one.schedule), one.factor)) for one in hyperparameters]
         self._float = next((one.key for one in hyperparameters if one.tensor is None), None)
+        self._given = Unquoted(f"a float {self._float}")  # made here, because Dynamo of torch 2.6 does not trace it
         schedules = self.schedules()
         self.step = OpaqueStep(self._plan) if compiled and not self._float and all(map(is_immutable, schedules)) else None
         largest = max([1, *(tensor.numel() for schedule in schedules for tensor in schedule.buffers())])
@@ -113,8 +114,7 @@ class Evaluator:
         """Write the values at `step` into the scheduled tensors by tensor operations alone."""
         if self._float is not None:
             fix = "call torch.compile through tracelr.fuse, or build the optimizer with lr=torch.tensor(...)"
-            given, allowed = Unquoted(f"a float {self._float}"), f"a tensor {self._float}"
-            raise OptimizerError("Scheduler.step() in a compiled region", given, allowed, fix)
+            raise OptimizerError("Scheduler.step() in a compiled region", self._given, f"a tensor {self._float}", fix)
         for schedule, tensors in self._plan:
             for value, followers in zip(values_of(schedule, tensors, step), tensors.values(), strict=True):
                 for tensor in followers:

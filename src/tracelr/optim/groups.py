@@ -68,7 +68,7 @@ class HyperParameter:
         held = self.group.get(self.name)
         if self.index is None:
             return held
-        return held[self.index] if isinstance(held, list | tuple) and self.index < len(held) else None
+        return held[self.index] if isinstance(held, (list, tuple)) and self.index < len(held) else None
 
     def attach(self) -> HyperParameter:
         """Take the tensor that the group holds as `tensor`, in float32 and without a dimension, and return `self`."""
@@ -120,7 +120,7 @@ def check(group: Group, position: int, key: str) -> Any:
     name, index = split(key)
     where = f"Scheduler: {key} of group {position}"
     held: Any = group.get(name)
-    inside = index is not None and isinstance(held, list | tuple) and index < len(held)
+    inside = index is not None and isinstance(held, (list, tuple)) and index < len(held)
     if name not in group or (index is not None and not inside):
         numbers = [own for own, value in group.items() if _is_number(value)]
         numbers += [
@@ -143,7 +143,7 @@ def _unfit(held: Tensor) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real | Tensor)
+    return not isinstance(value, bool) and isinstance(value, (Real, Tensor))
 
 
 def base_of(group: Group, key: str) -> float:
@@ -261,7 +261,7 @@ def _number(group: Mapping[str, Any], key: str) -> float | None:
     name, index = split(key)
     held = group.get(name)
     if index is not None:
-        held = held[index] if isinstance(held, list | tuple) and index < len(held) else None
+        held = held[index] if isinstance(held, (list, tuple)) and index < len(held) else None
     number = held is not None and _is_number(held) and not (isinstance(held, Tensor) and _unfit(held))
     return float(held) if number else None  # type: ignore[arg-type]  # a number, by the line above
 
@@ -295,7 +295,7 @@ def unshare_tensors(groups: list[Group], names: set[str]) -> None:
     seen: set[int] = set()
 
     def unshared(held: Any) -> Any:
-        if isinstance(held, tuple | list) and any(isinstance(element, Tensor) for element in held):
+        if isinstance(held, (tuple, list)) and any(isinstance(element, Tensor) for element in held):
             return type(held)(map(unshared, held))
         held = held.detach().clone() if isinstance(held, Tensor) and id(held) in seen else held
         seen.add(id(held))
@@ -304,7 +304,7 @@ def unshare_tensors(groups: list[Group], names: set[str]) -> None:
     for group in groups:
         for name in names & group.keys():
             held = unshared(group[name])
-            if held is not group[name] and not (isinstance(held, tuple | list) and all(map(_same, held, group[name]))):
+            if held is not group[name] and not (isinstance(held, (tuple, list)) and all(map(_same, held, group[name]))):
                 group[name] = held
 
 

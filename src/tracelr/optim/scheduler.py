@@ -406,8 +406,8 @@ class Scheduler(LRScheduler):
             count, rates = self._counter.read(), [rate_of(group) for group in self._inner.param_groups]
             if self._fused or self._contained or before == count == self._bindings.written == self._counter.read():
                 break
-            # Another thread is in the middle of a step, and a busy machine may leave it there; or a graph has taken the step,
-            # which only tensors can follow.
+            # Another thread is in the middle of a step, where a busy machine may leave it; or a graph has taken the step,
+            # which only tensors follow.
             time.sleep(0.001 if k > 9 and self._bindings.device is None else 0)
         return count, rates
 
@@ -539,11 +539,11 @@ class Scheduler(LRScheduler):
             self._bindings.restore_tensors()
         if difference:
             then = state_dict.get(_torch.LAST_LR) if isinstance(state_dict, Mapping) else None
-            self._say_changed(difference, then if isinstance(then, list | tuple) else now)
+            self._say_changed(difference, then if isinstance(then, (list, tuple)) else now)
 
     def _say_changed(self, difference: str, then: Sequence[Any]) -> None:
         now = self.get_last_lr()
-        moves = [f"{a:g} -> {b:g}" for a, b in zip(then, now, strict=False) if isinstance(a, float | int) and a != b]
+        moves = [f"{a:g} -> {b:g}" for a, b in zip(then, now, strict=False) if isinstance(a, (float, int)) and a != b]
         jump = f"; the rate of the next update moves {', '.join(moves[:4])}" if moves else ""
         text = f"tracelr: the schedule has changed since the checkpoint: {difference}; the one given now is used{jump}"
         warnings.warn(text, TracelrWarning, stacklevel=3)
@@ -600,7 +600,7 @@ def _requests(assignments: object, keys: Mapping[str, Any], factors: Mapping[str
     """Return what a scheduler was given, checked. `keys` maps a key to one schedule, or to a list with one per group."""
     if isinstance(assignments, Schedule):
         assignments = [Assignment("lr", None, assignments)]
-    if not isinstance(assignments, list | tuple) or not all(isinstance(one, Assignment) for one in assignments):
+    if not isinstance(assignments, (list, tuple)) or not all(isinstance(one, Assignment) for one in assignments):
         allowed, fix = "a schedule, or a list of tracelr.Assignment", "pass lr=<schedule>, or what tracelr.load returned"
         raise OptimizerError("Scheduler(assignments)", assignments, allowed, fix)
     given: list[Request] = list(assignments)
@@ -614,7 +614,7 @@ def _requests(assignments: object, keys: Mapping[str, Any], factors: Mapping[str
         elif _is_list(asked):
             given.append(Each(key, asked, factor))
         elif asked is not None:
-            fix = "wrap it as Constant(...)" if isinstance(asked, int | float) else f"pass {argument}=<schedule>"
+            fix = "wrap it as Constant(...)" if isinstance(asked, (int, float)) else f"pass {argument}=<schedule>"
             allowed = "a schedule, or a list with one for each param group"
             raise OptimizerError(f"Scheduler({argument})", asked, allowed, fix)
     if not given:
@@ -624,7 +624,7 @@ def _requests(assignments: object, keys: Mapping[str, Any], factors: Mapping[str
 
 
 def _is_list(asked: object) -> bool:
-    listed = isinstance(asked, list | tuple) and all(one is None or isinstance(one, Schedule) for one in asked)
+    listed = isinstance(asked, (list, tuple)) and all(one is None or isinstance(one, Schedule) for one in asked)
     return listed and any(one is not None for one in asked)  # type: ignore[attr-defined]  # a list, by the line above
 
 
@@ -632,7 +632,7 @@ def _pair(betas: object) -> dict[str, Any]:
     """Return the schedules of the two numbers under "betas" as those of "betas[0]" and "betas[1]"."""
     if betas is None:
         return {}
-    if not isinstance(betas, list | tuple) or len(betas) != 2:
+    if not isinstance(betas, (list, tuple)) or len(betas) != 2:
         allowed = "a pair of schedules, of which one may be None"
         raise OptimizerError("Scheduler(betas)", betas, allowed, "pass betas=(<schedule>, None) for the first")
     return {f"betas[{k}]": schedule for k, schedule in enumerate(betas)}

@@ -114,7 +114,7 @@ def _member(state: object) -> Mapping[str, Any]:
     given = state
     for _ in range(DEEPEST):
         members = given.get(_torch.MEMBERS) if isinstance(given, Mapping) and "last_epoch" not in given else None
-        if not isinstance(members, list | tuple) or not members:
+        if not isinstance(members, (list, tuple)) or not members:
             break
         given = members[0]
     if not isinstance(given, Mapping) or "last_epoch" not in given:
@@ -183,7 +183,7 @@ def restored(written: dict[str, list[Any]], present: list[HyperParameter], group
 
 
 def _leaves(plain: Any) -> Iterator[Any]:
-    if isinstance(plain, dict | list):
+    if isinstance(plain, (dict, list)):
         for one in plain.values() if isinstance(plain, dict) else plain:
             yield from _leaves(one)
     else:
@@ -239,7 +239,7 @@ def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for k, (a, b) in enumerate(zip(then, now, strict=True)):
             yield from _differences(a, b, f"{path}[{k}]")
-    elif then != now and not (now == TENSOR and isinstance(then, int | float)):  # older states hold the value of a tensor
+    elif then != now and not (now == TENSOR and isinstance(then, (int, float))):  # older states hold the value of a tensor
         yield f"{path} {_spelled(then)} -> {_spelled(now)}".lstrip()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import torch
 
@@ -16,9 +17,9 @@ from tracelr._torch import alone
 from tracelr.drawing.axes import Curve
 from tracelr.errors import ScheduleError
 from tracelr.files import write_whole
-from tracelr.report.chooser import chooser, driven
+from tracelr.report.chooser import Group, chooser, driven
 from tracelr.report.html import data, facts, h
-from tracelr.report.samples import Samples, samples
+from tracelr.report.samples import Samples, values
 from tracelr.report.section import Order, section
 from tracelr.schedules.assignment import Loaded
 from tracelr.schedules.base import Schedule
@@ -67,21 +68,25 @@ def page(
     if not groups:
         raise ScheduleError("report.page", [], "a schedule, or one assignment or more", "pass a schedule")
     most = max(_HELD // len(groups), _FEWEST)
+    drawn = [(label, one) for label, other in (beside or {}).items() for one in _drawn(other)]
+    held = (*(marks or {}).values(), *(step for _, one in drawn if isinstance(one, Group) for step in _bounds(one)))
     sections = [
-        section(group.schedule, f"s{k}", group.heading, Order(targets, verify, steps, source, group.key or "lr", tell), most)
+        section(
+            group.schedule,
+            f"s{k}",
+            group.heading,
+            Order(targets, verify, steps, source, group.key or "lr", held, tell),
+            most,
+        )
         for k, group in enumerate(groups)
     ]
-    last = max(one.samples.last for one in sections)
+    shown = {group.key or "lr": one.samples for one, group in zip(sections, groups, strict=True)}
     content = {
         "schedules": [
             one.data | {"name": group.name or name, "key": group.key or "lr", "quantity": group.quantity or quantity}
             for one, group in zip(sections, groups, strict=True)
         ],
-        "beside": [
-            {"name": label, "key": key, "phases": [], **held.packed()}
-            for label, other in (beside or {}).items()
-            for key, held in _drawn(other, last)
-        ],
+        "beside": [{"name": label, "phases": [], **_packed(one, shown)} for label, one in drawn],
         "marks": [[label, step] for label, step in (marks or {}).items()],
         "units": [[unit, 1], *([label, amount] for label, amount in (per_step or {}).items())],
     }
@@ -127,14 +132,24 @@ def write(
     write_whole(Path(path), text.encode())
 
 
-def _drawn(other: Loaded | Curve, last: int) -> Iterator[tuple[str, Samples]]:
-    """Yield the key and the samples of what is drawn beside a schedule; the points of a log are those of a rate."""
-    if isinstance(other, Curve):
-        yield "lr", Samples(torch.tensor(other.steps), torch.tensor(other.values, dtype=torch.float32), other.steps[-1])
-        return
-    for group in driven(other):
-        bounds = [phase.first for phase in phases(group.schedule)]
-        yield group.key or "lr", samples(group.schedule, last, bounds, _FEWEST)
+def _drawn(other: Loaded | Curve) -> Sequence[Group | Curve]:
+    """Return what is drawn beside a schedule: the schedules of each key, or the points of a log."""
+    return [other] if isinstance(other, Curve) else driven(other)
+
+
+def _bounds(group: Group) -> list[int]:
+    """Return the steps at which a schedule changes its formula, so that both curves hold them."""
+    return [phase.first for phase in phases(group.schedule)][:_FEWEST]
+
+
+def _packed(one: Group | Curve, shown: Mapping[str, Samples]) -> dict[str, Any]:
+    """Return the key, and the samples at the steps of the schedule of the same key. A log is one of rates."""
+    if isinstance(one, Curve):
+        held = Samples(torch.tensor(one.steps), torch.tensor(one.values, dtype=torch.float32), one.steps[-1])
+        return {"key": "lr", **held.packed()}
+    key = one.key or "lr"
+    like = shown.get(key, next(iter(shown.values())))
+    return {"key": key, **like._replace(values=values(one.schedule, like.steps)).packed()}
 
 
 def _asset(name: str) -> str:

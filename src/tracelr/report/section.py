@@ -37,6 +37,7 @@ class Order(NamedTuple):
     steps: int | None
     source: str
     key: str = "lr"
+    held: Sequence[int] = ()
     tell: Callable[[str], object] | None = None
 
 
@@ -53,7 +54,7 @@ def section(schedule: Schedule, ident: str, heading: str, order: Order, most: in
     """Return the section with the id `ident`. `heading` is HTML. The curve holds at most `most` steps."""
     found = phases.phases(schedule, order.key)
     last = horizon(schedule) if order.steps is None else order.steps
-    held = samples(schedule, last, [phase.first for phase in found], most)
+    held = samples(schedule, last, sorted({phase.first for phase in found} | {*order.held}), most)
     graph = run(trace(schedule))
     made = checks(schedule, graph, order.targets, order.verify, order.tell)
     shown = [("Curve", _curve(schedule, held, last)), ("Phases", _phases(found))]

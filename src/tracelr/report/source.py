@@ -29,7 +29,7 @@ def config(loaded: Loaded) -> str:
         """Writes a list of numbers on as few lines as possible, and every other item on a line of its own."""
 
     def listed(dumper: Any, values: list[Any]) -> Any:
-        flow = not any(isinstance(value, dict | list) for value in values)
+        flow = not any(isinstance(value, (dict, list)) for value in values)
         return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
 
     Dumper.add_representer(list, listed)
@@ -71,7 +71,7 @@ def _written(value: Any, before: int, deep: int = 0) -> str:
     if deep < 0 or before + len(flat) <= _WIDTH:
         return flat
     pad = "    " * (deep + 1)
-    if all(isinstance(part, int | float | str) for _, part in parts):  # many numbers: fill the lines
+    if all(isinstance(part, (int, float, str)) for _, part in parts):  # many numbers: fill the lines
         lines = _filled([name + repr(part) for name, part in parts], _WIDTH - len(pad))
     else:
         lines = [f"{name}{_written(part, len(pad) + len(name) + 1, deep + 1)}," for name, part in parts]
@@ -85,9 +85,9 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
         return f"{name}(", [(f"{field}=", getattr(value, field)) for field in value._rules], ")"
     if isinstance(value, Assignment):
         return "Assignment(", [(f"{field}=", part) for field, part in value._asdict().items()], ")"
-    if isinstance(value, list | nn.ModuleList) and len(value):
+    if isinstance(value, (list, nn.ModuleList)) and len(value):
         return "[", [("", part) for part in value], "]"
-    if isinstance(value, tuple) and all(isinstance(part, int | float) for part in value) and value:
+    if isinstance(value, tuple) and all(isinstance(part, (int, float)) for part in value) and value:
         return "[", [("", part) for part in value], "]"
     if isinstance(value, Tensor):
         kind = str(value.dtype).removeprefix("torch.")

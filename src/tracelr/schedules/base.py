@@ -385,7 +385,7 @@ class Schedule(Formula, Display, FrozenModule):
 
     def __truediv__(self, other: float) -> Scale:
         where, allowed = f"{type(self).__name__} / ...", "a number other than 0, whose inverse is a finite number"
-        if isinstance(other, Schedule | Tensor):
+        if isinstance(other, (Schedule, Tensor)):
             fix = "multiply by a schedule, or by a tensor, that holds the inverse"
             raise ScheduleTypeError(where, other, allowed, fix)
         divisor = fields.number(where, other, allowed)
@@ -580,7 +580,7 @@ def steps_tensor(where: str, given: Any) -> Tensor:
     if type(given).__module__ == "numpy" and getattr(getattr(given, "dtype", None), "kind", "") in ("i", "u"):
         given = given.clip(0, LAST_STEP) if given.dtype.itemsize == 8 else given
         return torch.from_numpy(given.astype("int64"))
-    if not isinstance(given, range) and not (isinstance(given, list | tuple) and all(map(is_int, given))):
+    if not isinstance(given, range) and not (isinstance(given, (list, tuple)) and all(map(is_int, given))):
         raise ScheduleTypeError(where, given, _STEP, "pass int(step)")
     if isinstance(given, range) and all(abs(one) <= LAST_STEP for one in (given.start, given.stop, given.step)):
         return torch.arange(len(given)) * given.step + given.start
@@ -650,7 +650,7 @@ class FieldOverlay:
 
 def overlay_class(cls: type) -> type[FieldOverlay]:
     """Return the class of the overlays of a schedule class, before `_formula` is set there: `forward` is the formula."""
-    own = {n: member for n, member in vars(cls).items() if isinstance(member, FunctionType | property) and n[:2] != "__"}
+    own = {n: member for n, member in vars(cls).items() if isinstance(member, (FunctionType, property)) and n[:2] != "__"}
     return type(cls.__name__, (FieldOverlay,), own)
 
 
@@ -661,7 +661,7 @@ _LISTS = (tuple, list, nn.ModuleList)
 
 def to_plain(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
     """Return a field, or a schedule, as numbers, strings, lists and dicts; `tensor` says what a tensor becomes."""
-    if isinstance(value, tuple | nn.ModuleList):
+    if isinstance(value, (tuple, nn.ModuleList)):
         return [to_plain(entry, tensor) for entry in value]
     if isinstance(value, nn.Module):
         fields: Any = value._rules  # a schedule: no other module is a field

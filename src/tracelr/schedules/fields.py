@@ -127,7 +127,7 @@ def sequence(where: str, given: Any, allowed: str) -> list[Any]:
     """Return `given`, a sequence or an array of one axis, as a list; a string, a mapping or a lone value is refused."""
     if type(given).__module__ == "numpy" and getattr(given, "ndim", 0) == 1:
         given = given.tolist()
-    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
         raise ScheduleTypeError(where, given, allowed, "pass a list")
     if len(given[LONGEST : LONGEST + 1]):
         raise ScheduleError(where, given, f"{allowed}, of {LONGEST} entries at most", "pass fewer of them")
@@ -255,7 +255,7 @@ class Tags(Rule):
     allowed = "a tag, or a list of different tags; None in the list stands for the groups without tags"
 
     def parse(self, where: str, given: Any) -> tuple[str | None, ...]:
-        if not isinstance(given, str | list | tuple | set):
+        if not isinstance(given, (str, list, tuple, set)):
             raise ScheduleTypeError(where, given, self.allowed, "pass a string, the tag of a param group")
         tags = (given,) if isinstance(given, str) else tuple(sorted(given, key=str) if isinstance(given, set) else given)
         if not all(tag is None or isinstance(tag, str) for tag in tags):

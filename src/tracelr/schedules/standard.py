@@ -132,7 +132,7 @@ FUNCTIONS: Mapping[str, Callable[..., Schedule]] = {
 def _checked(name: str, peak: Any, total: Any, warmup: Any, low: int = 0) -> tuple[Any, int, int]:
     """Return the peak, the total and the steps of the warm-up."""
     steps = fields.integer(f"{name}(total)", total, 1 + low, f"an int from {1 + low} to 2**53")
-    if not isinstance(peak, Tensor | Schedule):
+    if not isinstance(peak, (Tensor, Schedule)):
         peak = fields.number(f"{name}(peak)", peak)
     return peak, steps, fields.part(f"{name}(warmup)", warmup, steps, low, steps - 1)
 

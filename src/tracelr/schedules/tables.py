@@ -26,9 +26,9 @@ class Tables(nn.Module):
     def table(self, name: str) -> Any:
         """Return the table `name`, on the module's device: a tensor of integers, or a `Table` of values."""
         if self._tables[name][1] != torch.float64:
-            return self.get_buffer(f"{name}_table")
+            return getattr(self, f"{name}_table")  # not get_buffer, which Dynamo of torch 2.6 does not trace
         wide = _torch.buffers_of(self).get(f"{name}_table")
-        return Table(wide, self.get_buffer(f"{name}_high_table"), self.get_buffer(f"{name}_low_table"))
+        return Table(wide, getattr(self, f"{name}_high_table"), getattr(self, f"{name}_low_table"))
 
     @property
     def place(self) -> torch.device | None:

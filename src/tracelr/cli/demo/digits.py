@@ -194,7 +194,7 @@ def _form(value: Any) -> Any:
     """Return what a state looks like without its numbers."""
     if isinstance(value, dict):
         return {key: _form(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_form(one) for one in value]
     return (value.dtype, value.shape, value.layout) if isinstance(value, Tensor) else type(value)
 

@@ -102,7 +102,7 @@ def in_steps(where: Place, given: object) -> object:
 
 
 def _decimal(given: object) -> Decimal | None:
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
+    if isinstance(given, bool) or not isinstance(given, (int, float, str)):
         return None
     if isinstance(given, str) and not re.fullmatch(_NUMBER, given):
         return None
@@ -117,7 +117,7 @@ def _decimal(given: object) -> Decimal | None:
 
 def is_given(given: object) -> bool:
     """Return whether a setting has a value: null, false, 0 and empty ones have none."""
-    return bool(given) if given is None or isinstance(given, bool | int | float | str | list | tuple | Mapping) else True
+    return bool(given) if given is None or isinstance(given, (bool, int, float, str, list, tuple, Mapping)) else True
 
 
 def flag(where: Place, given: object) -> bool:
@@ -139,7 +139,7 @@ def counts(where: Place, given: object) -> list[int]:
 
 def sequence(where: Place, given: object, allowed: str, low: int = 1) -> list[Any]:
     """Return a list of `low` entries or more."""
-    if not isinstance(given, list | tuple) or len(given) < low:
+    if not isinstance(given, (list, tuple)) or len(given) < low:
         raise where.refuse(given, allowed + (", with at least one entry" if low else ""), "write such a list")
     return list(given)
 

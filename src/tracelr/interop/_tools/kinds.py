@@ -39,7 +39,7 @@ def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -
     if named is None or named == []:
         return found
     merged: dict[Any, Any] = {}
-    for each in named if isinstance(named, list | tuple) else [named]:
+    for each in named if isinstance(named, (list, tuple)) else [named]:
         file = None if not isinstance(each, str) else Path(path).parent / each
         if file is None or os.path.isabs(each) or not _is_file(file) or depth > _DEEPEST:
             fix = f"put that file there, or pass --set {key}=PATH, or --set {key}=null to read this file alone"
@@ -54,7 +54,7 @@ def _composed(path: str | os.PathLike[str], found: dict[Any, Any], place: Place,
     A group whose file is not there is left out if its name is not about the optimizer or its schedule.
     """
     listed = found.get("defaults")
-    if not isinstance(listed, list) or not all(isinstance(each, str | Mapping) for each in listed):
+    if not isinstance(listed, list) or not all(isinstance(each, (str, Mapping)) for each in listed):
         return found
     merged: dict[Any, Any] = {}
     for each in listed:

@@ -81,7 +81,7 @@ def _statements(body: list[ast.stmt], names: dict[str, Any], unsure: str = "") -
     Returns what a return statement returns, or None.
     """
     for node in body:
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             _assignment(node, names, unsure)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
             _update(node.value, names, unsure)
@@ -91,7 +91,7 @@ def _statements(body: list[ast.stmt], names: dict[str, Any], unsure: str = "") -
             found = _branches(node, names, unsure)
             if found is not None:
                 return found
-        elif isinstance(node, ast.For | ast.While | ast.With | ast.Try):
+        elif isinstance(node, (ast.For, ast.While, ast.With, ast.Try)):
             for block in ("body", "orelse", "finalbody"):
                 _statements(getattr(node, block, []), names, f"a block on line {node.lineno}")
     return None
@@ -121,13 +121,13 @@ def _branches(node: ast.If, names: dict[str, Any], unsure: str) -> Any:
 def _assign(target: ast.expr, value: Any, names: dict[str, Any]) -> None:
     if isinstance(target, ast.Name):
         names[target.id] = value
-    elif isinstance(target, ast.Attribute | ast.Subscript):
+    elif isinstance(target, (ast.Attribute, ast.Subscript)):
         holder = _holder(target.value, names)
         key = target.attr if isinstance(target, ast.Attribute) else evaluate(target.slice, names)
         if isinstance(holder, dict) and isinstance(key, str):
             holder[key] = value
-    elif isinstance(target, ast.Tuple | ast.List):
-        values = value if isinstance(value, list | tuple) and len(value) == len(target.elts) else None
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values = value if isinstance(value, (list, tuple)) and len(value) == len(target.elts) else None
         for k, each in enumerate(target.elts):
             _assign(each, Unread(f"a value on line {target.lineno}") if values is None else values[k], names)
 
@@ -217,7 +217,7 @@ def _arithmetic(node: ast.BinOp, names: Mapping[str, Any]) -> Any:
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError
     return value
 

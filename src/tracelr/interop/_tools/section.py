@@ -96,13 +96,13 @@ class Section:
     def numbers(self, *names: str, default: Any = REQUIRED) -> Any:
         """Return a list of numbers; one number counts as a list."""
         return self._read(
-            names, default, lambda w, given: checks.numbers(w, given if isinstance(given, list | tuple) else [given])
+            names, default, lambda w, given: checks.numbers(w, given if isinstance(given, (list, tuple)) else [given])
         )
 
     def counts(self, *names: str, default: Any = REQUIRED) -> Any:
         """Return a list of steps."""
         return self._read(
-            names, default, lambda w, given: checks.counts(w, given if isinstance(given, list | tuple) else [given])
+            names, default, lambda w, given: checks.counts(w, given if isinstance(given, (list, tuple)) else [given])
         )
 
     def section(self, *names: str, optional: bool = False) -> Section:

@@ -165,7 +165,7 @@ def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[An
             assigned = before + assigned if both else f"{before}{assigned}" if isinstance(before, str) else assigned
         if depth and names.get(name, assigned) != assigned:
             assigned = Unset(f"the variable ${name}, which a branch of the script sets")
-        if isinstance(assigned, str | list) and len(assigned) > LARGEST:
+        if isinstance(assigned, (str, list)) and len(assigned) > LARGEST:
             assigned = Unset(f"the variable ${name}, which is too long")
         names[name] = assigned
     return [each for word in words for each in _expanded(word, names)]

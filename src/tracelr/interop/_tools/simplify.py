@@ -112,7 +112,7 @@ def _product(schedule: Product) -> Schedule:
     children = [simplified(child) for child in schedule.schedules]
     if len(children) == 2 and isinstance(children[1], Shift):
         rise, rest = children[0], children[1]
-        if isinstance(rise, Linear | Cosine | Ramp) and rise.end == 1.0 and rise.steps == rest.by:
+        if isinstance(rise, (Linear, Cosine, Ramp)) and rise.end == 1.0 and rise.steps == rest.by:
             inner = simplified(rest.inner)
             first = scaled(rise, value_at(inner, 0))
             assert first is not None

@@ -52,7 +52,7 @@ class Twice:
 
 def raw(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a regular file, up to one more than the limit."""
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, (str, os.PathLike)):
         raise Place("load(path)").refuse(path, "a path", "pass the path of a file")
     return content(path, Place(os.fspath(path)))
 

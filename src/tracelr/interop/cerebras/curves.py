@@ -89,7 +89,7 @@ class _Functions(Rule):
     allowed = "a function of the step, or a list of them, which are multiplied"
 
     def parse(self, where: str, given: Any) -> tuple[Callable[..., Any], ...]:
-        functions = tuple(given) if isinstance(given, list | tuple) else (given,)
+        functions = tuple(given) if isinstance(given, (list, tuple)) else (given,)
         if not functions or not all(map(callable, functions)):
             raise ScheduleTypeError(where, given, self.allowed, "pass one")
         return functions

@@ -93,7 +93,7 @@ def rate(where: Place, optimizer: Mapping[Any, Any]) -> Schedule:
     where, spec = where / "learning_rate", optimizer["learning_rate"]
     if isinstance(spec, Mapping):
         return _member(where, spec, reset).schedule
-    if not isinstance(spec, list | tuple):
+    if not isinstance(spec, (list, tuple)):
         if spec is None:
             raise where.refuse(spec, "a number, a scheduler or a list of schedulers", "write one of these")
         return Constant(checks.number(where, spec))

@@ -72,13 +72,13 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
     place, optimizer = _settings(where / "optimizer", init.get("optimizer"))
     listed = init.get("schedulers") if checks.is_given(init.get("schedulers")) else []
     listed = [listed] if isinstance(listed, Mapping) else listed
-    if not isinstance(listed, list | tuple):
+    if not isinstance(listed, (list, tuple)):
         raise (where / "schedulers").refuse(listed, "a list of schedulers", "write one, such as - LinearLR: {...}")
     found = [_assignment(where / "schedulers" / k, entry) for k, entry in enumerate(listed)]
     disjoint(where / "schedulers", found)
     if not any(one.key == "lr" for one in found):
         found = [*_own(place, optimizer), *found]
-    elif isinstance(optimizer.get("learning_rate"), list | tuple | Mapping):
+    elif isinstance(optimizer.get("learning_rate"), (list, tuple, Mapping)):
         given, fix = Unquoted("schedulers here and under schedulers"), "remove the ones here"
         raise (place / "learning_rate").refuse(given, "one of them", fix)
     if not found:
@@ -95,7 +95,7 @@ def _init(mapping: Mapping[Any, Any], where: Place) -> tuple[Place, Mapping[Any,
     if "trainer" not in mapping:
         return where, mapping
     where, trainer = where / "trainer", mapping["trainer"]
-    if isinstance(trainer, list | tuple):
+    if isinstance(trainer, (list, tuple)):
         if len(trainer) != 1:
             fix = "pass one of them to from_dict, as {'trainer': ...}"
             raise where.refuse(Unquoted(f"a list of {len(trainer)} trainers"), "one trainer", fix)
@@ -122,7 +122,7 @@ def _settings(where: Place, given: object) -> tuple[Place, Mapping[Any, Any]]:
 
 def _scaled(optimizer: Mapping[Any, Any]) -> bool:
     groups = optimizer.get("params")
-    own = [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, list | tuple) else []
+    own = [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, (list, tuple)) else []
     return any(checks.is_given(one.get(cerebras.SCALED)) for one in (optimizer, *own))
 
 
@@ -188,7 +188,7 @@ def _curve(where: Place, name: str, kind: Kind, inner: Mapping[Any, Any]) -> Tim
     several = kind.curve == "Sequential"
     only_keys(where, inner, ["schedulers", _TAGS, *(("milestones", "last_epoch") if several else ())])
     last = inner.get("last_epoch", -1)
-    if not isinstance(last, int | float) or last != -1:
+    if not isinstance(last, (int, float)) or last != -1:
         fix = "leave it out: a Scheduler is resumed from its own state"
         raise (where / "last_epoch").refuse(last, "-1, the beginning", fix)
     place = where / "schedulers"

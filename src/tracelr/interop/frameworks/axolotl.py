@@ -33,7 +33,7 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
         "micro_batch_size" in mapping
         and any(key in mapping for key in ("num_epochs", "max_steps", "base_model"))
         and "lr_scheduler_type" not in mapping
-        and isinstance(mapping.get("optimizer"), str | None)
+        and isinstance(mapping.get("optimizer"), (str, type(None)))
         and not isinstance(mapping.get("lr_scheduler"), Mapping)
         and ("learning_rate" in mapping or "lr_scheduler" in mapping)
     )

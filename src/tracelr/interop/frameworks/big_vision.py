@@ -28,7 +28,7 @@ schedule: {decay_type: cosine, warmup_steps: 10000}
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     schedule = mapping.get("schedule")
-    return "lr" in mapping and isinstance(schedule, Mapping | list) and not isinstance(mapping.get("optimizer"), Mapping)
+    return "lr" in mapping and isinstance(schedule, (Mapping, list)) and not isinstance(mapping.get("optimizer"), Mapping)
 
 
 def read(s: Section) -> Schedule:

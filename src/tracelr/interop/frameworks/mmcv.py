@@ -97,6 +97,6 @@ def _regular(lr: Section, policy: str, peak: float, total: Any) -> Schedule:
     if policy == "exp":
         return Exponential(peak, lr.number("gamma"), 1)
     gamma, step = lr.number("gamma", default=0.1), lr.raw("step")
-    drops = isinstance(step, list | tuple)
+    drops = isinstance(step, (list, tuple))
     curve: Schedule = MultiStep(peak, gamma, lr.counts("step")) if drops else Step(peak, gamma, lr.count("step"))
     return curve if low is None else Clamp(curve, low, None)

@@ -49,7 +49,7 @@ class _Act(NamedTuple):
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    return "optim_wrapper" in mapping and isinstance(mapping.get("param_scheduler", []), list | tuple | Mapping)
+    return "optim_wrapper" in mapping and isinstance(mapping.get("param_scheduler", []), (list, tuple, Mapping))
 
 
 def read(s: Section) -> Schedule:

@@ -101,7 +101,7 @@ def _one(where: Place, mapping: Mapping[Any, Any], names: tuple[str, ...], nothi
 
 
 def _counts_as_absent(given: object, nothing: tuple[object, ...]) -> bool:
-    return given is None or (isinstance(given, int | float | str) and given in nothing)
+    return given is None or (isinstance(given, (int, float, str)) and given in nothing)
 
 
 def _steps(where: Place, mapping: Mapping[Any, Any], needed: bool) -> int | None:
@@ -135,7 +135,7 @@ def _warmup(where: Place, mapping: Mapping[Any, Any], steps: int | None) -> int:
 
 def _below_1(given: object) -> bool:
     try:
-        return isinstance(given, int | float | str) and float(given) < 1
+        return isinstance(given, (int, float, str)) and float(given) < 1
     except (ValueError, OverflowError):
         return False
 

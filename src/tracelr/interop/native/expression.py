@@ -226,7 +226,7 @@ class _Reader:
 
     def schedule_at(self, value: Any, at: int) -> Schedule:
         if not isinstance(value, Schedule):
-            fix = f"write constant({show(value, 20)})" if isinstance(value, int | float) else "write one"
+            fix = f"write constant({show(value, 20)})" if isinstance(value, (int, float)) else "write one"
             raise self.refuse(at, value, _A_SCHEDULE, fix)
         return value
 

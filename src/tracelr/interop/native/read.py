@@ -29,7 +29,7 @@ steps: 100000
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     """Return whether `mapping` names a schedule of this library, or holds assignments."""
-    foreign = isinstance(mapping.get("schedule"), Mapping | list) and "lr" in mapping  # as in big_vision
+    foreign = isinstance(mapping.get("schedule"), (Mapping, list)) and "lr" in mapping  # as in big_vision
     return ("schedule" in mapping and not foreign) or "assignments" in mapping
 
 
@@ -95,8 +95,8 @@ def _value(where: Place, given: Any, rule: Rule) -> Any:
     """
     if isinstance(given, Mapping):
         return _schedule(given, where)
-    if isinstance(given, list | tuple):  # no field holds a list of lists
-        return [item if isinstance(item, list | tuple) else _value(where / k, item, rule) for k, item in enumerate(given)]
+    if isinstance(given, (list, tuple)):  # no field holds a list of lists
+        return [item if isinstance(item, (list, tuple)) else _value(where / k, item, rule) for k, item in enumerate(given)]
     return in_steps(where, given) if is_time(given) and _holds_integers(rule) else given
 
 

@@ -129,7 +129,7 @@ class _Walk:
                 local[one.target.id] = self.value(one.value, local)
             elif isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name):
                 local[one.target.id] = self.binary(one.op, local[one.target.id], self.value(one.value, local))
-            elif not isinstance(one, ast.Pass | ast.Assert) and not _is_docstring(one):
+            elif not isinstance(one, (ast.Pass, ast.Assert)) and not _is_docstring(one):
                 raise _Unknown
         raise _Unknown  # it returns None
 

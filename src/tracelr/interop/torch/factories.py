@@ -56,7 +56,7 @@ def _called(function: Callable[[Any], Any]) -> tuple[str, dict[str, Any]]:
 
 def _agrees(found: Schedule, function: Callable[[Any], Any], base: float, given: Mapping[str, Any]) -> bool:
     """Return whether a schedule has the values of the function, at its ends and at steps between and after them."""
-    ends = {int(value) for value in given.values() if isinstance(value, int | float) and 0 <= value < 2**40}
+    ends = {int(value) for value in given.values() if isinstance(value, (int, float)) and 0 <= value < 2**40}
     ends |= {int(step) for rules in given.values() if isinstance(rules, Mapping) for step in rules}
     ends |= {sum(ends), 2 * max(ends, default=0)}
     steps = {max(end + d, 0) for end in ends for d in (-2, -1, 0, 1, 2)} | set(range(8))

@@ -174,7 +174,7 @@ def _say_what_is_left(scheduler: LRScheduler) -> None:
     """Warn if the scheduler, or one inside it, drives the momentum too, which the schedule of the rate does not."""
     inside = [scheduler]
     for one in inside:
-        inside += _torch.members(one) if isinstance(one, SequentialLR | ChainedScheduler) else []
+        inside += _torch.members(one) if isinstance(one, (SequentialLR, ChainedScheduler)) else []
     cycling: Any = next((one for one in inside if type(one) in MOMENTUM and getattr(one, "cycle_momentum", False)), None)
     if cycling is None:
         return

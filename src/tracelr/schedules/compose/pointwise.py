@@ -24,7 +24,7 @@ class _Child(fields.Rule):
 
     def parse(self, where: str, given: Any) -> Schedule:
         if not isinstance(given, Schedule):
-            fix = "wrap the number as Constant(number)" if isinstance(given, float | int) else "pass a schedule"
+            fix = "wrap the number as Constant(number)" if isinstance(given, (float, int)) else "pass a schedule"
             raise ScheduleTypeError(where, given, self.allowed, fix)
         return given
 

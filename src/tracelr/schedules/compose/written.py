@@ -55,7 +55,7 @@ def _text(schedule: Schedule) -> _Text:
 
 
 def _field(value: Any) -> str:
-    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, tuple | nn.ModuleList) else repr(value)
+    return "[" + ", ".join(map(repr, value)) + "]" if isinstance(value, (tuple, nn.ModuleList)) else repr(value)
 
 
 def _method(inner: Schedule, name: str, *given: object, **named: tuple[object, object]) -> Callable[[], _Text]:
@@ -100,7 +100,7 @@ def _product(schedule: Product) -> Iterator[_Form]:
 
 def _rising(rise: Any) -> tuple[str | None, Any]:
     """Return the kind and the start of the factor of a warm-up; None for what is none."""
-    if isinstance(rise, Linear | Cosine | Ramp):
+    if isinstance(rise, (Linear, Cosine, Ramp)):
         known = not rise._driven and not rise.has_tensor_fields
         kind = rise.kind if isinstance(rise, Ramp) else "linear" if isinstance(rise, Linear) else "cosine"
         return (kind, rise.start) if known else (None, None)
@@ -126,7 +126,7 @@ def _cooldown(held: Schedule, rest: Schedule) -> Iterator[_Form]:
     if not (isinstance(held, Product) and len(held.schedules) == 2 and isinstance(rest, Shift)):
         return
     kept, fall = held.schedules[0], rest.inner
-    if not isinstance(kept, Shorten) or not isinstance(fall, Linear | Cosine | Ramp) or fall._driven:
+    if not isinstance(kept, Shorten) or not isinstance(fall, (Linear, Cosine, Ramp)) or fall._driven:
         return
     kind = fall.kind if isinstance(fall, Ramp) else "linear" if isinstance(fall, Linear) else "cosine"
     if fall.steps:
