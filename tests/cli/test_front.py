@@ -44,7 +44,16 @@ def ends(*argv: str) -> int:
     return int(stop.value.code or 0)
 
 
-LIGHT = ["--help", "--version", "show --help", "completion zsh", "shwo x", "show x --jsn", "show no-such-file.yaml"]
+LIGHT = [
+    "--help",
+    "--version",
+    "show --help",
+    "completion zsh",
+    "shwo x",
+    "show x --jsn",
+    "show no-such-file.yaml",
+    "diff no.yaml x",
+]
 
 
 @pytest.mark.parametrize("line", LIGHT)

@@ -108,7 +108,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 a difference was found, 2 bad input, 130 interrupted."""
     args = parsed(sys.argv[1:] if argv is None else argv)
     try:
-        for file in args.files if "files" in args else [args.file] if "file" in args else []:
+        for name in ("file", "a", "b"):
+            if name in args:
+                _check_path(getattr(args, name))
+        for file in getattr(args, "files", []):
             _check_path(file)
         code = int(args.run(args))
         if sys.stdout is not None:
