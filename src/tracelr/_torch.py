@@ -202,6 +202,11 @@ def alone() -> Iterator[None]:
         yield
 
 
+def let_trace(kind: type[Tensor]) -> None:
+    """Let Dynamo trace a class of tensors that defines `__torch_function__` alone; from torch 2.7 on it traces every one."""
+    torch._dynamo.config.traceable_tensor_subclasses.add(kind)
+
+
 def uncompiled(module: nn.Module) -> nn.Module:
     """Return the module that `torch.compile(module)` wraps, or `module`."""
     return getattr(module, "_orig_mod", module)

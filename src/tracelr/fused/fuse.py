@@ -14,7 +14,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, fx
-from torch.optim import LBFGS, SGD, Adam, Optimizer, SparseAdam
+from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer, SparseAdam
 
 from tracelr import _torch
 from tracelr.errors import OptimizerError, TracelrWarning, Unquoted
@@ -64,6 +64,7 @@ class Region:
         options: dict[str, Any],
         is_fused_step: bool = False,
     ) -> None:
+        _torch.let_trace(NonZeroScalar)
         self._eager = with_own_code(function)
         self._compiled = _compiled(self._eager, scheduler.schedules(), options)
         self._scheduler, self._optimizer, self._goes_on = scheduler, optimizer, is_fused_step
@@ -416,7 +417,7 @@ def update_of(
     if device.type != "cpu" if check is None else check:
         check_compiled(name, scheduler.schedules(), device, options)
     step, owner = _traceable(optimizer)
-    divides = isinstance(optimizer, Adam) or not _is_torchs(optimizer)
+    divides = isinstance(optimizer, (Adam, AdamW)) or not _is_torchs(optimizer)  # AdamW is not an Adam before torch 2.7
 
     def update(*closure: Callable[[], Any]) -> Any:
         with torch.no_grad():
