@@ -80,7 +80,7 @@ def read(given: str) -> config.Reading:
     if pasted.matches(given):
         return config.Reading("code", pasted.read(given, CURRENT.get().settings), [])
     if "(" in given:
-        return config.Reading("line", parse(given), [])
+        return config.Reading("line", parse(given, units=CURRENT.get().units), [])
     if _PYTHON.fullmatch(given):
         return config.Reading("python", _python(given), [])
     return _mapped(lambda settings: kinds.read(given, settings), given)
