@@ -103,6 +103,8 @@ def test_numbers_with_separators(tracelr_: Terminal) -> None:
     assert "the same values at all of 98,001 steps" in tracelr_("diff", SPEC, SPEC, "--steps", "98,000")
     assert "write 98_000 for one number" in tracelr_("show", "cosine(3e-4, 0, 98,000)", code=2)
     assert "write 98_500 for one number" in tracelr_("show", "polynomial(1, 0, 98,500)", code=2)
+    flags = ["--lr", "6e-5", "--lr-decay-style", "cosine", "--train-iters", "1,000"]
+    assert "Cosine(start=6e-05, end=0.0, steps=1000)" in tracelr_("show", "--", *flags)
     assert tracelr.parse("linear(0,100,500)").steps == 500
     assert tracelr.parse("multi_step(1, 0.1, [100,200,300])").milestones == (100, 200, 300)
 
