@@ -25,6 +25,8 @@ from tracelr.drawing.axes import Curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import DASHES, svg
 from tracelr.drawing.terminal import terminal
+from tracelr.errors import shortest
+from tracelr.interop.audit import TOLERANCE
 from tracelr.interop.convert import WRITERS
 from tracelr.lowering import targets
 from tracelr.schedules.describe.phases import short
@@ -69,9 +71,11 @@ def test_nothing_heavy_is_imported_to_answer(line: str) -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_the_names_in_the_front_are_those_of_the_library() -> None:
+def test_what_the_front_says_is_what_the_library_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(WRITERS) == WRITTEN
     assert target_names() == targets.target_names()
+    assert ends("audit", "--help") == 0
+    assert f"(default: {shortest(TOLERANCE)})" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
