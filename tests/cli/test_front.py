@@ -25,11 +25,14 @@ from tracelr.drawing.axes import Curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import DASHES, svg
 from tracelr.drawing.terminal import terminal
-from tracelr.errors import shortest
+from tracelr.errors import ConfigError, shortest
 from tracelr.interop.audit import TOLERANCE
 from tracelr.interop.convert import WRITERS
+from tracelr.interop.native.names import check_calls, defined, snake
 from tracelr.lowering import targets
+from tracelr.schedules.base import REGISTRY
 from tracelr.schedules.describe.phases import short
+from tracelr.schedules.standard import FUNCTIONS
 
 pytestmark = pytest.mark.usefixtures("only_ours", "command_line")
 TWO = """\
@@ -111,6 +114,23 @@ def test_numbers_with_separators(tracelr_: Terminal) -> None:
     assert "Cosine(start=6e-05, end=0.0, steps=1000)" in tracelr_("show", "--", *flags)
     assert tracelr.parse("linear(0,100,500)").steps == 500
     assert tracelr.parse("multi_step(1, 0.1, [100,200,300])").milestones == (100, 200, 300)
+
+
+@pytest.mark.parametrize(
+    "text", ["linear(0, 1, 5) | linaer(1, 0, 5)", "2 * wibble(1)", "warmup_cosin(1, 100)", "__import__('os')"]
+)
+def test_a_wrong_name_in_a_line_is_the_same_error_early_and_late(text: str) -> None:
+    with pytest.raises(ConfigError) as early:
+        check_calls(text)
+    with pytest.raises(ConfigError) as late:
+        tracelr.parse(text)
+    assert str(early.value) == str(late.value)
+
+
+def test_the_names_in_the_sources_are_those_that_are_registered() -> None:
+    kinds = {name for name, kind in REGISTRY.items() if kind.__module__.startswith("tracelr.")}
+    assert defined() == {*map(snake, kinds), *FUNCTIONS}
+    check_calls("constant(1).named('a name (of mine)') | OneCycle(0, 1, 0, 10, 3)")
 
 
 # -- completion -----------------------------------------------------------------------------------------------------------
