@@ -22,7 +22,7 @@ class AuditVerb(Verb):
             "log", metavar="LOG", help="trainer_state.json, CSV, JSON lines or a log of TensorBoard, with steps and rates"
         )
         parser.add_argument("--column", metavar="NAME", help="the column of the rate (default: every column called lr)")
-        words = "how far a rate may be off, in parts of the largest (default: 1e-05)"
+        words = "how far a rate may be off, in parts of the largest (default: 1e-5)"
         parser.add_argument("--tolerance", type=float, help=words)
         json_argument(parser)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, final
 
 from tracelr.errors import ConfigError, Location, TracelrError, Unquoted, show, suggest
 from tracelr.interop._tools.units import UNITS, Units
+from tracelr.interop.native.names import snake
 from tracelr.schedules.base import REGISTRY, Schedule
 from tracelr.schedules.fields import FINITE
 from tracelr.schedules.standard import FUNCTIONS
@@ -90,15 +91,6 @@ def parse(text: str, where: str = "spec", units: Units | None = None) -> Schedul
 
 def _too_deep(where: str) -> ConfigError:
     return ConfigError(where, Unquoted("a spec that is nested too deeply"), "a shallow one", "nest it less")
-
-
-def snake(name: str) -> str:
-    """Return the name of a class as it is written in a spec.
-
-    >>> snake("OneCycle"), snake("WSD")
-    ('one_cycle', 'wsd')
-    """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def kind_of(name: str) -> type[Schedule] | None:
