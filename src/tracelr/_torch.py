@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import c_float
+from inspect import signature
 from threading import RLock
 from typing import Any
 from unittest import mock
@@ -124,7 +125,9 @@ foreach_div: Callable[..., Any] = torch._foreach_div
 def total_norm(tensors: list[Tensor]) -> Tensor:
     """Return what `torch.nn.utils.get_total_norm` computes. It does not exist before 2.6, and Dynamo does not trace that one."""
     norms = torch._foreach_norm(tensors)
-    return torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
+    total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
+    return total
+
 
 without_subclass = torch._C.DisableTorchFunctionSubclass
 """The context in which `__torch_function__` computes; torch's guide to subclasses names it."""
@@ -170,10 +173,11 @@ _alone = RLock()
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let one thread at a time trace or compile. Torch's own FutureWarnings, which 2.13 trips over, are ignored."""
+    """Let one thread at a time trace or compile. Torch's own warnings about itself, which it trips over, are ignored."""
     # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
     with _alone, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # 2.13
+        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node", UserWarning)  # 2.6
         yield
 
 
@@ -282,9 +286,20 @@ def is_dynamo_disabled() -> bool:
 
 def is_recompile_limit(error: Exception) -> bool:
     """Say whether Dynamo refuses one more variant of a function."""
-    from torch._dynamo.exc import FailOnRecompileLimitHit
+    from torch._dynamo import exc
 
-    return isinstance(error, FailOnRecompileLimitHit)
+    by_text = isinstance(error, exc.Unsupported) and "cache_size_limit reached" in str(error)  # 2.6 has no class for it
+    return by_text or isinstance(error, exc.FailOnRecompileLimitHit)
+
+
+def compile_options() -> set[str]:
+    """Return the names that `torch.compile` of this torch takes; "recompile_limit", which is new in 2.13, may be missing."""
+    return set(signature(torch.compile).parameters)
+
+
+def filters_guards() -> bool:
+    """Say whether `torch.compile` knows `options={"guard_filter_fn": ...}`. Torch 2.6 does not; some backends ignore it."""
+    return "guard_filter_fn" in signature(torch._dynamo.eval_frame._optimize).parameters
 
 
 def is_of_dynamo(error: Exception) -> bool:

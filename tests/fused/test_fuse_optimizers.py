@@ -40,7 +40,9 @@ CASES: list[tuple[type[optim.Optimizer], dict[str, Any], dict[str, Any]]] = [
     (optim.Adadelta, {}, {"weight_decay": DECAY}),
     (optim.ASGD, {}, {"weight_decay": DECAY}),
     (optim.Rprop, {}, {}),
-    *([(optim.Muon, {}, {"weight_decay": DECAY, "momentum": MOMENTUM})] if hasattr(optim, "Muon") else []),  # from torch 2.9 on
+    *(
+        [(optim.Muon, {}, {"weight_decay": DECAY, "momentum": MOMENTUM})] if hasattr(optim, "Muon") else []
+    ),  # from torch 2.9 on
     (Lion, {}, {"weight_decay": DECAY}),
 ]
 # Variants of Adam correct their bias in float32 in a graph, in Python floats outside. Muon orthogonalises in bfloat16, which
