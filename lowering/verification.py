@@ -126,7 +126,8 @@ def verify(
 
 def lowered(schedule: nn.Module, graph: Graph, name: str) -> Artifact:
     """Lower `schedule` to the target called `name`, from `graph`, of the arithmetic in force, if it takes that."""
-    return lower(graph if arithmetic_of(find(name)) == arithmetic_for(None).name else schedule, name)
+    target = find(name)
+    return lower(graph if target.bits and arithmetic_of(target) == arithmetic_for(None).name else schedule, name)
 
 
 def what_ran(target: Target) -> str:

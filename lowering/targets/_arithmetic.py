@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from tracelr.arithmetic import arithmetic_for, precision
+from tracelr.arithmetic import arithmetic_for, bits, precision
 from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import Copy, run
@@ -28,7 +28,7 @@ def graph_for(schedule: Graph | nn.Module, target: Target, name: str) -> Graph:
     if isinstance(schedule, Graph):
         graph = run(schedule)
     else:
-        with precision(arithmetic_of(target)):
+        with precision(arithmetic_of(target)), bits.without_bits(not target.bits):
             graph = run(trace(schedule))
     if "float64" in target.arithmetics or not _wide(graph):
         return graph

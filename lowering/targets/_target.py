@@ -68,6 +68,9 @@ class Target(ABC):
 
     arithmetics: tuple[str, ...] = ("float64", "two_float", "float32")
 
+    bits: bool = True
+    """Whether the target can read the bits of a number. A schedule is traced without that for one that cannot."""
+
     @abstractmethod
     def emit(self, graph: Graph, name: str) -> Artifact:
         """Return `graph`, through all passes, as an artifact whose function is called `name`."""

@@ -13,11 +13,8 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
+from tracelr.arithmetic import bits
 from tracelr.arithmetic.base import Split
-
-_HALF_BITS = -4096  # keeps 12 of the 24 bits of a float32
-_SEED = 0x7EF311C7  # this minus the bits of y is about the bits of 1 / y
-_ROOT_SEED = 0x5F3759DF  # this minus half the bits of x is about the bits of 1 / sqrt(x)
 
 
 @final
@@ -46,30 +43,20 @@ def parts(c: Split) -> Parts:
     return Parts(high, low, head, high - head)
 
 
-def _rounded(x: float, bits: int) -> float:
-    # Veltkamp's splitting: x without its last `bits` of 53 bits.
-    t = x * (2.0**bits + 1)
+def _rounded(x: float, cut: int) -> float:
+    # Veltkamp's splitting: x without its last `cut` of 53 bits.
+    t = x * (2.0**cut + 1)
     return t - (t - x)
-
-
-def bits_of(x: Tensor) -> Tensor:
-    """Return the bits of a float32, as an int32."""
-    return x.view(torch.int32)
-
-
-def float_of(bits: Tensor) -> Tensor:
-    """Return the float32 of these bits."""
-    return bits.view(torch.float32)
 
 
 def fence(x: Tensor) -> Tensor:
     """Return the product x without its last bit, so that no compiler fuses it with a sum."""
-    return float_of(bits_of(x) & -2)
+    return bits.even(x)
 
 
 def halves(x: Tensor) -> Pair:
     """Return x as a sum of two numbers of 12 bits."""
-    head = float_of(bits_of(x) & _HALF_BITS)
+    head = bits.upper_half(x)
     return Pair(head, x - head)
 
 
@@ -148,8 +135,7 @@ def mul_constant(x: Pair, c: Split) -> Pair:
 def div(x: Pair, y: Pair) -> Pair:
     """Return x / y, to about 2**-44 of it."""
     # 1 / y by Newton's method from the bits of y, then long division: the quotient, and its exact remainder times 1 / y.
-    bits = bits_of(y.high)
-    near = float_of((_SEED - (bits & 0x7FFFFFFF)) | (bits & -(2**31)))
+    near = bits.near_reciprocal(y.high)
     for _ in range(3):
         near = near * (2.0 - fence(y.high * near))
     first = fence(x.high * near)
@@ -161,7 +147,7 @@ def div(x: Pair, y: Pair) -> Pair:
 
 def sqrt(x: Pair) -> Pair:
     """Return the square root of x >= 0, to about 2**-44 of it."""
-    near = float_of(_ROOT_SEED - (bits_of(x.high) >> 1))
+    near = bits.near_root(x.high)
     half = x.high * 0.5
     for _ in range(3):
         near = near * (1.5 - fence((half * near) * near))

@@ -13,12 +13,11 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import double_float
+from tracelr.arithmetic import bits, double_float
 from tracelr.arithmetic.base import Split
 from tracelr.arithmetic.double_float import Pair
 
 _LIMB = 31
-_MASK = 2**_LIMB - 1
 _UNIT = 2**60
 
 
@@ -85,19 +84,17 @@ def floating(t: Tensor) -> Pair:
 
 def _times(t: Tensor, v: Tensor, rest: Tensor) -> Tensor:
     """Return t times the number whose limbs are v and rest, in the units of t, for t up to 2**62."""
-    upper: Tensor = t >> _LIMB
-    low: Tensor = ((t & _MASK) * v + upper * rest) >> _LIMB
-    return upper * v + low
+    upper, low = bits.split_integer(t, _LIMB)
+    return upper * v + bits.shift_right(low * v + upper * rest, _LIMB)
 
 
 def _evaluated(series: Series, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the value at v in units of 2**-60, and the limbs of v."""
-    upper: Tensor = v >> _LIMB
-    rest = v & _MASK
+    upper, rest = bits.split_integer(v, _LIMB)
     (c, shift), *low = series.low
-    t: Tensor = ((upper * series.first) >> shift) + c
+    t = bits.shift_right(upper * series.first, shift) + c
     for c, shift in low:
-        t = ((upper * t) >> shift) + c
+        t = bits.shift_right(upper * t, shift) + c
     t = t * series.lift
     for c in series.high:
         t = _times(t, upper, rest) + c
@@ -114,9 +111,7 @@ def _reduced(y: Pair, by: int = 0, most: float = _MOST) -> tuple[Tensor, Pair, T
     """Return the integer n nearest to y, which counts as `most` if it is larger, y - n, and 2**(n + by)."""
     high = y.high.clamp(_LEAST - by, most)
     n = torch.floor(high + _HALF)
-    # for n + by = -127 the bits of the exponent are 0, and so is the power
-    power = double_float.float_of(((n + (127.0 + by)).clamp(min=0.0) * 2.0**23).to(torch.int32))
-    return n, Pair(high - n, torch.where(high == y.high, y.low, 0.0)), power
+    return n, Pair(high - n, torch.where(high == y.high, y.low, 0.0)), bits.power_of_two(n, by)
 
 
 def exp2(y: Pair, by: int = 0, most: float = _MOST) -> Pair:
@@ -135,16 +130,15 @@ def exp2m1(y: Pair) -> Pair:
 
 def _near_one(x: Pair) -> tuple[Tensor, Tensor, Tensor]:
     """Return k, l and v with x = 2**(k + l) (1 + v), l in units of 2**-60 and v, at most 0.078 in size, of 2**-62."""
-    bits = double_float.bits_of(x.high)
-    exponent = (bits - 0x3F3504F3) & -(2**23)  # of x / sqrt(1/2), at its place in a float32
-    m = double_float.scaled(x, double_float.float_of(0x3F800000 - exponent))
+    exponent, inverse = bits.exponent_of(x.high)
+    m = double_float.scaled(x, inverse)
     bound, c, log = _NEAR_ONE[-2:][1]
-    factor, logs = torch.full_like(bits, c, dtype=torch.int64), torch.full_like(bits, log, dtype=torch.int64)
+    factor, logs = torch.full_like(exponent, c, dtype=torch.int64), torch.full_like(exponent, log, dtype=torch.int64)
     for bound, c, log in reversed(_NEAR_ONE[:-1]):
         below = m.high < bound
         factor, logs = torch.where(below, c, factor), torch.where(below, log, logs)
     scaled = (m.high * 2.0**58).to(torch.int64) + (m.low * 2.0**58).to(torch.int64)
-    return exponent.to(torch.float32) * 2.0**-23, logs, scaled * factor - 2**62
+    return exponent, logs, scaled * factor - 2**62
 
 
 def log2(x: Pair) -> Pair:
