@@ -13,7 +13,7 @@ from tracelr.errors import LoweringError, Unquoted
 from tracelr.lowering.graph import Graph, trace
 from tracelr.lowering.passes import Copy, run
 from tracelr.lowering.provenance import where_of
-from tracelr.lowering.spec import dtype_of, op_of
+from tracelr.lowering.spec import aten, dtype_of, op_of
 from tracelr.lowering.targets._target import Target
 
 
@@ -30,6 +30,10 @@ def graph_for(schedule: Graph | nn.Module, target: Target, name: str) -> Graph:
     else:
         with precision(arithmetic_of(target)), bits.without_bits(not target.bits):
             graph = run(trace(schedule))
+    reads = [node for node in graph.nodes if op_of(node) == aten.view.dtype]
+    if reads and not target.bits:
+        where, given = f"{where_of(reads[0])}, in the target {name}", Unquoted("a graph that reads the bits of a number")
+        raise LoweringError(where, given, f"a graph that reads none, as {name} cannot", "lower the schedule itself")
     if "float64" in target.arithmetics or not _wide(graph):
         return graph
     frozen = _freeze(graph)

@@ -21,6 +21,7 @@ import numpy as np
 from tracelr.errors import LoweringError, Unquoted
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
+Shape: TypeAlias = "tuple[int, ...]"
 
 _DTYPES = {"i1": np.bool_, "i16": np.int16, "i32": np.int32, "i64": np.int64, "f16": np.float16, "f32": np.float32}
 _NAME = r"%[\w.$-]+"
@@ -42,9 +43,9 @@ _COMPARISONS = {
 
 def _div(a: Array, b: Array) -> Array:
     if a.dtype.kind == "f":
-        return a / b
-    quotient = a // b
-    return quotient + ((quotient * b != a) & ((a < 0) != (b < 0)))  # type: ignore[no-any-return]  # NumPy's stub
+        return np.true_divide(a, b)
+    quotient: Array = a // b
+    return quotient + ((quotient * b != a) & ((a < 0) != (b < 0)))
 
 
 _ALIKE: dict[str, Callable[..., Array]] = {
@@ -74,10 +75,6 @@ _ALIKE: dict[str, Callable[..., Array]] = {
     "Xor": np.bitwise_xor,
 }
 """The ops whose operands and result have one shape, and that have no attribute."""
-
-_SUMS: dict[str, Callable[..., Array]] = {"MAX": np.max, "MIN": np.min}
-KNOWN = (*sorted(_ALIKE), *("BroadcastInDim", "Cast", "Compare", "Concat", "Const", "Gather", "Reduce", "Reshape"))
-"""The ops that can be run."""
 
 
 @final
@@ -125,7 +122,7 @@ class Function:
                 raise _error(f"the result {value!r}", self.outputs, "the name or the number of a result")
             value = self.results[named[0]]
         needed, ops = {value}, []
-        for op in reversed(self.ops.values()):
+        for op in reversed([*self.ops.values()]):
             if op.result in needed:
                 needed.update(op.operands)
                 ops.append(op)
@@ -156,7 +153,8 @@ def run(
 
     `step` is the input that counts: its name, such as "%arg3", or what an attribute calls it
     ("state.schedulers.0.last_epoch"). By default it is the only `tensor<i64>` that the result depends on. `values` has the
-    other inputs that it depends on, each under either of these names. Raises `LoweringError` for an op or an input that is not known.
+    other inputs that it depends on, each under either of these names. Raises `LoweringError` for an op or an input that is
+    not known.
 
     >>> body = "%0 = cirh.Cast %step {Truncate = false} : tensor<i64> -> tensor<f32>"
     >>> run(f"func @lr(%step: tensor<i64>) -> tensor<f32> {{\\n{body}\\nreturn %0 : tensor<f32>\\n}}", np.array([2, 3]))
@@ -171,7 +169,9 @@ def run(
     for called, given in (values or {}).items():
         known |= {name: given[np.newaxis] for name in inputs if _is_called(function, name, called)}
     if missing := [name for name in inputs if name not in known]:
-        raise _error(f"no value of {', '.join(f'{name} {function.inputs[name][1]}' for name in missing)}", value, "a value of each")
+        raise _error(
+            f"no value of {', '.join(f'{name} {function.inputs[name][1]}' for name in missing)}", value, "a value of each"
+        )
     with np.errstate(all="ignore"):
         for op in ops:
             known[op.result] = _evaluated(op, [known[name] for name in op.operands])
@@ -200,68 +200,88 @@ def _types(text: str) -> list[str]:
 
 def _evaluated(op: Op, x: list[Array]) -> Array:
     """Return the value of `op`. Every array has the steps as its first dimension; a constant has one step."""
-    shape, dtype = _type(op)
+    kind = _TENSOR.fullmatch(op.types.rpartition("-> ")[2])  # the last type of a line is that of the result
+    if kind is None or kind[2] not in _DTYPES:
+        raise _error(f"the type {op.types}", op.result, f"tensors of {', '.join(_DTYPES)}")
+    shape, dtype = tuple(int(size) for size in kind[1].split("x")[:-1]), _DTYPES[kind[2]]
     if op.name in _ALIKE:
         return _ALIKE[op.name](*x)
-    if op.name == "Const":
-        return _constant(op, shape, dtype)[np.newaxis]
-    if op.name == "Cast":
-        return _cast(x[0], dtype)
-    if op.name == "Compare":
-        return _COMPARISONS[op.word("comparison_direction")](*x)  # type: ignore[no-any-return]  # a ufunc's result
-    if op.name == "Reshape":
-        return x[0].reshape(len(x[0]), *shape)
-    if op.name == "BroadcastInDim":
-        sizes = [1] * len(shape)
-        for place, size in zip(op.integers("broadcast_dimensions"), x[0].shape[1:], strict=True):
-            sizes[place] = size
-        return np.broadcast_to(x[0].reshape(len(x[0]), *sizes), (len(x[0]), *shape))
-    if op.name == "Concat":
-        steps = max(map(len, x))
-        return np.concatenate([np.broadcast_to(one, (steps, *one.shape[1:])) for one in x], op.integers("axis")[0] + 1)
-    if op.name == "Gather" and len(x[0]) == 1 and op.integers("axis") == [0]:
-        if x[1].size and not 0 <= x[1].min() <= x[1].max() < x[0].shape[1]:
-            raise _error(f"the index {x[1].min()} or {x[1].max()}", op.result, f"0 to {x[0].shape[1] - 1}")
-        return np.take(x[0][0], x[1], 0)
-    if op.name == "Reduce":
-        return _reduced(op, x[0]).reshape(len(x[0]), *shape)
-    return _unknown(op)
+    if op.name in _OTHERS:
+        return _OTHERS[op.name](op, x, shape, dtype)
+    raise _unknown(op)
 
 
-def _unknown(op: Op) -> Array:
-    raise _error(f"cirh.{op.name} {op.attributes}".strip(), op.result, ", ".join(KNOWN))
+def _constant(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    dense = _DENSE.search(op.attributes)
+    if dense is None:
+        raise _unknown(op)
+    if dense[1].startswith('"0x'):  # a long table: its bytes
+        values = np.frombuffer(bytes.fromhex(dense[1][3:-1]), np.dtype(dtype).newbyteorder("<")).astype(dtype)
+    else:
+        values = np.array([_number(text, dtype) for text in _NUMBER.findall(dense[1])], dtype)
+    return np.broadcast_to(values if values.size == 1 else values.reshape(shape), (1, *shape))
 
 
-def _reduced(op: Op, x: Array) -> Array:
-    kind, axes = op.word("reduce_kind"), tuple(axis + 1 for axis in op.integers("dimensions"))
-    if kind in _SUMS:
-        return _SUMS[kind](x, axis=axes)
-    if kind != "ADD":
-        return _unknown(op)
-    return np.logical_xor.reduce(x, axis=axes) if x.dtype == np.bool_ else np.sum(x, axis=axes, dtype=x.dtype)  # type: ignore[no-any-return]  # a ufunc's result
-
-
-def _cast(x: Array, dtype: Any) -> Array:
-    whole = np.rint(x) if x.dtype.kind == "f" and np.dtype(dtype).kind == "i" else x
+def _cast(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    whole = np.rint(x[0]) if x[0].dtype.kind == "f" and np.dtype(dtype).kind == "i" else x[0]
     return whole.astype(dtype)
 
 
-def _type(op: Op) -> tuple[tuple[int, ...], Any]:
-    """Return the shape and the dtype of the result: of the last type of the line."""
-    kind = _TENSOR.fullmatch(op.types.rpartition("-> ")[2])
-    if kind is None or kind[2] not in _DTYPES:
-        raise _error(f"the type {op.types}", op.result, f"tensors of {', '.join(_DTYPES)}")
-    return tuple(int(size) for size in kind[1].split("x")[:-1]), _DTYPES[kind[2]]
+def _compare(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    result: Array = _COMPARISONS[op.word("comparison_direction")](*x)
+    return result
 
 
-def _constant(op: Op, shape: tuple[int, ...], dtype: Any) -> Array:
-    dense = _DENSE.search(op.attributes)
-    if dense is None:
-        return _unknown(op)
-    if dense[1].startswith('"0x'):  # a long table: its bytes
-        return np.frombuffer(bytes.fromhex(dense[1][3:-1]), np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(shape)
-    values = np.array([_number(text, dtype) for text in _NUMBER.findall(dense[1])], dtype)
-    return np.full(shape, values[0]) if values.size == 1 else values.reshape(shape)
+def _reshape(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    return x[0].reshape(len(x[0]), *shape)
+
+
+def _broadcast(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    sizes = [1] * len(shape)
+    for place, size in zip(op.integers("broadcast_dimensions"), x[0].shape[1:], strict=True):
+        sizes[place] = size
+    return np.broadcast_to(x[0].reshape(len(x[0]), *sizes), (len(x[0]), *shape))
+
+
+def _concat(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    steps = max(map(len, x))
+    return np.concatenate([np.broadcast_to(one, (steps, *one.shape[1:])) for one in x], op.integers("axis")[0] + 1)
+
+
+def _gather(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    table, index = x
+    if len(table) > 1 or op.integers("axis") != [0] or op.integers("batch_dims") != [0]:
+        raise _unknown(op)
+    if index.size and not 0 <= index.min() <= index.max() < table.shape[1]:
+        raise _error(f"an index from {index.min()} to {index.max()}", op.result, f"0 to {table.shape[1] - 1}")
+    return np.take(table[0], index, 0)
+
+
+def _reduce(op: Op, x: list[Array], shape: Shape, dtype: Any) -> Array:
+    kind, axes = op.word("reduce_kind"), tuple(axis + 1 for axis in op.integers("dimensions"))
+    if kind not in _REDUCTIONS:
+        raise _unknown(op)
+    if kind == "ADD" and dtype is np.bool_:
+        kind = "XOR"
+    reduced: Array = _REDUCTIONS[kind].reduce(x[0], axis=axes, dtype=dtype)
+    return reduced.reshape(len(x[0]), *shape)
+
+
+_REDUCTIONS = {"ADD": np.add, "MAX": np.maximum, "MIN": np.minimum, "XOR": np.logical_xor}
+_OTHERS: dict[str, Callable[[Op, list[Array], Shape, Any], Array]] = {
+    "BroadcastInDim": _broadcast,
+    "Cast": _cast,
+    "Compare": _compare,
+    "Concat": _concat,
+    "Const": _constant,
+    "Gather": _gather,
+    "Reduce": _reduce,
+    "Reshape": _reshape,
+}
+
+
+def _unknown(op: Op) -> LoweringError:
+    return _error(f"cirh.{op.name} {op.attributes}".strip(), op.result, ", ".join(sorted([*_ALIKE, *_OTHERS])))
 
 
 def _number(text: str, dtype: Any) -> Any:
@@ -275,4 +295,6 @@ def _number(text: str, dtype: Any) -> Any:
 
 
 def _error(given: str, where: str, allowed: str) -> LoweringError:
-    return LoweringError(f"CIRH{f', {where}' if where else ''}", Unquoted(given), allowed, "pass a text that this interpreter knows")
+    return LoweringError(
+        f"CIRH{f', {where}' if where else ''}", Unquoted(given), allowed, "pass a text that this interpreter knows"
+    )

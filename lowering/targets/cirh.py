@@ -174,7 +174,7 @@ OPS: dict[OpOverload, Row] = {
     aten.reciprocal.default: "Reciprocal",
     aten.sqrt.default: "Sqrt",
     aten.rsqrt.default: "Rsqrt",
-    aten.exp.default: "Exp",
+    aten.exp.default: lambda to, x: to.other("Exp", (x,), x.dtype, x.shape),
     aten.log.default: "Log",
     aten.sin.default: "Sin",
     aten.cos.default: "Cos",

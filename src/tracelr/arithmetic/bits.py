@@ -116,7 +116,8 @@ def power_of_two(n: Tensor, by: int = 0) -> Tensor:
     if has_bits(n):  # for n + by = -127 the bits of the exponent are 0, and so is the power
         return float_of(((n + (127.0 + by)).clamp(min=0.0) * 2.0**23).to(torch.int32))
     n = n + float(by) if by else n
-    power = _last_bit(torch.exp(n.abs().clamp(max=127.0) * 0.6931472) * 1.25) * 2.0**23  # whatever the exponential's last bits
+    near = torch.exp(n.abs().clamp(max=127.0) * 0.6931472) * 1.25  # so that the exponential's last bits do not matter
+    power = _last_bit(near) * 2.0**23
     return torch.where(n < 0, torch.where(n < -126.5, 0.0, 1.0 / power), power)
 
 
