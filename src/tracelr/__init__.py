@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tracelr.fused.fuse import fuse
     from tracelr.fused.train_step import TrainStep
     from tracelr.interop._tools.units import Units
-    from tracelr.interop.cerebras import curves as cerebras
     from tracelr.interop.load import from_dict, load, load_schedule
     from tracelr.interop.native.expression import parse
     from tracelr.interop.torch.read import from_torch
@@ -98,7 +97,6 @@ __all__ = [
     "Units",
     "WarmRestarts",
     "arithmetic",
-    "cerebras",
     "check_ranks",
     "errors",
     "from_dict",
@@ -123,7 +121,6 @@ __all__ = [
 _LAZY = {
     "TrainStep": "tracelr.fused.train_step:TrainStep",
     "Units": "tracelr.interop._tools.units:Units",
-    "cerebras": "tracelr.interop.cerebras.curves",
     "from_dict": "tracelr.interop.load:from_dict",
     "from_torch": "tracelr.interop.torch.read:from_torch",
     "fuse": "tracelr.fused.fuse:fuse",

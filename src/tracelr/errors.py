@@ -158,6 +158,11 @@ class LoweringError(TracelrError, ValueError):
 
 
 @final
+class MissingPackageError(TracelrError, ImportError):
+    """An integration needs a package that is not installed."""
+
+
+@final
 class Unquoted(str):
     """A description that a message shows without quotes, in place of the repr of an object."""
 

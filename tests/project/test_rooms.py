@@ -24,6 +24,7 @@ FLOORS = (
     {"optim"},
     {"fused", "lr_scheduler"},
     {"cli", "convert", "phases", "weight_decay_scheduler"},
+    {"cerebras"},
     {"__init__", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS, 1) for room in rooms}
