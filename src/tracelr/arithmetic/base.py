@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tracelr._torch import is_eager
+from tracelr.arithmetic import bits
 
 Real: TypeAlias = Any  # a number before rounding: a tensor, or a pair of tensors. A formula must not look inside
 Number: TypeAlias = "float | Tensor"  # a Python number is folded into the graph, a 0-d tensor is an input of it
@@ -216,6 +217,8 @@ class Arithmetic(ABC):
         """Return how many of the `milestones` are at or below each i."""
         # A sum of comparisons is the only look-up that needs no host value and that every lowering target can express. A
         # search finds the same in a long table, with less memory, where nothing is traced.
+        if bits.lazy(i):  # where a sum of comparisons is one bit wide
+            return (i.unsqueeze(-1) >= milestones).to(torch.int64).sum(-1)
         if milestones.numel() > _FEW and is_eager(i):
             return torch.searchsorted(milestones, i, right=True)
         return (i.unsqueeze(-1) >= milestones).sum(-1)

@@ -23,6 +23,8 @@ _HALF_BITS = -4096  # keeps 12 of the 24 bits of a float32
 _SEED = 0x7EF311C7  # this minus the bits of y is about the bits of 1 / y
 _ROOT_SEED = 0x5F3759DF  # this minus half the bits of x is about the bits of 1 / sqrt(x)
 _LEFT, _ROOT_LEFT = 2.0**-23 * (_SEED & 0x7FFFFF), 2.0**-23 * (_ROOT_SEED & 0x7FFFFF)
+_ROOT_OF_0 = 1.0 + (_ROOT_SEED & 0x7FFFFF) * 2.0**-23  # times 2**63: `near_root` of 0
+_ROOT_OF_0 *= 2.0 ** ((_ROOT_SEED >> 23) - 127)
 _ROOT_2 = 0x3504F3 * 2.0**-23 + 1.0
 
 
@@ -103,12 +105,14 @@ def near_root(x: Tensor) -> Tensor:
     """Return about 1 / sqrt(x) for x > 0, from which Newton's method starts."""
     if has_bits(x):
         return float_of(_ROOT_SEED - (bits_of(x) >> 1))
+    positive, x = x > 0, torch.where(x > 0, x, 1.0)
     inverse = 2.0**-23 / _last_bit(torch.sqrt(_last_bit(x) * (1.5 * 2.0**23)))  # 2**-k, for x from 4**k up to 4**(k + 1)
     scaled = (x * inverse) * inverse
     upper = scaled >= 2.0
     mantissa = even(torch.where(upper, scaled * 0.5, scaled)) - 1.0
     left = torch.where(upper, _ROOT_LEFT, _ROOT_LEFT + 0.5) - mantissa * 0.5
-    return torch.where(left < 0, left * 0.5 + 1.0, left + 1.0) * (inverse * 0.5)
+    near = torch.where(left < 0, left * 0.5 + 1.0, left + 1.0) * (inverse * 0.5)
+    return torch.where(positive, near, _ROOT_OF_0)
 
 
 def power_of_two(n: Tensor, by: int = 0) -> Tensor:
