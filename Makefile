@@ -7,7 +7,7 @@ TORCH ?= torch
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: demo ready test triton prove prove-part fuzz bench docs check format clean
+.PHONY: demo ready test triton cerebras prove prove-part fuzz bench docs check format clean
 
 demo: $(VENV)/demo-ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
@@ -20,6 +20,11 @@ test: $(VENV)/ready check
 # Triton is 640 MB: the tests that need it are a command of their own.
 triton: $(VENV)/triton-ready
 	$(BIN)/python -m pytest -q -m triton
+
+# In Cerebras' own framework, which pins torch 2.4: an environment of its own, of 5.7 GB.
+CEREBRAS := .venv-cerebras
+cerebras: $(CEREBRAS)/ready
+	PYTHONPATH=src $(CEREBRAS)/bin/python -m pytest -q -m cerebras tests/cerebras
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
@@ -75,5 +80,11 @@ $(VENV)/triton-ready: $(VENV)/ready
 	$(INSTALL) -e '.[triton]'
 	touch $@
 
+$(CEREBRAS)/ready: Makefile
+	$(PYTHON) -m venv $(CEREBRAS)
+	$(CEREBRAS)/bin/python -m pip install --quiet --disable-pip-version-check cerebras-pytorch==2.10.0 pytest mpmath hypothesis pyyaml
+	chmod +x $(CEREBRAS)/lib/python3*/site-packages/cerebras/pytorch/lib/torch-cirh-opt
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache runs docs/_build
+	rm -rf $(VENV) $(CEREBRAS) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache runs docs/_build

@@ -1,8 +1,8 @@
 """Schedules in Cerebras' own framework: schedulers of `cerebras.pytorch` that evaluate a schedule of tracelr.
 
 It is imported on demand alone, because it needs the package cerebras-pytorch. `lr_scheduler` and `weight_decay_scheduler`
-hold the names of `tracelr.lr_scheduler` and `tracelr.weight_decay_scheduler` as such schedulers: they take the place of those
-in `cerebras.pytorch.optim`.
+hold the names of `tracelr.lr_scheduler` and `tracelr.weight_decay_scheduler` as such schedulers, in place of those of
+`cerebras.pytorch.optim`.
 """
 
 from __future__ import annotations

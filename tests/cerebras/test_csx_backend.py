@@ -15,15 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.settings import published, schedule_of
 from support.table import ROWS
 
 from tracelr import precision
 from tracelr.lowering.targets._cirh_interpreter import Function, parse, run
 
 cstorch = pytest.importorskip("cerebras.pytorch")
-pytestmark = pytest.mark.cerebras
+pytestmark = [pytest.mark.cerebras, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]  # of their files
 AT_ONCE = 8
 NAMES = [name for name, row in ROWS.items() if row.written]
+DINO = "params_dinov2_large_224_bs1024.yaml"
+NAMES += [f"{DINO}:{k}" for k in range(len(published(DINO)))]
 PARTS = [NAMES[k : k + AT_ONCE] for k in range(0, len(NAMES), AT_ONCE)]
 LIBRARY = Path(cstorch.__file__).parent / "lib"
 
@@ -40,9 +43,10 @@ def traced(folder: Path, names: list[str]) -> Function:
 
 
 def steps_of(name: str) -> torch.Tensor:
-    near = [end + by for end in ROWS[name].ends for by in (-2, -1, 0, 1)]
+    ends = ROWS[name].ends if name in ROWS else (12_500, 125_000)
+    near = [end + by for end in ends for by in (-2, -1, 0, 1)]
     powers = [2**k + by for k in range(1, 53) for by in (-1, 0, 1)]
-    drawn = torch.randint(0, 4 * max([10, *ROWS[name].ends]), (500,), generator=torch.Generator().manual_seed(0)).tolist()
+    drawn = torch.randint(0, 4 * max([10, *ends]), (500,), generator=torch.Generator().manual_seed(0)).tolist()
     return torch.tensor(sorted({step for step in (0, 1, 2, 3, *near, *powers, *drawn) if 0 <= step < 2**53}))
 
 
@@ -58,7 +62,7 @@ def rates_of_the_update(function: Function) -> Iterator[str]:
                 yield from (one for one in source.operands if minus and one not in minus)
 
 
-@pytest.mark.parametrize("names", PARTS, ids=" ".join)
+@pytest.mark.parametrize("names", PARTS, ids=lambda names: f"{names[0]} and {len(names) - 1} more")
 def test_the_compiled_step_has_the_bits_of_eager(names: list[str], tmp_path: Path) -> None:
     function = traced(tmp_path, names)
     used = list(rates_of_the_update(function))
@@ -66,7 +70,7 @@ def test_the_compiled_step_has_the_bits_of_eager(names: list[str], tmp_path: Pat
     for k, name in enumerate(names):
         steps = steps_of(name)
         with precision("two_float"), torch.no_grad():
-            now, later = ROWS[name].schedule(steps), ROWS[name].schedule(steps + 1)
+            now, later = schedule_of(name)(steps), schedule_of(name)(steps + 1)
         count = f"state.schedulers.{k}.last_epoch"
         pairs = (
             (now, run(function, steps.numpy(), used[k], count)),
@@ -75,3 +79,7 @@ def test_the_compiled_step_has_the_bits_of_eager(names: list[str], tmp_path: Pat
         for eager, found in pairs:
             differing = np.flatnonzero(eager.numpy().view(np.int32) != found.view(np.int32))
             assert not len(differing), (name, steps[differing[:3]].tolist(), eager[differing[:3]], found[differing[:3]])
+
+
+def test_all_assignments_of_the_largest_published_file_are_there() -> None:
+    assert len(published(DINO)) == 29

@@ -2,8 +2,8 @@
 
 Most machines read a float32 as an int32. The wafers of Cerebras, whose tensors are on torch's "lazy" device while a step is
 traced, take no such view, no shift and no int64 mask. There each function is written as sums and products of float32, which
-round as they are written, and as quotients of integers. Both ways give the same bits for every float32 of size 2**-100 to
-2**126; no other number reaches these functions.
+round as they are written, and as quotients of integers. Both ways give the same bits for 0 and every float32 of size 2**-100
+to 2**125.
 """
 
 from __future__ import annotations
