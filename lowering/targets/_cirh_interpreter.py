@@ -44,8 +44,9 @@ _COMPARISONS = {
 def _div(a: Array, b: Array) -> Array:
     if a.dtype.kind == "f":
         return np.true_divide(a, b)
-    quotient: Array = a // b
-    return quotient + ((quotient * b != a) & ((a < 0) != (b < 0)))
+    down: Array = a // b
+    quotient: Array = down + ((down * b != a) & ((a < 0) != (b < 0)))
+    return quotient
 
 
 _ALIKE: dict[str, Callable[..., Array]] = {
