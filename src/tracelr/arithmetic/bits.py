@@ -100,9 +100,10 @@ def near_reciprocal(y: Tensor) -> Tensor:
 
 
 def near_root(x: Tensor) -> Tensor:
-    """Return about 1 / sqrt(x) for x > 0, from which Newton's method starts."""
+    """Return about 1 / sqrt(x) for x > 0, from which Newton's method starts; for 0, some finite number."""
     if has_bits(x):
         return float_of(_ROOT_SEED - (bits_of(x) >> 1))
+    x = torch.where(x == 0, 1.0, x)
     inverse = 2.0**-23 / _last_bit(torch.sqrt(_last_bit(x) * (1.5 * 2.0**23)))  # 2**-k, for x from 4**k up to 4**(k + 1)
     scaled = (x * inverse) * inverse
     upper = scaled >= 2.0
