@@ -78,7 +78,6 @@ def test_the_text_of_a_table() -> None:
     lines = [re.sub(r"%\d+", "%", line.strip()) for line in text.splitlines()]
     assert lines[:2] == ["module {", "func @lr_2(%step: tensor<i64>) -> tensor<f32> {"]
     assert lines[-3:] == ["return % : tensor<f32>", "}", "}"]
-    assert "// return ops.table_lookup(step, self.milestones, self.values)" in lines or any("//" in line for line in lines)
     assert "% = cirh.Const dense<[5, 9]> : tensor<2xi64>" in lines
     assert "% = cirh.Const dense<[0.5, 0.25, 9.536743e-07]> : tensor<3xf32>" in lines
     assert "% = cirh.Clamp %step, %, % : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<i64>" in lines
@@ -117,7 +116,7 @@ FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
         .float()
     ),
     "a sum of integers": lambda s: (torch.minimum(s.unsqueeze(-1), torch.tensor([3, 2**40, 20])) * 2).sum(-1).float(),
-    "roundings": lambda s: torch.round(s.float() / 2) + torch.ceil(s.float() / 3) + torch.sqrt(s.abs().float()),
+    "roundings": lambda s: torch.round(s.float() / 2) + torch.ceil(s.float() / 3) + torch.sqrt(s.float().abs()),
     "quotients": lambda s: 1.0 / (s.abs().float() + 3) + s.float() / 7.0,
 }
 STEPS = torch.cat([torch.arange(-1100, 1100), torch.tensor([2**31, 2**53 + 1, -(2**53), 2**62, 2**63 - 1, -(2**63)])])
@@ -150,7 +149,7 @@ def test_cirh_has_a_row_for_every_op_of_the_spec_that_it_can_write() -> None:
         (lambda x: x.remainder(0.3), "aten.remainder.Tensor of f32[], f32[]"),
         (lambda x: (x.long() & 6).float(), "aten.bitwise_and.Tensor of i64[], i64[]"),
         (lambda x: (x.long() | 6).float(), "aten.bitwise_or.Tensor of i64[], i64[]"),
-        (lambda x: (x.long() >> x.long()).float(), "aten.bitwise_right_shift.Tensor of i64[], i64[]"),
+        (lambda x: (x.long() >> x.long()).float(), "aten.bitwise_right_shift.Tensor of i64[]"),
     ],
 )
 def test_an_op_that_cirh_lacks_is_refused(function: Callable[[Tensor], Tensor], given: str) -> None:
@@ -269,8 +268,8 @@ def test_a_value_is_cut_out_of_a_training_step() -> None:
 @pytest.mark.parametrize(
     ("result", "steps", "given"),
     [
-        ("%3", 0, "given no value of %arg0 tensor<1x4xf32> {tf.aliasing_output = 0 : i64, tf.resource_name = "),
-        ("%48", 0, 'given no value of %arg4 tensor<2xf32> {tf.resource_name = "placeholder23"}'),
+        ("%3", 0, "given no value of %arg0 {tf.aliasing_output = 0 : i64, tf.resource_name = "),
+        ("%48", 0, 'given no value of %arg4 {tf.resource_name = "placeholder23"}'),
         ("%99", 0, "given the value %99"),
         ("loss", 0, "given the result 'loss'"),
         ("rate", 2, "given an index from 2 to 2"),
