@@ -171,7 +171,7 @@ def run(
         known |= {name: given[np.newaxis] for name in inputs if _is_called(function, name, called)}
     if missing := [name for name in inputs if name not in known]:
         raise _error(
-            f"no value of {', '.join(f'{name} {function.inputs[name][1]}' for name in missing)}", value, "a value of each"
+            f"no value of {', '.join(' '.join((name, *function.inputs[name])).strip() for name in missing)}", value, "a value of each"
         )
     with np.errstate(all="ignore"):
         for op in ops:

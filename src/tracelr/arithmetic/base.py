@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tracelr._torch import is_eager
+from tracelr.arithmetic import bits
 
 Real: TypeAlias = Any  # a number before rounding: a tensor, or a pair of tensors. A formula must not look inside
 Number: TypeAlias = "float | Tensor"  # a Python number is folded into the graph, a 0-d tensor is an input of it
@@ -210,7 +211,7 @@ class Arithmetic(ABC):
 
     def take(self, k: Tensor, table: Tensor) -> Tensor:
         """Return `table[k]`, of the table's own dtype, in a form that every tracer and target knows."""
-        return table.index_select(0, k.reshape(-1)).reshape(k.shape)
+        return bits.beside(k, table).index_select(0, k.reshape(-1)).reshape(k.shape)
 
     def bucketize(self, i: Tensor, milestones: Tensor) -> Tensor:
         """Return how many of the `milestones` are at or below each i."""
@@ -218,7 +219,7 @@ class Arithmetic(ABC):
         # search finds the same in a long table, with less memory, where nothing is traced.
         if milestones.numel() > _FEW and is_eager(i):
             return torch.searchsorted(milestones, i, right=True)
-        return (i.unsqueeze(-1) >= milestones).sum(-1)
+        return bits.count(i.unsqueeze(-1) >= bits.beside(i, milestones))
 
     def table_lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Real:
         """Return `values[k]`, k being how many of the `milestones` are at or below each i."""

@@ -132,6 +132,23 @@ def exponent_of(x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.round(torch.log(inverse) * -1.442695), inverse
 
 
+def whole(x: Tensor) -> Tensor:
+    """Return x as an int64, its fraction cut off. Cerebras' compiler makes such a cast go to the nearest integer."""
+    return (x if not lazy(x) else torch.where(x < 0, torch.ceil(x), torch.floor(x))).to(torch.int64)
+
+
+def beside(i: Tensor, table: Tensor) -> Tensor:
+    """Return a table where i is. For one step on a lazy device it is made of constants, which stand in the traced graph."""
+    if not lazy(i) or lazy(table):
+        return table
+    return torch.stack([torch.full_like(i.reshape(()), value, dtype=table.dtype) for value in table.tolist()])
+
+
+def count(masks: Tensor) -> Tensor:
+    """Return how many of the last dimension are true. A lazy device would make a sum of masks one bit wide."""
+    return (masks if not lazy(masks) else masks.to(torch.int64)).sum(-1)
+
+
 def split_integer(t: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """Return floor(t / 2**bits) and the rest, of an int64 of either sign."""
     if not lazy(t):

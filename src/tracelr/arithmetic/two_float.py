@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import double_float, polynomials
+from tracelr.arithmetic import bits, double_float, polynomials
 from tracelr.arithmetic.base import LARGEST, MOST_POWER, Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.double_float import Pair
 
@@ -219,6 +219,8 @@ class TwoFloat(Arithmetic):
         return Pair(self.take(k, values.high), self.take(k, values.low))
 
     def floordiv(self, i: Tensor, n: int) -> Tensor:
+        if bits.lazy(i):  # it has an exact quotient of integers, and no shift
+            return bits.floordiv(i, n)
         # i minus its remainder is a multiple of n. The odd factor of n has an inverse modulo 2**64, so this is exact.
         zeros = (n & -n).bit_length() - 1
         inverse = pow(n >> zeros, -1, 2**64)
