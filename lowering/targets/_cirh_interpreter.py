@@ -44,8 +44,9 @@ _COMPARISONS = {
 def _div(a: Array, b: Array) -> Array:
     if a.dtype.kind == "f":
         return np.true_divide(a, b)
-    quotient: Array = a // b
-    return quotient + ((quotient * b != a) & ((a < 0) != (b < 0)))
+    down: Array = a // b
+    quotient: Array = down + ((down * b != a) & ((a < 0) != (b < 0)))
+    return quotient
 
 
 _ALIKE: dict[str, Callable[..., Array]] = {
@@ -170,7 +171,7 @@ def run(
         known |= {name: given[np.newaxis] for name in inputs if _is_called(function, name, called)}
     if missing := [name for name in inputs if name not in known]:
         raise _error(
-            f"no value of {', '.join(f'{name} {function.inputs[name][1]}' for name in missing)}", value, "a value of each"
+            f"no value of {', '.join(' '.join((name, *function.inputs[name])).strip() for name in missing)}", value, "a value of each"
         )
     with np.errstate(all="ignore"):
         for op in ops:

@@ -141,8 +141,11 @@ def _remainder(to: Writer, x: Value, n: Value) -> Value | None:
 
 
 def _clamp(to: Writer, x: Value, low: Value | None = None, high: Value | None = None) -> Value:
-    least, most = (to.constant(limit, x.dtype, x.shape) for limit in _LIMITS[x.dtype])
-    return to.other("Clamp", (x, low or least, high or most), x.dtype, x.shape)
+    both = [
+        limit if isinstance(limit, Value) else to.constant(other, x.dtype, x.shape)
+        for limit, other in zip((low, high), _LIMITS[x.dtype], strict=True)
+    ]
+    return to.other("Clamp", (x, *both), x.dtype, x.shape)
 
 
 def _trunc(to: Writer, x: Value) -> Value:

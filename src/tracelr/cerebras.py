@@ -10,19 +10,18 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from tracelr import lr_scheduler as learning_rates
 from tracelr import weight_decay_scheduler as weight_decays
 from tracelr.arithmetic import precision
 from tracelr.errors import MissingPackageError, OptimizerError, ScheduleTypeError, TracelrWarning, Unquoted
 from tracelr.lr_scheduler.base import CerebrasScheduler
-from tracelr.optim.evaluator import Scaled, values_of
+from tracelr.optim.evaluator import values_of
 from tracelr.schedules.base import Schedule
 
 try:
@@ -90,17 +89,8 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
         return self._values([1.0])[0]
 
     def _values(self, factors: list[float]) -> list[Tensor]:
-        if not use_cs():
+        with precision("two_float") if use_cs() else nullcontext():
             return values_of(self.schedule, factors, self.last_epoch)
-        # A tensor of the host may not meet one of their device, where a new one is an input of the graph and no constant. So
-        # each entry of a table is a constant.
-        module, step = Scaled([self.schedule], [factors]), self.last_epoch
-        held = {name: table for name, table in module.named_buffers() if table.dtype != torch.float64}
-        tables = {
-            name: torch.stack([_constant(step, one, table.dtype) for one in table.tolist()]) for name, table in held.items()
-        }
-        with precision("two_float"):
-            return functional_call(module, tables, (step,))  # type: ignore[no-any-return]  # torch says Any
 
     def get(self) -> list[Tensor | None]:
         """Return the present value for each group; None for a group without the tags."""
@@ -133,10 +123,6 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
             warnings.warn(f"{text}; the one given now is used", TracelrWarning, stacklevel=2)
         if not use_cs():
             self.update_last_value()
-
-
-def _constant(step: Tensor, value: float, dtype: torch.dtype) -> Tensor:
-    return torch.full_like(step, value, dtype=dtype)
 
 
 def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:

@@ -16,7 +16,10 @@ from tracelr.errors import OptimizerError, ScheduleTypeError, TracelrWarning
 cstorch = pytest.importorskip("cerebras.pytorch")
 from tracelr import cerebras  # noqa: E402  # it needs the package
 
-pytestmark = [pytest.mark.cerebras, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]  # of their files
+pytestmark = [
+    pytest.mark.cerebras,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]  # of their files
 STEPS = 24
 
 

@@ -15,7 +15,7 @@ from tracelr.lowering import lower, passes
 from tracelr.lowering.targets._target import Artifact
 from tracelr.lowering.verification import default_steps
 
-SWEPT = {"c", "cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
+SWEPT = {"c", "cirh", "cuda", "hip", "metal", "onnx", "opencl", "wgsl"}
 """The targets that run all rows at once, each in its test file; the others run row by row in test_rows_on_targets.py."""
 
 

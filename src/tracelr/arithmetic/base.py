@@ -211,17 +211,15 @@ class Arithmetic(ABC):
 
     def take(self, k: Tensor, table: Tensor) -> Tensor:
         """Return `table[k]`, of the table's own dtype, in a form that every tracer and target knows."""
-        return table.index_select(0, k.reshape(-1)).reshape(k.shape)
+        return bits.beside(k, table).index_select(0, k.reshape(-1)).reshape(k.shape)
 
     def bucketize(self, i: Tensor, milestones: Tensor) -> Tensor:
         """Return how many of the `milestones` are at or below each i."""
         # A sum of comparisons is the only look-up that needs no host value and that every lowering target can express. A
         # search finds the same in a long table, with less memory, where nothing is traced.
-        if bits.lazy(i):  # where a sum of comparisons is one bit wide
-            return (i.unsqueeze(-1) >= milestones).to(torch.int64).sum(-1)
-        if milestones.numel() > _FEW and is_eager(i):
+        if milestones.numel() > _FEW and is_eager(i) and not bits.lazy(i):
             return torch.searchsorted(milestones, i, right=True)
-        return (i.unsqueeze(-1) >= milestones).sum(-1)
+        return bits.count(i.unsqueeze(-1) >= bits.beside(i, milestones))
 
     def table_lookup(self, i: Tensor, milestones: Tensor, values: Table) -> Real:
         """Return `values[k]`, k being how many of the `milestones` are at or below each i."""

@@ -23,8 +23,6 @@ _HALF_BITS = -4096  # keeps 12 of the 24 bits of a float32
 _SEED = 0x7EF311C7  # this minus the bits of y is about the bits of 1 / y
 _ROOT_SEED = 0x5F3759DF  # this minus half the bits of x is about the bits of 1 / sqrt(x)
 _LEFT, _ROOT_LEFT = 2.0**-23 * (_SEED & 0x7FFFFF), 2.0**-23 * (_ROOT_SEED & 0x7FFFFF)
-_ROOT_OF_0 = 1.0 + (_ROOT_SEED & 0x7FFFFF) * 2.0**-23  # times 2**63: `near_root` of 0
-_ROOT_OF_0 *= 2.0 ** ((_ROOT_SEED >> 23) - 127)
 _ROOT_2 = 0x3504F3 * 2.0**-23 + 1.0
 
 
@@ -102,17 +100,16 @@ def near_reciprocal(y: Tensor) -> Tensor:
 
 
 def near_root(x: Tensor) -> Tensor:
-    """Return about 1 / sqrt(x) for x > 0, from which Newton's method starts."""
+    """Return about 1 / sqrt(x) for x > 0, from which Newton's method starts; for 0, some finite number."""
     if has_bits(x):
         return float_of(_ROOT_SEED - (bits_of(x) >> 1))
-    positive, x = x > 0, torch.where(x > 0, x, 1.0)
+    x = torch.where(x == 0, 1.0, x)
     inverse = 2.0**-23 / _last_bit(torch.sqrt(_last_bit(x) * (1.5 * 2.0**23)))  # 2**-k, for x from 4**k up to 4**(k + 1)
     scaled = (x * inverse) * inverse
     upper = scaled >= 2.0
     mantissa = even(torch.where(upper, scaled * 0.5, scaled)) - 1.0
     left = torch.where(upper, _ROOT_LEFT, _ROOT_LEFT + 0.5) - mantissa * 0.5
-    near = torch.where(left < 0, left * 0.5 + 1.0, left + 1.0) * (inverse * 0.5)
-    return torch.where(positive, near, _ROOT_OF_0)
+    return torch.where(left < 0, left * 0.5 + 1.0, left + 1.0) * (inverse * 0.5)
 
 
 def power_of_two(n: Tensor, by: int = 0) -> Tensor:
@@ -133,6 +130,23 @@ def exponent_of(x: Tensor) -> tuple[Tensor, Tensor]:
     inverse = 2.0**-23 / _last_bit(x)
     inverse = torch.where(x * inverse >= _ROOT_2, inverse * 0.5, inverse)
     return torch.round(torch.log(inverse) * -1.442695), inverse
+
+
+def whole(x: Tensor) -> Tensor:
+    """Return x as an int64, its fraction cut off. Cerebras' compiler makes such a cast go to the nearest integer."""
+    return (x if not lazy(x) else torch.where(x < 0, torch.ceil(x), torch.floor(x))).to(torch.int64)
+
+
+def beside(i: Tensor, table: Tensor) -> Tensor:
+    """Return a table where i is. For one step on a lazy device it is made of constants, which stand in the traced graph."""
+    if not lazy(i) or lazy(table):
+        return table
+    return torch.stack([torch.full_like(i.reshape(()), value, dtype=table.dtype) for value in table.tolist()])
+
+
+def count(masks: Tensor) -> Tensor:
+    """Return how many of the last dimension are true. A lazy device would make a sum of masks one bit wide."""
+    return (masks if not lazy(masks) else masks.to(torch.int64)).sum(-1)
 
 
 def split_integer(t: Tensor, bits: int) -> tuple[Tensor, Tensor]:

@@ -74,7 +74,7 @@ LN_2 = Split(0.6931471805599453, 2.3190468138462996e-17)
 
 def fixed(x: Pair) -> Tensor:
     """Return x, of size below 2, in units of 2**-62."""
-    return (x.high * 2.0**62).to(torch.int64) + (x.low * 2.0**62).to(torch.int64)
+    return bits.whole(x.high * 2.0**62) + bits.whole(x.low * 2.0**62)
 
 
 def floating(t: Tensor) -> Pair:
@@ -137,7 +137,7 @@ def _near_one(x: Pair) -> tuple[Tensor, Tensor, Tensor]:
     for bound, c, log in reversed(_NEAR_ONE[:-1]):
         below = m.high < bound
         factor, logs = torch.where(below, c, factor), torch.where(below, log, logs)
-    scaled = (m.high * 2.0**58).to(torch.int64) + (m.low * 2.0**58).to(torch.int64)
+    scaled = bits.whole(m.high * 2.0**58) + bits.whole(m.low * 2.0**58)
     return exponent, logs, scaled * factor - 2**62
 
 

@@ -219,9 +219,8 @@ class TwoFloat(Arithmetic):
         return Pair(self.take(k, values.high), self.take(k, values.low))
 
     def floordiv(self, i: Tensor, n: int) -> Tensor:
-        if bits.lazy(i):  # where // cuts off towards zero, and `torch.div` divides float32
-            quotient: Tensor = i // n
-            return quotient - (quotient * n > i).to(torch.int64)
+        if bits.lazy(i):  # it has an exact quotient of integers, and no shift
+            return bits.floordiv(i, n)
         # i minus its remainder is a multiple of n. The odd factor of n has an inverse modulo 2**64, so this is exact.
         zeros = (n & -n).bit_length() - 1
         inverse = pow(n >> zeros, -1, 2**64)

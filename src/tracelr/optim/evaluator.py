@@ -147,7 +147,7 @@ class OpaqueStep:
     def __init__(self, plan: list[tuple[Schedule, dict[float, list[Tensor]]]]) -> None:
         self.token, self._plan = f"step {next(_made)}", plan
         self.written = [tensor for _, tensors in plan for followers in tensors.values() for tensor in followers]
-        module = Scaled([schedule for schedule, _ in plan], [list(tensors) for _, tensors in plan])
+        module = _Scaled([schedule for schedule, _ in plan], [list(tensors) for _, tensors in plan])
         followed = [len(followers) for _, tensors in plan for followers in tensors.values()]
         names, self.places = [], list[tuple[dict[str, Tensor], str]]()
         for path, one in module.named_modules():
@@ -171,7 +171,7 @@ class OpaqueStep:
 
 
 @final
-class Scaled(nn.Module):
+class _Scaled(nn.Module):
     """`values_of` of several schedules as a module, which `functional_call` needs."""
 
     def __init__(self, schedules: list[Schedule], factors: list[list[float]]) -> None:
