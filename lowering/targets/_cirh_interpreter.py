@@ -170,9 +170,8 @@ def run(
     for called, given in (values or {}).items():
         known |= {name: given[np.newaxis] for name in inputs if _is_called(function, name, called)}
     if missing := [name for name in inputs if name not in known]:
-        raise _error(
-            f"no value of {', '.join(' '.join((name, *function.inputs[name])).strip() for name in missing)}", value, "a value of each"
-        )
+        shown = ", ".join(" ".join((name, *function.inputs[name])).strip() for name in missing)
+        raise _error(f"no value of {shown}", value, "a value of each")
     with np.errstate(all="ignore"):
         for op in ops:
             known[op.result] = _evaluated(op, [known[name] for name in op.operands])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,7 @@ from tracelr.errors import OptimizerError, ScheduleTypeError, TracelrWarning
 cstorch = pytest.importorskip("cerebras.pytorch")
 from tracelr import cerebras  # noqa: E402  # it needs the package
 
-pytestmark = [
-    pytest.mark.cerebras,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]  # of their files
+pytestmark = pytest.mark.cerebras
 STEPS = 24
 
 
@@ -29,6 +27,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+        gc.collect()  # their loader leaves files open
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,7 @@ from tracelr import precision
 from tracelr.lowering.targets._cirh_interpreter import Function, parse, run
 
 cstorch = pytest.importorskip("cerebras.pytorch")
-pytestmark = [
-    pytest.mark.cerebras,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]  # of their files
+pytestmark = pytest.mark.cerebras
 AT_ONCE = 8
 NAMES = [name for name, row in ROWS.items() if row.written]
 DINO = "params_dinov2_large_224_bs1024.yaml"
