@@ -5,14 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from tracelr.errors import LoweringError, Unquoted
 
+_LEAST = {"triton": (3, 3)}  # torch 2.6 brings 3.2, whose compiler takes other arguments
+
 
 def missing(package: str, extra: str) -> str | None:
-    """Return what to install if `package` is not installed, and None if it is. Nothing is imported."""
-    return None if find_spec(package) else f"{package} (pip install 'tracelr[{extra}]')"
+    """Return what to install if `package` is not installed, or is too old, and None if it is. Nothing is imported."""
+    least = _LEAST.get(package, (0, 0))
+    if find_spec(package) and (not any(least) or _release(package) >= least):
+        return None
+    newer = f" {least[0]}.{least[1]} or newer" if any(least) else ""
+    return f"{package}{newer} (pip install 'tracelr[{extra}]')"
+
+
+def _release(package: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, version(package).split(".")[:2]))
+    except (PackageNotFoundError, ValueError):
+        return (9999,)  # put in place by hand
 
 
 def need(where: str, package: str, extra: str) -> None:

@@ -1,7 +1,8 @@
 """Every private name of torch that tracelr uses, each with its reason. No other file touches one.
 
-All exist in torch 2.13. tests/project/test_private_torch.py looks them up in the installed torch. Dynamo,
-Inductor and modules that import sympy are imported inside functions, because `import tracelr` would be slow otherwise.
+All exist in torch 2.6 and 2.13, but for those that say so. tests/project/test_private_torch.py looks them up in the installed
+torch. Dynamo, Inductor and modules that import sympy are imported inside functions, because `import tracelr` would be slow
+otherwise.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ from torch.optim import optimizer as _optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils import _pytree
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass as is_traceable_wrapper_subclass  # is it a DTensor?
+
+RELEASE = tuple(int(number) for number in torch.__version__.split(".")[:2])
+
+if RELEASE < (2, 4):
+    raise ImportError(f"tracelr needs torch 2.4 or newer, and this is torch {torch.__version__}")
 
 # -- optimizers and schedulers ----------------------------------------------------------------------------------------------
 
@@ -100,6 +106,8 @@ def milestones(scheduler: Any) -> list[int]:
 
 def anneals_by_cosine(scheduler: Any) -> bool:
     """Say whether a SWALR or a OneCycleLR anneals by a cosine, from the string that each keeps of its argument."""
+    if hasattr(scheduler, "anneal_func"):  # a SWALR of torch 2.6 keeps the function
+        return bool(scheduler.anneal_func == scheduler._cosine_anneal)
     held = scheduler._anneal_strategy if hasattr(scheduler, "_anneal_strategy") else scheduler._anneal_func_type
     return bool(held == "cos")
 
@@ -123,7 +131,7 @@ foreach_div: Callable[..., Any] = torch._foreach_div
 
 
 def total_norm(tensors: list[Tensor]) -> Tensor:
-    """Return what `torch.nn.utils.get_total_norm` computes. It does not exist before 2.6, and Dynamo does not trace that one."""
+    """Return what `torch.nn.utils.get_total_norm` computes. Dynamo of torch 2.6 does not trace that."""
     norms = torch._foreach_norm(tensors)
     total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
     return total
@@ -177,7 +185,8 @@ def alone() -> Iterator[None]:
     # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
     with _alone, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # 2.13
-        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node", UserWarning)  # 2.6
+        for text in ("Attempted to insert a get_attr Node", "Node .* does not reference an nn.Module"):  # 2.6
+            warnings.filterwarnings("ignore", text, UserWarning)
         yield
 
 
@@ -254,6 +263,13 @@ def is_of_backend(error: BaseException) -> bool:
     from torch._dynamo import exc
 
     return isinstance(error, exc.BackendCompilerFailed)
+
+
+def recomputes_otherwise(graph: fx.GraphModule) -> bool:
+    """Say whether a graph of Dynamo recomputes activations and torch, as 2.6 does, would draw other random numbers then."""
+    if RELEASE >= (2, 8):  # they refuse it themselves
+        return False
+    return any("tag_activation_checkpoint" in str(node.target) for node in graph.graph.nodes)
 
 
 def line_of_output_with_gradient(graph: fx.GraphModule) -> str:
