@@ -8,6 +8,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+import torch
+
+from tracelr import _torch
 from tracelr.errors import LoweringError, Unquoted
 
 _LEAST = {"triton": (3, 3)}  # torch 2.6 brings 3.2, whose compiler takes other arguments
@@ -34,6 +37,14 @@ def need(where: str, package: str, extra: str) -> None:
     if missing(package, extra) is not None:
         fix = f"pip install 'tracelr[{extra}]'"
         raise LoweringError(where, Unquoted(f"no {package}"), f"an environment with {package}", fix)
+
+
+def need_compiling_torch(where: str) -> None:
+    """Raise `LoweringError` for a torch whose Inductor cannot be asked for what it compiles."""
+    if _torch.RELEASE < (2, 6):
+        raise LoweringError(
+            where, Unquoted(f"torch {torch.__version__}"), "torch 2.6 or newer", "install it, or use target c"
+        )
 
 
 def missing_compiler(language: str, command: str, variable: str) -> str | None:

@@ -1,8 +1,8 @@
 """Every private name of torch that tracelr uses, each with its reason. No other file touches one.
 
-All exist in torch 2.6 and 2.13, but for those that say so. tests/project/test_private_torch.py looks them up in the installed
-torch. Dynamo, Inductor and modules that import sympy are imported inside functions, because `import tracelr` would be slow
-otherwise.
+All exist in torch 2.6 and 2.13, but for those that say so. tests/project/test_private_torch.py looks them up in the
+installed torch. Dynamo, Inductor and modules that import sympy are imported inside functions, because `import tracelr` would
+be slow otherwise.
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ def recomputes_otherwise(graph: fx.GraphModule) -> bool:
 
 def line_of_output_with_gradient(graph: fx.GraphModule) -> str:
     """Return the line of code that made the first output of a Dynamo graph that requires a gradient, or ""."""
-    for node in graph.graph.output_node().all_input_nodes:
+    for node in output_node(graph.graph).all_input_nodes:
         value = node.meta.get("example_value")
         if isinstance(value, Tensor) and value.requires_grad and node.op == "call_function":
             lines = (node.meta.get("stack_trace") or node.name).splitlines()
@@ -341,6 +341,22 @@ def make_fx_of_any(function: Callable[..., Any]) -> Callable[..., fx.GraphModule
 def fma() -> Any:
     """Return the operator a b + c rounded once, which Inductor's decompositions use, or None if torch does not have it."""
     return getattr(torch.ops.prims, "fma", None) and torch.ops.prims.fma.default
+
+
+def decompositions() -> dict[Any, Any]:
+    """Return the default table of `ExportedProgram.run_decompositions`; it has no public name before torch 2.6."""
+    import torch.export
+
+    if hasattr(torch.export, "default_decompositions"):
+        return dict(torch.export.default_decompositions())
+    from torch._decomp import core_aten_decompositions
+
+    return dict(core_aten_decompositions())
+
+
+def output_node(graph: fx.Graph) -> fx.Node:
+    """Return the node of what a graph returns; the method of this name is new in torch 2.6."""
+    return next(iter(reversed(graph.nodes)))
 
 
 # -- lowering ---------------------------------------------------------------------------------------------------------------
