@@ -356,7 +356,8 @@ def decompositions() -> dict[Any, Any]:
 
 def output_node(graph: fx.Graph) -> fx.Node:
     """Return the node of what a graph returns; the method of this name is new in torch 2.6."""
-    return next(iter(reversed(graph.nodes)))
+    last: fx.Node = next(iter(reversed(graph.nodes)))
+    return last
 
 
 # -- lowering ---------------------------------------------------------------------------------------------------------------
