@@ -73,10 +73,7 @@ def pytest_runtest_logreport(report: Any) -> None:
     column = column_of(report.nodeid)
     if column is not None and (report.when == "call" or report.outcome != "passed"):
         _counts[column][report.outcome] += 1
-
-
-def pytest_sessionfinish() -> None:
-    Path(os.environ["COUNTS"]).write_text(json.dumps(_counts))
+        Path(os.environ["COUNTS"]).write_text(json.dumps(_counts))  # at once, because a torch may end the process
 
 
 # -- as a program -----------------------------------------------------------------------------------------------------------
@@ -101,6 +98,7 @@ def counted(python: Path, counts: Path, log: Path) -> dict[str, dict[str, int]]:
     variables = os.environ | {"PYTHONPATH": paths, "COUNTS": str(counts), "OMP_NUM_THREADS": "1"}
     marks = "not slow and not gpu"
     command = [python, "-m", "pytest", "-q", "-p", "support.versions", "-p", "no:cacheprovider", "-m", marks, "--tb=short"]
+    command += ["--continue-on-collection-errors"]  # of a file that imports what an old torch does not have
     command += [f"tests/{file}" for file in FILES]
     with log.open("w") as out:
         subprocess.run(command, cwd=ROOT, env=variables, stdout=out, stderr=out, check=False)
