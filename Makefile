@@ -7,7 +7,7 @@ TORCH ?= torch
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: demo ready test triton cerebras prove prove-part fuzz bench docs check format clean
+.PHONY: demo ready test versions triton cerebras prove prove-part fuzz bench docs check format clean
 
 demo: $(VENV)/demo-ready
 	$(BIN)/python -m tracelr train examples/digits.yaml --restart
@@ -28,6 +28,10 @@ cerebras: $(CEREBRAS)/ready
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
+
+# The tests that depend on torch, with other releases of it: make versions V="2.6.0 2.8.0". Each takes 6 GB while it runs.
+versions: $(VENV)/ready
+	PYTHONPATH=src:tests $(BIN)/python tests/support/versions.py $(V)
 
 # What the quick tests do for some rows or optimizers, or for several at once, done for each: the part of `prove` for every push.
 PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks or needs_no_other or no_flag or \

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from torch import Tensor, fx, nn
 
+from tracelr import _torch
 from tracelr._torch import OpOverload, alone, is_mutable
 from tracelr.errors import ScheduleTypeError, TraceError, TracelrError, Unquoted
 from tracelr.lowering import diagnostics
@@ -51,7 +52,7 @@ class Graph:
     @property
     def result(self) -> fx.Node:
         """Return the node whose value is the learning rate."""
-        return self.module.graph.output_node().args[0]  # type: ignore[return-value]  # of one output, a node
+        return _torch.output_node(self.module.graph).args[0]  # type: ignore[return-value]  # of one output, a node
 
     @property
     def signature(self) -> str:
@@ -148,9 +149,7 @@ def _export(schedule: nn.Module, step: Tensor, batch: bool) -> ExportedProgram:
 @cache
 def _decompositions() -> dict[Any, Any]:
     """Return torch's default table. Torch would make it at every call, which takes a fifth of the time of a trace."""
-    from torch.export import default_decompositions  # not at the top: it takes longer to import than tracelr does
-
-    return dict(default_decompositions())
+    return _torch.decompositions()
 
 
 def _module(schedule: nn.Module, program: ExportedProgram) -> fx.GraphModule:

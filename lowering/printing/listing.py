@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 import torch
 from torch import fx
 
+from tracelr import _torch
 from tracelr._torch import OpOverload, qualified_name
 from tracelr.lowering.graph import Graph
 from tracelr.lowering.provenance import kind_of, line_of, of_schedule, owner_of
@@ -66,7 +67,7 @@ def listing_of(graph: Graph | fx.GraphModule) -> Listing:
         module, own = graph, None
     lines = tuple(_line(own, node) for node in module.graph.nodes if node.op != "output")
     results: list[fx.Node] = []
-    fx.node.map_arg(module.graph.output_node().args, results.append)
+    fx.node.map_arg(_torch.output_node(module.graph).args, results.append)
     return Listing(module, own, lines, tuple(results))
 
 

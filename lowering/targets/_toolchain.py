@@ -5,14 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+import torch
+
+from tracelr import _torch
 from tracelr.errors import LoweringError, Unquoted
+
+_LEAST = {"triton": (3, 3)}  # torch 2.6 brings 3.2, whose compiler takes other arguments
 
 
 def missing(package: str, extra: str) -> str | None:
-    """Return what to install if `package` is not installed, and None if it is. Nothing is imported."""
-    return None if find_spec(package) else f"{package} (pip install 'tracelr[{extra}]')"
+    """Return what to install if `package` is not installed, or is too old, and None if it is. Nothing is imported."""
+    least = _LEAST.get(package, (0, 0))
+    if find_spec(package) and (not any(least) or _release(package) >= least):
+        return None
+    newer = f" {least[0]}.{least[1]} or newer" if any(least) else ""
+    return f"{package}{newer} (pip install 'tracelr[{extra}]')"
+
+
+def _release(package: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, version(package).split(".")[:2]))
+    except (PackageNotFoundError, ValueError):
+        return (9999,)  # put in place by hand
 
 
 def need(where: str, package: str, extra: str) -> None:
@@ -20,6 +37,14 @@ def need(where: str, package: str, extra: str) -> None:
     if missing(package, extra) is not None:
         fix = f"pip install 'tracelr[{extra}]'"
         raise LoweringError(where, Unquoted(f"no {package}"), f"an environment with {package}", fix)
+
+
+def need_compiling_torch(where: str) -> None:
+    """Raise `LoweringError` for a torch whose Inductor cannot be asked for what it compiles."""
+    if _torch.RELEASE < (2, 6):
+        raise LoweringError(
+            where, Unquoted(f"torch {torch.__version__}"), "torch 2.6 or newer", "install it, or use target c"
+        )
 
 
 def missing_compiler(language: str, command: str, variable: str) -> str | None:

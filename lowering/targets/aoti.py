@@ -63,6 +63,7 @@ class AOTI(Target):
     """A `.pt2` file of machine code for this kind of CPU, of one step or of a batch; a parameter is frozen in it."""
 
     def emit(self, graph: Graph, name: str) -> Compiled:
+        _toolchain.need_compiling_torch("aoti")
         return Compiled(graph)
 
     def missing(self) -> str | None:

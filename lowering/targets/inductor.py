@@ -48,6 +48,7 @@ class Inductor(Target):
     """The kernel that `torch.compile(fullgraph=True)` generates from a graph, of one step or of a batch."""
 
     def emit(self, graph: Graph, name: str) -> Kernel:
+        _toolchain.need_compiling_torch("inductor")
         return Kernel(graph)
 
     def missing(self) -> str | None:

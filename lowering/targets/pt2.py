@@ -42,7 +42,9 @@ class Package(Artifact):
     def _loaded(self) -> Callable[[Tensor], Tensor]:
         from torch.export import load
 
-        return load(io.BytesIO(self.bytes)).module()
+        content = io.BytesIO(self.bytes)
+        with alone():
+            return load(content).module()
 
     def evaluate(self, steps: Tensor) -> Tensor:
         # A program of one step is mapped over many: called for each, it would run every op for each.

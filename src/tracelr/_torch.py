@@ -1,7 +1,8 @@
 """Every private name of torch that tracelr uses, each with its reason. No other file touches one.
 
-All exist in torch 2.13. tests/project/test_private_torch.py looks them up in the installed torch. Dynamo,
-Inductor and modules that import sympy are imported inside functions, because `import tracelr` would be slow otherwise.
+All exist in torch 2.6 and 2.13, but for those that say so. tests/project/test_private_torch.py looks them up in the
+installed torch. Dynamo, Inductor and modules that import sympy are imported inside functions, because `import tracelr` would
+be slow otherwise.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from torch.optim import optimizer as _optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils import _pytree
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass as is_traceable_wrapper_subclass  # is it a DTensor?
+
+RELEASE = tuple(int(number) for number in torch.__version__.split(".")[:2])
+
+if RELEASE < (2, 4):
+    raise ImportError(f"tracelr needs torch 2.4 or newer, and this is torch {torch.__version__}")
 
 # -- optimizers and schedulers ----------------------------------------------------------------------------------------------
 
@@ -123,6 +129,8 @@ def milestones(scheduler: Any) -> list[int]:
 
 def anneals_by_cosine(scheduler: Any) -> bool:
     """Say whether a SWALR or a OneCycleLR anneals by a cosine, from the string that each keeps of its argument."""
+    if hasattr(scheduler, "anneal_func"):  # a SWALR of torch 2.6 keeps the function
+        return bool(scheduler.anneal_func == scheduler._cosine_anneal)
     held = scheduler._anneal_strategy if hasattr(scheduler, "_anneal_strategy") else scheduler._anneal_func_type
     return bool(held == "cos")
 
@@ -146,7 +154,7 @@ foreach_div: Callable[..., Any] = torch._foreach_div
 
 
 def total_norm(tensors: list[Tensor]) -> Tensor:
-    """Return what `torch.nn.utils.get_total_norm` computes: not before torch 2.6, whose own Dynamo does not trace it."""
+    """Return what `torch.nn.utils.get_total_norm` computes. Dynamo of torch 2.6 does not trace that."""
     norms = torch._foreach_norm(tensors)
     total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(tensors[0].device) for norm in norms]))
     return total
@@ -200,7 +208,8 @@ def alone() -> Iterator[None]:
     # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
     with _alone, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # 2.13
-        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node", UserWarning)  # 2.6
+        for text in ("Attempted to insert a get_attr Node", "Node .* does not reference an nn.Module"):  # 2.6
+            warnings.filterwarnings("ignore", text, UserWarning)
         yield
 
 
@@ -279,9 +288,16 @@ def is_of_backend(error: BaseException) -> bool:
     return isinstance(error, exc.BackendCompilerFailed)
 
 
+def recomputes_otherwise(graph: fx.GraphModule) -> bool:
+    """Say whether a graph of Dynamo recomputes activations and torch, as 2.6 does, would draw other random numbers then."""
+    if RELEASE >= (2, 8):  # they refuse it themselves
+        return False
+    return any("tag_activation_checkpoint" in str(node.target) for node in graph.graph.nodes)
+
+
 def line_of_output_with_gradient(graph: fx.GraphModule) -> str:
     """Return the line of code that made the first output of a Dynamo graph that requires a gradient, or ""."""
-    for node in graph.graph.output_node().all_input_nodes:
+    for node in output_node(graph.graph).all_input_nodes:
         value = node.meta.get("example_value")
         if isinstance(value, Tensor) and value.requires_grad and node.op == "call_function":
             lines = (node.meta.get("stack_trace") or node.name).splitlines()
@@ -394,6 +410,23 @@ def make_fx_of_any(function: Callable[..., Any]) -> Callable[..., fx.GraphModule
 def fma() -> Any:
     """Return the operator a b + c rounded once, which Inductor's decompositions use, or None if torch does not have it."""
     return getattr(torch.ops.prims, "fma", None) and torch.ops.prims.fma.default
+
+
+def decompositions() -> dict[Any, Any]:
+    """Return the default table of `ExportedProgram.run_decompositions`; it has no public name before torch 2.6."""
+    import torch.export
+
+    if hasattr(torch.export, "default_decompositions"):
+        return dict(torch.export.default_decompositions())
+    from torch._decomp import core_aten_decompositions
+
+    return dict(core_aten_decompositions())
+
+
+def output_node(graph: fx.Graph) -> fx.Node:
+    """Return the node of what a graph returns; the method of this name is new in torch 2.6."""
+    last: fx.Node = next(iter(reversed(graph.nodes)))
+    return last
 
 
 # -- lowering ---------------------------------------------------------------------------------------------------------------

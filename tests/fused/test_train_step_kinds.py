@@ -115,6 +115,11 @@ def equal(make: Callable[[], Run]) -> Callable[[], Run]:
     return make
 
 
+def equal_from_2_8(make: Callable[[], Run]) -> Callable[[], Run]:
+    """Torch 2.6 traces no hook of an activation, and a model that recomputes is refused there."""
+    return equal(make) if torch.__version__ >= (2, 8) else make
+
+
 class Buffers(Net):
     def __init__(self) -> None:
         super().__init__()
@@ -187,7 +192,7 @@ class Temperature(nn.Module):
         return cross_entropy(output["logits"] * self.scale, y) + output["more"][0]
 
 
-@equal
+@equal_from_2_8
 def tied_unused_parametrized_hooked() -> Run:
     def tokens(step: int) -> tuple[Any, ...]:
         return torch.randint(0, 10, (8,)), torch.randint(0, 10, (8,))
@@ -489,12 +494,14 @@ def sparse_gradients() -> Run:
     return Run(nn.Sequential(nn.Embedding(10, 4, sparse=True), nn.Linear(4, 2)), batch=tokens, optimizer=momentum)
 
 
-@refused("Dynamo does not support RNN, GRU, or LSTM")
+@refused("RNN, GRU")
 def recurrent() -> Run:
     return Run(nn.Sequential(nn.LSTM(4, 2)), lambda output, y: mse_loss(output[0], y), optimizer=momentum)
 
 
-@refused("does not support RNG ops in recompute regions")
+@refused(
+    "does not support RNG ops in recompute regions" if torch.__version__ >= (2, 8) else "a model with torch.utils.checkpoint"
+)
 def checkpointed_dropout() -> Run:
     class Checkpointed(Net):
         def forward(self, x: Tensor) -> Any:

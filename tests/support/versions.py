@@ -29,9 +29,9 @@ COLUMNS = {
     "text": r"lowering/test_(golden|graph)\.py",
     "compile": rf"test_trace\.py::test_compile(_with_inductor)?\[({ROWS}|0-False)\]|optim/test_scheduler_compiled\.py"
     r"|project/test_private_torch\.py::test_\w+_have_them",
-    "fuse": r"fused/test_(fuse_optimizers|guards)\.py|fused/test_fuse\.py::test_a_rate_of_zero|fused/test_fuse_steps\.py::test_"
-    r"(a_group_without|a_flag_that_comes|a_skipped|a_copy_drives|more_sets|the_limit_of|weights_of_another)",
-    "TrainStep": r"fused/test_train_step(_kinds)?\.py",
+    "fuse": r"fused/test_fuse_optimizers\.py|fused/test_guards\.py::test_(one_graph|options_of|an_option|a_guard)|fused/test_fuse\.py::"
+    r"test_a_rate_of_zero|fused/test_fuse_steps\.py::test_(a_skipped|a_copy_drives|more_sets|the_limit_of)",
+    "TrainStep": r"fused/test_train_step\.py|fused/test_train_step_kinds\.py.*\[(recurrent|checkpointed_dropout|tied_unused\w+)\]",
     "export": rf"test_trace\.py::test_(export|make_fx|symbolic_trace)\w*\[(\w+-)?({ROWS})(-\w+)?\]",
     **{
         target: rf"targets/test_{target}(_text)?\.py::(?!test_every_row)|test_rows_on_targets\.py::test_every_row_on_every"
@@ -73,10 +73,7 @@ def pytest_runtest_logreport(report: Any) -> None:
     column = column_of(report.nodeid)
     if column is not None and (report.when == "call" or report.outcome != "passed"):
         _counts[column][report.outcome] += 1
-
-
-def pytest_sessionfinish() -> None:
-    Path(os.environ["COUNTS"]).write_text(json.dumps(_counts))
+        Path(os.environ["COUNTS"]).write_text(json.dumps(_counts))  # at once, because a torch may end the process
 
 
 # -- as a program -----------------------------------------------------------------------------------------------------------
@@ -101,6 +98,7 @@ def counted(python: Path, counts: Path, log: Path) -> dict[str, dict[str, int]]:
     variables = os.environ | {"PYTHONPATH": paths, "COUNTS": str(counts), "OMP_NUM_THREADS": "1"}
     marks = "not slow and not gpu"
     command = [python, "-m", "pytest", "-q", "-p", "support.versions", "-p", "no:cacheprovider", "-m", marks, "--tb=short"]
+    command += ["--continue-on-collection-errors"]  # of a file that imports what an old torch does not have
     command += [f"tests/{file}" for file in FILES]
     with log.open("w") as out:
         subprocess.run(command, cwd=ROOT, env=variables, stdout=out, stderr=out, check=False)

@@ -412,6 +412,12 @@ def update_of(
 
     Afterwards every number that `scheduler` drives is a tensor.
     """
+    if _torch.RELEASE < (2, 6):
+        given, allowed = (
+            Unquoted(f"torch {torch.__version__}"),
+            "torch 2.6 or newer",
+        )
+        raise OptimizerError(name, given, allowed, "install it, or call optimizer.step() and scheduler.step()")
     _check(optimizer, scheduler, name)
     if options.get("fullgraph", True) is not True:
         fix = "leave it out"

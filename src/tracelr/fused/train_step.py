@@ -131,10 +131,14 @@ class TrainStep:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
         self._follow()
         self._divisible(batch)
-        if not self._started and not self._step.ready() and not _torch.is_dynamo_disabled():
+        if not self._started and (not self._step.ready() or _torch.RELEASE < (2, 8)) and not _torch.is_dynamo_disabled():
             # The first update makes the optimizer's state, uncompiled. What cannot be traced is refused before it.
             with _torch.uncounted():
-                self._attempt(self._step.capture, batch)
+                graph, _ = self._attempt(self._step.capture, batch)
+            if _torch.recomputes_otherwise(graph):
+                given, fix = Unquoted("a model with torch.utils.checkpoint"), f"install torch 2.8 or newer, or {_FUSE}"
+                allowed = f"activations that are kept: torch {torch.__version__} may draw other random numbers again"
+                raise TraceError("TrainStep(model)", given, allowed, fix)
         self._started = True
         if self._scaler is None:
             return self._attempt(self._step, batch)  # type: ignore[no-any-return]  # a compiled call is untyped

@@ -54,7 +54,7 @@ class _Function(fields.Rule):
                 f"a function that cannot be traced ({type(error).__name__}: {str(error).strip().splitlines()[0]})"
             )
             raise TraceError(where, said, _ALLOWED, "write torch.where(step < n, a, b) in place of `if`") from error
-        (result,) = next(node for node in reversed(graph.graph.nodes) if node.op == "output").args
+        (result,) = _torch.output_node(graph.graph).args
         value = getattr(result, "meta", {}).get("val")
         if not isinstance(value, Tensor):
             raise ScheduleTypeError(where, Unquoted(f"a function that returns {result!r}"), self.allowed, "return a tensor")
