@@ -27,6 +27,7 @@ WRITTEN = ("cli", "formats", "peers")
 PAGES = [page for page in (*sorted(DOCS.glob("*.md")), ROOT / "lowering" / "README.md") if page.stem not in WRITTEN]
 NEEDS = {
     "accelerate": "accelerate",
+    "cerebras": "cerebras.pytorch",
     "deepspeed": "deepspeed",
     "ignite": "ignite",
     "lightning": "pytorch_lightning",
