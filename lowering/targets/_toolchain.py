@@ -18,11 +18,11 @@ _LEAST = {"triton": (3, 3)}  # torch 2.6 brings 3.2, whose compiler takes other 
 
 def missing(package: str, extra: str) -> str | None:
     """Return what to install if `package` is not installed, or is too old, and None if it is. Nothing is imported."""
-    least = _LEAST.get(package, (0, 0))
-    if find_spec(package) and (not any(least) or _release(package) >= least):
-        return None
-    newer = f" {least[0]}.{least[1]} or newer" if any(least) else ""
-    return f"{package}{newer} (pip install 'tracelr[{extra}]')"
+    if not find_spec(package):
+        return f"{package} (pip install 'tracelr[{extra}]')"
+    least = _LEAST.get(package)
+    old = least is not None and _release(package) < least
+    return f"{package} {'.'.join(map(str, least))} or newer (pip install 'tracelr[{extra}]')" if least and old else None
 
 
 def _release(package: str) -> tuple[int, ...]:
