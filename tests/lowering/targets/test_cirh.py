@@ -83,7 +83,8 @@ def test_the_text_of_a_table() -> None:
     assert "% = cirh.Clamp %step, %, % : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<i64>" in lines
     assert "% = cirh.Reshape % : (tensor<i64>) -> tensor<1xi64>" in lines
     assert (
-        "% = cirh.BroadcastInDim % {broadcast_dimensions = dense<0> : tensor<1xi64>} : (tensor<1xi64>) -> tensor<2xi64>" in lines
+        "% = cirh.BroadcastInDim % {broadcast_dimensions = dense<0> : tensor<1xi64>} : (tensor<1xi64>) -> tensor<2xi64>"
+        in lines
     )
     assert '% = cirh.Compare %, % {comparison_direction = "GE"} : tensor<2xi64> -> tensor<2xi1>' in lines
     assert "% = cirh.Cast % {Truncate = false} : tensor<2xi1> -> tensor<2xi64>" in lines
@@ -103,10 +104,13 @@ FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
     "floors of shifts": lambda s: (s >> 7).float() * 3 + ((s - 5) & 1023).float(),
     "fractions": lambda s: (s.float() / 7).long().float() + torch.trunc(s.float() / 9) + torch.floor(s.float() / 9),
     "one-sided clamps": lambda s: torch.clamp_min(s.float(), 30.5) + torch.clamp_max(s, 60) + s.clamp(max=7).clamp(min=-3),
-    "limits": lambda s: torch.minimum(s, 7 - s).float() + torch.maximum(s, s.abs() - 40) + torch.minimum(s.float(), -s.float()),
+    "limits": lambda s: (
+        torch.minimum(s, 7 - s).float() + torch.maximum(s, s.abs() - 40) + torch.minimum(s.float(), -s.float())
+    ),
     "logic": lambda s: torch.where((s > 20) & ~(s == 33) | (s <= 3), 0.25, 0.5) + (s != 4) + s.bool(),
     "comparisons": lambda s: sum(  # type: ignore[return-value]  # a sum of tensors
-        (2.0**k) * compare(s, 7).float() for k, compare in enumerate((torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne))
+        (2.0**k) * compare(s, 7).float()
+        for k, compare in enumerate((torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne))
     ),
     "products of integers wrap": lambda s: (s * (2**62 + 3)).float() + (-s).float(),
     "a table through a table": lambda s: (
