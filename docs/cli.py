@@ -38,10 +38,12 @@ Where a verb says FILE, it may be
   module, from the current folder too;
 - a checkpoint (`.pt`, `.pth`, `.ckpt`) that holds the state of a `Scheduler`: `show` says where its run stands.
 
-A number of steps in a flag may be 98000, 98_000, 98,000, 98k or 9.8e4. In a line a comma separates arguments, so 98,000 is
-an error there. `--help`, `--version`, completion and the errors of a command line import no torch, and take about 0.05 s.
-Errors and headings are coloured on a terminal, unless NO_COLOR is set; pictures are as wide as the terminal, and are drawn
-in ASCII where it has no other letters. What takes more than a second shows a bar on a terminal, if tqdm is installed.
+A number of steps in a flag may be 98000, 98_000, 98,000, 98k or 9.8e4. In a line a comma separates arguments, so
+98,000 is an error there; a length may have a unit, 5ep, 3e9tok or 0.1dur, which the flags for what a file does not
+say turn into steps. `--help`, `--version`, completion and the errors of a command line import no torch, and take
+about 0.05 s. Errors and headings are coloured on a terminal, unless NO_COLOR is set; pictures are as wide as the
+terminal, and are drawn in ASCII where it has no other letters. What takes more than a second shows a bar on a
+terminal, if tqdm is installed.
 
 A file with up to 256 assignments is shown whole; `--key` and `--tag` pick some of them. Exit codes: 0 done; 1 a difference
 was found, or a verification failed; 2 bad input; 130 interrupted. What does not print, in a name for instance, is shown as

@@ -19,7 +19,7 @@ from tracelr.lowering.graph import Graph
 from tracelr.lowering.targets import _exported, _toolchain
 from tracelr.lowering.targets._target import Artifact, Target
 
-_COMMANDS = re.compile(r"^// Triton kernels are .*\n|^// Compile cmd\n(?://.*(?:\n|\Z))*", re.M)
+_COMMANDS = re.compile(r"^// Triton kernels are .*\n|^// Compile cmd\n(?://.*(?:\n|\Z))*|^#include \"/.*\n", re.M)
 
 
 @final
@@ -33,7 +33,9 @@ class Compiled(Artifact):
     def text(self) -> str:
         """Return the C++ of the kernel that Inductor compiled, without the commands that name folders of this machine."""
         with zipfile.ZipFile(io.BytesIO(self.bytes)) as archive:
-            kernels = [archive.read(n).decode() for n in sorted(archive.namelist()) if n.endswith(".kernel.cpp")]
+            every = [name for name in sorted(archive.namelist()) if name.endswith(".cpp")]
+            kept = [name for name in every if name.endswith(".kernel.cpp")] or every  # torch 2.6 has one file for all
+            kernels = [archive.read(name).decode() for name in kept]
         return "\n".join(_COMMANDS.sub("", text).rstrip("\n") + "\n" for text in kernels)
 
     @cached_property

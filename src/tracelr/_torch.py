@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ctypes import c_float
+from inspect import signature
 from threading import RLock
 from types import ModuleType
 from typing import Any
@@ -195,11 +196,17 @@ _alone = RLock()
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let one thread at a time trace or compile. Torch's own FutureWarnings, which 2.13 trips over, are ignored."""
+    """Let one thread at a time trace or compile. Torch's own warnings about itself, which it trips over, are ignored."""
     # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
     with _alone, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # 2.13
+        warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node", UserWarning)  # 2.6
         yield
+
+
+def let_trace(kind: type[Tensor]) -> None:
+    """Let Dynamo trace a class of tensors that defines `__torch_function__` alone; from torch 2.7 on it traces every one."""
+    torch._dynamo.config.traceable_tensor_subclasses.add(kind)
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
@@ -308,7 +315,7 @@ def with_few_guards(options: Mapping[str, Any]) -> dict[str, Any]:
     options, inner = dict(options), dict(options.get("options") or {})
     mode, named = options.get("mode"), options.get("mode") not in (None, "default")
     by_options = options.get("backend", "inductor") == "inductor"
-    if not hasattr(torch.compiler, "skip_guard_on_globals_unsafe") or (named and (inner or not by_options)):
+    if not filters_guards() or (named and (inner or not by_options)):
         return options
     if named:  # torch.compile takes a mode or options, and a mode is a set of options
         from torch._inductor import list_mode_options
@@ -348,9 +355,20 @@ def is_dynamo_disabled() -> bool:
 
 def is_recompile_limit(error: Exception) -> bool:
     """Say whether Dynamo refuses one more variant of a function."""
-    from torch._dynamo.exc import FailOnRecompileLimitHit
+    from torch._dynamo import exc
 
-    return isinstance(error, FailOnRecompileLimitHit)
+    by_text = isinstance(error, exc.Unsupported) and "cache_size_limit reached" in str(error)  # 2.6 has no class for it
+    return by_text or isinstance(error, exc.FailOnRecompileLimitHit)
+
+
+def compile_options() -> set[str]:
+    """Return the names that `torch.compile` of this torch takes; "recompile_limit", which is new in 2.13, may be missing."""
+    return set(signature(torch.compile).parameters)
+
+
+def filters_guards() -> bool:
+    """Say whether `torch.compile` knows `options={"guard_filter_fn": ...}`. Torch 2.6 does not; some backends ignore it."""
+    return "guard_filter_fn" in signature(torch._dynamo.eval_frame._optimize).parameters
 
 
 def is_of_dynamo(error: Exception) -> bool:

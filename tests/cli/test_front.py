@@ -25,9 +25,14 @@ from tracelr.drawing.axes import Curve
 from tracelr.drawing.matplotlib import figure_of
 from tracelr.drawing.svg import DASHES, svg
 from tracelr.drawing.terminal import terminal
+from tracelr.errors import ConfigError, shortest
+from tracelr.interop.audit import TOLERANCE
 from tracelr.interop.convert import WRITERS
+from tracelr.interop.native.names import check_calls, defined, snake
 from tracelr.lowering import targets
+from tracelr.schedules.base import REGISTRY
 from tracelr.schedules.describe.phases import short
+from tracelr.schedules.standard import FUNCTIONS
 
 pytestmark = pytest.mark.usefixtures("only_ours", "command_line")
 TWO = """\
@@ -44,7 +49,16 @@ def ends(*argv: str) -> int:
     return int(stop.value.code or 0)
 
 
-LIGHT = ["--help", "--version", "show --help", "completion zsh", "shwo x", "show x --jsn", "show no-such-file.yaml"]
+LIGHT = [
+    "--help",
+    "--version",
+    "show --help",
+    "completion zsh",
+    "shwo x",
+    "show x --jsn",
+    "show no-such-file.yaml",
+    "diff no.yaml x",
+]
 
 
 @pytest.mark.parametrize("line", LIGHT)
@@ -60,9 +74,11 @@ def test_nothing_heavy_is_imported_to_answer(line: str) -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_the_names_in_the_front_are_those_of_the_library() -> None:
+def test_what_the_front_says_is_what_the_library_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(WRITERS) == WRITTEN
     assert target_names() == targets.target_names()
+    assert ends("audit", "--help") == 0
+    assert f"(default: {shortest(TOLERANCE)})" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -94,8 +110,27 @@ def test_numbers_with_separators(tracelr_: Terminal) -> None:
     assert "the same values at all of 98,001 steps" in tracelr_("diff", SPEC, SPEC, "--steps", "98,000")
     assert "write 98_000 for one number" in tracelr_("show", "cosine(3e-4, 0, 98,000)", code=2)
     assert "write 98_500 for one number" in tracelr_("show", "polynomial(1, 0, 98,500)", code=2)
+    flags = ["--lr", "6e-5", "--lr-decay-style", "cosine", "--train-iters", "1,000"]
+    assert "Cosine(start=6e-05, end=0.0, steps=1000)" in tracelr_("show", "--", *flags)
     assert tracelr.parse("linear(0,100,500)").steps == 500
     assert tracelr.parse("multi_step(1, 0.1, [100,200,300])").milestones == (100, 200, 300)
+
+
+@pytest.mark.parametrize(
+    "text", ["linear(0, 1, 5) | linaer(1, 0, 5)", "2 * wibble(1)", "warmup_cosin(1, 100)", "__import__('os')"]
+)
+def test_a_wrong_name_in_a_line_is_the_same_error_early_and_late(text: str) -> None:
+    with pytest.raises(ConfigError) as early:
+        check_calls(text)
+    with pytest.raises(ConfigError) as late:
+        tracelr.parse(text)
+    assert str(early.value) == str(late.value)
+
+
+def test_the_names_in_the_sources_are_those_that_are_registered() -> None:
+    kinds = {name for name, kind in REGISTRY.items() if kind.__module__.startswith("tracelr.")}
+    assert defined() == {*map(snake, kinds), *FUNCTIONS}
+    check_calls("constant(1).named('a name (of mine)') | OneCycle(0, 1, 0, 10, 3)")
 
 
 # -- completion -----------------------------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def test_a_group_added_after_fusing_is_updated_at_its_schedule() -> None:
 
 def test_another_optimizers_scheduler_is_refused() -> None:
     weight = nn.Parameter(torch.ones(1))
-    with pytest.raises(OptimizerError, match=r"fuse\(scheduler\): given Scheduler\(SGD, lr=Sequential"):
+    with pytest.raises(OptimizerError, match=r"fuse\(scheduler\): given Scheduler of SGD, step 0"):
         fuse(SGD([weight], lr=0.1), Scheduler(SGD([weight], lr=0.1), lr=RATE))
 
 

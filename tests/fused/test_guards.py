@@ -23,10 +23,12 @@ from tracelr import (
     Scale,
     Schedule,
     Scheduler,
+    _torch,
     fuse,
     precision,
 )
 from tracelr.arithmetic import Arithmetic, Real
+from tracelr.errors import OptimizerError
 from tracelr.schedules.fields import Scalar
 
 RATE = Linear(1.0, 0.0, 7).then(Cosine(1.0, 0.0, 9))
@@ -201,6 +203,7 @@ def test_options_of_torch_compile_pass_through(options: dict[str, Any]) -> None:
     assert ".milestones" not in guards(update)
 
 
+@pytest.mark.skipif(not _torch.filters_guards(), reason="torch 2.6 filters no guards")
 def test_a_guard_filter_of_the_user_is_applied() -> None:
     def keep(entries: Any) -> list[bool]:
         return [not entry.name.endswith("['momentum']") for entry in entries]
@@ -210,6 +213,21 @@ def test_a_guard_filter_of_the_user_is_applied() -> None:
     text = guards(update)
     assert "['momentum']" not in text
     assert "['dampening']" in text
+
+
+@pytest.mark.skipif(_torch.filters_guards(), reason="torch 2.6 filters no guards")
+def test_a_guard_filter_is_refused_where_there_is_none() -> None:
+    with pytest.raises(OptimizerError, match="no guard_filter_fn with torch"):
+        fused(RATE, options={"guard_filter_fn": list})
+
+
+def test_an_option_of_no_torch_is_refused_by_name() -> None:
+    with pytest.raises(OptimizerError) as caught:
+        fused(RATE, graph_breaks=3)
+    assert str(caught.value) == (
+        f"fuse(graph_breaks): given 3; allowed: an option that torch.compile of torch {torch.__version__} takes; "
+        "to fix it: leave it out, or install a newer torch."
+    )
 
 
 def test_torch_refuses_a_mode_beside_options() -> None:

@@ -165,3 +165,118 @@ def test_a_log_that_cannot_be_read(text: str, says: str, tmp_path: Path) -> None
     with pytest.raises(ConfigError) as caught:
         read_log(tmp_path / "log")
     assert says in str(caught.value)
+
+
+def lightning(folder: Path, **interval: Any) -> list[Logged]:
+    """Return the rates that Lightning's LearningRateMonitor logged in two epochs of 30 updates."""
+    lightning = pytest.importorskip("pytorch_lightning")
+
+    class Module(lightning.LightningModule):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(2, 1)
+
+        def training_step(self, batch: torch.Tensor, _: int) -> torch.Tensor:
+            return self.linear(batch).square().mean()  # type: ignore[no-any-return]
+
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.SGD(self.parameters(), lr=PEAK)
+            scheduler = transformers.get_cosine_schedule_with_warmup(optimizer, WARM, TOTAL)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **interval}}
+
+    logger = lightning.loggers.CSVLogger(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer = lightning.Trainer(
+            max_epochs=2, logger=logger, log_every_n_steps=1, accelerator="cpu", enable_progress_bar=False,
+            enable_model_summary=False, enable_checkpointing=False, default_root_dir=folder,
+            callbacks=[lightning.callbacks.LearningRateMonitor("step")],
+        )  # fmt: skip
+        trainer.fit(Module(), torch.utils.data.DataLoader(torch.ones(30, 2), batch_size=1))
+    return read_log(Path(logger.log_dir) / "metrics.csv")
+
+
+def test_a_run_of_lightning(tmp_path: Path) -> None:
+    (log,) = lightning(tmp_path, interval="step")
+    assert len(log.steps) == 60
+    assert audit(SCHEDULE, log).equal
+
+
+def test_a_run_of_lightning_that_steps_once_an_epoch(tmp_path: Path) -> None:
+    """What Lightning does without `interval`, and the most usual mistake with it."""
+    (log,) = lightning(tmp_path)
+    assert audit(SCHEDULE, log).cause == "step s has the rate of s / 30: the scheduler is stepped once in 30 updates"
+
+
+def accelerated(prepare: bool) -> Logged:
+    """Return the rate of each update of a loop of accelerate that accumulates 4 batches."""
+    accelerate = pytest.importorskip("accelerate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=4)
+        model = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=PEAK)
+        scheduler = transformers.get_cosine_schedule_with_warmup(optimizer, WARM, TOTAL)
+        model, optimizer = accelerator.prepare(model, optimizer)
+        scheduler = accelerator.prepare(scheduler) if prepare else scheduler
+        rates = []
+        for _ in range(160):
+            with accelerator.accumulate(model):
+                accelerator.backward(model(torch.ones(1, 2)).square().mean())
+                if accelerator.sync_gradients:
+                    rates.append(optimizer.param_groups[0]["lr"])
+                optimizer.step()
+                scheduler.step()
+                optimizer.zero_grad()
+    return Logged("lr", tuple(range(len(rates))), tuple(rates))
+
+
+def test_a_run_of_accelerate() -> None:
+    assert audit(SCHEDULE, accelerated(prepare=True)).equal
+
+
+def test_a_run_of_accelerate_whose_scheduler_was_not_prepared() -> None:
+    """It is stepped for each of the 4 batches of an update, three times of them before the first one."""
+    found = audit(SCHEDULE, accelerated(prepare=False))
+    why = "the scheduler is stepped 4 times per update, after each batch that it accumulates"
+    assert found.cause == f"step s has the rate of 4 s + 3: {why}"
+
+
+def test_a_log_of_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(tmp_path)) as writer:
+            for step in range(50):
+                writer.add_scalar("train/loss", 1.0, step)
+                writer.add_scalar("lr-AdamW", float(SCHEDULE(step)), step)
+                writer.add_scalar("other/lr", float(SCHEDULE(step + 1)), step, new_style=True)
+    first, second = read_log(tmp_path)
+    assert (first.name, second.name) == ("lr-AdamW", "other/lr")
+    assert audit(SCHEDULE, first).equal
+    assert audit(SCHEDULE, second).cause.startswith("step s has the rate of s + 1")
+    (file,) = tmp_path.iterdir()
+    assert read_log(file, "lr-AdamW") == [first]
+    with pytest.raises(ConfigError, match=r"given the tags 'train/loss', 'lr-AdamW', 'other/lr'"):
+        read_log(file, "rate")
+
+
+def test_a_damaged_log_of_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    file = tmp_path / "events.out.tfevents.1"
+    for content in (b"", b"no events", b"\x00" * 64, b"\xff" * 4096):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError):
+            read_log(file)
+
+
+def test_an_export_of_wandb(tmp_path: Path) -> None:
+    """Its columns are named after the run, and stand beside their least and largest values."""
+    name = "fancy-run-7 - train/learning_rate"
+    head = f'"Step","{name}","{name}__MIN","{name}__MAX"\n'
+    rows = "".join(f'"{step}","{rate}","{rate}","{rate}"\n' for step in range(0, 90, 10) for rate in [float(SCHEDULE(step))])
+    file = tmp_path / "export.csv"
+    file.write_text(head + rows)
+    assert [audit(SCHEDULE, log).equal for log in read_log(file)] == [True] * 3

@@ -9,7 +9,20 @@ import torch
 from support.table import ROWS
 
 import tracelr
-from tracelr import Constant, Cosine, Cyclic, Exponential, Linear, MultiStep, OneCycle, Ramp, Schedule, parse
+from tracelr import (
+    Constant,
+    Cosine,
+    Cyclic,
+    Exponential,
+    Linear,
+    MultiStep,
+    OneCycle,
+    Ramp,
+    Schedule,
+    Units,
+    from_dict,
+    parse,
+)
 from tracelr.errors import ConfigError
 from tracelr.interop.native.expression import kind_of, snake
 
@@ -214,3 +227,25 @@ def test_a_file_may_hold_a_line(tmp_path) -> None:
     assert str(caught.value).startswith("mapping: schedule: column 12: given linear without steps; ")
     with pytest.raises(ConfigError, match="given the key 'steps'; allowed: schedule; "):
         tracelr.from_dict({"schedule": "linear(0, 1, 2)", "steps": 4})
+
+
+def test_lengths_with_units() -> None:
+    units = Units(steps_per_epoch=500, tokens_per_step=4096, duration=10_000)
+    made = parse("linear(0, 1, 5ep) | cosine(1, 0, 3e7tok)", units=units)
+    assert made.to_dict() == Linear(0, 1, 2500).then(Cosine(1, 0, 7325)).to_dict()  # 3e7 / 4096 = 7324.2...
+    assert parse("cosine(1, 0, 0.5dur).warmup(7ba)", units=units) == Cosine(1, 0, 5000).warmup(7)
+    mapping = {"schedule": "cosine(1, 0, 2ep)"}
+    assert from_dict(mapping, units=units) == Cosine(1, 0, 1000)
+    with pytest.raises(ConfigError) as caught:
+        parse("linear(0, 1, 5ep)")
+    assert str(caught.value) == (
+        "spec: column 14: given 5ep; allowed: a time in a unit that these Units define; steps_per_epoch is None; to fix it: pass "
+        "Units(steps_per_epoch=...), or --steps-per-epoch N and its siblings on the command line.\n"
+        "  linear(0, 1, 5ep)\n               ^"
+    )
+
+
+@pytest.mark.parametrize("text", ["5epoch", "5 ep", "ep5", "5e", "1e400ep", "0ep", "5epk"])
+def test_what_is_not_a_length(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse(f"linear(0, 1, {text})", units=Units(steps_per_epoch=500))

@@ -47,6 +47,7 @@ IN_FUNCTIONS = {
     "matplotlib": "an optional package",
     "rich": "an optional package",
     "sklearn": "an optional package",
+    "tensorboard": "an optional package",
     "tqdm": "an optional package",
 }
 """What a file may import inside a function, with the reason."""

@@ -86,6 +86,8 @@ OPERATIONS = {
     "the limbs of an integer": lambda s: (s >> 7).double() * 3 + ((s & 1023) | 1).double(),
     "the smallest integer": lambda s: torch.maximum(s, torch.tensor(-(2**63))).double() + torch.where(s == -(2**63), 1, 0),
 }
+if torch.__version__ < (2, 8):  # it ends the process there
+    del OPERATIONS["remainder by minus one"]
 
 
 @cache

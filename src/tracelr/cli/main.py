@@ -16,6 +16,7 @@ from tracelr.cli.output import BOLD, RED, coloured, drop, say
 from tracelr.cli.verb import Verb, modules
 from tracelr.errors import ConfigError, TracelrError, Unquoted, suggest
 from tracelr.files import missing
+from tracelr.interop.native.names import check_calls
 
 _ABOUT = """\
 Look at learning-rate schedules, compare, convert, lower and verify them.
@@ -108,7 +109,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 a difference was found, 2 bad input, 130 interrupted."""
     args = parsed(sys.argv[1:] if argv is None else argv)
     try:
-        for file in args.files if "files" in args else [args.file] if "file" in args else []:
+        for name in ("file", "a", "b"):
+            if name in args:
+                _check_path(getattr(args, name))
+        for file in getattr(args, "files", []):
             _check_path(file)
         code = int(args.run(args))
         if sys.stdout is not None:
@@ -132,7 +136,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check_path(given: str) -> None:
-    """Raise `ConfigError` for a path to a file that is not there, before anything is imported to read it."""
+    """Raise `ConfigError` for a file that is not there, or a wrong name in a line, before torch is imported to read it."""
+    called = given.partition("(")[0]
+    code = "." in called or given.lstrip().startswith(("get_", "-")) or "\n" in given.strip()
+    if called != given and not code and not os.path.lexists(given):
+        check_calls(given)
     if given.startswith("-") or any(mark in given for mark in "(\n") or ":" in given or os.path.lexists(given):
         return
     fix = missing(given)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tracelr.drawing.axes import short_name
+
 _DELAY = 1.0  # seconds
 
 
@@ -23,7 +25,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[str], None]]:
         nonlocal done
         if bar is not None:
             bar.update(int(done > 0))
-            bar.set_postfix_str(name)
+            bar.set_postfix_str(short_name(name, 40))
         done += 1
 
     try:

@@ -26,11 +26,9 @@ from tracelr.interop.native.expression import parse
 from tracelr.optim.state import read_state
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.describe.phases import phases, short
 
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _MOST = 256  # assignments that are shown, drawn or compared at once, because each takes up to a tenth of a second
-_TOLD = 8  # numbers whose present value is told
 _CHECKPOINTS = (".pt", ".pth", ".ckpt")
 
 
@@ -80,7 +78,7 @@ def read(given: str) -> config.Reading:
     if pasted.matches(given):
         return config.Reading("code", pasted.read(given, CURRENT.get().settings), [])
     if "(" in given:
-        return config.Reading("line", parse(given), [])
+        return config.Reading("line", parse(given, units=CURRENT.get().units), [])
     if _PYTHON.fullmatch(given):
         return config.Reading("python", _python(given), [])
     return _mapped(lambda settings: kinds.read(given, settings), given)
@@ -150,10 +148,10 @@ def step_of(path: Path) -> int:
 
 
 def _checkpoint(path: Path) -> config.Reading:
-    """Return the schedules that a scheduler's state in a checkpoint describes, and where its run stands."""
+    """Return the schedules that a scheduler's state in a checkpoint describes, and the step of its run."""
     count, found = _held_by(path)
     alone = len(found) == 1 and found[0].key == "lr" and found[0].tags is None
-    return config.Reading("checkpoint", found[0].schedule if alone else found, _standing(count, found))
+    return config.Reading("checkpoint", found[0].schedule if alone else found, [], min(max(count, 0), LAST_STEP))
 
 
 def _held_by(path: Path) -> tuple[int, list[Assignment]]:
@@ -175,19 +173,6 @@ def _held_by(path: Path) -> tuple[int, list[Assignment]]:
         given = Unquoted("a scheduler's state without schedules")
         raise CheckpointError(where, given, "the state_dict() of a tracelr Scheduler", "name another one")
     return count, found
-
-
-def _standing(count: int, found: list[Assignment]) -> list[str]:
-    """Return where a run stands: its step, and for each number what it is now, in which phase, and until when."""
-    step = min(max(count, 0), LAST_STEP)
-    length = max((one.schedule.length or 0 for one in found), default=0)
-    done = f" of {length:,}, {min(step / length, 1):.1%} done" if length else ""
-    said = [f"The run is at step {step:,}{done}."]
-    for one in found[:_TOLD]:
-        phase = [phase for phase in phases(one.schedule, one.key) if phase.first <= step][-1]
-        until = "" if phase.until is None else f", until step {phase.until:,}"
-        said.append(f"{one}: {short(float(one.schedule(step)))} in the next update; it {phase.words}{until}.")
-    return [*said, *([f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else [])]
 
 
 def _state(found: Any) -> dict[str, Any] | None:

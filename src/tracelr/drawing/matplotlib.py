@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracelr.drawing.axes import Curve, panels, short_name
-from tracelr.errors import ScheduleError, Unquoted, printable
+from tracelr.errors import ScheduleError, Unquoted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,8 @@ def draw(curves: Sequence[Curve], axes: Axes, log: bool = False, legend: bool = 
             drawstyle="steps-post" if few else "default",
             linestyle=_STYLES[k % len(_STYLES)],
         )
-    axes.set(xlabel="step", ylabel=printable(curves[0].quantity) or "learning rate")
+    axes.set_xlabel("step")
+    axes.set_ylabel(short_name(curves[0].quantity, 40) or "learning rate", parse_math=False)
     axes.grid(alpha=0.3)
     if log:
         axes.set_yscale("log")

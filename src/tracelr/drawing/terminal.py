@@ -31,7 +31,7 @@ def terminal(curves: Sequence[Curve], width: int = 72, height: int = 12, log: bo
     for quantity, group in found:
         y = value_axis(group, log, max(height // 3, 1))
         lines = [*_panel(group, x, y, width, height, ascii), *(_legend(group, ascii) if len(curves) > 1 else [])]
-        texts.append("\n".join([*([quantity] if quantity and len(found) > 1 else []), *lines]))
+        texts.append("\n".join([*([short_name(quantity, 60)] if quantity and len(found) > 1 else []), *lines]))
     return "\n\n".join(texts)
 
 

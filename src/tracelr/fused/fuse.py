@@ -8,13 +8,12 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
-from inspect import signature
 from types import FrameType, FunctionType
 from typing import Any, final
 
 import torch
 from torch import Tensor, fx
-from torch.optim import LBFGS, SGD, Adam, Optimizer, SparseAdam
+from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer, SparseAdam
 
 from tracelr import _torch
 from tracelr.errors import OptimizerError, TracelrWarning, Unquoted
@@ -64,6 +63,7 @@ class Region:
         options: dict[str, Any],
         is_fused_step: bool = False,
     ) -> None:
+        _torch.let_trace(NonZeroScalar)
         self._eager = with_own_code(function)
         self._compiled = _compiled(self._eager, scheduler.schedules(), options)
         self._scheduler, self._optimizer, self._goes_on = scheduler, optimizer, is_fused_step
@@ -202,9 +202,14 @@ class Region:
         if not self._goes_on:
             raise error
         if _torch.is_recompile_limit(error):
+            set_it = (
+                "pass recompile_limit="
+                if "recompile_limit" in _torch.compile_options()
+                else "raise Dynamo's cache_size_limit"
+            )
             self._go_on_uncompiled(
                 "the gradients that are None have changed too often, and Dynamo compiles each set of them once: give such"
-                " parameters gradients of 0, or pass recompile_limit="
+                f" parameters gradients of 0, or {set_it}"
             )
         elif self._moved and _torch.is_of_dynamo(error):
             self._go_on_uncompiled(f"Dynamo cannot trace this update: {_first_line(error)}")
@@ -411,12 +416,13 @@ def update_of(
     if options.get("fullgraph", True) is not True:
         fix = "leave it out"
         raise OptimizerError(f"{name}(fullgraph)", options["fullgraph"], "True, because the step is one graph", fix)
+    _refuse_options(name, options)
     scheduler.as_tensors(fused=True)
     device = scheduler.tensors()[0].device
     if device.type != "cpu" if check is None else check:
         check_compiled(name, scheduler.schedules(), device, options)
     step, owner = _traceable(optimizer)
-    divides = isinstance(optimizer, Adam) or not _is_torchs(optimizer)
+    divides = isinstance(optimizer, (Adam, AdamW)) or not _is_torchs(optimizer)  # AdamW is not an Adam before torch 2.7
 
     def update(*closure: Callable[[], Any]) -> Any:
         with torch.no_grad():
@@ -447,10 +453,10 @@ def _compiled(region: FunctionType, schedules: Sequence[Schedule], options: dict
     """Return the compiled `region`, with `deep_recursion` for schedules that Dynamo traces."""
     if _torch.is_dynamo_disabled():  # then torch.compile runs the region, and raises afterwards
         return region
-    limit = {"recompile_limit": _VARIANTS} if "recompile_limit" in signature(torch.compile).parameters else {}
+    limit = {"recompile_limit": _VARIANTS} if "recompile_limit" in _torch.compile_options() else {}
     skipped = is_opaque(options) and all(map(is_immutable, schedules))
     step = torch.compile(region, **limit | (_torch.with_few_guards(options) if skipped else options) | {"fullgraph": True})
-    if skipped or not is_deep(schedules):
+    if not is_deep(schedules):
         return step
 
     @wraps(region)
@@ -498,6 +504,16 @@ def _refuse_differentiable(optimizer: Optimizer, name: str) -> None:
     if any(held.get("differentiable") for held in (optimizer.defaults, *optimizer.param_groups)):
         allowed, fix = "one whose update records no derivatives", "call optimizer.step() and scheduler.step(), uncompiled"
         raise OptimizerError(f"{name}(optimizer)", Unquoted("an optimizer with differentiable=True"), allowed, fix)
+
+
+def _refuse_options(name: str, options: dict[str, Any]) -> None:
+    """Raise `OptimizerError` for options that only newer releases of torch take."""
+    for option in sorted(options.keys() - _torch.compile_options()):
+        allowed = f"an option that torch.compile of torch {torch.__version__} takes"
+        raise OptimizerError(f"{name}({option})", options[option], allowed, "leave it out, or install a newer torch")
+    if "guard_filter_fn" in (options.get("options") or {}) and not _torch.filters_guards():
+        allowed, fix = f"no guard_filter_fn with torch {torch.__version__}", "leave it out, or install torch 2.8 or newer"
+        raise OptimizerError(f"{name}(options)", Unquoted("a guard_filter_fn"), allowed, fix)
 
 
 def _refuse_patch(optimizer: Optimizer, name: str) -> None:

@@ -8,14 +8,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, final
 
 import torch
 
 from tracelr.arithmetic import LAST_STEP
-from tracelr.errors import Unquoted, show
+from tracelr.errors import TracelrError, Unquoted, show
 from tracelr.interop._tools import checks, yaml
 from tracelr.interop._tools.checks import Place
 from tracelr.schedules.base import Schedule
@@ -26,6 +26,7 @@ TOLERANCE = 1e-5
 _STEP = re.compile(r"(^|[/_. ])(global_?step|step|iteration|iter|update|num_updates|_step)s?$", re.IGNORECASE)
 _RATE = re.compile(r"(^|[/_. -])(lr|learning_?rate)([-/_. ].*)?$", re.IGNORECASE)
 _FACTORS = range(2, 65)
+_EVENTS, _MOST_EVENTS = "tfevents", 2**28  # a part of the name of every event file, and their bytes
 _LATEST = 64
 
 
@@ -74,13 +75,16 @@ class Audit(NamedTuple):
 
 
 def read_log(path: str | os.PathLike[str], column: str | None = None) -> list[Logged]:
-    """Return the rates in a log: a `trainer_state.json`, or CSV or JSON lines with a step and a rate.
+    """Return the rates in a log: a `trainer_state.json`, CSV (also that of W&B) or JSON lines with a step and a rate, or
+    the event file of TensorBoard, or a folder with one, for which the package tensorboard is needed.
 
-    `column` names the column of the rate; without it, every column whose name says lr or learning rate is read.
+    `column` names the column, or the tag, of the rate; without it, every one whose name says lr or learning rate is read.
 
     Raises `ConfigError` if the file cannot be read, or has no steps and rates.
     """
     place = Place(os.fspath(path))
+    if _EVENTS in os.path.basename(path) or os.path.isdir(path):
+        return _events(os.fspath(path), column, place)
     text = yaml.text(yaml.raw(path), place)
     rows = list(_rows(text, place))
     starts = (0, 1) if '"log_history"' in text else (0,)
@@ -96,6 +100,37 @@ def read_log(path: str | os.PathLike[str], column: str | None = None) -> list[Lo
     if not found:
         raise place.refuse(Unquoted("a log without a rate"), "steps and rates", "log the learning rate")
     return found
+
+
+def _events(path: str, column: str | None, place: Place) -> list[Logged]:
+    """Return the rates in event files of TensorBoard."""
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.util.tensor_util import make_ndarray
+    except ImportError:
+        given = Unquoted("a log of TensorBoard, without the package tensorboard")
+        raise place.refuse(given, "the package that reads it", "pip install tensorboard") from None
+    files = [os.path.join(path, name) for name in os.listdir(path)] if os.path.isdir(path) else [path]
+    held = sum(os.path.getsize(file) for file in files if _EVENTS in os.path.basename(file))
+    if not 0 < held <= _MOST_EVENTS:
+        given = Unquoted(f"{held:,} bytes of event files")
+        raise place.refuse(given, f"from 1 to {_MOST_EVENTS:,}", "name the folder, or the file, of one run")
+    try:
+        found = EventAccumulator(path, size_guidance={"scalars": 0, "tensors": 0}).Reload()
+        tags = found.Tags()
+        rows = {tag: [(one.step, one.value) for one in found.Scalars(tag)] for tag in tags["scalars"]}
+        rows |= {tag: [(one.step, make_ndarray(one.tensor_proto)) for one in found.Tensors(tag)] for tag in tags["tensors"]}
+        wanted = [tag for tag in rows if (_RATE.search(tag) if column is None else tag == column)]
+        series = [_series(tag, "step", [{"step": at, tag: float(rate)} for at, rate in rows[tag]], place) for tag in wanted]
+    except TracelrError:
+        raise
+    except Exception as error:  # of any class of protobuf
+        given = Unquoted(f"event files that cannot be read ({type(error).__name__}: {str(error)[:100]})")
+        raise place.refuse(given, "scalars of TensorBoard", "name another one") from None
+    if not any(one.steps for one in series):
+        fix = "name the tag of the rate with --column" if rows else "log the learning rate"
+        raise place.refuse(Unquoted(f"the tags {', '.join(map(show, rows)) or 'none'}"), "one of a learning rate", fix)
+    return [one._replace(starts=(0, 1) if one.name == "train/learning_rate" else (0,)) for one in series if one.steps]
 
 
 def _rows(text: str, place: Place) -> Iterator[Mapping[Any, Any]]:
@@ -194,11 +229,8 @@ def _cause(  # one mistake after another
         for by in (1, -1, *(sign * k for k in range(2, _LATEST + 1) for sign in (1, -1))):
             if fits(1, by=by):
                 return _shifted(by)
-        for k in _FACTORS:
-            if fits(k):
-                return f"step s has the rate of {k} s: the scheduler is stepped {k} times per update"
-            if fits(1, k):
-                return f"step s has the rate of s / {k}: the scheduler is stepped once in {k} updates"
+        if paced := _paced(fits):
+            return paced
     restarted = _restarted(schedule, logged, limit, first)
     return restarted or _other_lengths(schedule, logged, limit) or _other_peak(schedule, logged, limit)
 
@@ -209,6 +241,18 @@ def _shifted(by: int) -> str:
     if by == -1:
         return "step s has the rate of s - 1: the scheduler is stepped one update late, or the log counts from 1"
     return f"step s has the rate of s {'+' if by > 0 else '-'} {abs(by)}"
+
+
+def _paced(fits: Callable[..., bool]) -> str:
+    for k in _FACTORS:
+        if fits(k):
+            return f"step s has the rate of {k} s: the scheduler is stepped {k} times per update"
+        if fits(k, by=k - 1):
+            why = f"the scheduler is stepped {k} times per update, after each batch that it accumulates"
+            return f"step s has the rate of {k} s + {k - 1}: {why}"
+        if fits(1, k):
+            return f"step s has the rate of s / {k}: the scheduler is stepped once in {k} updates"
+    return ""
 
 
 def _restarted(schedule: Schedule, logged: Logged, limit: float, first: int) -> str:

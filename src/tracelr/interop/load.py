@@ -93,11 +93,12 @@ def from_dict(
 
 
 class Reading(NamedTuple):
-    """What was read: the name of its format, the schedule or the assignments, and what the reader says about it."""
+    """What was read: its format, the schedule or assignments, what the reader says, and the step of a checkpoint's run."""
 
     format: str
     schedule: Loaded
     notes: list[str]
+    step: int | None = None
 
 
 def read(

@@ -155,15 +155,16 @@ class OpaqueStep:
                 names.append(f"{path}.{name}" if path else name)
                 self.places.append((holder, name))
 
-        @torch.no_grad()
         def values(count: Tensor, tensors: list[Tensor], token: str, precision: str) -> list[Tensor]:
-            step = _computed_once(count + limited(1, count))
-            made = functional_call(module, dict(zip(names, tensors, strict=True)), (step,))
-            once = [_computed_once(value) for value in made]
+            with torch.no_grad():  # not as a decorator, which Dynamo of torch 2.6 takes off, to look into the function
+                step = _computed_once(count + limited(1, count))
+                made = functional_call(module, dict(zip(names, tensors, strict=True)), (step,))
+                once = [_computed_once(value) for value in made]
             return [step, *(value for value, times in zip(once, followed, strict=True) for _ in range(times))]
 
         # AOTAutograd traces it. mypy: torch does not type it
-        self.function: Callable[..., list[Tensor]] = torch.compiler.allow_in_graph(values)  # type: ignore[no-untyped-call]
+        # In a tuple, because Dynamo of torch 2.6 looks into a function that is an attribute.
+        self.function: tuple[Callable[..., list[Tensor]]] = (torch.compiler.allow_in_graph(values),)  # type: ignore[no-untyped-call]
 
     def __reduce__(self) -> tuple[type[OpaqueStep], tuple[object, ...]]:
         return OpaqueStep, (self._plan,)  # a copy has a function of its own

@@ -283,7 +283,7 @@ class Scheduler(LRScheduler):
             return
         # Every attribute that is read here costs a guard at each call of the compiled region.
         ops, count = forced(), self._counter.tensor
-        values = step.function(
+        values = step.function[0](
             count, [held[name] for held, name in step.places], step.token, "" if ops is None else ops.name
         )
         for tensor, value in zip([count, *step.written], values):  # noqa: B905  # their lengths are equal

@@ -9,7 +9,8 @@ from typing import Any
 
 from tracelr.cli.output import say
 from tracelr.cli.saving import say_json
-from tracelr.interop.native.expression import parameters, snake
+from tracelr.interop.native.expression import parameters
+from tracelr.interop.native.names import snake
 from tracelr.interop.readers import READERS
 from tracelr.lowering.targets import find, target_names
 from tracelr.schedules.base import REGISTRY

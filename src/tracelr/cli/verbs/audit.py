@@ -18,9 +18,11 @@ class AuditVerb(Verb):
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         file_argument(parser)
-        parser.add_argument("log", metavar="LOG", help="trainer_state.json, or CSV or JSON lines with a step and a rate")
+        parser.add_argument(
+            "log", metavar="LOG", help="trainer_state.json, CSV, JSON lines or a log of TensorBoard, with steps and rates"
+        )
         parser.add_argument("--column", metavar="NAME", help="the column of the rate (default: every column called lr)")
-        words = "how far a rate may be off, in parts of the largest (default: 1e-05)"
+        words = "how far a rate may be off, in parts of the largest (default: 1e-5)"
         parser.add_argument("--tolerance", type=float, help=words)
         json_argument(parser)
 

@@ -14,6 +14,7 @@ from tracelr.schedules.assignment import Assignment
 from tracelr.schedules.fields import FINITE, LARGEST, NOT_TOO_LARGE, Tags
 
 _NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"  # compiled when it is first used
+_SEPARATED = r"[1-9][0-9]{0,2}(,[0-9]{3})+"
 _LONGEST_KEY, _LONGEST_PATH = 80, 1000
 T = TypeVar("T")
 _Every: TypeAlias = Literal[0]
@@ -80,9 +81,10 @@ def number(where: Place, given: object) -> float:
 
 
 def count(where: Place, given: object, low: int = 1) -> int:
-    """Return a number of steps from `low` to 2**53; 1e5 and "2000" are accepted, and so is a time such as "5ep"."""
+    """Return a number of steps from `low` to 2**53; 1e5, "2000" and "98,000" are accepted, and a time such as "5ep"."""
     given = in_steps(where, given)
-    value = _decimal(given)
+    plain = isinstance(given, str) and re.fullmatch(_SEPARATED, given.strip())
+    value = _decimal(given.replace(",", "") if isinstance(given, str) and plain else given)
     if value is None or not low <= value <= LAST_STEP or value != value.to_integral_value():
         raise where.refuse(given, f"a whole number of steps from {low} to 2**53", "write a number such as 2000 or 1e5")
     return int(value)

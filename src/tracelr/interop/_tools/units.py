@@ -12,7 +12,10 @@ from tracelr.arithmetic import LAST_STEP
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules.fields import integer
 
-_TIME = r"([0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][-+]?[0-9]{1,2})?)(ep|ba|sp|tok|dur)"  # compiled when it is first used
+UNITS = "ep|ba|sp|tok|dur"
+"""The units of a time, as a pattern."""
+
+_TIME = rf"([0-9]{{1,30}}(?:\.[0-9]{{0,30}})?(?:[eE][-+]?[0-9]{{1,2}})?)({UNITS})"  # compiled when it is first used
 _COUNT = "an int from 1 to 2**53"
 _ALLOWED = f'{_COUNT}, or a time such as "5ep", "10ba", "128sp", "3e4tok" or "0.1dur"'
 

@@ -17,6 +17,8 @@ from operator import add, mul, sub, truediv
 from typing import Any, NamedTuple, final
 
 from tracelr.errors import ConfigError, Location, TracelrError, Unquoted, show, suggest
+from tracelr.interop._tools.units import UNITS, Units
+from tracelr.interop.native.names import snake
 from tracelr.schedules.base import REGISTRY, Schedule
 from tracelr.schedules.fields import FINITE
 from tracelr.schedules.standard import FUNCTIONS
@@ -33,18 +35,20 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: mul,
     ast.Div: truediv,
 }
+_UNITS = tuple(UNITS.split("|"))
 _CLOSING = {"(": ")", "[": "]"}
 _A_SCHEDULE = "a schedule, such as cosine(3e-4, 0, 1000)"
 _OPERAND = "a schedule or a number"
 _AFTER = "'|', '+', '-', '*', '/', '.' or the end"
 _TOKEN = (  # compiled when it is first used
     # Each part takes all that it can and gives nothing back (`*+`), because the time would be quadratic otherwise.
-    r"(?P<space>\s++)|(?P<number>(?:[0-9][0-9_]*+\.?+[0-9_]*+|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9]++)?+[kM]?+(?![\w.]))"
+    r"(?P<space>\s++)|(?P<number>(?:[0-9][0-9_]*+\.?+[0-9_]*+|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9]++)?+(?:[kM]|"
+    rf"{UNITS})?+(?![\w.]))"
     r"|(?P<name>[A-Za-z_]\w*)|(?P<string>'[^'\n]*'|\"[^\"\n]*\")|(?P<mark>[|+\-*/()\[\],=.])"
 )
 
 
-def parse(text: str, where: str = "spec") -> Schedule:
+def parse(text: str, where: str = "spec", units: Units | None = None) -> Schedule:
     """Return the schedule that a line of text describes.
 
     The grammar, in EBNF; the operators have their precedence in Python and their meaning on schedules, and
@@ -63,8 +67,9 @@ def parse(text: str, where: str = "spec") -> Schedule:
     `OneCycle`), or one of tracelr's functions `warmup_cosine`, `warmup_linear`, `warmup_constant`, `inverse_sqrt` and `wsd`,
     if the arguments are those of the function. After a dot it is `then`, `warmup`, `cooldown`, `clamp`, `over`, `drive` or
     `named`. A number has digits, `_` between them, a fraction, an exponent, and `k` or `M` for thousands and millions: 98k,
-    1.5M and 2e3 are whole numbers. A word is a string without quotes, or `True`, `False`, `None` or `null`. The `repr` of a
-    schedule is a spec too, unless it holds a tensor or a function.
+    1.5M and 2e3 are whole numbers. 5ep, 3e9tok and 0.1dur are lengths that `units` turns into steps. A word is a string
+    without quotes, or `True`, `False`, `None` or `null`. The `repr` of a schedule is a spec too, unless it holds a tensor
+    or a function.
 
     Raises `ConfigError`, with a caret under the place, for anything else; `where` names the text in the message.
 
@@ -79,22 +84,13 @@ def parse(text: str, where: str = "spec") -> Schedule:
         given = Unquoted(f"{len(text)} characters")
         raise ConfigError(where, given, f"at most {_LARGEST_TEXT}", "write a file")
     try:
-        return _Reader(text, where).read()
+        return _Reader(text, where, units or Units()).read()
     except (RecursionError, MemoryError):  # raised by Python's parser, or by nested schedules
         raise _too_deep(where) from None
 
 
 def _too_deep(where: str) -> ConfigError:
     return ConfigError(where, Unquoted("a spec that is nested too deeply"), "a shallow one", "nest it less")
-
-
-def snake(name: str) -> str:
-    """Return the name of a class as it is written in a spec.
-
-    >>> snake("OneCycle"), snake("WSD")
-    ('one_cycle', 'wsd')
-    """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def kind_of(name: str) -> type[Schedule] | None:
@@ -126,8 +122,8 @@ class _Token(NamedTuple):
 class _Reader:
     """Walks the tree of one text. The masked text is one line of the same length, so a node's column finds its token."""
 
-    def __init__(self, text: str, where: str) -> None:
-        self.text, self.where = text, where
+    def __init__(self, text: str, where: str, units: Units) -> None:
+        self.text, self.where, self.units = text, where, units
         self.tokens: dict[int, _Token] = {}
         self.masked = self._masked()
 
@@ -278,6 +274,12 @@ class _Reader:
         if len(digits) > _LARGEST_EXPONENT:
             given = Unquoted(f"a number of {len(digits)} digits")
             raise self.refuse(token.at, given, f"at most {_LARGEST_EXPONENT} digits", "write a shorter one")
+        if digits.endswith(_UNITS):
+            try:
+                return self.units.steps(digits)
+            except TracelrError as error:
+                fix = f"{error.fix}, or --steps-per-epoch N and its siblings on the command line"
+                raise self.refuse(token.at, Unquoted(token.text), error.allowed, fix) from None
         factor = {"k": 1000, "M": 1_000_000}.get(digits[-1], 1)
         digits = digits.rstrip("kM")
         exponent = re.search(r"[eE]([-+]?[0-9]+)$", digits)

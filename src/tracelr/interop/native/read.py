@@ -73,7 +73,7 @@ def _schedule(mapping: Mapping[Any, Any], where: Place) -> Schedule:
         raise where.refuse(Unquoted("a mapping without the key 'schedule'"), "a schedule by name", "add schedule: <name>")
     if isinstance(mapping["schedule"], str) and "(" in mapping["schedule"]:
         only_keys(where, mapping, ["schedule"])
-        return parse(mapping["schedule"], str(where / "schedule"))
+        return parse(mapping["schedule"], str(where / "schedule"), where.units)
     kind = choose(where / "schedule", mapping["schedule"], REGISTRY)
     # mypy does not see that `__init_subclass__` makes a dataclass
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
