@@ -169,9 +169,8 @@ def run(
     known: dict[str, Array] = dict.fromkeys(counts, steps.astype(np.int64))
     for called, given in (values or {}).items():
         known |= {name: given[np.newaxis] for name in inputs if _is_called(function, name, called)}
-    if missing := [name for name in inputs if name not in known]:
-        shown = ", ".join(" ".join((name, *function.inputs[name])).strip() for name in missing)
-        raise _error(f"no value of {shown}", value, "a value of each")
+    if missing := [" ".join((name, *function.inputs[name])).strip() for name in inputs if name not in known]:
+        raise _error(f"no value of {', '.join(missing)}", value, "a value of each, in `values`")
     with np.errstate(all="ignore"):
         for op in ops:
             known[op.result] = _evaluated(op, [known[name] for name in op.operands])
