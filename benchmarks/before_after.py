@@ -31,7 +31,9 @@ def import_time() -> Numbers:
     import torch  # noqa: F401
 
     middle = perf_counter()
-    import tracelr  # noqa: F401
+    import tracelr
+
+    _ = tracelr.Scheduler  # the first name is what imports the rest
 
     return {"import over torch, ms": (perf_counter() - middle) * 1e3, "import torch itself, ms": (middle - start) * 1e3}
 
