@@ -8,6 +8,7 @@ be slow otherwise.
 from __future__ import annotations
 
 import gc
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -289,10 +290,11 @@ def is_of_backend(error: BaseException) -> bool:
 
 
 def recomputes_otherwise(graph: fx.GraphModule) -> bool:
-    """Say whether a graph of Dynamo recomputes activations and torch, as 2.6 does, would draw other random numbers then."""
-    if RELEASE >= (2, 8):  # they refuse it themselves
+    """Say whether a graph of Dynamo recomputes random numbers, and torch does not refuse it, as 2.13 does; 2.8 does not."""
+    if RELEASE >= (2, 13) or all("checkpoint" not in str(node.target) for node in graph.graph.nodes):
         return False
-    return any("tag_activation_checkpoint" in str(node.target) for node in graph.graph.nodes)
+    codes = [one.code for one in graph.modules() if isinstance(one, fx.GraphModule) and one is not graph]
+    return any(re.search(r"drop|rand|bernoulli|multinomial|normal_|exponential_|attention", code) for code in codes)
 
 
 def line_of_output_with_gradient(graph: fx.GraphModule) -> str:

@@ -115,9 +115,9 @@ def equal(make: Callable[[], Run]) -> Callable[[], Run]:
     return make
 
 
-def equal_from_2_8(make: Callable[[], Run]) -> Callable[[], Run]:
-    """Torch 2.6 traces no hook of an activation, and a model that recomputes is refused there."""
-    return equal(make) if torch.__version__ >= (2, 8) else make
+def equal_from_2_13(make: Callable[[], Run]) -> Callable[[], Run]:
+    """Torch 2.6 and 2.8 trace no hook of an activation."""
+    return equal(make) if torch.__version__ >= (2, 13) else make
 
 
 class Buffers(Net):
@@ -192,7 +192,7 @@ class Temperature(nn.Module):
         return cross_entropy(output["logits"] * self.scale, y) + output["more"][0]
 
 
-@equal_from_2_8
+@equal_from_2_13
 def tied_unused_parametrized_hooked() -> Run:
     def tokens(step: int) -> tuple[Any, ...]:
         return torch.randint(0, 10, (8,)), torch.randint(0, 10, (8,))
@@ -500,7 +500,9 @@ def recurrent() -> Run:
 
 
 @refused(
-    "does not support RNG ops in recompute regions" if torch.__version__ >= (2, 8) else "a model with torch.utils.checkpoint"
+    "does not support RNG ops in recompute regions"
+    if torch.__version__ >= (2, 13)
+    else "a model with torch.utils.checkpoint"
 )
 def checkpointed_dropout() -> Run:
     class Checkpointed(Net):

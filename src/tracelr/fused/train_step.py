@@ -131,12 +131,12 @@ class TrainStep:
         """Take one step on `batch`, the inputs and the targets, and return the loss before it."""
         self._follow()
         self._divisible(batch)
-        if not self._started and (not self._step.ready() or _torch.RELEASE < (2, 8)) and not _torch.is_dynamo_disabled():
+        if not self._started and (not self._step.ready() or _torch.RELEASE < (2, 13)) and not _torch.is_dynamo_disabled():
             # The first update makes the optimizer's state, uncompiled. What cannot be traced is refused before it.
             with _torch.uncounted():
                 graph, _ = self._attempt(self._step.capture, batch)
             if _torch.recomputes_otherwise(graph):
-                given, fix = Unquoted("a model with torch.utils.checkpoint"), f"install torch 2.8 or newer, or {_FUSE}"
+                given, fix = Unquoted("a model with torch.utils.checkpoint"), f"install torch 2.13 or newer, or {_FUSE}"
                 allowed = f"activations that are kept: torch {torch.__version__} may draw other random numbers again"
                 raise TraceError("TrainStep(model)", given, allowed, fix)
         self._started = True
