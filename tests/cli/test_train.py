@@ -222,5 +222,5 @@ def test_the_version_and_the_other_verbs_take_the_file(
     assert "float lr(int64_t" in header
     assert tracelr_("lower", str(file), "-o", str(tmp_path / "lr.h")) == f"wrote {tmp_path / 'lr.h'}\n"
     assert (tmp_path / "lr.h").read_text() == header
-    assert "allowed: aoti, c, cuda, hip, inductor," in tracelr_("lower", str(file), "--target", "fpga", code=2)
+    assert "allowed: aoti, c, cirh, cuda, hip, inductor," in tracelr_("lower", str(file), "--target", "fpga", code=2)
     assert tracelr_("dump", str(tmp_path / "none.yaml"), code=2).startswith(f"tracelr: error: {tmp_path / 'none.yaml'}: ")
