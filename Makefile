@@ -24,7 +24,7 @@ triton: $(VENV)/triton-ready
 # In Cerebras' own framework, which pins torch 2.4: an environment of its own, of 5.7 GB.
 CEREBRAS := .venv-cerebras
 cerebras: $(CEREBRAS)/ready
-	PYTHONPATH=src $(CEREBRAS)/bin/python -m pytest -q -m cerebras tests/cerebras
+	PYTHONPATH=$(CURDIR)/src $(CEREBRAS)/bin/python -m pytest -q -m cerebras tests/cerebras
 
 prove: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow
