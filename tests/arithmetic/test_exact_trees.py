@@ -16,7 +16,16 @@ from mpmath import mp, mpf
 from support.exact_values import Exact, exact
 from support.trees import COMPOSITIONS, CURVES, Trees, steps_of
 
-from tracelr import Schedule, precision
+from tracelr import (
+    Cosine,
+    InverseTime,
+    OneCycle,
+    PiecewiseConstant,
+    RangeTest,
+    Schedule,
+    Step,
+    precision,
+)
 from tracelr.arithmetic import LARGEST
 from tracelr.errors import TracelrError
 
@@ -80,6 +89,31 @@ def check(kind: str, seed: int, count: int) -> None:
             assert off == [], (name, schedule)
         with precision("float32"), torch.no_grad():
             assert schedule(torch.tensor(steps)).isfinite().all(), schedule
+
+
+FOUND: list[Schedule] = [
+    OneCycle(2.0**126, 0.9, -0.47, 5, 0.136, ease="linear"),
+    InverseTime(1.0, 1e-30, 8, 8.0, staircase=True),
+    InverseTime(1.0, 1e-30, 100_000, 60.0, staircase=True),
+    InverseTime(2.0**126, 1.8e-21, 1, 10_000.0, staircase=True),
+    RangeTest(8.3e34, 5.7e27, 12, staircase=True),
+    RangeTest(-3e30, 4e15, 51, staircase=True),
+    Step(0.0, 1.0000244215354896, 1031),
+    Cosine(-2e33, -0.1, 1000).then(PiecewiseConstant([1e-30, 1e-35, 0.0], [4, 80]), at=900, join="scale"),
+]
+"""What longer runs found wrong at the ends of the ranges: not a number, a wrong stair, or a part before a join that was moved."""
+
+
+@pytest.mark.parametrize("schedule", FOUND, ids=[f"{k} {type(one).__name__}" for k, one in enumerate(FOUND)])
+def test_what_was_found_stays_mended(schedule: Schedule) -> None:
+    steps = [0, 1, 2, 3, 5, 11, 12, 13, 50, 51, 52, 80, 100, 899, 900, 901, 1000, 1031, 10**5, 10**6, 10**12, 2**40, 2**53]
+    want, scale = [exact(schedule, step) for step in steps], largest(schedule)
+    for name, bound in BOUNDS.items():
+        with precision(name), torch.no_grad():
+            got = schedule(torch.tensor(steps)).tolist()
+        assert [(t, g, w) for t, g, w in zip(steps, got, want, strict=True) if is_off(g, w, bound, scale)] == [], name
+    with precision("float32"), torch.no_grad():
+        assert schedule(torch.tensor(steps)).isfinite().all()
 
 
 @pytest.mark.parametrize("kind", ["curves", "compositions"])

@@ -87,7 +87,8 @@ class Float(Arithmetic):
         return (x + self._cast(y)).clamp(-LARGEST, LARGEST)
 
     def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Real:
-        if self.dtype == torch.float32 and isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:
+        known = isinstance(x, float) and isinstance(rate, float) and 2.0**20 < rate < LARGEST / abs(x or 1.0)
+        if self.dtype == torch.float32 and known:
             return self.total(self.scale(time, x * rate), x)
         return self.scale(self.add(self.mul(time, rate), 1.0), x)
 
@@ -174,6 +175,8 @@ class Float(Arithmetic):
         return high, (c.high - high) + c.low
 
     def grown(self, factor: Real, powers: Sequence[tuple[Tensor, Split | Tensor]]) -> Real:
+        if isinstance(factor, float) and factor == 0:  # a power may be infinite in float32
+            return torch.zeros_like(powers[0][0])
         tiny = isinstance(factor, float) and 0 < abs(factor) < 2.0 ** (126 - self._reach) < 1
         if len(powers) == 1 and not tiny:
             ((x, c),) = powers

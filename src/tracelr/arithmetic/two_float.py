@@ -104,7 +104,8 @@ class TwoFloat(Arithmetic):
         return self.where(fits, value, Pair(near.clamp(-LARGEST, LARGEST), torch.zeros_like(near)))
 
     def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
-        if isinstance(x, float) and isinstance(rate, float) and rate > 2.0**20:  # their product may be a float32
+        if isinstance(x, float) and isinstance(rate, float) and 2.0**20 < rate < LARGEST / abs(x or 1.0):
+            # their product may be a float32
             return self.total(self.scale(time, double_float.product(Split(x, 0.0), Split(rate, 0.0))), x)
         return self.scale(self.total(self.scale(time, rate), _ONE), x)
 
