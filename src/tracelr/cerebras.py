@@ -47,8 +47,8 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
     A checkpoint holds the schedule as text; one that was written with another schedule gives a `TracelrWarning`, and the
     schedule given here is used.
 
-    Raises `ScheduleTypeError` for what is not a schedule, and `OptimizerError` for an optimizer of another framework or
-    without the key, and for tags that no group has.
+    Raises `ScheduleTypeError` for what is not a schedule, or has a tensor field on the accelerator; and `OptimizerError` for
+    an optimizer of another framework or without the key, and for tags that no group has.
 
     Its use is shown in docs/cerebras.md, and tested by `make cerebras`.
     """
@@ -67,6 +67,12 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
             raise OptimizerError("cerebras.Scheduler", optimizer, "an optimizer of cerebras.pytorch.optim", fix)
         if not isinstance(schedule, Schedule):
             raise ScheduleTypeError("cerebras.Scheduler(schedule)", schedule, "a schedule of tracelr", "pass one")
+        if use_cs() and schedule.has_tensor_fields:
+            given, allowed = (
+                Unquoted("a schedule with a tensor field"),
+                "numbers, because their device meets no tensor of the host",
+            )
+            raise ScheduleTypeError("cerebras.Scheduler(schedule)", given, allowed, "pass the number itself", 200)
         for k, group in enumerate(optimizer.param_groups):
             if key not in group:
                 allowed = ", ".join(sorted(name for name in group if name != "params"))

@@ -83,3 +83,17 @@ def test_the_compiled_step_has_the_bits_of_eager(names: list[str], tmp_path: Pat
 
 def test_all_assignments_of_the_largest_published_file_are_there() -> None:
     assert len(published(DINO)) == 29
+
+
+def test_a_tensor_field_is_refused(tmp_path: Path) -> None:
+    program = """
+import cerebras.pytorch as cstorch, torch
+from tracelr import Constant, cerebras
+backend = cstorch.backend("CSX")
+model = torch.nn.Linear(2, 2)
+cstorch.compile(model, backend)
+optimizer = cstorch.optim.SGD(model.parameters(), lr=0.1, momentum=0.0)
+cerebras.Scheduler(optimizer, Constant(torch.tensor(0.1)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "given a schedule with a tensor field; allowed: numbers" in done.stderr
