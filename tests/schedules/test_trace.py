@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 import torch
 from support.oracle import probes
-from support.table import ROWS, Row
+from support.table import ROWS, SOME, Row
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -15,6 +15,9 @@ from tracelr import Constant, Linear, Schedule
 from tracelr.lowering.provenance import line_of, owner_of
 
 EVERY = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+QUICKLY_SOME = pytest.mark.parametrize(
+    "row", [pytest.param(row, id=name, marks=() if name in SOME else pytest.mark.slow) for name, row in ROWS.items()]
+)
 
 
 class Holder(nn.Module):
@@ -68,7 +71,7 @@ def exported_batch(module: nn.Module, strict: bool, row: Row) -> None:
     assert torch.equal(batch(steps), module(steps))
 
 
-@EVERY
+@QUICKLY_SOME
 def test_export(row: Row) -> None:
     """Both ways to export, with one step and with many, a schedule and a model. The four other pairs are in a slow test."""
     exported_one(Holder(row.schedule), True, row)
@@ -85,7 +88,7 @@ def test_export_the_other_way(row: Row) -> None:
     exported_batch(row.schedule, True, row)
 
 
-@EVERY
+@QUICKLY_SOME
 def test_compile(row: Row) -> None:
     module = Holder(row.schedule)
     same(torch.compile(module, fullgraph=True, backend="aot_eager"), module, row)

@@ -34,7 +34,7 @@ def compiled(name: str, batch: bool = False) -> Artifact:
 @pytest.mark.parametrize(
     ("name", "batch"),
     [
-        ("sequential_nested", False),
+        pytest.param("sequential_nested", False, marks=pytest.mark.slow),
         pytest.param("piecewise_long", True, marks=pytest.mark.slow),
         *(pytest.param(name, batch, marks=pytest.mark.slow) for name in SLOW for batch in (False, True)),
     ],
