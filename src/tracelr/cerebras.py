@@ -62,9 +62,7 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
         last_epoch: int = -1,
         factor: str | None = None,
     ) -> None:
-        if not isinstance(optimizer, Optimizer):
-            fix = "build it from cerebras.pytorch.optim, or use tracelr.Scheduler"
-            raise OptimizerError("cerebras.Scheduler", optimizer, "an optimizer of cerebras.pytorch.optim", fix)
+        _check(optimizer, "Scheduler")
         if not isinstance(schedule, Schedule):
             raise ScheduleTypeError("cerebras.Scheduler(schedule)", schedule, "a schedule of tracelr", "pass one")
         if use_cs() and schedule.has_tensor_fields:
@@ -131,12 +129,24 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
             self.update_last_value()
 
 
+def _check(optimizer: Any, where: str) -> None:
+    if not isinstance(optimizer, Optimizer):
+        fix = "build it from cerebras.pytorch.optim, or use tracelr.Scheduler"
+        raise OptimizerError(f"cerebras.{where}", optimizer, "an optimizer of cerebras.pytorch.optim", fix)
+
+
 def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
     """Return a scheduler of their framework with the name and the parameters of one of `tracelr.lr_scheduler`."""
 
-    def __init__(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
-        self._unbound = made = kind(*map(_unbound, args), **{name: _unbound(value) for name, value in kwargs.items()})
-        Scheduler.__init__(self, optimizer, made.schedule, kind.key, made.param_group_tags, factor=kind.factor)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        args, kwargs = _own_optimizer(args, kwargs)
+        optimizer = kwargs.pop("optimizer")
+        _check(optimizer, f"{kind.__module__.split('.')[1]}.{kind.__name__}")
+        functions = {"set_value_lambda": lambda _: self.set_value_lambda()} if hasattr(self, "set_value_lambda") else {}
+        own = type(kind.__name__, (kind,), functions) if functions else kind
+        self._unbound = made = own(*map(_unbound, args), **{name: _unbound(value) for name, value in kwargs.items()})
+        last = made._values.get("last_epoch", -1)
+        Scheduler.__init__(self, optimizer, made.schedule, kind.key, made.param_group_tags, last, kind.factor)
 
     def state_dict(self: Any) -> dict[str, Any]:
         state = Scheduler.state_dict(self)
@@ -146,6 +156,16 @@ def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
     about = f"`{kind.__module__.partition('.curves')[0]}.{kind.__name__}` as a scheduler of `cerebras.pytorch`."
     body = {"__init__": __init__, "state_dict": state_dict, "__doc__": about, "__module__": __name__}
     return type(kind.__name__, (Scheduler,), body)
+
+
+def _own_optimizer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments with the optimizer by its name. Their chained schedulers take none: it is that of their members."""
+    if "optimizer" in kwargs:
+        return args, kwargs
+    members = kwargs.get("schedulers", args[0] if args else None)
+    if isinstance(members, (list, tuple)) and members and isinstance(members[0], Scheduler):
+        return args, {"optimizer": members[0].optimizer, **kwargs}
+    return args[1:], {"optimizer": args[0] if args else None, **kwargs}
 
 
 def _unbound(value: Any) -> Any:

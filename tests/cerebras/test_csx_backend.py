@@ -6,40 +6,27 @@ schedule is cut out of it and interpreted, once as the rate of this update and o
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support.csx import compiled, rates_of_the_update
 from support.settings import published, schedule_of
 from support.table import ROWS
 
 from tracelr import precision
-from tracelr.lowering.targets._cirh_interpreter import Function, parse, run
+from tracelr.lowering.targets._cirh_interpreter import run
 
-cstorch = pytest.importorskip("cerebras.pytorch")
+pytest.importorskip("cerebras.pytorch")
 pytestmark = pytest.mark.cerebras
 AT_ONCE = 8
 NAMES = [name for name, row in ROWS.items() if row.written]
 DINO = "params_dinov2_large_224_bs1024.yaml"
 NAMES += [f"{DINO}:{k}" for k in range(len(published(DINO)))]
 PARTS = [NAMES[k : k + AT_ONCE] for k in range(0, len(NAMES), AT_ONCE)]
-LIBRARY = Path(cstorch.__file__).parent / "lib"
-
-
-def traced(folder: Path, names: list[str]) -> Function:
-    """Return the training step whose param groups follow the rows `names`."""
-    environment = {**os.environ, "PATH": f"{LIBRARY}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, str(Path(__file__).with_name("traced.py")), *names]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    made = list(folder.rglob("cirh.mlir"))
-    assert len(made) == 1, done.stdout[-2000:] + done.stderr[-4000:]
-    assert "ClusterConfigError" in done.stderr
-    return parse(made[0].read_text())
 
 
 def steps_of(name: str) -> torch.Tensor:
@@ -50,21 +37,9 @@ def steps_of(name: str) -> torch.Tensor:
     return torch.tensor(sorted({step for step in (0, 1, 2, 3, *near, *powers, *drawn) if 0 <= step < 2**53}))
 
 
-def rates_of_the_update(function: Function) -> Iterator[str]:
-    """Yield the value of the rate with which each weight is updated: their optimizer multiplies it by -1 and the gradient."""
-    for k in range(sum("state.model" in attributes for _, attributes in function.inputs.values())):
-        ops = function.cut(k)[2]
-        by_name = {op.result: op for op in ops}
-        for op in ops:
-            source = by_name.get(op.operands[0]) if op.name == "BroadcastInDim" else None
-            if source is not None and source.name == "Mul" and source.types.endswith("tensor<f32>"):
-                minus = [one for one in source.operands if one in by_name and "dense<-1.0" in by_name[one].attributes]
-                yield from (one for one in source.operands if minus and one not in minus)
-
-
 @pytest.mark.parametrize("names", PARTS, ids=lambda names: f"{names[0]} and {len(names) - 1} more")
 def test_the_compiled_step_has_the_bits_of_eager(names: list[str], tmp_path: Path) -> None:
-    function = traced(tmp_path, names)
+    function = compiled(tmp_path, names).function
     used = list(rates_of_the_update(function))
     assert len(used) == len(names)
     for k, name in enumerate(names):
@@ -73,7 +48,7 @@ def test_the_compiled_step_has_the_bits_of_eager(names: list[str], tmp_path: Pat
             now, later = schedule_of(name)(steps), schedule_of(name)(steps + 1)
         count = f"state.schedulers.{k}.last_epoch"
         pairs = (
-            (now, run(function, steps.numpy(), used[k], count)),
+            (now, run(function, steps.numpy(), used[k] or f"output_values_{k}", count)),
             (later, run(function, steps.numpy(), f"output_values_{k}", count)),
         )
         for eager, found in pairs:
