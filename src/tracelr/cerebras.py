@@ -137,14 +137,15 @@ def _check(optimizer: Any, where: str) -> None:
 
 def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
     """Return a scheduler of their framework with the name and the parameters of one of `tracelr.lr_scheduler`."""
+    functions = next((word for word, parameter in kind._parameters.items() if parameter.own == "val_lambda"), None)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         args, kwargs = _own_optimizer(args, kwargs)
         optimizer = kwargs.pop("optimizer")
         _check(optimizer, f"{kind.__module__.split('.')[1]}.{kind.__name__}")
-        functions = {"set_value_lambda": lambda _: self.set_value_lambda()} if hasattr(self, "set_value_lambda") else {}
-        own = type(kind.__name__, (kind,), functions) if functions else kind
-        self._unbound = made = own(*map(_unbound, args), **{name: _unbound(value) for name, value in kwargs.items()})
+        if functions is not None and hasattr(self, "set_value_lambda"):  # of a subclass, as theirs is written
+            kwargs[functions] = self.set_value_lambda()
+        self._unbound = made = kind(*map(_unbound, args), **{name: _unbound(value) for name, value in kwargs.items()})
         last = made._values.get("last_epoch", -1)
         Scheduler.__init__(self, optimizer, made.schedule, kind.key, made.param_group_tags, last, kind.factor)
 
@@ -180,7 +181,7 @@ def _unbound(value: Any) -> Any:
 
 def _named(module: Any) -> SimpleNamespace:
     kinds = {name: one for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, CerebrasScheduler)}
-    return SimpleNamespace(**{name: _drop_in(kind) for name, kind in kinds.items() if not name.startswith("_")})
+    return SimpleNamespace(**{name: _drop_in(kind) for name, kind in kinds.items() if hasattr(kind, "_curve")})
 
 
 lr_scheduler = _named(learning_rates)

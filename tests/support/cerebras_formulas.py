@@ -290,15 +290,16 @@ CASES = [
 
 @dataclass(frozen=True)
 class Call:
-    """A call as their users write it; `exact` is their formula, `ours` the call of our name where it is written otherwise.
+    """A call as their users write it, and the exact value of their formula. It is a call of our class of that name too.
 
-    `differs` says where their formula is not what their documentation says, or is not ours.
+    `differs` says where their formula is not what its documentation says, or is not ours. `ours` is our call, with its exact
+    value, where it is written in another way.
     """
 
     text: str
     exact: Exact
     differs: str = ""
-    ours: str = ""
+    ours: tuple[str, Exact] | None = None
 
 
 def called(text: str, names: Mapping[str, Any], optimizer: Any, tag: str | None = None) -> Any:
@@ -312,20 +313,24 @@ def _product(a: Exact, b: Exact) -> Exact:
 
 
 S, E = 6e-4, 6e-5
+NO_CYCLE = "theirs does not cycle: from total_iters on it is the end"
+PER_LENGTH = "their documentation says decay_rate every step; it is that for every total_iters"
+TIMES = "the formula of their documentation leaves out initial_learning_rate, by which it is multiplied"
+SQUARED = "theirs multiplies by the initial rate once for every function, here twice; the functions are its default"
 AT_2000 = [
     Call("ConstantLR(optimizer, 6e-4)", lambda t: mpf(S)),
     Call("PolynomialLR(optimizer, 6e-4, 6e-5, 2000, power=2.5)", polynomial(S, E, 2000, 2.5)),
-    Call("PolynomialLR(optimizer, 6e-4, 6e-5, 500, cycle=True)", polynomial(S, E, 500, cycle=True), "no cycle"),
+    Call("PolynomialLR(optimizer, 6e-4, 6e-5, 500, cycle=True)", polynomial(S, E, 500, cycle=True), NO_CYCLE),
     Call("LinearLR(optimizer, 0.0, 6e-4, 2000)", polynomial(0.0, S, 2000)),
     Call("LinearLR(optimizer, 6e-4, 0.0, 2000)", polynomial(S, 0.0, 2000)),
-    Call("ExponentialLR(optimizer, 6e-4, 500, 0.5)", exponential(S, 0.5, 500), "rate per total_iters"),
+    Call("ExponentialLR(optimizer, 6e-4, 500, 0.5)", exponential(S, 0.5, 500), PER_LENGTH),
     Call("ExponentialLR(optimizer, 6e-4, 50, 0.9, staircase=True)", exponential(S, 0.9, 50, staircase=True)),
     Call("InverseExponentialTimeDecayLR(optimizer, 6e-4, 2, 500, 0.5)", inverse_time(S, 0.5, 500, 2)),
     Call(
         "InverseExponentialTimeDecayLR(optimizer, 6e-4, 1, 50, 0.5, staircase=True)",
         inverse_time(S, 0.5, 50, 1, staircase=True),
     ),
-    Call("InverseSquareRootDecayLR(optimizer, 6e-4, 10.0, 100)", inverse_sqrt(S, 10.0, 100), "initial * scale"),
+    Call("InverseSquareRootDecayLR(optimizer, 6e-4, 10.0, 100)", inverse_sqrt(S, 10.0, 100), TIMES),
     Call("CosineDecayLR(optimizer, 6e-4, 6e-5, 2000)", wave(S, E, 2000, last=2000)),
     Call("CosineDecayLR(optimizer, 6e-4, 0.0, 2000)", wave(S, 0.0, 2000, last=2000)),
     Call(
@@ -339,7 +344,15 @@ AT_2000 = [
     ),
     Call("StepLR(optimizer, 6e-4, 50, 0.9)", exponential(S, 0.9, 50, staircase=True)),
     Call("CosineAnnealingLR(optimizer, 6e-4, 500, 6e-5)", wave(S, E, 500)),
-    Call("LambdaLR(optimizer, 6e-4)", lambda t: mpf(S) ** 2 * mpf(t) / 30 * mpf(0.95) ** t, "initial once per function"),
+    Call(
+        "LambdaLR(optimizer, 6e-4)",
+        lambda t: mpf(S) ** 2 * mpf(t) / 30 * mpf(0.95) ** t,
+        SQUARED,
+        (
+            "LambdaLR(optimizer, 6e-4, [lambda t: t.float() / 30, lambda t: 0.95 ** t.float()])",
+            lambda t: mpf(S) * mpf(t) / 30 * mpf(0.95) ** t,
+        ),
+    ),
     Call("CosineAnnealingWarmRestarts(optimizer, 6e-4, 500, eta_min=6e-5)", restarts(S, E, 500), SQUARE),
     Call("MultiplicativeLR(optimizer, 6e-4, 0.999)", exponential(S, 0.999, 1)),
     Call(

@@ -1,4 +1,4 @@
-"""Schedules by name, for programs that another process starts: rows of the table, and entries of published settings."""
+"""Schedules by name, for programs that another process starts: rows of the table, entries of published settings, and any."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from support.table import ROWS
+import tracelr
 from tracelr import Schedule, from_dict
 
 _PUBLISHED = Path(__file__).parents[1] / "interop" / "data" / "cerebras_schedulers.json"
@@ -20,6 +21,10 @@ def published(file: str) -> list[Schedule]:
 
 
 def schedule_of(name: str) -> Schedule:
-    """Return the schedule of a row, or of an assignment as FILE:NUMBER."""
+    """Return the schedule of a row, of an assignment as FILE:NUMBER, or of an expression."""
+    if "(" in name:
+        found = eval(name, dict(vars(tracelr)))
+        assert isinstance(found, Schedule)
+        return found
     file, _, number = name.rpartition(":")
     return published(file)[int(number)] if file else ROWS[name].schedule
