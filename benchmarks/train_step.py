@@ -136,9 +136,8 @@ def eager(groups: int) -> None:
         times = interleaved(variants, rounds=20, calls=2048)
         us, jump, odd, check = (statistics.median(times[name]) for name in ("tracelr", "jumping", "uneven", "check"))
         print(f"(c) eager step, {kind} rate, {groups} groups: {us:.1f} us; to torch's {ratio(times, 'tracelr', 'torch')}")
-        print(
-            f"    a step that jumps by 4096: {jump:.1f} us; by another number each time: {odd:.1f} us; the check before each update: {check:.1f} us"
-        )
+        print(f"    a step that jumps by 4096: {jump:.1f} us; by another number each time: {odd:.1f} us")
+        print(f"    the check before each update: {check:.1f} us")
 
 
 def compiled(groups: int) -> None:
