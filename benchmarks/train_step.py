@@ -11,6 +11,7 @@ The variants take turns in short blocks, in another order each round. A ratio is
 the quartiles in brackets, which show how quiet the machine was. Groups: 1 and 8 if none are given.
 """
 
+import itertools
 import random
 import re
 import statistics
@@ -117,22 +118,26 @@ def kernels(code: list[str]) -> int:
 
 def eager(groups: int) -> None:
     for kind, lr in (("float", 1e-3), ("tensor", None)):
-        ours, jumping = (Scheduler(optimizer(groups, lr), lr=rate) for rate in (RATE, Stretch(RATE, 4096)))
+        tokens = Stretch(RATE, 4096)
+        ours, jumping, uneven = (Scheduler(optimizer(groups, lr), lr=rate) for rate in (RATE, tokens, tokens))
+        increments = itertools.cycle([4096 - 7 * k % 1000 for k in range(997)])
         theirs = torchs(optimizer(groups, lr))
-        for scheduler in (ours, jumping):  # the first step says in which order they are called
+        for scheduler in (ours, jumping, uneven):  # the first step says in which order they are called
             scheduler.optimizer.step()
             scheduler.step()
         # As many calls as are served from one evaluation, so that each turn pays for one.
         variants = {
             "tracelr": ours.step,
             "jumping": lambda jumping=jumping: jumping.step(increment=4096),
+            "uneven": lambda uneven=uneven, increments=increments: uneven.step(increment=next(increments)),
             "check": ours.settle,
             "torch": theirs.step,
         }
         times = interleaved(variants, rounds=20, calls=2048)
-        us, jump, check = (statistics.median(times[name]) for name in ("tracelr", "jumping", "check"))
+        us, jump, odd, check = (statistics.median(times[name]) for name in ("tracelr", "jumping", "uneven", "check"))
         print(f"(c) eager step, {kind} rate, {groups} groups: {us:.1f} us; to torch's {ratio(times, 'tracelr', 'torch')}")
-        print(f"    a step that jumps by 4096: {jump:.1f} us; the check before each update: {check:.1f} us")
+        print(f"    a step that jumps by 4096: {jump:.1f} us; by another number each time: {odd:.1f} us")
+        print(f"    the check before each update: {check:.1f} us")
 
 
 def compiled(groups: int) -> None:

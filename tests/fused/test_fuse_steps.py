@@ -533,6 +533,30 @@ def test_an_optimizer_that_divides_by_the_rate_survives_a_rate_of_0() -> None:
         assert all(torch.isfinite(parameter).all() for parameter in parameters)
 
 
+class Catching(Lion):
+    """An optimizer whose first steps have no rate, whatever the schedule says, as schedulefree's RAdamScheduleFree has."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            rate = group["lr"] * 0.0
+            try:
+                part = rate / (group.setdefault("sum", 0.0) + rate)
+            except ZeroDivisionError:
+                part = 0.0
+            for p in group["params"]:
+                p.sub_(part * p.grad)
+
+
+@pytest.mark.parametrize("make", [fuse, lambda o, s: TrainStep(nn.Linear(2, 1), nn.functional.mse_loss, o, s)])
+def test_an_update_that_expects_a_division_by_0_of_python_is_refused(make: Any) -> None:
+    optimizer = Catching([nn.Parameter(torch.zeros(2))])
+    scheduler = Scheduler(optimizer, lr=RATE)
+    with pytest.raises(OptimizerError, match="given Catching, which catches a ZeroDivisionError"):
+        make(optimizer, scheduler)
+    assert isinstance(optimizer.param_groups[0]["lr"], float)
+
+
 def test_an_update_that_fails_leaves_the_rates_alone() -> None:
     parameters, optimizer, scheduler, update = fused(lambda p: SharpSGD(p, momentum=0.9))
     give(parameters, 0)

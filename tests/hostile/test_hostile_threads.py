@@ -11,16 +11,19 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from itertools import cycle
 
+import pytest
 import torch
 from support.table import ROWS
 from torch import Tensor
 
 import tracelr
-from tracelr import Cosine, Linear, Schedule, lowering, precision
+from tracelr import Cosine, Linear, Schedule, Scheduler, lowering, precision
 from tracelr.arithmetic import forced
+from tracelr.optim.groups import rate_of
 
 SECONDS = 60.0 if os.environ.get("HOSTILE_EXAMPLES") else 2.0
 RATE = Cosine(start=3e-4, end=1e-5, steps=99_991)
@@ -141,6 +144,58 @@ def test_every_schedule_is_evaluated_from_eight_threads() -> None:
             assert hash(one) == hash(one)
 
     in_threads(evaluates, seconds=0.1)
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+@pytest.mark.parametrize("jump", [1, 4096, 0])
+def test_no_step_of_eight_threads_is_lost(jump: int, tensors: bool) -> None:
+    rate = torch.tensor(0.1) if tensors else 0.1
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for _ in range(3)])
+    scheduler = Scheduler(optimizer, lr=[Cosine(1.0, 0.0, k) for k in (10**8, 2 * 10**8, 3 * 10**8)])
+    optimizer.step()
+    total, until = 0, time.monotonic() + SECONDS / 2
+
+    def steps(by: int) -> None:
+        for _ in range(5):
+            scheduler.step(increment=by)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            while time.monotonic() < until:
+                increments = [jump or 100 + (total + 53 * k) % 997 for k in range(8)]
+                list(pool.map(steps, increments))
+                total += 5 * sum(increments)
+                assert scheduler.last_epoch == total
+                assert scheduler.get_last_lr() == [rate_of(group) for group in optimizer.param_groups]
+                assert scheduler.get_last_lr() == scheduler.peek(total)
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_a_logging_thread_sees_rates_of_one_step() -> None:
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(3)], lr=0.1)
+    scheduler = Scheduler(optimizer, lr=Linear(1.0, 0.0, 10**7))
+    optimizer.step()
+    for _ in range(3):
+        scheduler.step()
+
+    def steps(_: int) -> None:
+        optimizer.step()
+        scheduler.step()
+
+    def reads(_: int) -> None:
+        first, *others = scheduler.get_last_lr()
+        assert others == [first, first]
+        state = scheduler.state_dict()
+        assert state["_last_lr"] == scheduler.peek(state["last_epoch"])
+        assert "group" in repr(scheduler) or scheduler.summary
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        in_threads(steps, *[reads] * 7)
+    assert not said
 
 
 def test_tracing_leaves_the_process_as_it_was() -> None:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
+from inspect import unwrap
 from types import FrameType, FunctionType
 from typing import Any, final
 
@@ -482,6 +483,8 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     for kind, why in _REFUSED.items():
         if kind is not None and isinstance(optimizer, kind):
             raise _refusal(optimizer, name, why)
+    if "ZeroDivisionError" in _names_in(unwrap(type(optimizer).step)):
+        raise _refusal(optimizer, name, "which catches a ZeroDivisionError: with a rate in a tensor the quotient is NaN")
     driven = scheduler.optimizer if isinstance(scheduler, Scheduler) else None
     if driven is None or not _same_groups(driven, optimizer):
         allowed = "a tracelr.Scheduler that drives this optimizer"
@@ -562,6 +565,12 @@ def _plain(step: Any) -> Any:
     while hasattr(step, "__wrapped__") and _torch.is_of_optimizers(step):
         step = step.__wrapped__
     return step
+
+
+def _names_in(function: Any) -> tuple[str, ...]:
+    """Return the global names and attributes that a function reads."""
+    names: tuple[str, ...] = getattr(getattr(function, "__code__", None), "co_names", ())
+    return names
 
 
 def _traceable(optimizer: Optimizer) -> tuple[Callable[..., Any], Any]:

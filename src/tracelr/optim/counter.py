@@ -43,6 +43,7 @@ class Counter:
         array: Any = self.tensor.reshape(1).numpy() if device.type == "cpu" else None
         self._memory: Any = None if array is None else memoryview(array)  # quicker to read than the array
         self._count, self._seen = count, _torch.version(self.tensor)
+        self.latest = count  # what the last `add` made: another thread may have added since
         self.shared = False  # whether a graph may write to the tensor: a replayed CUDA graph does not change its version
 
     def read(self) -> int:
@@ -62,11 +63,12 @@ class Counter:
         memory = self._memory
         if memory is None:
             self.write(min(self.read() + by, LARGEST))
+            self.latest = self._count
             return self._count
-        count: int = memory[0] + by
+        count: int = memory[0] + by  # from here to the end Python calls nothing, so no other thread runs
         if count > LARGEST:
             count = LARGEST
-        memory[0] = count
+        memory[0] = self.latest = count
         return count
 
     def write(self, count: int) -> None:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from tracelr import _torch
-from tracelr.arithmetic import LAST_STEP, arithmetic_for, entered
+from tracelr.arithmetic import F64, LAST_STEP, arithmetic_for, entered
 from tracelr.errors import OptimizerError, Unquoted
 from tracelr.optim.counter import limited
 from tracelr.optim.groups import HyperParameter
+from tracelr.optim.one_step import OneStep
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.lambda_ import Lambda
 
 _made = count()
 _BLOCK = 2048  # an eager step reads one row of a block: one tensor expression serves 2048 calls
 _JUMPS = 1024  # rows of a block for steps that are further apart than 1, as a count of tokens is
+_RARE = 64  # steps of a block that irregular jumps use: of fewer, each is evaluated alone
 _COMPARED = 2**21  # a look-up compares every step of a block with every milestone: at most this often
 
 
@@ -46,6 +48,8 @@ class Evaluator:
         self._device = device
         self.present = _Block(0, 0, 1, [], None)
         self._last = self._jump = 0
+        self._one_step: Any = None  # None until a step jumps irregularly
+        self._plain_in: object = None  # the blocks of `precision` in which its values hold
         distinct = {id(one.schedule): one.schedule.to(device) for one in hyperparameters}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
         columns: list[tuple[int, float]] = []
@@ -60,9 +64,11 @@ class Evaluator:
         self._float = next((one.key for one in hyperparameters if one.tensor is None), None)
         self._given = Unquoted(f"a float {self._float}")  # made here, because Dynamo of torch 2.6 does not trace it
         schedules = self.schedules()
-        self.step = OpaqueStep(self._plan) if compiled and not self._float and all(map(is_immutable, schedules)) else None
+        immutable = all(map(is_immutable, schedules))
+        self.step = OpaqueStep(self._plan) if compiled and not self._float and immutable else None
         largest = max([1, *(tensor.numel() for schedule in schedules for tensor in schedule.buffers())])
         self._size = 1 if any(s.has_tensor_fields for s in schedules) else max(min(_BLOCK, _COMPARED // largest), 1)
+        self._may_be_plain = immutable and self._size > 1 and device.type == "cpu"  # so that Python can evaluate it
 
     def schedules(self) -> list[Schedule]:
         """Return each schedule once."""
@@ -92,8 +98,13 @@ class Evaluator:
             if not rest:
                 return columns, row
         by, self._last = count - self._last, count
-        count = min(max(count, 0), LAST_STEP)
         regular, self._jump = by == self._jump, by
+        if not regular and self._size <= by * _RARE < LAST_STEP and count < LAST_STEP and self._is_plain():
+            try:
+                return self._one_step.values(count), 0
+            except (ArithmeticError, ValueError):  # such as a quotient by 0 in a branch that is not used
+                pass
+        count = min(max(count, 0), LAST_STEP)
         if self._size == 1 or not 0 <= by < LAST_STEP:
             first, rows, stride = count, 1, 1
         elif by <= 1:
@@ -109,6 +120,21 @@ class Evaluator:
         if self._size > 1:
             self.present = _Block(first, first + rows * stride, stride, columns, entered())
         return columns, (count - first) // stride
+
+    def _is_plain(self) -> bool:
+        """Say whether `_one_step` has the values here; it is made when they are asked for first."""
+        blocks = entered()
+        if self._plain_in is blocks:
+            return True
+        if not self._may_be_plain or arithmetic_for(self._device) is not F64:
+            return False
+        try:
+            self._one_step = self._one_step or OneStep(self._plan, self._column)
+        except NotImplementedError:
+            self._may_be_plain = False
+            return False
+        self._plain_in = blocks
+        return True
 
     def write(self, step: Tensor) -> None:
         """Write the values at `step` into the scheduled tensors by tensor operations alone."""

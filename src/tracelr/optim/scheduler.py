@@ -245,7 +245,8 @@ class Scheduler(LRScheduler):
         if not self._quiet:
             self._first_step(increment)
         self._step_count += 1
-        if not self._bindings.advance(self._counter.add(increment)):
+        count = self._counter.add(increment)
+        if not self._bindings.advance(count) or self._counter.latest != count:  # as when another thread has stepped since
             self._follow()
             self._write()
         return None
@@ -353,10 +354,13 @@ class Scheduler(LRScheduler):
             self._move_counter()
 
     def _write(self) -> None:
-        """Write the values of the present step."""
-        if self._bindings.moved():
-            self._follow()
-        self._bindings.advance(self._counter.read())
+        """Write the values of the present step, also if another thread steps meanwhile."""
+        written = None
+        while written != (count := self._counter.read()):
+            if self._bindings.moved():
+                self._follow()
+            self._bindings.advance(count)
+            written = count
 
     def _move_counter(self) -> None:
         """Move the counter to the device of the scheduled tensors."""
