@@ -3,14 +3,14 @@
     make .venv-cerebras/ready
     PYTHONPATH=src .venv-cerebras/bin/python benchmarks/beside_cerebras.py [curves] [sizes]
 
-A training step is traced on the CSX backend and lowered to CIRH. The schedule is cut out of it and interpreted, in float32 of
-NumPy. "curves" compares it with the exact value of the formula, in mpmath at 300 bits; "sizes" counts its ops.
+A training step is traced on the CSX backend and lowered to CIRH. The schedule is cut out of it and interpreted, in float32
+of NumPy. "curves" compares it with the exact value of the formula, in mpmath at 300 bits; "sizes" counts its ops.
 """
 
-import os
 import re
 import sys
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,9 +25,7 @@ from tracelr import lowering
 from tracelr.arithmetic.two_float import SMALLEST
 from tracelr.lowering.targets._cirh_interpreter import Op
 
-HERE = Path(__file__).parent
-sys.path = [path for path in sys.path if Path(path).resolve() != HERE.resolve()]
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import cerebras.pytorch as cstorch
 from support.cerebras_formulas import AT_2000, Call, called
 from support.csx import Step, compiled, rates_of_the_update, walked
@@ -97,7 +95,7 @@ def curves() -> None:
         cstorch.backend("CPU", artifact_dir=folder)
         eager = [on_the_cpu(call) for call in tqdm(AT_2000, "eager", disable=None)]
     step = step_of([f"theirs {call.text}" for call in AT_2000])
-    heads = ("call", "theirs, compiled", "theirs, eager", "bits that differ", "ours, compiled", "where theirs differs")
+    heads = ("call", "theirs, compiled", "theirs, eager", "bits that differ", "ours, compiled", "what differs")
     table(heads)
     for k, call in enumerate(tqdm(AT_2000, "curves", disable=None)):
         made, _ = walked(step.function, k, STEPS)
@@ -145,7 +143,8 @@ def sizes(turns: int = 2) -> None:
         function = steps[0].function
         (used,) = rates_of_the_update(function)
         cut = size(function.cut(used or "output_values_0")[2])
-        table((f"`{kind}`", ROWS[name].schedule, alone, cut, f"{min(step.seconds for step in steps) - base:.2f}"))
+        shown = textwrap.shorten(repr(ROWS[name].schedule), 90, placeholder=" ...")
+        table((f"`{kind}`", f"`{shown}`", alone, cut, f"{min(step.seconds for step in steps) - base:.2f}"))
     print(f"\na step with ConstantLR of theirs: {base:.2f} s; the difference from it is shown")
 
 
@@ -168,5 +167,4 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main(sys.argv[1:])

@@ -42,7 +42,8 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
     gradients are not finite is not counted under their automatic loss scaling, and the value is a tensor in the traced step.
     `param_group_tags` are as in their schedulers: a tag, or a list in which None stands for the groups without tags. With
     `factor`, the key of a number in each group, the schedule is multiplied by it. The unit is optimizer updates. On their
-    accelerator it is evaluated in pairs of float32, because that has no float64.
+    accelerator it is evaluated in pairs of float32, because that has no float64, and their optimizer makes a float32 of each
+    number in a group.
 
     A checkpoint holds the schedule as text; one that was written with another schedule gives a `TracelrWarning`, and the
     schedule given here is used.
@@ -160,7 +161,7 @@ def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
 
 
 def _own_optimizer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments with the optimizer by its name. Their chained schedulers take none: it is that of their members."""
+    """Return the arguments with the optimizer by its name. Their chained schedulers take none: it is that of the first part."""
     if "optimizer" in kwargs:
         return args, kwargs
     members = kwargs.get("schedulers", args[0] if args else None)

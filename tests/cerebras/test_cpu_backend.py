@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-
 from support.cerebras_formulas import AT_2000, Call, called
 
 from tracelr import Constant, Cosine, Exponential, Linear, PiecewiseConstant, Polynomial, Schedule
@@ -221,7 +220,9 @@ def test_mistakes_are_named(backend: Any) -> None:
         cerebras.Scheduler(torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1), Constant(0.1))
     with pytest.raises(ScheduleTypeError, match="a schedule of tracelr"):
         cerebras.Scheduler(driven, 0.1)  # type: ignore[arg-type]
-    with pytest.raises(OptimizerError, match=r"lr_scheduler\.LinearLR: given 0\.1; allowed: an optimizer of cerebras\.pytorch"):
+    with pytest.raises(
+        OptimizerError, match=r"lr_scheduler\.LinearLR: given 0\.1; allowed: an optimizer of cerebras\.pytorch"
+    ):
         cerebras.lr_scheduler.LinearLR(0.1, 0.0, 10)
     with pytest.raises(OptimizerError, match=r"group 0: given 'rate'"):
         cerebras.Scheduler(driven, Constant(0.1), "rate")

@@ -26,8 +26,8 @@ from support.settings import published, schedule_of
 from support.table import ROWS
 
 from tracelr import Schedule, lr_scheduler, precision
-from tracelr.optim.evaluator import values_of
 from tracelr.lowering.targets._cirh_interpreter import run
+from tracelr.optim.evaluator import values_of
 
 pytest.importorskip("cerebras.pytorch")
 pytestmark = pytest.mark.cerebras

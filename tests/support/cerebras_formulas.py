@@ -292,7 +292,7 @@ CASES = [
 class Call:
     """A call as their users write it, and the exact value of their formula. It is a call of our class of that name too.
 
-    `differs` says where their formula is not what its documentation says, or is not ours. `ours` is our call, with its exact
+    `differs` says where they differ from ours or from what their documentation says. `ours` is our call, with its exact
     value, where it is written in another way.
     """
 
@@ -317,6 +317,7 @@ NO_CYCLE = "theirs does not cycle: from total_iters on it is the end"
 PER_LENGTH = "their documentation says decay_rate every step; it is that for every total_iters"
 TIMES = "the formula of their documentation leaves out initial_learning_rate, by which it is multiplied"
 SQUARED = "theirs multiplies by the initial rate once for every function, here twice; the functions are its default"
+AS_FLOAT32 = "their optimizer for the accelerator makes a float32 of the group's factor, here 0.3"
 AT_2000 = [
     Call("ConstantLR(optimizer, 6e-4)", lambda t: mpf(S)),
     Call("PolynomialLR(optimizer, 6e-4, 6e-5, 2000, power=2.5)", polynomial(S, E, 2000, 2.5)),
@@ -374,5 +375,6 @@ AT_2000 = [
     Call(
         "ScalePerParamLR(optimizer, CosineDecayLR(optimizer, 6e-4, 6e-5, 2000))",
         lambda t: mpf(0.3) * wave(S, E, 2000, last=2000)(t),
+        AS_FLOAT32,
     ),
 ]

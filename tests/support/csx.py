@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from tracelr.lowering.targets._cirh_interpreter import Function, parse, run
 
 PROGRAM = Path(__file__).parents[1] / "cerebras" / "traced.py"

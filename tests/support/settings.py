@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from support.table import ROWS
 import tracelr
+from support.table import ROWS
 from tracelr import Schedule, from_dict
 
 _PUBLISHED = Path(__file__).parents[1] / "interop" / "data" / "cerebras_schedulers.json"
