@@ -161,7 +161,7 @@ def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
 
 
 def _own_optimizer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments with the optimizer by its name. Their chained schedulers take none: it is that of the first part."""
+    """Return the arguments with the optimizer by its name. Their chained schedulers take none: it is that of the parts."""
     if "optimizer" in kwargs:
         return args, kwargs
     members = kwargs.get("schedulers", args[0] if args else None)
