@@ -121,24 +121,31 @@ class Size(NamedTuple):
 
 
 def size(ops: Iterable[Op]) -> Size:
-    """Count the ops that are not constants, the constants that hold several numbers, and these numbers."""
+    """Count the ops, and the tables with their entries; a step of theirs puts a table together from constants of one entry."""
     listed = list(ops)
-    tables = [op for op in listed if op.name == "Const" and re.search(r"dense<(\[|\"0x)", op.attributes)]
-    entries = [int(number) for op in tables for number in re.findall(r"tensor<(\d+)x", op.types)]
-    return Size(sum(op.name != "Const" for op in listed), len(tables), sum(entries))
+    entries = [len(op.operands) for op in listed if op.name == "Concat"]
+    for op in listed:
+        if op.name == "Const" and re.search(r'dense<(\[|"0x)', op.attributes):
+            entries += map(int, re.findall(r"tensor<(\d+)x", op.types))
+    return Size(sum(op.name not in ("Const", "Concat") for op in listed), len(entries), sum(entries))
 
 
 def sizes(turns: int = 2) -> None:
-    """Print for each class the size of its IR, and what it costs to compile it: the row whose text has the most ops."""
-    largest: dict[str, tuple[Size, str]] = {}
+    """Print for each class the size of its IR, and what it costs to compile it.
+
+    Of the rows of a class, the one whose text has the most ops stands for it; of those inside another, if there is no other.
+    """
+    largest: dict[str, tuple[bool, Size, str]] = {}
     for name, row in tqdm(ROWS.items(), "texts", disable=None):
         if row.written:
             alone = size(lowering.targets._cirh_interpreter.parse(lowering.lower(row.schedule, "cirh").text).ops.values())
-            kind = type(row.schedule).__name__
-            largest[kind] = max(largest.get(kind, (Size(0, 0, 0), "")), (alone, name))
+            for one in row.schedule.modules():
+                if isinstance(one, tracelr.Schedule):
+                    kind, found = type(one).__name__, (one is row.schedule, alone, name)
+                    largest[kind] = max(largest.get(kind, found), found)
     base = min(step_of(["theirs ConstantLR(optimizer, 6e-4)"]).seconds for _ in range(turns))
     table(("class", "row", "ops, tables", "in the compiled step", "seconds to compile"))
-    for kind, (alone, name) in tqdm(sorted(largest.items()), "steps", disable=None):
+    for kind, (_, alone, name) in tqdm(sorted(largest.items()), "steps", disable=None):
         steps = [step_of([name]) for _ in range(turns)]
         function = steps[0].function
         (used,) = rates_of_the_update(function)
