@@ -121,7 +121,7 @@ class Size(NamedTuple):
 
 
 def size(ops: Iterable[Op]) -> Size:
-    """Count the ops, and the tables with their entries; a step of theirs puts a table together from constants of one entry."""
+    """Count the ops, and the tables with their entries: a list, or what a step puts together from constants of one entry."""
     listed = list(ops)
     entries = [len(op.operands) for op in listed if op.name == "Concat"]
     for op in listed:
