@@ -354,7 +354,11 @@ AT_2000 = [
             lambda t: mpf(S) * mpf(t) / 30 * mpf(0.95) ** t,
         ),
     ),
-    Call("CosineAnnealingWarmRestarts(optimizer, 6e-4, 500, eta_min=6e-5)", restarts(S, E, 500), SQUARE),
+    Call(
+        "CosineAnnealingWarmRestarts(optimizer, 6e-4, 500, eta_min=6e-5)",
+        restarts(S, E, 500),
+        f"{SQUARE}; T_mult is 1 in theirs",
+    ),
     Call("MultiplicativeLR(optimizer, 6e-4, 0.999)", exponential(S, 0.999, 1)),
     Call(
         "ChainedLR([CosineDecayLR(optimizer, 6e-4, 6e-5, 2000), StepLR(optimizer, 1.0, 500, 0.5)])",
