@@ -58,11 +58,11 @@ def is_off(got: float, want: Exact, bound: Bound) -> bool:
         return True
     if mp.isnan(value):
         return False
+    allowed = bound.size * want.size + bound.least + bound.lost * want.lost
     if want.stopped:
-        return bool(got != value and bound.lost * want.lost < LARGEST)
+        return bool(got != (LARGEST if value > 0 else -LARGEST) and abs(value) - allowed > LARGEST)
     unit = mp.ldexp(1, max(mp.frexp(value)[1] - 24, -149)) if value else mpf(0)
-    allowed = bound.units * unit + bound.size * want.size + bound.least + bound.lost * want.lost
-    return bool(abs(mpf(got) - value) > allowed)
+    return bool(abs(mpf(got) - value) > bound.units * unit + allowed)
 
 
 def trees(kind: str, seed: int, count: int) -> Iterator[tuple[Schedule, list[int]]]:

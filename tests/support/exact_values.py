@@ -134,8 +134,10 @@ def cyclic(s: Any, t: int) -> Exact:
         return between(low, high, height)
     part = scale * height
     lost = (high.lost + low.lost) * part + (high.size + low.size) * end(part)
-    rise = stop(Exact((high.value - low.value) * part, (high.size + low.size) * part, lost))
-    return Exact(low.value + rise.value, low.size + rise.size, low.lost + rise.lost)
+    rise, size = (high.value - low.value) * part, (high.size + low.size) * part
+    if abs(rise) > MOST:  # it stops before `low` is added
+        rise, size = MOST if rise > 0 else -MOST, MOST
+    return Exact(low.value + rise, low.size + size, low.lost + lost)
 
 
 def exponential(s: Any, t: int) -> Exact:
@@ -406,10 +408,8 @@ def product_of(a: Exact, b: Exact) -> Exact:
 
 
 def stop(found: Exact) -> Exact:
-    """Return what becomes of a value that grows: it stops at 2**126."""
-    if abs(found.value) > MOST:
-        return Exact(MOST if found.value > 0 else -MOST, MOST, found.lost, True)
-    return found
+    """Return the value, marked if it has stopped growing: it is above 2**126."""
+    return replace(found, stopped=True) if abs(found.value) > MOST else found
 
 
 def exact(schedule: tracelr.Schedule, t: int) -> Exact:

@@ -18,7 +18,7 @@ from tracelr.schedules.describe.segments import Segments, cut, moved
 from tracelr.schedules.fitting import Fit
 
 _RESCALE = "rescale"
-_SMALLEST = 2.0**-40  # a first value by which another can be divided; where terms cancel, a smaller one may be a rounding error
+_SMALLEST = 2.0**-40  # a first value by which another is divided. A smaller one may be the rounding error of a sum
 _MARGIN = 2.0**64
 
 
