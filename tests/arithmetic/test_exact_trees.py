@@ -117,6 +117,7 @@ FOUND: list[Schedule] = [
     InverseSqrt(2.0**126, 1000).then(Polynomial(1e-3, -1e36, 141, 10), at=900, join="scale"),
     Step(0.14, 1e25, 5).then(WSD(6e-4, 0, 2**51, 100_000, start=0.1, end=0.65), at=900, join="scale"),
     RangeTest(0.1, 0.5, 100).then(Cosine(1e-3, 0.0, 1000) * Exponential(0.1, 2.0, 7), at=900, join="scale"),
+    OneCycle(0.001, 1e-30, 0.0, 2**43 - 1, 2.0**40, ease="linear") * 6e29,
     Linear(1.0, 1e-3, 10**15).warmup(148_558_791, 2.0**126, "1-square", origin="1/n") * 0.001,
 ]
 """What longer runs found wrong at the ends of the ranges: not a number, a wrong stair, or a part before a join that was moved."""

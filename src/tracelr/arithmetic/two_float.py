@@ -248,9 +248,11 @@ class TwoFloat(Arithmetic):
 
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         factor = _known(span)
-        if not isinstance(width, (int, float)) or not isinstance(factor, Split) or abs(factor.high) > LARGEST * width:
+        if not isinstance(width, (int, float)) or not isinstance(factor, Split):
             return super().share(x, span, width)
-        return self.mul(x, self.div(factor, float(width)))
+        part = self.div(factor, float(width))
+        short = 0 < abs(part.high) < SMALLEST or abs(part.high) > LARGEST  # of digits, or not a float32
+        return super().share(x, span, width) if short else self.mul(x, part)
 
 
 TWO_FLOAT = TwoFloat()
