@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracelr.errors import ConfigError, Unquoted
 from tracelr.interop._tools import python, shell, yaml
@@ -28,10 +28,12 @@ def read(path: str | os.PathLike[str], given: Mapping[str, Any] | None = None) -
     return _based(path, given or {}, 0)
 
 
-def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -> dict[Any, Any]:
+def _based(
+    path: str | os.PathLike[str], given: Mapping[str, Any], depth: int, chosen: _Chosen | None = None
+) -> dict[Any, Any]:
     raw = yaml.raw(path)
     place = Place(os.fspath(path))
-    found = _composed(path, mapping(raw, place, given), place, depth)
+    found = _composed(path, mapping(raw, place, given), place, depth, chosen or _Chosen({}, set()))
     key = next((key for key in _BASES if key in found), None)
     if key is None:
         return found
@@ -48,34 +50,80 @@ def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -
     return _merged(merged, found)
 
 
-def _composed(path: str | os.PathLike[str], found: dict[Any, Any], place: Place, depth: int) -> dict[Any, Any]:
-    """Return a Hydra file on top of the files beside it that its `defaults` list names.
+class _Chosen(NamedTuple):
+    """The names that the files above choose for groups with `override`, and the groups for which one was used."""
 
-    A group whose file is not there is left out if its name is not about the optimizer or its schedule.
+    names: dict[str, str]
+    used: set[str]
+
+
+def _composed(
+    path: str | os.PathLike[str], found: dict[Any, Any], place: Place, depth: int, above: _Chosen
+) -> dict[Any, Any]:
+    """Return a Hydra file composed with the files that its `defaults` list names, in the order of the list.
+
+    The file itself stands at `_self_`, or last. A group whose file is not there is left out if its name is not about the
+    optimizer or its schedule. `${group}` in a name is the choice of that group earlier in the list. `override group: name`
+    replaces the name in the lists of the files before it.
     """
     listed = found.get("defaults")
     if not isinstance(listed, list) or not all(isinstance(each, (str, Mapping)) for each in listed):
         return found
     merged: dict[Any, Any] = {}
+    pairs = [pair for each in listed if isinstance(each, Mapping) for pair in each.items()]
+    own = {_group(group): name for group, name in pairs if _overrides(group) and isinstance(name, str)}
+    chosen = _Chosen(own | above.names, above.used)
+    choices: dict[str, str] = {}
+    done = False
     for each in listed:
+        if each == "_self_":
+            merged, done = _merged(merged, found), True
+            continue
         pairs = [("", each)] if isinstance(each, str) else list(each.items())
-        for group, name in pairs:
-            group = str(group).removeprefix("override ").lstrip("/")
-            if name in ("_self_", None) or group.startswith("hydra/") or not isinstance(name, str):
+        for key, name in pairs:
+            group = _group(key)
+            if name is None or group.startswith("hydra/") or not isinstance(name, str):
                 continue
+            if _overrides(key) and group in chosen.used:
+                continue
+            if group in chosen.names:
+                chosen.used.add(group)
+                name = chosen.names[group]
+            name = _CHOICE.sub(lambda match: choices.get(match[1], match[0]), name)
             group, _, package = group.partition("@")
+            choices[group] = name
             file = Path(path).parent / group / f"{name.removesuffix('.yaml')}.yaml"
             if not os.path.isabs(name) and depth <= _DEEPEST and _is_file(file):
-                inner: Any = _based(file, {}, depth + 1)
-                for key in reversed((package or group).replace("/", ".").split(".") if package or group else []):
-                    inner = {key: inner}
-                merged = _merged(merged, inner)
+                merged = _merged(merged, _packed(_based(file, {}, depth + 1, chosen), _package(file, package or group)))
             elif not group or _ABOUT.search(group):
                 fix = "put that file there, or pass --set defaults=null to read this file alone"
                 raise (place / "defaults").refuse(each, "files beside this one", fix)
-    return _merged(merged, found)
+    return merged if done else _merged(merged, found)
 
 
+def _group(key: object) -> str:
+    return str(key).removeprefix("override ").lstrip("/")
+
+
+def _overrides(key: object) -> bool:
+    return str(key).startswith("override ")
+
+
+def _package(file: Path, given: str) -> list[str]:
+    """Return the keys under which the content of a file stands: those that its first lines name, or `given`."""
+    named = _PACKAGE.search(yaml.raw(file)[:2000])
+    name = named[1].decode() if named and named[1] != b"_group_" else given
+    return [key for key in name.replace("/", ".").split(".") if key not in ("", "_global_", "_here_")]
+
+
+def _packed(inner: dict[Any, Any], keys: list[str]) -> dict[Any, Any]:
+    for key in reversed(keys):
+        inner = {key: inner}
+    return inner
+
+
+_CHOICE = re.compile(r"\$\{(\w+)\}")
+_PACKAGE = re.compile(rb"^#[ \t]*@package[ \t]+(_global_|[\w.]{1,200}?)[ \t\r]*$", re.MULTILINE)
 _ABOUT = re.compile(r"optim|sched|(^|/)lr|learning_rate|trainer|actor|base", re.IGNORECASE)
 
 
