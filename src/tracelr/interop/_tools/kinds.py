@@ -33,7 +33,8 @@ def _based(
 ) -> dict[Any, Any]:
     raw = yaml.raw(path)
     place = Place(os.fspath(path))
-    found = _composed(path, mapping(raw, place, given), place, depth, chosen or _Chosen({}, set()))
+    known = _imported(path, raw, place, depth) if Path(path).suffix.lower() == ".py" else None
+    found = _composed(path, mapping(raw, place, given, known), place, depth, chosen or _Chosen({}, set()))
     key = next((key for key in _BASES if key in found), None)
     if key is None:
         return found
@@ -47,7 +48,24 @@ def _based(
             fix = f"put that file there, or pass --set {key}=PATH, or --set {key}=null to read this file alone"
             raise (place / key).refuse(each, "the path of a file, from the folder of this one", fix)
         merged = _merged(merged, _based(file, {}, depth + 1))
+    if Path(path).suffix.lower() == ".py" and b"_base_." in raw:
+        found = mapping(raw, place, given, {"_base_": merged})
+        found.pop(key, None)
     return _merged(merged, found)
+
+
+def _imported(path: str | os.PathLike[str], raw: bytes, place: Place, depth: int) -> dict[str, Any]:
+    """Return the names that a Python file imports from files beside it in `with read_base():`."""
+    known: dict[str, Any] = {}
+    for base in python.bases(yaml.text(raw, place), place):
+        file = Path(path).parent / base.path
+        if not _is_file(file) or depth > _DEEPEST:
+            given, allowed = Unquoted(f"an import of {base.path}"), "a file that is there, from the folder of this one"
+            raise place.line(base.line, 1).refuse(given, allowed, "put that file there")
+        found = _based(file, {}, depth + 1)
+        star = base.names[0][0] == "*"
+        known |= found if star else {name: found[of] for of, name in base.names if of in found}
+    return known
 
 
 class _Chosen(NamedTuple):
@@ -145,9 +163,16 @@ def _merged(base: Mapping[Any, Any], over: Mapping[Any, Any]) -> dict[Any, Any]:
     return merged
 
 
-def mapping(raw: bytes, place: Place, given: Mapping[str, Any] | None = None) -> dict[Any, Any]:
-    """Return the mapping in the bytes of a file; the suffix of its name says of which kind it is."""
+def mapping(
+    raw: bytes, place: Place, given: Mapping[str, Any] | None = None, known: Mapping[str, Any] | None = None
+) -> dict[Any, Any]:
+    """Return the mapping in the bytes of a file; the suffix of its name says of which kind it is.
+
+    `known` has the names that a Python file takes from other files.
+    """
     suffix, given = Path(place.source).suffix.lower(), given or {}
+    if suffix == ".py":
+        return _set(python.read(yaml.text(raw, place), place, known), given, place)
     found = _by_kind(raw, suffix, place, given)
     return _set(found, given, place)
 
@@ -268,7 +293,6 @@ def _jsonnet(text: str) -> str:
 
 
 _KINDS: dict[str, Callable[[str, Place], dict[Any, Any]]] = {
-    ".py": python.read,
     ".toml": _toml,
     ".cfg": _ini,
     ".ini": _ini,
