@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracelr.errors import ConfigError, Unquoted
 from tracelr.interop._tools import python, shell, yaml
@@ -28,10 +28,13 @@ def read(path: str | os.PathLike[str], given: Mapping[str, Any] | None = None) -
     return _based(path, given or {}, 0)
 
 
-def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -> dict[Any, Any]:
+def _based(
+    path: str | os.PathLike[str], given: Mapping[str, Any], depth: int, chosen: _Chosen | None = None
+) -> dict[Any, Any]:
     raw = yaml.raw(path)
     place = Place(os.fspath(path))
-    found = _composed(path, mapping(raw, place, given), place, depth)
+    known = _imported(path, raw, place, depth) if Path(path).suffix.lower() == ".py" else None
+    found = _composed(path, mapping(raw, place, given, known), place, depth, chosen or _Chosen({}, set()))
     key = next((key for key in _BASES if key in found), None)
     if key is None:
         return found
@@ -45,37 +48,100 @@ def _based(path: str | os.PathLike[str], given: Mapping[str, Any], depth: int) -
             fix = f"put that file there, or pass --set {key}=PATH, or --set {key}=null to read this file alone"
             raise (place / key).refuse(each, "the path of a file, from the folder of this one", fix)
         merged = _merged(merged, _based(file, {}, depth + 1))
+    if Path(path).suffix.lower() == ".py" and b"_base_." in raw:
+        found = mapping(raw, place, given, {"_base_": merged})
+        found.pop(key, None)
     return _merged(merged, found)
 
 
-def _composed(path: str | os.PathLike[str], found: dict[Any, Any], place: Place, depth: int) -> dict[Any, Any]:
-    """Return a Hydra file on top of the files beside it that its `defaults` list names.
+def _imported(path: str | os.PathLike[str], raw: bytes, place: Place, depth: int) -> dict[str, Any]:
+    """Return the names that a Python file imports from files beside it in `with read_base():`."""
+    known: dict[str, Any] = {}
+    for base in python.bases(yaml.text(raw, place), place):
+        file = Path(path).parent / base.path
+        if not _is_file(file) or depth > _DEEPEST:
+            given, allowed = Unquoted(f"an import of {base.path}"), "a file that is there, from the folder of this one"
+            raise place.line(base.line, 1).refuse(given, allowed, "put that file there")
+        found = _based(file, {}, depth + 1)
+        star = base.names[0][0] == "*"
+        known |= found if star else {name: found[of] for of, name in base.names if of in found}
+    return known
 
-    A group whose file is not there is left out if its name is not about the optimizer or its schedule.
+
+class _Chosen(NamedTuple):
+    """The names that the files above choose for groups with `override`, and the groups for which one was used."""
+
+    names: dict[str, str]
+    used: set[str]
+
+
+def _composed(
+    path: str | os.PathLike[str], found: dict[Any, Any], place: Place, depth: int, above: _Chosen
+) -> dict[Any, Any]:
+    """Return a Hydra file composed with the files that its `defaults` list names, in the order of the list.
+
+    The file itself stands at `_self_`, or last. A group whose file is not there is left out if its name is not about the
+    optimizer or its schedule. `${group}` in a name is the choice of that group earlier in the list. `override group: name`
+    replaces the name in the lists of the files before it.
     """
     listed = found.get("defaults")
     if not isinstance(listed, list) or not all(isinstance(each, (str, Mapping)) for each in listed):
         return found
     merged: dict[Any, Any] = {}
+    pairs = [pair for each in listed if isinstance(each, Mapping) for pair in each.items()]
+    own = {_group(group): name for group, name in pairs if _overrides(group) and isinstance(name, str)}
+    chosen = _Chosen(own | above.names, above.used)
+    choices: dict[str, str] = {}
+    done = False
     for each in listed:
+        if each == "_self_":
+            merged, done = _merged(merged, found), True
+            continue
         pairs = [("", each)] if isinstance(each, str) else list(each.items())
-        for group, name in pairs:
-            group = str(group).removeprefix("override ").lstrip("/")
-            if name in ("_self_", None) or group.startswith("hydra/") or not isinstance(name, str):
+        for key, name in pairs:
+            group = _group(key)
+            if name is None or group.startswith("hydra/") or not isinstance(name, str):
                 continue
+            if _overrides(key) and group in chosen.used:
+                continue
+            if group in chosen.names:
+                chosen.used.add(group)
+                name = chosen.names[group]
+            name = _CHOICE.sub(lambda match: choices.get(match[1], match[0]), name)
             group, _, package = group.partition("@")
+            choices[group] = name
             file = Path(path).parent / group / f"{name.removesuffix('.yaml')}.yaml"
             if not os.path.isabs(name) and depth <= _DEEPEST and _is_file(file):
-                inner: Any = _based(file, {}, depth + 1)
-                for key in reversed((package or group).replace("/", ".").split(".") if package or group else []):
-                    inner = {key: inner}
-                merged = _merged(merged, inner)
+                merged = _merged(merged, _packed(_based(file, {}, depth + 1, chosen), _package(file, package or group)))
             elif not group or _ABOUT.search(group):
                 fix = "put that file there, or pass --set defaults=null to read this file alone"
                 raise (place / "defaults").refuse(each, "files beside this one", fix)
-    return _merged(merged, found)
+    return merged if done else _merged(merged, found)
 
 
+def _group(key: object) -> str:
+    return str(key).removeprefix("override ").lstrip("/")
+
+
+def _overrides(key: object) -> bool:
+    return str(key).startswith("override ")
+
+
+def _package(file: Path, given: str) -> list[str]:
+    """Return the keys under which the content of a file stands: those that its first lines name, or `given`."""
+    named = _PACKAGE.search(yaml.raw(file)[:2000])
+    name = named[1].decode() if named and named[1] != b"_group_" else given
+    return [key for key in name.replace("/", ".").split(".") if key not in ("", "_global_", "_here_")]
+
+
+def _packed(inner: dict[Any, Any], keys: list[str]) -> dict[Any, Any]:
+    for key in reversed(keys):
+        inner = {key: inner}
+    return inner
+
+
+_CHOICE = re.compile(r"\$\{(\w+)\}")
+_PACKAGE = re.compile(rb"^#[ \t]*@package[ \t]+(_global_|[\w.]{1,200}?)[ \t\r]*$", re.MULTILINE)
 _ABOUT = re.compile(r"optim|sched|(^|/)lr|learning_rate|trainer|actor|base", re.IGNORECASE)
 
 
@@ -97,9 +163,16 @@ def _merged(base: Mapping[Any, Any], over: Mapping[Any, Any]) -> dict[Any, Any]:
     return merged
 
 
-def mapping(raw: bytes, place: Place, given: Mapping[str, Any] | None = None) -> dict[Any, Any]:
-    """Return the mapping in the bytes of a file; the suffix of its name says of which kind it is."""
+def mapping(
+    raw: bytes, place: Place, given: Mapping[str, Any] | None = None, known: Mapping[str, Any] | None = None
+) -> dict[Any, Any]:
+    """Return the mapping in the bytes of a file; the suffix of its name says of which kind it is.
+
+    `known` has the names that a Python file takes from other files.
+    """
     suffix, given = Path(place.source).suffix.lower(), given or {}
+    if suffix == ".py":
+        return _set(python.read(yaml.text(raw, place), place, known), given, place)
     found = _by_kind(raw, suffix, place, given)
     return _set(found, given, place)
 
@@ -220,7 +293,6 @@ def _jsonnet(text: str) -> str:
 
 
 _KINDS: dict[str, Callable[[str, Place], dict[Any, Any]]] = {
-    ".py": python.read,
     ".toml": _toml,
     ".cfg": _ini,
     ".ini": _ini,

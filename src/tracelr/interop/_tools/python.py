@@ -9,7 +9,7 @@ import ast
 import operator
 import warnings
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from tracelr.errors import Unquoted
 from tracelr.interop._tools.checks import Place
@@ -34,15 +34,46 @@ class Unread:
         return self.what
 
 
-def read(text: str, where: Place) -> dict[Any, Any]:
-    """Return the names and values of a Python file. Of a file with `def get_config()`, those of the config that it returns.
+@final
+class Imported(str):
+    """The dotted path of a name that a file imports from a package, such as a class that it writes as a `type`."""
 
-    A file of one expression `dict(...)` is that mapping; a call of another name is a mapping with its name under "()".
-    """
+
+@final
+class Config(dict[Any, Any]):
+    """The settings of a library whose `update` goes into inner mappings, as that of MMEngine and of ml_collections."""
+
+
+class Base(NamedTuple):
+    """A file that a Python file imports in `with read_base():`, its names or ("*",), and the line."""
+
+    path: str
+    names: tuple[tuple[str, str], ...]
+    line: int
+
+
+def bases(text: str, where: Place) -> list[Base]:
+    """Return the files whose names a Python file imports in `with read_base():`, as MMEngine does."""
+    if "read_base" not in text:
+        return []
+    found = []
+    for block in parsed(text, where).body:
+        if not isinstance(block, ast.With) or not ast.unparse(block.items[0].context_expr).endswith("read_base()"):
+            continue
+        for node in block.body:
+            if isinstance(node, ast.ImportFrom) and node.level and node.module:
+                path = "../" * (node.level - 1) + node.module.replace(".", "/") + ".py"
+                names = tuple((each.name, each.asname or each.name) for each in node.names)
+                found.append(Base(path, names, node.lineno))
+    return found
+
+
+def parsed(text: str, where: Place) -> ast.Module:
+    """Return the syntax tree of a file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SyntaxWarning, about code that nobody runs
-            tree = ast.parse(text)
+            return ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         reason = getattr(error, "msg", None) or error
@@ -51,16 +82,31 @@ def read(text: str, where: Place) -> dict[Any, Any]:
         ) from None
     except (RecursionError, MemoryError):
         raise where.refuse(Unquoted("Python that is nested too deeply"), "a shallow file", "nest it less") from None
+
+
+def read(text: str, where: Place, known: Mapping[str, Any] | None = None) -> dict[Any, Any]:
+    """Return the names and values of a Python file. Of a file with `def get_config()`, those of the config that it returns.
+
+    A file of one expression `dict(...)` is that mapping; a call of another name is a mapping with its name under "()".
+    `known` has the names that the file takes from its bases; the base files as a whole may stand there under `_base_`.
+    """
+    tree = parsed(text, where)
     if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr):
         value = evaluate(tree.body[0].value, {})
         if isinstance(value, Mapping):
             return dict(value)
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {name: Config(value) if isinstance(value, dict) else value for name, value in (known or {}).items()}
     _statements(tree.body, names)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in ("get_config", "get_base_config"):
             return _function(node, names)
-    return {name: value for name, value in names.items() if not name.startswith("__")}
+    found = {name: value for name, value in names.items() if not name.startswith("__") and not isinstance(value, Imported)}
+    relative = next((node for node in tree.body if isinstance(node, ast.ImportFrom) and node.level), None)
+    if not found and relative is not None:
+        given = Unquoted(f"a file that imports its settings: {ast.unparse(relative)[:80]}")
+        fix = "write the numbers of the rate into a file, or on the command line after --"
+        raise where.line(relative.lineno, 1).refuse(given, "a file that says them", fix)
+    return found
 
 
 def _function(node: ast.FunctionDef, names: Mapping[str, Any]) -> dict[Any, Any]:
@@ -85,6 +131,9 @@ def _statements(body: list[ast.stmt], names: dict[str, Any], unsure: str = "") -
             _assignment(node, names, unsure)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
             _update(node.value, names, unsure)
+        elif isinstance(node, ast.ImportFrom) and not node.level and not unsure:
+            for each in node.names:
+                names[each.asname or each.name] = Imported(f"{node.module}.{each.name}")
         elif isinstance(node, ast.Return):
             return None if node.value is None or unsure else evaluate(node.value, names)
         elif isinstance(node, ast.If):
@@ -111,7 +160,7 @@ def _assignment(node: ast.Assign | ast.AnnAssign | ast.AugAssign, names: dict[st
 
 def _branches(node: ast.If, names: dict[str, Any], unsure: str) -> Any:
     test = evaluate(node.test, names)
-    if not isinstance(test, Unread):
+    if not isinstance(test, (Unread, Imported)):
         return _statements(node.body if test else node.orelse, names, unsure)
     for branch in (node.body, node.orelse):
         _statements(branch, names, f"a branch on line {node.lineno}")
@@ -120,7 +169,8 @@ def _branches(node: ast.If, names: dict[str, Any], unsure: str) -> Any:
 
 def _assign(target: ast.expr, value: Any, names: dict[str, Any]) -> None:
     if isinstance(target, ast.Name):
-        names[target.id] = value
+        if target.id != "_base_" or not isinstance(names.get("_base_"), Mapping):
+            names[target.id] = value
     elif isinstance(target, (ast.Attribute, ast.Subscript)):
         holder = _holder(target.value, names)
         key = target.attr if isinstance(target, ast.Attribute) else evaluate(target.slice, names)
@@ -155,7 +205,22 @@ def _update(call: ast.Call, names: dict[str, Any], unsure: str) -> None:
     holder = _holder(call.func.value, names)
     given = evaluate(ast.Call(ast.Name("dict", ast.Load()), call.args, call.keywords, lineno=call.lineno), names)
     if isinstance(holder, dict) and call.func.attr == "update" and isinstance(given, Mapping):
-        for key, value in given.items():
+        _put(holder, given, unsure, isinstance(_root(call.func.value, names), Config))
+
+
+def _root(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return names.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def _put(holder: dict[Any, Any], given: Mapping[Any, Any], unsure: str, deep: bool) -> None:
+    """Put the values of a mapping into another one; with `deep`, into its inner mappings."""
+    for key, value in given.items():
+        below = holder.get(key)
+        if deep and isinstance(below, dict) and isinstance(value, Mapping):
+            _put(below, value, unsure, deep)
+        else:
             holder[key] = Unread(f"a value that {unsure} sets") if unsure else value
 
 
@@ -186,16 +251,26 @@ def _dict(node: ast.Dict, names: Mapping[str, Any]) -> Any:
     return found
 
 
+def _template(node: ast.Set, names: Mapping[str, Any]) -> Any:
+    """Return the value of `{{_base_.name}}`, which MMEngine replaces."""
+    inner = node.elts[0]
+    if len(node.elts) == 1 and isinstance(inner, ast.Set) and len(inner.elts) == 1:
+        return _value(inner.elts[0], names)
+    return Unread(f"a set on line {node.lineno}")
+
+
 def _unary(node: ast.UnaryOp, names: Mapping[str, Any]) -> Any:
     value = _value(node.operand, names)
     if isinstance(node.op, ast.Not):
-        return value if isinstance(value, Unread) else not value
+        return Unread(f"Python on line {node.lineno}") if isinstance(value, (Unread, Imported)) else not value
     return -_number(value) if isinstance(node.op, ast.USub) else +_number(value)
 
 
 def _either(node: ast.IfExp, names: Mapping[str, Any]) -> Any:
     test = _value(node.test, names)
-    return test if isinstance(test, Unread) else _value(node.body if test else node.orelse, names)
+    if isinstance(test, (Unread, Imported)):
+        return Unread(f"Python on line {node.lineno} that is not a literal")
+    return _value(node.body if test else node.orelse, names)
 
 
 def _attribute(node: ast.Attribute, names: Mapping[str, Any]) -> Any:
@@ -235,7 +310,7 @@ def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
         merged: dict[Any, Any] = {}
         for one in positional:
             merged.update(one)
-        return merged | keywords
+        return merged | keywords if last == "dict" else Config(merged | keywords)
     if name in ("int", "float", "round") and len(positional) == 1 and not keywords:
         number = _number(float(positional[0]) if isinstance(positional[0], str) else positional[0])
         return float(number) if name == "float" else int(number) if name == "int" else round(number)
@@ -244,6 +319,7 @@ def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
 
 _READERS: dict[type[ast.AST], Any] = {
     ast.Constant: lambda node, _: node.value,
+    ast.Set: _template,
     ast.Name: _name,
     ast.List: lambda node, names: [evaluate(each, names) for each in node.elts],
     ast.Tuple: lambda node, names: tuple(evaluate(each, names) for each in node.elts),

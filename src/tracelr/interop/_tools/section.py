@@ -31,7 +31,7 @@ _SPEAKS = re.compile(
 _HARMLESS = re.compile(
     r"weight_?-?decay|(^|[_-])wd($|[_-])|ema|decay_mult|beta|no_decay|momentum|loss|noise_sched|sampl|dropout|temperature|kl|mask"
     r"|log|monitor|verbose|last_epoch|profil|scheduler_state|optim_sched|save|beta_schedule|noise|batch_?size|lr_mult|prune"
-    r"|task_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm",
+    r"|task_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm|(^|_)xla_",
     re.IGNORECASE,
 )
 """Words in a key that show that it is about something else."""
@@ -143,7 +143,7 @@ class Section:
     def missing(self, name: str, what: str = "") -> ConfigError:
         """Return the error that a setting is missing; the caller raises it."""
         path = (self.where / name).path
-        near = [key for key in self.given if isinstance(key, str)]
+        near = [key for key in self.given if isinstance(key, str) and key != name]
         close = suggest(name, near, "rename", "")
         fix = f"add {path}, or pass --set {path}=VALUE" if not close else f"add {path}, or {close} to {name!r}"
         return self.where.refuse(Unquoted(f"settings without {name}"), what or f"the key {name}", fix)
@@ -178,6 +178,8 @@ class Section:
         for key, value in self.given.items():
             if key in self.seen or not isinstance(key, str) or not checks.is_given(value):
                 continue
+            if key == "gamma" and not self.where.path:
+                continue  # a discount of reinforcement learning
             if _SPEAKS.search(key) and not _HARMLESS.search(key):
                 raise self.where.refuse(
                     Unquoted(f"the key {show(key)}, which {self.by or 'the reader'} does not read, beside the rate"),

@@ -5,6 +5,7 @@ Source: axolotl src/axolotl/core/builders/base.py, core/trainers/mixins/schedule
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,9 +55,11 @@ def read(s: Section) -> Schedule:
         else s.has("jagged_restart_steps")
     ):
         raise s.refuse("jagged_restart_steps", allowed="a run without restarts", fix="pass --set jagged_restart_steps=null")
-    given = s.count("warmup_steps", default=None)
+    given = s.number("warmup_steps", default=None)
+    if given is None or given >= 1 or given <= 0:
+        given = s.count("warmup_steps", default=None)
     kinds = ("one_cycle", "rex")
-    needs = name in kinds or ends(s, name) or (given is None and name != "constant")
+    needs = name in kinds or ends(s, name) or ((given is None or 0 < given < 1) and name != "constant")
     if needs and steps is None:
         steps = lengths.total(s, epochs, lengths.epochs_of(micro, accumulation, epochs), micro, accumulation)
     warm = _warmup(s, given, steps or 0, name)
@@ -81,12 +84,12 @@ def read(s: Section) -> Schedule:
     return warmed(main, peak, warm)
 
 
-def _warmup(s: Section, given: int | None, steps: int, name: str) -> int:
+def _warmup(s: Section, given: float | None, steps: int, name: str) -> int:
     ratio = s.number("warmup_ratio", default=None)
     if given is not None and ratio is not None and given and ratio:
         raise s.where.refuse(Unquoted("warmup_steps and warmup_ratio"), "one of them", "remove one")
     if given:
-        warm = given
+        warm = int(given) if given >= 1 else s.part("warm-up", given, steps, math.ceil)
     elif ratio is not None:
         warm = s.part("warm-up", ratio, steps, int)
     elif given is None and name != "constant":

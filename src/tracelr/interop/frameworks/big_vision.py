@@ -41,6 +41,9 @@ def read(s: Section) -> Schedule:
     kind = lr.choice({each: each for each in ("cosine", "linear", "rsqrt")}, "decay_type")
     peak *= lr.number("base", default=1.0)
     total = _length(s, s, "total")
+    if total is None and "num_epochs" in s.given:  # early releases
+        batch = s.count("batch_size", default=None)
+        total = lengths.total(s, None, lengths.epochs_of(batch, 1, s.number("num_epochs")))
     if total is None:
         raise s.missing("total_steps", "total_steps, total_epochs or total_examples")
     warm, cool = _length(s, lr, "warmup", total) or 0, _length(s, lr, "cooldown", total) or 0

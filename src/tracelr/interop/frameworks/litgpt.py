@@ -45,6 +45,9 @@ def read(s: Section) -> Schedule:
 
 
 def _rate(s: Section) -> float:
+    train = s.section("train")
+    if not s.has("optimizer") and "learning_rate" in train.given:  # releases before 0.4
+        return float(train.number("learning_rate"))
     if isinstance(s.given.get("optimizer"), str):
         return torch_names.DEFAULT_RATES.get(torch_names.class_name(s.text("optimizer"))) or float(
             s.section("optimizer").number("lr")

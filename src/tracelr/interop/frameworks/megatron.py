@@ -65,7 +65,7 @@ def read(top: Section) -> Loaded:
                 allowed="one rate for every group",
                 fix=f"pass --set {key.replace('_', '-')}=null for that of the others",
             )
-    if s.has("rampup_batch_size") and s.has("train_samples"):
+    if s.has("rampup_batch_size"):
         fix = "pass --set rampup-batch-size=null for a constant batch"
         raise s.refuse("rampup_batch_size", allowed="a batch size that does not grow, because the clock is samples", fix=fix)
     by_samples = s.has("train_samples")
@@ -88,7 +88,7 @@ def read(top: Section) -> Loaded:
         )
 
     def make(warm: int, length: int, tail: int) -> Schedule:
-        return warmed(_main(s, style, peak, low, warm, length, tail), peak, warm, start)
+        return warmed(main(s, style, peak, low, warm, length, tail), peak, warm, start)
 
     curve = fractional(s, warm, length, tail, make=make, per_update=batch)
     decay = _weight_decay(s, train, batch)
@@ -102,7 +102,8 @@ def _whole(s: Section, name: str, **more: Any) -> int:
     return s.count(name, **more)  # type: ignore[no-any-return]  # a default is a number here
 
 
-def _main(s: Section, style: str, peak: float, low: float, warm: int, length: int, tail: int) -> Schedule:
+def main(s: Section, style: str, peak: float, low: float, warm: int, length: int, tail: int) -> Schedule:
+    """Return the curve after the warm-up, by the name of its style."""
     left = length - warm
     if style == "constant":
         return Constant(peak)

@@ -57,14 +57,26 @@ def read(s: Section) -> Schedule:
     peak = s.section("optim_wrapper").section("optimizer").number("lr")
     if s.section("auto_scale_lr", optional=True).flag("enable"):
         raise s.refuse("auto_scale_lr", allowed="enable=False", fix="scale lr yourself")
-    if s.section("optim_wrapper").section("paramwise_cfg", optional=True).given:
+    paramwise = s.section("optim_wrapper").section("paramwise_cfg", optional=True)
+    if paramwise.given:
+        paramwise.ignore(*paramwise.given)
         s.note("paramwise_cfg: this is the rate of the groups without a multiplier of their own")
     if s.raw("param_scheduler", default=None) in (None, [], ()):
         return Constant(peak)
     acts = [
-        _act(s, each, peak) for each in s.sections("param_scheduler") if not str(each.given.get("type")).endswith("Momentum")
+        _act(s, each, peak)
+        for each in s.sections("param_scheduler")
+        if not str(each.given.get("type")).endswith("Momentum") and not _idle(each)
     ]
     return s.build(lambda: _chained(s, peak, acts))
+
+
+def _idle(each: Section) -> bool:
+    """Return whether a scheduler multiplies by 1, as files write to say that the rate stays."""
+    idle = str(each.given.get("type")).rpartition(".")[2] == "ConstantLR" and each.given.get("factor") == 1
+    if idle:
+        each.ignore(*each.given)
+    return idle
 
 
 def _act(s: Section, each: Section, peak: float) -> _Act:
@@ -102,6 +114,8 @@ def _curve(s: Section, name: str, width: int, factor: int) -> Callable[[float], 
         if first == 0:
             raise s.refuse("start_factor", allowed="a factor above 0, because MMEngine multiplies by it", fix="write 1e-6")
         return lambda v: Linear(v * first, v * final, last)
+    if name == "QuadraticWarmupLR":  # mmdet's: the sum of (2 j + 1) / width ** 2 up to the step
+        return lambda v: Product([Linear(v / width, v, last), Linear(1 / width, 1.0, last)]) if width > 1 else Constant(v)
     if name == "ConstantLR":
         part = s.number("factor", default=1 / 3)
         return lambda v: PiecewiseConstant([v * part, v], [last])
@@ -121,7 +135,7 @@ def _curve(s: Section, name: str, width: int, factor: int) -> Callable[[float], 
         period = s.count("T_max", default=None)
         length = width if period is None else period * factor
         return lambda v: Cosine(v, _low(s, v, low), length)
-    allowed = "LinearLR, ConstantLR, ExponentialLR, StepLR, MultiStepLR, PolyLR, CosineAnnealingLR"
+    allowed = "LinearLR, ConstantLR, ExponentialLR, StepLR, MultiStepLR, PolyLR, CosineAnnealingLR, QuadraticWarmupLR"
     raise s.refuse("type", allowed=allowed, fix="use one of these")
 
 

@@ -1,6 +1,7 @@
 """verl: YAML, or overrides on the command line, with `optim: {lr, lr_warmup_steps_ratio}`.
 
-Source: verl/utils/torch_functional.py, verl/trainer/fsdp_sft_trainer.py and verl/workers/fsdp_workers.py.
+Source: verl/utils/torch_functional.py, verl/trainer/fsdp_sft_trainer.py and verl/workers/fsdp_workers.py; for
+Megatron (`lr_decay_style`) verl/utils/megatron/optimizer.py.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracelr.errors import Unquoted
 from tracelr.interop._tools import lengths
-from tracelr.interop._tools.pieces import then, warmed
+from tracelr.interop._tools.pieces import drop_first, then, warmed
 from tracelr.interop._tools.section import Section
+from tracelr.interop.frameworks import megatron
 from tracelr.schedules.base import Schedule
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
@@ -20,6 +23,7 @@ EXAMPLE = """\
 optim: {lr: 1.0e-5, lr_warmup_steps_ratio: 0.1, lr_scheduler: cosine}
 trainer: {total_training_steps: 4000}
 """
+_CHECKPOINT = ("use_checkpoint_opt_param_scheduler", "override_opt_param_scheduler")
 _OWN = ("lr_warmup_steps_ratio", "warmup_style", "lr_scheduler", "total_training_steps", "lr_scheduler_type")
 
 
@@ -43,14 +47,15 @@ def read(s: Section) -> Schedule:
         optim = optim.section(key)
     peak = optim.number("lr")
     optim.ignore("lr_warmup_steps_ratio", "lr_warmup_steps", "min_lr_ratio", "num_cycles", "total_training_steps")
-    kinds = {each: each for each in ("constant", "cosine", "wsd")}
     sft = len(_path(s.given)) == 1
+    if not sft:
+        s.note("the rate of the actor; a step is one of the trainer, which may make several updates")
+    if str(optim.given.get("_target_")).endswith("McoreOptimizerConfig") or "lr_decay_style" in optim.given:
+        return _megatron(s, optim, peak)
+    kinds = {each: each for each in ("constant", "cosine", "wsd")}
     kind = optim.choice(kinds, "lr_scheduler_type", "lr_scheduler", "warmup_style", default="cosine" if sft else "constant")
-    own = optim.given.get("lr_warmup_steps")
-    warm, ratio = (
-        (None if own in (None, -1) else optim.count("lr_warmup_steps")),
-        optim.number("lr_warmup_steps_ratio", default=0.0),
-    )
+    warm, ratio = _warmup(optim)
+    shifted = not optim.flag("zero_indexed_step", default=True)
     if kind == "constant" and (warm is not None or ratio == 0):
         return warmed(Constant(peak), peak, warm or 0)
     total = _total(s, optim)
@@ -61,13 +66,41 @@ def read(s: Section) -> Schedule:
     if kind == "cosine":
         left = total - warm
         main = optim.build(Cosine, peak, low, left) if cycles == 0.5 else optim.build(CosineWaves, peak, low, left, cycles)
-        return warmed(main, peak, warm)
+        return drop_first(warmed(main, peak, warm)) if shifted else warmed(main, peak, warm)
     stable = optim.part("stable", optim.number("stable_ratio", default=0.9), total - warm, int)
     return warmed(then(Constant(peak), stable, optim.build(Cosine, peak, low, total - warm - stable)), peak, warm)
 
 
+def _warmup(optim: Section) -> tuple[int | None, float]:
+    """Return the steps of the warm-up, or None, and its part of the run, which counts if there are no steps."""
+    own, ratio = optim.given.get("lr_warmup_steps"), optim.number("lr_warmup_steps_ratio", default=0.0)
+    if own == 0 and ratio:
+        allowed = "-1, or a number of steps, because releases differ in what 0 means beside lr_warmup_steps_ratio"
+        raise optim.refuse("lr_warmup_steps", allowed=allowed, fix="write -1 for the ratio")
+    return None if own in (None, -1) else optim.count("lr_warmup_steps"), ratio
+
+
+def _megatron(s: Section, optim: Section, peak: float) -> Schedule:
+    """Return the schedule of Megatron's scheduler, which verl steps by one."""
+    style = optim.text("lr_decay_style", default="linear").replace("_", "-")
+    low, start = optim.number("min_lr", default=0.0), optim.number("lr_warmup_init", default=0.0)
+    warm, ratio = _warmup(optim)
+    optim.ignore("lr_decay_steps", "lr_wsd_decay_style", "lr_wsd_decay_steps", *_CHECKPOINT)
+    if style == "constant" and (warm is not None or ratio == 0):
+        return warmed(Constant(peak), peak, warm or 0, start)
+    length = optim.count("lr_decay_steps", default=None) or _total(s, optim)
+    warm = optim.part("warm-up", ratio, length, int) if warm is None else warm
+    if style != "constant" and not warm < length:
+        given = Unquoted(f"a warm-up of {warm} in {length} steps")
+        raise optim.where.refuse(given, "a warm-up shorter than the decay", "shorten it")
+    tail = optim.count("lr_wsd_decay_steps") if style == "WSD" else 0
+    main = optim.build(lambda: megatron.main(optim, style, peak, low, warm, length, tail))
+    return warmed(main, peak, warm, start)
+
+
 def _total(s: Section, optim: Section) -> int:
     trainer = s.section("trainer", optional=True)
+    trainer.ignore("critic_warmup")
     for each in (optim, trainer):
         if each.given.get("total_training_steps") not in (None, -1):
             return int(each.count("total_training_steps"))

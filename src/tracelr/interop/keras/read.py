@@ -35,7 +35,8 @@ _KEYS = ("class_name", "config", "module", "registered_name", "build_config", "c
 def matches(mapping: Mapping[Any, Any]) -> bool:
     """Return whether `mapping` is a serialized object of Keras."""
     compiled = mapping.get("compile_config")
-    return "class_name" in mapping or (isinstance(compiled, Mapping) and "optimizer" in compiled)
+    serialized = isinstance(mapping.get("class_name", ()), str) and (len(mapping) < 3 or "config" in mapping)
+    return serialized or (isinstance(compiled, Mapping) and "optimizer" in compiled)
 
 
 def read(mapping: Mapping[Any, Any], where: Place) -> Schedule:
