@@ -47,7 +47,7 @@ MEMBERS = "_schedulers"
 """The attribute with the members of a SequentialLR or ChainedScheduler, under the same name in its state."""
 
 MULTIPLIES_AT_MILESTONE = hasattr(LRScheduler, "_is_initial")
-"""Whether a MultiplicativeLR multiplies at the milestone of a SequentialLR at which it begins: torch 2.6 does not, 2.8 does."""
+"""Whether a MultiplicativeLR multiplies at the milestone of a SequentialLR at which it begins: 2.8 does, 2.6 does not."""
 
 STEPS_AT_MILESTONE = not hasattr(LRScheduler, "_update_lr")
 """Whether the scheduler that begins at a milestone takes a step there, which SWALR counts: it does before torch 2.9."""
@@ -395,8 +395,11 @@ def compile_options() -> set[str]:
 
 
 def filters_guards() -> bool:
-    """Say whether `torch.compile` knows `options={"guard_filter_fn": ...}`. Torch 2.6 does not; some backends ignore it."""
-    return "guard_filter_fn" in signature(torch._dynamo.eval_frame._optimize).parameters
+    """Say whether `torch.compile` applies `options={"guard_filter_fn": ...}`.
+
+    Torch 2.6 does not know it, and 2.8 fails where there is a guard of an attribute that does not exist.
+    """
+    return RELEASE >= (2, 9)
 
 
 def is_of_dynamo(error: Exception) -> bool:

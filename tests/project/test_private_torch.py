@@ -112,8 +112,8 @@ def test_optimizers_and_schedulers_have_them() -> None:
     assert all(
         callable(getattr(step, name)) for name in ("_initial_step", *(["_update_lr"] if torch.__version__ >= (2, 9) else []))
     )
-    assert _torch.STEPS_AT_MILESTONE == (_torch.RELEASE < (2, 9))
-    assert _torch.MULTIPLIES_AT_MILESTONE == (_torch.RELEASE > (2, 7)) or _torch.RELEASE == (2, 7)
+    assert (_torch.RELEASE < (2, 9)) == _torch.STEPS_AT_MILESTONE
+    assert _torch.RELEASE == (2, 7) or (_torch.RELEASE > (2, 7)) == _torch.MULTIPLIES_AT_MILESTONE
     assert hasattr(torchs.StepLR, "_get_closed_form_lr")
     assert {_torch.STEP_COUNT, _torch.LAST_LR} <= step.state_dict().keys()
     both = torchs.SequentialLR(optimizer, [torchs.StepLR(optimizer, 2), torchs.StepLR(optimizer, 3)], [4])

@@ -521,7 +521,7 @@ def _refuse_options(name: str, options: dict[str, Any]) -> None:
         allowed = f"an option that torch.compile of torch {torch.__version__} takes"
         raise OptimizerError(f"{name}({option})", options[option], allowed, "leave it out, or install a newer torch")
     if "guard_filter_fn" in (options.get("options") or {}) and not _torch.filters_guards():
-        allowed, fix = f"no guard_filter_fn with torch {torch.__version__}", "leave it out, or install torch 2.8 or newer"
+        allowed, fix = f"no guard_filter_fn with torch {torch.__version__}", "leave it out, or install torch 2.9 or newer"
         raise OptimizerError(f"{name}(options)", Unquoted("a guard_filter_fn"), allowed, fix)
 
 

@@ -93,7 +93,7 @@ def test_it_compiles_for_devices_that_are_not_present() -> None:
     assert len(lower(many, "triton").compile("sm_90").splitlines()) < 1000
     with tracelr.precision("float32"):
         single = lower(Linear(0.0, 0.1, 7).then(Exponential(0.1, 0.5, 3)), "triton").compile("sm_90")
-    assert "div.rn.f32" in single
+    assert re.search(r"div\.rn(\.ftz)?\.f32", single)  # Triton 3.5 and older flush a subnormal quotient
     assert ".f64" not in single
     with pytest.raises(LoweringError) as caught:
         artifact.compile("sm_10")
