@@ -15,10 +15,10 @@ from torch import nn
 from tracelr import Schedule, precision
 from tracelr.errors import TracelrError
 
-pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True to a scalar")
-
 NEAR = {"float64": 1e-5, "two_float": 1e-2, "float32": 1e-2}
 """A part of the derivative, or of the value by the field if that is larger. In pairs the gradient is that of float32."""
+LARGE = mpf(2) ** 100
+"""A larger derivative may not be a float32, in which pairs have their gradient."""
 
 
 class WithTensors(Trees):
@@ -58,20 +58,27 @@ def gradients(schedule: Schedule, step: int, arithmetic: str) -> list[float]:
 
 
 def derivative(schedule: Schedule, field: nn.Parameter, step: int) -> Any:
-    """Return the derivative of the exact value, from two fields that are near each other, and how large it may be."""
-    x = float(field)
+    """Return the derivative of the exact value, from two fields that are near each other, and how large it may be.
+
+    It is NaN if a part has stopped growing.
+    """
+    schedule.requires_grad_(False)
+    x, values = float(field), []
     h = abs(x) * 2.0**-24 or 2.0**-60
-    values = []
     for moved in (x + h, x - h):
-        with torch.no_grad():
-            field.fill_(moved)
+        field.fill_(moved)
         values.append((mpf(float(field)), exact(schedule, step)))
-    with torch.no_grad():
-        field.fill_(x)
+    field.fill_(x)
+    schedule.requires_grad_(True)
     (above, upper), (below, lower) = values
     if upper.stopped or lower.stopped:
         return mpf("nan"), mpf("nan")
     return (upper.value - lower.value) / (above - below), max(upper.size, lower.size) / max(abs(mpf(x)), mpf(2) ** -40)
+
+
+def is_large(schedule: Schedule, field: nn.Parameter, steps: list[int]) -> bool:
+    """Return whether the derivative at some step is not known to be a float32."""
+    return not all(abs(derivative(schedule, field, step)[0]) < LARGE for step in steps)
 
 
 def check_near(seeds: range, depth: int) -> None:
@@ -83,17 +90,9 @@ def check_near(seeds: range, depth: int) -> None:
                 want, scale = derivative(schedule, field, step)
                 for name, near in NEAR.items():
                     got = found[name][k]
-                    assert torch.tensor(got).isfinite(), (name, step, k, schedule)
-                    if want == want:
-                        allowed = near * max(abs(want), scale * mpf(2) ** -16) + mpf(2) ** -60
-                        assert abs(got - want) <= allowed or scale > mpf(2) ** 100, (
-                            name,
-                            step,
-                            k,
-                            got,
-                            float(want),
-                            schedule,
-                        )
+                    allowed = near * max(abs(want), scale * mpf(2) ** -16) + mpf(2) ** -60
+                    known = abs(want) < LARGE and scale < LARGE
+                    assert not known or abs(got - want) <= allowed, (name, step, k, got, float(want), schedule)
 
 
 def check_finite(seeds: range, depth: int) -> None:
@@ -104,7 +103,8 @@ def check_finite(seeds: range, depth: int) -> None:
                 values = schedule(torch.tensor(steps))
             weighed = (values * 2.0**-8).double().sum()  # the sum of several derivatives of 2**126 would be infinite
             found = torch.autograd.grad(weighed, list(schedule.parameters()), allow_unused=True)
-            assert all(one is None or bool(one.isfinite()) for one in found), (arithmetic, schedule)
+            for field, one in zip(schedule.parameters(), found, strict=True):
+                assert one is None or one.isfinite() or is_large(schedule, field, steps), (arithmetic, schedule)
 
 
 @pytest.mark.parametrize("depth", [0, 2])
