@@ -19,7 +19,7 @@ from tracelr.errors import ConfigError
 from tracelr.interop.convert import convert
 from tracelr.schedules.base import REGISTRY
 
-COPIES: dict[str, Callable[[Schedule], Schedule]] = {
+COPIES: dict[str, Callable[[Schedule], Any]] = {
     "to_dict": lambda schedule: from_dict(schedule.to_dict()),
     "pickle": lambda schedule: pickle.loads(pickle.dumps(schedule)),
     "deepcopy": copy.deepcopy,
