@@ -193,7 +193,7 @@ def ranges(row: Row) -> str:
 def errors(name: str, values: int) -> dict[str, float]:
     """Return the largest error in each arithmetic, in float32 units, at fields that people use and steps to 2**53.
 
-    In float32 the steps are up to 2**24, the values below 2**60 and the parts of a composition do not grow, because a power
+    In float32 the steps, also inside a `Stretch`, are up to 2**24, the values below 2**60 and the parts of a composition do not grow, because a power
     stops early there. Values below 2**-77, which pairs may make 0, and those of terms that cancel, which have another bound,
     are left out.
     """
@@ -212,7 +212,10 @@ def errors(name: str, values: int) -> dict[str, float]:
             some = kept
             if arithmetic == "float32":
                 known = depth == 0 or not grows(schedule)
-                some = [x for x in kept if known and x[0] <= 2**24 and abs(x[1].value) < mpf(2) ** 60]
+                last = (
+                    2**24 * getattr(schedule, "factor", 1) // getattr(schedule, "divisor", 1) if name == "Stretch" else 2**24
+                )
+                some = [x for x in kept if known and x[0] <= last and abs(x[1].value) < mpf(2) ** 60]
             with precision(arithmetic), torch.no_grad():
                 got = schedule(torch.tensor([step for step, _ in some], dtype=torch.int64)).tolist()
             for value, (_, want) in zip(got, some, strict=True):

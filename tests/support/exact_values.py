@@ -134,6 +134,7 @@ def cyclic(s: Any, t: int) -> Exact:
         return between(low, high, height)
     part = scale * height
     lost = (high.lost + low.lost) * part + (high.size + low.size) * end(part)
+    lost = lost + end((high.value - low.value) * height) * scale  # what a small rise has lost before it grows
     rise, size = (high.value - low.value) * part, (high.size + low.size) * part
     if abs(rise) > MOST:  # it stops before `low` is added
         rise, size = MOST if rise > 0 else -MOST, MOST
