@@ -95,7 +95,9 @@ def read(text: str, where: Place, known: Mapping[str, Any] | None = None) -> dic
         value = evaluate(tree.body[0].value, {})
         if isinstance(value, Mapping):
             return dict(value)
-    names: dict[str, Any] = {name: Config(value) if isinstance(value, dict) else value for name, value in (known or {}).items()}
+    names: dict[str, Any] = {
+        name: Config(value) if isinstance(value, dict) else value for name, value in (known or {}).items()
+    }
     _statements(tree.body, names)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in ("get_config", "get_base_config"):

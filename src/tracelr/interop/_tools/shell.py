@@ -1,7 +1,7 @@
 """Reads the flags of a command line, or of the commands in a shell script. Nothing is run.
 
-`\\` at the end of a line, `NAME=value`, `ARRAY=( ... )`, `$NAME`, `${NAME:-value}`, `${ARRAY[@]}` and `$((1 * 2))` are
-understood. A value that needs anything else is an `Unset`, which a reader refuses if it needs it.
+`\\` at the end of a line, `NAME=value`, `ARRAY=( ... )`, `$NAME`, `${NAME:-value}`, `: ${NAME:=value}`, `${ARRAY[@]}` and
+`$((1 * 2))` are understood. A value that needs anything else is an `Unset`, which a reader refuses if it needs it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ from tracelr.interop._tools.python import evaluate
 _COMMENT = re.compile(r"""('[^'\n]*'|"(?:\\.|[^"\\])*"|\\.)|(?:(?<=\s)|^)\#[^\n]*""", re.MULTILINE | re.DOTALL)
 _ARITHMETIC = re.compile(r"\$\(\(([^()]*)\)\)")
 _SUBSTITUTED = re.compile(r"\$\((?:[^()]|\([^()]*\))*\)|`[^`]*`")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{([#!]?\w+)(?:\[[@*]\])?(?::?-([^{}]*))?\}|\{=([^{}]*)\})")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{([#!]?\w+)(?:\[[@*]\])?(?::?[-=]([^{}]*))?\}|\{=([^{}]*)\})")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _FLAG = re.compile(r"--?([A-Za-z][\w.\-/]*)(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _OPEN, _CLOSE = ("if", "for", "while", "until", "case", "select"), ("fi", "done", "esac")
 _SKIPPED = ("then", "else", "elif", "do", "export", "local", "declare", "readonly", "set", "time", "exec")
+_DEFAULT = re.compile(r"\$\{(\w+):?=(.*)\}", re.DOTALL)
+_DEEPEST = 5
+_VALUES = re.compile(r"(^|[_-])(kw)?args$")
+"""The flags whose values may be of the form name=value."""
 LARGEST = 100_000
 """The most characters of one value, and the most words."""
 
@@ -45,11 +49,16 @@ class Unset:
 class _Twice:
     """The values of a flag that is given several times."""
 
-    def __init__(self, values: list[Any]) -> None:
-        self.values = values
+    def __init__(self, values: list[Any], name: str) -> None:
+        self.values, self.name = values, name
 
     def __repr__(self) -> str:
-        return "several values: " + ", ".join(map(repr, self.values[:4]))
+        return f"several values (pass --set {self.name}=VALUE): " + ", ".join(map(repr, self.values[:4]))
+
+
+@final
+class _End:
+    """Stands between the words of two commands."""
 
 
 def looks_like(text: str) -> bool:
@@ -65,7 +74,7 @@ def read(text: str, where: Place, given: Mapping[str, Any] | None = None) -> dic
     names: dict[str, Any] = {key: str(value) for key, value in (given or {}).items()}
     words: list[Any] = []
     for statement, depth in _statements(text, where):
-        words.extend(_command(statement, depth, names))
+        words.extend([*_command(statement, depth, names), _End()])
         if len(words) > LARGEST:
             raise where.refuse(Unquoted("more words"), f"at most {LARGEST} of them", "keep the command only")
     spare = [word for value in names.values() for word in (value if isinstance(value, list) else _flags_in(value))]
@@ -85,8 +94,13 @@ def flags(words: Sequence[Any]) -> dict[Any, Any]:
     found: dict[Any, list[Any]] = {}
     waiting: str | None = None
     for word in words:
+        if isinstance(word, _End):
+            waiting = None
+            continue
         flag = _FLAG.fullmatch(word) if isinstance(word, str) else None
         override = _OVERRIDE.fullmatch(word) if isinstance(word, str) and flag is None else None
+        if waiting is not None and _VALUES.search(waiting):
+            override = None
         if flag or override:
             match = flag or override
             assert match is not None
@@ -101,7 +115,7 @@ def flags(words: Sequence[Any]) -> dict[Any, Any]:
         for each in above:
             below = inner.setdefault(each, {})
             inner = below if isinstance(below, dict) else {}
-        inner[key] = values[0] if all(value == values[0] for value in values) else _Twice(values)
+        inner[key] = values[0] if all(value == values[0] for value in values) else _Twice(values, name)
     return nested
 
 
@@ -148,6 +162,12 @@ def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[An
         words.pop(0)
     if words and words[0] in _OPEN + _CLOSE:
         return []
+    if words and words[0] == ":":
+        for word in words[1:]:
+            default = _DEFAULT.fullmatch(word)
+            if default and names.get(default[1], "") == "":
+                words.append(f"{default[1]}={default[2]}")
+        words = [word for word in words[1:] if _ASSIGNMENT.fullmatch(word)]
     while words and (match := _ASSIGNMENT.fullmatch(words[0])):
         words.pop(0)
         name, value = match[1], match[3]
@@ -188,7 +208,11 @@ def _expanded(word: str, names: Mapping[str, Any]) -> list[Any]:
             return ""
         return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
-    text = _VARIABLE.sub(put, word)
+    text = word
+    for _ in range(_DEEPEST):  # the default of a variable may be another one
+        text, before = _VARIABLE.sub(put, text), text
+        if text == before:
+            break
     if "${?}" in word:
         unset.append(Unset("the output of a command"))
     if unset and "=" in word and word.startswith("-"):
@@ -216,7 +240,7 @@ def _variable(match: re.Match[str], names: Mapping[str, Any]) -> Any:
         return names[name]
     if match[3] is not None:
         return match[3]
-    return names.get(name, Unset(f"the variable ${name}, which the script does not set (pass --set {name}=VALUE)"))
+    return names.get(name, Unset(f"${name}, which the script does not set (pass --set {name}=VALUE)"))
 
 
 def _computed(text: str, names: Mapping[str, Any]) -> Any:

@@ -20,6 +20,8 @@ LARGEST_FILE = 2**20
 LARGEST_DOCUMENT = 100_000
 """The most keys and values a file may hold; an alias counts as everything that it stands for."""
 
+_CORE = "tag:yaml.org,2002:"
+_PYTHON = f"{_CORE}python/"
 _TWICE = "!tracelr-twice"
 _LESS = "keep the training parameters only"
 _LONGEST_INT = 4300  # Python's limit of decimal digits; it does not hold for 1:59:59, whose cost is quadratic
@@ -131,7 +133,11 @@ def _parse(text: str, place: Place) -> Any:
             _unequal([(key, self.construct_object(key, deep=True)) for key in keys], place)
             return super().construct_mapping(node, deep)
 
-    Loader.add_multi_constructor("!", lambda loader, _, node: Tagged(node.tag, _plain(loader, node)))
+    for tag in ("!", _PYTHON):
+        Loader.add_multi_constructor(
+            tag, lambda loader, _, node: Tagged(node.tag.replace(_CORE, "!!"), _plain(loader, node))
+        )
+    Loader.add_constructor(f"{_PYTHON}tuple", _plain)
     Loader.add_constructor(_TWICE, lambda _, node: Twice(*node.value.rsplit("|", 1)))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
     try:
@@ -140,7 +146,13 @@ def _parse(text: str, place: Place) -> Any:
         if node is None:
             return None
         _measure(node, place, {})
-        return loader.construct_document(node)
+        found = loader.construct_document(node)
+        if not isinstance(found, Tagged):
+            return found
+        if isinstance(found.value, dict):  # a Namespace, as some programs write their settings
+            return found.value
+        here = place.line(node.start_mark.line + 1, node.start_mark.column + 1)
+        raise here.refuse(Unquoted(f"the tag {found.tag.lstrip('!')}"), "plain YAML", "remove the tag")
     except yaml.YAMLError as error:
         raise _broken(error, text, place) from None
     except RecursionError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracelr.errors import Unquoted
 from tracelr.interop._tools import torch_names
 from tracelr.interop._tools.pieces import drop_first, late, then
 from tracelr.interop._tools.section import Section
@@ -24,12 +25,26 @@ scheduler:
   params: {warmup_min_lr: 0, warmup_max_lr: 6.0e-4, warmup_num_steps: 2000, total_num_steps: 100000}
 """
 _ENGINE = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "zero_optimization")
+_PLAIN = ("train_batch_size", "train_micro_batch_size_per_gpu", "zero_optimization")
+"""The keys of which a file for the engine alone has one, and `_PROGRAMS` those of programs that put all into one file."""
+_PROGRAMS = (
+    "train_iters",
+    "train-iters",
+    "learning_rate",
+    "lr_scheduler",
+    "max_train_steps",
+    "train_dataset",
+    "lr",
+    "epochs",
+)
 _OWN = ("WarmupLR", "WarmupDecayLR", "WarmupCosineLR")
 _OTHERS = ("OneCycle", "LRRangeTest")
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     scheduler = mapping.get("scheduler")
+    if scheduler is None:
+        return any(key in mapping for key in _PLAIN) and not any(key in mapping for key in _PROGRAMS)
     if not isinstance(scheduler, Mapping) or not isinstance(scheduler.get("params", {}), Mapping):
         return False
     engine = any(key in mapping for key in _ENGINE)
@@ -37,6 +52,10 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 
 
 def read(s: Section) -> Schedule:
+    if "scheduler" not in s.given:
+        given, allowed = Unquoted("settings of DeepSpeed without a scheduler"), "scheduler: {type, params}"
+        fix = "read the settings of the program that is run, because it sets the rate; or write the key scheduler"
+        raise s.where.refuse(given, allowed, fix)
     scheduler = s.section("scheduler")
     name, params = scheduler.text("type"), scheduler.section("params", optional=True)
     s.ignore("optimizer")
