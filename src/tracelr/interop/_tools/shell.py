@@ -157,17 +157,11 @@ def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
 
 def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[Any]:
     """Do the assignments at the beginning of a statement, and return its other words, expanded."""
-    words = list(statement)
+    words = _defaults(statement, names)
     while words and words[0] in _SKIPPED:
         words.pop(0)
     if words and words[0] in _OPEN + _CLOSE:
         return []
-    if words and words[0] == ":":
-        for word in words[1:]:
-            default = _DEFAULT.fullmatch(word)
-            if default and names.get(default[1], "") == "":
-                words.append(f"{default[1]}={default[2]}")
-        words = [word for word in words[1:] if _ASSIGNMENT.fullmatch(word)]
     while words and (match := _ASSIGNMENT.fullmatch(words[0])):
         words.pop(0)
         name, value = match[1], match[3]
@@ -189,6 +183,14 @@ def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[An
             assigned = Unset(f"the variable ${name}, which is too long")
         names[name] = assigned
     return [each for word in words for each in _expanded(word, names)]
+
+
+def _defaults(words: list[str], names: Mapping[str, Any]) -> list[str]:
+    """Return the assignments that `: ${NAME:=value}` makes, and other words as they are."""
+    if words[:1] != [":"]:
+        return list(words)
+    defaults = [match for word in words[1:] if (match := _DEFAULT.fullmatch(word))]
+    return [f"{match[1]}={match[2]}" for match in defaults if names.get(match[1], "") == ""]
 
 
 def _expanded(word: str, names: Mapping[str, Any]) -> list[Any]:

@@ -25,18 +25,6 @@ scheduler:
   params: {warmup_min_lr: 0, warmup_max_lr: 6.0e-4, warmup_num_steps: 2000, total_num_steps: 100000}
 """
 _ENGINE = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "zero_optimization")
-_PLAIN = ("train_batch_size", "train_micro_batch_size_per_gpu", "zero_optimization")
-"""The keys of which a file for the engine alone has one, and `_PROGRAMS` those of programs that put all into one file."""
-_PROGRAMS = (
-    "train_iters",
-    "train-iters",
-    "learning_rate",
-    "lr_scheduler",
-    "max_train_steps",
-    "train_dataset",
-    "lr",
-    "epochs",
-)
 _OWN = ("WarmupLR", "WarmupDecayLR", "WarmupCosineLR")
 _OTHERS = ("OneCycle", "LRRangeTest")
 
@@ -44,15 +32,23 @@ _OTHERS = ("OneCycle", "LRRangeTest")
 def matches(mapping: Mapping[Any, Any]) -> bool:
     scheduler = mapping.get("scheduler")
     if scheduler is None:
-        return any(key in mapping for key in _PLAIN) and not any(key in mapping for key in _PROGRAMS)
+        return _bare(mapping)
     if not isinstance(scheduler, Mapping) or not isinstance(scheduler.get("params", {}), Mapping):
         return False
     engine = any(key in mapping for key in _ENGINE)
     return scheduler.get("type") in (*_OWN, *_OTHERS, *(torch_names.NAMES if engine else ()))
 
 
+def _bare(mapping: Mapping[Any, Any]) -> bool:
+    """Return whether a mapping is for the engine alone, without a scheduler."""
+    optimizer = mapping.get("optimizer")
+    own = isinstance(optimizer, Mapping) and isinstance(optimizer.get("params"), Mapping) and "train_batch_size" in mapping
+    own = own or any(key in mapping for key in ("zero_optimization", "train_micro_batch_size_per_gpu"))
+    return own and not any(key in mapping for key in ("train_iters", "train-iters", "learning_rate"))
+
+
 def read(s: Section) -> Schedule:
-    if "scheduler" not in s.given:
+    if s.given.get("scheduler") is None:
         given, allowed = Unquoted("settings of DeepSpeed without a scheduler"), "scheduler: {type, params}"
         fix = "read the settings of the program that is run, because it sets the rate; or write the key scheduler"
         raise s.where.refuse(given, allowed, fix)

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tracelr.errors import Unquoted
 from tracelr.interop._tools import lengths
 from tracelr.interop._tools.section import Section
 from tracelr.interop.huggingface.scheduler_types import Run, ends, schedule
