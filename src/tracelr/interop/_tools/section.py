@@ -28,6 +28,8 @@ _SPEAKS = re.compile(
     re.IGNORECASE,
 )
 """The keys that may say something about a rate."""
+_NAMES = re.compile(r"sched|warm_?-?up|learning_?rate|(^|[_.-])lr($|[_.-])", re.IGNORECASE)
+"""The keys that name a schedule of a rate."""
 _HARMLESS = re.compile(
     r"weight_?-?decay|(^|[_-])wd($|[_-])|ema|decay_mult|beta|no_decay|momentum|loss|noise_sched|sampl|dropout|temperature|kl|mask"
     r"|log|monitor|verbose|last_epoch|profil|scheduler_state|optim_sched|save|beta_schedule|noise|batch_?size|lr_mult|prune"
@@ -186,6 +188,22 @@ class Section:
                     "keys of the rate that are understood",
                     "remove it if it has no effect, or pass --as FORMAT if the file is in another format",
                 )
+
+    def finish_below(self, depth: int = 4) -> None:
+        """Raise for a key of the mappings below that names a schedule, for a format that has none there."""
+        for key, value in self.given.items():
+            if not isinstance(value, Mapping) or not isinstance(key, str):
+                continue
+            for inner, given in value.items():
+                named = isinstance(inner, str) and _NAMES.search(inner) and not _HARMLESS.search(inner)
+                if named and checks.is_given(given) and not _HARMLESS.search(key):
+                    raise (self.where / key).refuse(
+                        Unquoted(f"the key {show(inner)}, which is not read, beside a rate that is a number"),
+                        "a rate with its schedule",
+                        "remove it if it has no effect, or pass --as FORMAT if the file is in another format",
+                    )
+            if depth:
+                Section(value, self.where / key).finish_below(depth - 1)
 
     # -- values ----------------------------------------------------------------------------------------------------------
 
