@@ -142,6 +142,18 @@ ROWS = {
         "huggingface",
         {0: 1.0, 5: 0.625, 10: 0.25},
     ),
+    "shell: options of a loop over the arguments, a part in a branch, a variable that was passed": Row(
+        {
+            "a.sh": "LR=1\nSTEPS=$((TOKENS / 10))\nwhile [ $# -gt 0 ]; do\n  case $1 in\n    --lr) LR=$2; shift 2;;\n"
+            "    *)\n      exit 1;;\n  esac\ndone\n"
+            'MORE="--lr_scheduler_type linear --out $OUT"\nif [ -n "$A" ]; then\n  MORE+=" --name $A"\nfi\n'
+            'CMD="python train.py --learning_rate $LR --max_steps ${STEPS} ${MORE}"\neval $CMD\n'
+        },
+        "huggingface",
+        {0: 0.5, 5: 0.25},
+        {},
+        {"LR": 0.5, "TOKENS": 100},
+    ),
     "easylm: flags of the compiler": Row(
         {
             "a.sh": "export LIBTPU_INIT_ARGS='--xla_tpu_enable_latency_hiding_scheduler=true'\npython -m EasyLM.train "

@@ -28,6 +28,8 @@ _OPEN, _CLOSE = ("if", "for", "while", "until", "case", "select"), ("fi", "done"
 _SKIPPED = ("then", "else", "elif", "do", "export", "local", "declare", "readonly", "set", "time", "exec")
 _DEFAULT = re.compile(r"\$\{(\w+):?=(.*)\}", re.DOTALL)
 _DEEPEST = 5
+_OUTPUT = re.compile(r"\$\{\?\}")
+_MARK = re.compile("\0(\\d+)\0")
 _VALUES = re.compile(r"(^|[_-])(kw)?args$")
 """The flags whose values may be of the form name=value."""
 LARGEST = 100_000
@@ -61,6 +63,24 @@ class _End:
     """Stands between the words of two commands."""
 
 
+@final
+class _Names(dict[str, Any]):
+    """The values of variables. Those that were passed stay as they are."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self.given = frozenset(given)
+
+    def put(self, name: str, value: Any) -> None:
+        """Set a variable, unless its value was passed."""
+        if name not in self.given:
+            self[name] = _missing(name) if isinstance(value, Unset) else value
+
+
+def _missing(name: str) -> Unset:
+    return Unset(f"${name}, which the script does not set (pass --set {name}=VALUE)")
+
+
 def looks_like(text: str) -> bool:
     """Return whether a text is a shell script: it has a flag after a blank, and is not a mapping."""
     return re.search(r"(^|\s)--[A-Za-z][\w.-]*", text) is not None
@@ -69,9 +89,9 @@ def looks_like(text: str) -> bool:
 def read(text: str, where: Place, given: Mapping[str, Any] | None = None) -> dict[Any, Any]:
     """Return the flags of the commands in a script by their names, and overrides such as `optim.lr=1e-3`.
 
-    `given` has the values of variables that the script does not set.
+    `given` has the values of variables; they replace those of the script.
     """
-    names: dict[str, Any] = {key: str(value) for key, value in (given or {}).items()}
+    names = _Names({key: str(value) for key, value in (given or {}).items()})
     words: list[Any] = []
     for statement, depth in _statements(text, where):
         words.extend([*_command(statement, depth, names), _End()])
@@ -132,7 +152,7 @@ def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
     lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     statement: list[str] = []
-    depth, inside = 0, 0
+    depth, inside, open_ = 0, 0, 0
     try:
         for word in lexer:
             if inside or (word.startswith("(") and statement and statement[-1].endswith("=")):
@@ -142,7 +162,12 @@ def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
                 if inside <= 0:
                     inside = 0
                     statement.append(")")
-            elif set(word) <= set("();<>|&\n") and set(word) & set(";|&\n"):
+                continue
+            open_ += word.count("(") - word.count(")") if set(word) <= set("();<>|&\n") else 0
+            if open_ < 0:  # the pattern of a case
+                depth += statement[:1] == ["case"]
+                statement, open_ = [], 0
+            if set(word) <= set("();<>|&\n") and set(word) & set(";|&\n"):
                 if statement:
                     yield statement, depth
                     depth = max(depth + (statement[0] in _OPEN) - (statement[0] in _CLOSE), 0)
@@ -155,12 +180,14 @@ def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
         yield statement, depth
 
 
-def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[Any]:
+def _command(statement: list[str], depth: int, names: _Names) -> list[Any]:
     """Do the assignments at the beginning of a statement, and return its other words, expanded."""
     words = _defaults(statement, names)
     while words and words[0] in _SKIPPED:
         words.pop(0)
     if words and words[0] in _OPEN + _CLOSE:
+        if words[0] in ("for", "select"):
+            names.put(words[1] if len(words) > 1 else "", Unset("a loop"))
         return []
     while words and (match := _ASSIGNMENT.fullmatch(words[0])):
         words.pop(0)
@@ -173,16 +200,36 @@ def _command(statement: list[str], depth: int, names: dict[str, Any]) -> list[An
             pieces = _expanded(value, names)
             unset = next((each for each in pieces if isinstance(each, Unset)), None)
             assigned = " ".join(pieces) if unset is None else unset if len(pieces) == 1 else pieces
-        if match[2] and name in names:
-            before = names[name]
-            both = isinstance(before, list) and isinstance(assigned, list)
-            assigned = before + assigned if both else f"{before}{assigned}" if isinstance(before, str) else assigned
-        if depth and names.get(name, assigned) != assigned:
-            assigned = Unset(f"the variable ${name}, which a branch of the script sets")
-        if isinstance(assigned, (str, list)) and len(assigned) > LARGEST:
-            assigned = Unset(f"the variable ${name}, which is too long")
-        names[name] = assigned
+        more = bool(match[2]) and name in names
+        if more:
+            assigned = _joined(names[name], _unsure(assigned, name) if depth else assigned)
+        branch = depth and not more and names.get(name, assigned) != assigned
+        if branch or (isinstance(assigned, (str, list)) and len(assigned) > LARGEST):
+            assigned = Unset(f"${name}, which a branch sets")
+        names.put(name, assigned)
     return [each for word in words for each in _expanded(word, names)]
+
+
+def _joined(before: Any, more: Any) -> Any:
+    """Return what `NAME+=more` makes of a value."""
+    if isinstance(before, str) and isinstance(more, str):
+        return before + more
+    return [word for value in (before, more) for word in _words(value)]
+
+
+def _words(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else _split(value) if isinstance(value, str) else [value]
+
+
+def _unsure(value: Any, name: str) -> list[Any]:
+    """Return the flags in what a branch adds to a variable, with values that are not known."""
+    names = [word.partition("=")[0] for word in _words(value) if isinstance(word, str) and word.startswith("-")]
+    return [each for flag in names for each in (flag, _missing(name))]
+
+
+def variables(text: str) -> set[str]:
+    """Return the names of the variables that a script reads."""
+    return set(re.findall(r"\$\{?(\w+)", text))
 
 
 def _defaults(words: list[str], names: Mapping[str, Any]) -> list[str]:
@@ -203,25 +250,35 @@ def _expanded(word: str, names: Mapping[str, Any]) -> list[Any]:
         return list(value) if isinstance(value, list) else [value]
     unset: list[Unset] = []
 
+    def mark(value: Any) -> str:
+        """Return the text of a value; for one that is not known, a mark with its number."""
+        if not isinstance(value, Unset):
+            return str(value)
+        unset.append(value)
+        return f"\0{len(unset) - 1}\0"
+
     def put(match: re.Match[str]) -> str:
         value = _variable(match, names)
-        if isinstance(value, Unset):
-            unset.append(value)
-            return ""
-        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return " ".join(map(mark, value)) if isinstance(value, list) else mark(value)
 
-    text = word
+    text = _OUTPUT.sub(lambda _: mark(Unset("the output of a command")), word.replace("\0", ""))
     for _ in range(_DEEPEST):  # the default of a variable may be another one
         text, before = _VARIABLE.sub(put, text), text
         if text == before:
             break
-    if "${?}" in word:
-        unset.append(Unset("the output of a command"))
-    if unset and "=" in word and word.startswith("-"):
-        return [word.partition("=")[0], unset[0]]
-    if unset:
-        return [unset[0]] if not re.search(r"(^|\s)--", text) else [*_split(text), unset[0]]
-    return _split(text) if re.search(r"\s", text) else [text]
+    if not unset:
+        return _split(text) if re.search(r"\s", text) else [text]
+    return _unmarked(text, unset) if re.search(r"(^|\s)--", text) else [unset[0]]
+
+
+def _unmarked(text: str, unset: Sequence[Unset]) -> list[Any]:
+    """Return the words of a text in which marks stand for values that are not known."""
+    found: list[Any] = []
+    for each in _split(text) if re.search(r"\s", text) else [text]:
+        marked = _MARK.search(each)
+        flag = [each.partition("=")[0]] if each.startswith("-") and "=" in each else []
+        found.extend([each] if marked is None else [*flag, unset[int(marked[1])]])
+    return found
 
 
 def _split(text: str) -> list[Any]:
@@ -242,7 +299,7 @@ def _variable(match: re.Match[str], names: Mapping[str, Any]) -> Any:
         return names[name]
     if match[3] is not None:
         return match[3]
-    return names.get(name, Unset(f"${name}, which the script does not set (pass --set {name}=VALUE)"))
+    return names.get(name, _missing(name))
 
 
 def _computed(text: str, names: Mapping[str, Any]) -> Any:
