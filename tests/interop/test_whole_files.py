@@ -239,8 +239,38 @@ def test_a_whole_file_gives_the_rates_of_its_framework(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("text", "updates"),
+    [
+        ("sched: cosine\nlr: 1.0\nepochs: 3\nbatch_size: 8\ngrad_accum_steps: 4\nwarmup_epochs: 1\n", 7),
+        ("TRAIN: {BASE_LR: 1.0, EPOCHS: 3, WARMUP_EPOCHS: 1, ACCUMULATION_STEPS: 4}\nDATA: {BATCH_SIZE: 8}\n", 6),
+        (
+            "trainer: {max_epochs: 3, accumulate_grad_batches: 4}\noptimizer: {class_path: AdamW, init_args: {lr: 1.0}}\n"
+            "lr_scheduler: {class_path: StepLR, init_args: {step_size: 1}}\n",
+            7,
+        ),
+        (
+            "trainer: {max_epochs: 3, accumulate_grad_batches: 4}\noptimizer: {_target_: torch.optim.AdamW, lr: 1.0}\n"
+            "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 1}\ninterval: epoch\n",
+            7,
+        ),
+        ("Global: {epochs: 3, update_freq: 4}\nOptimizer: {lr: {name: Cosine, learning_rate: 1.0, warmup_epoch: 1}}\n", 6),
+        (
+            "max_epoch: 3\naccum_grad: 4\noptim: adam\noptim_conf: {lr: 1.0}\nscheduler: steplr\n"
+            "scheduler_conf: {step_size: 1}\n",
+            6,
+        ),
+    ],
+)
+def test_an_epoch_has_fewer_updates_where_batches_are_accumulated(text: str, updates: int, tmp_path: Path) -> None:
+    path = write({"a.yaml": text}, tmp_path)
+    counted = load(path, Units(samples_per_epoch=400, batch_size=8, devices=2))  # 25 batches
+    assert counted == load(path, Units(steps_per_epoch=updates, batch_size=8, devices=2))
+
+
+@pytest.mark.parametrize(
     ("files", "says"),
     [
+        ({"a.py": "optim_wrapper = dict(optimizer=dict(lr=1), accumulative_counts=2)\n"}, "MMEngine counts iterations"),
         ({"a.json": '{"train_batch_size": "auto", "zero_optimization": {"stage": 3}}'}, "DeepSpeed without a scheduler"),
         ({"a.py": "from ..common.optim import SGD as optimizer\noptimizer.lr = 0.01\n"}, "imports its settings"),
         (

@@ -42,7 +42,9 @@ def read(s: Section) -> Schedule:
     name = torch_names.class_name(scheduler.text("class_path"))
     curve = torch_names.build(scheduler.section("init_args", optional=True), name, rate, "class_path", "init_args")
     s.note("the CLI steps a scheduler once per epoch; a module's own configure_optimizers may say otherwise")
-    epochs = s.section("trainer", optional=True).number("max_epochs", default=None)
+    trainer = s.section("trainer", optional=True)
+    epochs = trainer.number("max_epochs", default=None)
+    accumulation = trainer.count("accumulate_grad_batches", default=1, low=1)
     says = lengths.epochs_of(None, 1, epochs) if epochs and epochs > 0 else "a scheduler that is stepped once per epoch"
-    updates = lengths.per_epoch(s, epochs, says)
+    updates = lengths.per_epoch(s, epochs, says, None, accumulation, ceil=True)
     return s.build(per_epoch, curve, updates)
