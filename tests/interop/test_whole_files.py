@@ -154,6 +154,14 @@ ROWS = {
         {},
         {"LR": 0.5, "TOKENS": 100},
     ),
+    "shell: flags in a variable that is not used": Row(
+        {
+            "a.sh": "OTHER='--warmup_steps 5 --learning_rate 9'\nMINE='--learning_rate 1'\n"
+            "x $MINE --max_steps 10 --lr_scheduler_type linear\n"
+        },
+        "huggingface",
+        {0: 1.0, 5: 0.5},
+    ),
     "easylm: flags of the compiler": Row(
         {
             "a.sh": "export LIBTPU_INIT_ARGS='--xla_tpu_enable_latency_hiding_scheduler=true'\npython -m EasyLM.train "
@@ -295,6 +303,45 @@ def test_an_epoch_has_fewer_updates_where_batches_are_accumulated(text: str, upd
         (
             {"a.py": "lr = 1\nnum_epochs = 3\nbatch_size = 4\nschedule = dict(decay_type='cosine', warmup_steps=1)\n"},
             "given 3 epochs of batch 4",
+        ),
+        (
+            {"a.sh": "LR=1\nfor LR in 1 2; do\n  x --learning_rate $LR --lr_scheduler_type constant\ndone\n"},
+            "learning_rate: given $LR, which the script does not set (pass --set LR=VALUE)",
+        ),
+        (
+            {"a.sh": 'N=$(cat n)\nA="--max_steps $N --learning_rate 1"\nx $A --lr_scheduler_type linear\n'},
+            "max_steps: given $N, which the script does not set (pass --set N=VALUE)",
+        ),
+        (
+            {
+                "a.sh": "A='--learning_rate 1 --max_steps 9'\nif x; then\n  A+=' --learning_rate 2'\nfi\n"
+                "x $A --lr_scheduler_type linear\n"
+            },
+            "several values (pass --set learning_rate=VALUE)",
+        ),
+        (
+            {"a.sh": "python -m maxtext base.yml steps=$STEPS learning_rate=1 warmup_steps_fraction=0.1 X=$Y LR=2\n"},
+            "steps: given $STEPS, which the script does not set (pass --set STEPS=VALUE)",
+        ),
+        (
+            {
+                "a.sh": "W=$(cat w)\n"
+                'CMD="python maxtext.py base.yml steps=100 learning_rate=1 warmup_steps_fraction=\\"\\${W}\\" out=$O"\n'
+                'ssh x "$CMD"\n'
+            },
+            "warmup_steps_fraction: given $W, which the script does not set (pass --set W=VALUE)",
+        ),
+        (
+            {"a.yaml": "optimizer: {learning_rate: 1}\ntraining: {lr_scheduler: {name: cosine}}\n"},
+            "training: given the key 'lr_scheduler'",
+        ),
+        (
+            {"a.yaml": "model: {lora_r: 8}\nsft: {_target_: trl.SFTConfig, learning_rate: 1, lr_scheduler_type: linear}\n"},
+            "given settings of huggingface under 'sft'",
+        ),
+        (
+            {"a.yaml": "optim: {_target_: verl.workers.config.VeOmniOptimizerConfig, lr: 1, lr_scheduler_type: cosine}\n"},
+            "optim._target_: given 'verl.workers.config.VeOmniOptimizerConfig'",
         ),
     ],
 )

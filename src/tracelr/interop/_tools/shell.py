@@ -24,10 +24,14 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _FLAG = re.compile(r"--?([A-Za-z][\w.\-/]*)(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_FLAGS = re.compile(r"(^|\s)--?[A-Za-z]")
+_COMMAND = re.compile(r"(^|\s)(--?[A-Za-z]|\+{0,2}[A-Za-z_][\w.]*=)")
+"""What a text with flags has, and what a command has, whose flags may be of the form name=value."""
 _OPEN, _CLOSE = ("if", "for", "while", "until", "case", "select"), ("fi", "done", "esac")
 _SKIPPED = ("then", "else", "elif", "do", "export", "local", "declare", "readonly", "set", "time", "exec")
 _DEFAULT = re.compile(r"\$\{(\w+):?=(.*)\}", re.DOTALL)
 _DEEPEST = 5
+_ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
 _OUTPUT = re.compile(r"\$\{\?\}")
 _MARK = re.compile("\0(\\d+)\0")
 _VALUES = re.compile(r"(^|[_-])(kw)?args$")
@@ -97,7 +101,9 @@ def read(text: str, where: Place, given: Mapping[str, Any] | None = None) -> dic
         words.extend([*_command(statement, depth, names), _End()])
         if len(words) > LARGEST:
             raise where.refuse(Unquoted("more words"), f"at most {LARGEST} of them", "keep the command only")
-    spare = [word for value in names.values() for word in (value if isinstance(value, list) else _flags_in(value))]
+    read_ = variables(text)
+    used = [value for name, value in names.items() if name in read_]
+    spare = [word for value in used for word in (value if isinstance(value, list) else _flags_in(value))]
     return {**flags(spare), **flags(words)}
 
 
@@ -119,7 +125,7 @@ def flags(words: Sequence[Any]) -> dict[Any, Any]:
             continue
         flag = _FLAG.fullmatch(word) if isinstance(word, str) else None
         override = _OVERRIDE.fullmatch(word) if isinstance(word, str) and flag is None else None
-        if waiting is not None and _VALUES.search(waiting):
+        if override and ((waiting is not None and _VALUES.search(waiting)) or _ENVIRONMENT.fullmatch(override[1])):
             override = None
         if flag or override:
             match = flag or override
@@ -246,7 +252,7 @@ def _expanded(word: str, names: Mapping[str, Any]) -> list[Any]:
     if whole is not None:
         value = _variable(whole, names)
         if isinstance(value, str):
-            return _split(value)
+            return _split(value, _COMMAND)
         return list(value) if isinstance(value, list) else [value]
     unset: list[Unset] = []
 
@@ -266,24 +272,25 @@ def _expanded(word: str, names: Mapping[str, Any]) -> list[Any]:
         text, before = _VARIABLE.sub(put, text), text
         if text == before:
             break
-    if not unset:
-        return _split(text) if re.search(r"\s", text) else [text]
-    return _unmarked(text, unset) if re.search(r"(^|\s)--", text) else [unset[0]]
+    if unset:
+        return _unmarked(text, unset)
+    return _split(text) if re.search(r"\s", text) else [text]
 
 
 def _unmarked(text: str, unset: Sequence[Unset]) -> list[Any]:
-    """Return the words of a text in which marks stand for values that are not known."""
+    """Return the words of a text in which marks stand for values that are not known; a flag keeps its name."""
     found: list[Any] = []
-    for each in _split(text) if re.search(r"\s", text) else [text]:
+    for each in _split(text, _COMMAND) if re.search(r"\s", text) else [text]:
         marked = _MARK.search(each)
-        flag = [each.partition("=")[0]] if each.startswith("-") and "=" in each else []
-        found.extend([each] if marked is None else [*flag, unset[int(marked[1])]])
+        flag = _FLAG.fullmatch(each) or _OVERRIDE.fullmatch(each)
+        named = [f"--{flag[1]}"] if flag and flag[2] is not None and not _ENVIRONMENT.fullmatch(flag[1]) else []
+        found.extend([each] if marked is None else [*named, unset[int(marked[1])]])
     return found
 
 
-def _split(text: str) -> list[Any]:
+def _split(text: str, holds: re.Pattern[str] = _FLAGS) -> list[Any]:
     """Return the words of a value of a variable that holds flags; another value stays one word."""
-    if not re.search(r"(^|\s)--?[A-Za-z]", text):
+    if not holds.search(text):
         return [text.strip()]
     try:
         return shlex.split(text.replace("\\\n", " "))
