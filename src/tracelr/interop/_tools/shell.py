@@ -101,10 +101,10 @@ def read(text: str, where: Place, given: Mapping[str, Any] | None = None) -> dic
         words.extend([*_command(statement, depth, names), _End()])
         if len(words) > LARGEST:
             raise where.refuse(Unquoted("more words"), f"at most {LARGEST} of them", "keep the command only")
-    read_ = variables(text)
-    used = [value for name, value in names.items() if name in read_]
+    found, read_ = flags(words), variables(text)
+    used = [value for name, value in names.items() if name in read_ or not found]  # without a command, it is a part of one
     spare = [word for value in used for word in (value if isinstance(value, list) else _flags_in(value))]
-    return {**flags(spare), **flags(words)}
+    return {**flags(spare), **found}
 
 
 def _flags_in(value: Any) -> list[Any]:
