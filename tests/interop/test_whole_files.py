@@ -79,6 +79,15 @@ ROWS = {
         "hydra",
         {0: 0.25, 10: 0.025},
     ),
+    "hydra: references that are relative, and with a default": Row(
+        {
+            "a.yaml": "low: ${.high}\nhigh: 0.5\noptimizer: {_target_: torch.optim.Adam, lr: 1.0}\n"
+            "scheduler: {_target_: torch.optim.lr_scheduler.CosineAnnealingLR, T_max: '${oc.select:trainer.n,10}', "
+            "eta_min: '${.floor}', floor: '${..low}'}\ninterval: step\n"
+        },
+        "hydra",
+        {0: 1.0, 5: 0.75, 10: 0.5},
+    ),
     "verl: a count from 1": Row(
         {
             "a.yaml": VERL_OPTIM.replace("_target", "optim:\n  _target").replace("\nlr", "\n  lr")
@@ -334,6 +343,13 @@ def test_an_epoch_has_fewer_updates_where_batches_are_accumulated(text: str, upd
         (
             {"a.yaml": "optimizer: {learning_rate: 1}\ntraining: {lr_scheduler: {name: cosine}}\n"},
             "training: given the key 'lr_scheduler'",
+        ),
+        (
+            {
+                "a.yaml": "optimizer: {_target_: torch.optim.Adam, lr: '${oc.env:LR,1e-3}'}\ninterval: step\n"
+                "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 10}\n"
+            },
+            "--set optimizer.lr=VALUE",
         ),
         (
             {"a.yaml": "model: {lora_r: 8}\nsft: {_target_: trl.SFTConfig, learning_rate: 1, lr_scheduler_type: linear}\n"},

@@ -248,9 +248,19 @@ def resolve(value: Any, root: Mapping[Any, Any], where: Place, depth: int = 0) -
         found = _REFERENCE.search(value)
         if found is None or depth > 20:
             break
-        inner = _referred(found[1].strip(), root, where)
+        path = _absolute(found[1].strip(), where)
+        inner = _referred(path, root, where)
+        if found[0] == value and isinstance(inner, str):
+            where = where._replace(path=path)  # what a relative reference in it is relative to
         value = inner if found[0] == value else value[: found.start()] + str(inner)[:100] + value[found.end() :]
     return value
+
+
+def _absolute(text: str, where: Place) -> str:
+    """Return the path of a reference; `.key` stands beside the place, and each further dot one level higher."""
+    dots = len(text) - len(text.lstrip("."))
+    above = where.path.split(".")
+    return text if not dots or dots > len(above) else ".".join([*above[:-dots], text[dots:]])
 
 
 def _referred(text: str, root: Mapping[Any, Any], where: Place) -> Any:
@@ -260,11 +270,14 @@ def _referred(text: str, root: Mapping[Any, Any], where: Place) -> Any:
             return _FUNCTIONS[name](*(checks.number(where, part.strip()) for part in rest.split(",")))
         except (TypeError, ArithmeticError):
             raise where.refuse(text, "numbers that can be computed", "write the number") from None
+    path, comma, default = (rest if name == "oc.select" else text).partition(",")
     value: Any = root
-    for key in text.split("."):
+    for key in path.strip().split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
+    if value is None and name == "oc.select" and comma:
+        return default.strip()
     if value is None:
-        fix = f"write the value, or pass --set {text}=VALUE" if not colon else "write the value"
+        fix = f"write the value, or pass --set {where.path if colon else text}=VALUE"
         raise where.refuse(Unquoted(f"the reference ${{{text}}}, whose value the file does not say"), "a value", fix)
     return value
 
