@@ -28,7 +28,7 @@ _SPEAKS = re.compile(
     re.IGNORECASE,
 )
 """The keys that may say something about a rate."""
-_NAMES = re.compile(r"sched|warm_?-?up|learning_?rate|(^|[_.-])lr($|[_.-])", re.IGNORECASE)
+_NAMES = re.compile(r"sched|warm_?-?up|(^|[_.-])(learning_?rate|lr)[_.-](decay|step|gamma|end|min)", re.IGNORECASE)
 """The keys that name a schedule of a rate."""
 _HARMLESS = re.compile(
     r"weight_?-?decay|(^|[_-])wd($|[_-])|ema|decay_mult|beta|no_decay|momentum|loss|noise_sched|sampl|dropout|temperature|kl|mask"
