@@ -52,6 +52,8 @@ def _strict() -> Iterator[None]:
         # raised inside torch's own export and pickling code
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|sympy")
+        # of torch 2.4 and 2.5, about how torch and a test read files that they wrote themselves
+        warnings.filterwarnings("ignore", category=FutureWarning, message="You are using `torch.load`")
         # jax's, of a child process with limits, which runs another program
         warnings.filterwarnings("ignore", category=RuntimeWarning, message=r"os\.fork\(\) was called")
         yield

@@ -46,6 +46,12 @@ STEP_COUNT, LAST_LR = "_step_count", "_last_lr"
 MEMBERS = "_schedulers"
 """The attribute with the members of a SequentialLR or ChainedScheduler, under the same name in its state."""
 
+MULTIPLIES_AT_MILESTONE = hasattr(LRScheduler, "_is_initial")
+"""Whether a MultiplicativeLR multiplies at the milestone of a SequentialLR at which it begins: torch 2.6 does not, 2.8 does."""
+
+STEPS_AT_MILESTONE = not hasattr(LRScheduler, "_update_lr")
+"""Whether the scheduler that begins at a milestone takes a step there, which SWALR counts: it does before torch 2.9."""
+
 
 def step_hooks(optimizer: Optimizer) -> tuple[dict[int, Any], ...]:
     """Return the hooks that run around `optimizer.step`: four dicts, two of this optimizer and two of every optimizer."""
@@ -209,7 +215,11 @@ def alone() -> Iterator[None]:
     # torch.export replaces nn.Module.__call__ in the whole process; warnings belong to it too.
     with _alone, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # 2.13
-        for text in ("Attempted to insert a get_attr Node", "Node .* does not reference an nn.Module"):  # 2.6
+        for text in (
+            "At pre-dispatch tracing, we will assume",  # 2.4, of an operator of the user's own
+            *("Attempted to insert a get_attr Node", "Node .* does not reference an nn.Module"),  # 2.6
+            "The given buffer is not writable",  # 2.11
+        ):
             warnings.filterwarnings("ignore", text, UserWarning)
         yield
 

@@ -42,7 +42,8 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
     gradients are not finite is not counted under their automatic loss scaling, and the value is a tensor in the traced step.
     `param_group_tags` are as in their schedulers: a tag, or a list in which None stands for the groups without tags. With
     `factor`, the key of a number in each group, the schedule is multiplied by it. The unit is optimizer updates. On their
-    accelerator it is evaluated in pairs of float32, because that has no float64.
+    accelerator it is evaluated in pairs of float32, because that has no float64, and their optimizer makes a float32 of each
+    number in a group.
 
     A checkpoint holds the schedule as text; one that was written with another schedule gives a `TracelrWarning`, and the
     schedule given here is used.
@@ -62,9 +63,7 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
         last_epoch: int = -1,
         factor: str | None = None,
     ) -> None:
-        if not isinstance(optimizer, Optimizer):
-            fix = "build it from cerebras.pytorch.optim, or use tracelr.Scheduler"
-            raise OptimizerError("cerebras.Scheduler", optimizer, "an optimizer of cerebras.pytorch.optim", fix)
+        _check(optimizer, "Scheduler")
         if not isinstance(schedule, Schedule):
             raise ScheduleTypeError("cerebras.Scheduler(schedule)", schedule, "a schedule of tracelr", "pass one")
         if use_cs() and schedule.has_tensor_fields:
@@ -131,12 +130,25 @@ class Scheduler(Theirs):  # type: ignore[misc]  # the package has no types
             self.update_last_value()
 
 
+def _check(optimizer: Any, where: str) -> None:
+    if not isinstance(optimizer, Optimizer):
+        fix = "build it from cerebras.pytorch.optim, or use tracelr.Scheduler"
+        raise OptimizerError(f"cerebras.{where}", optimizer, "an optimizer of cerebras.pytorch.optim", fix)
+
+
 def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
     """Return a scheduler of their framework with the name and the parameters of one of `tracelr.lr_scheduler`."""
+    functions = next((word for word, parameter in kind._parameters.items() if parameter.own == "val_lambda"), None)
 
-    def __init__(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        args, kwargs = _own_optimizer(args, kwargs)
+        optimizer = kwargs.pop("optimizer")
+        _check(optimizer, f"{kind.__module__.split('.')[1]}.{kind.__name__}")
+        if functions is not None and hasattr(self, "set_value_lambda"):  # of a subclass, as theirs is written
+            kwargs[functions] = self.set_value_lambda()
         self._unbound = made = kind(*map(_unbound, args), **{name: _unbound(value) for name, value in kwargs.items()})
-        Scheduler.__init__(self, optimizer, made.schedule, kind.key, made.param_group_tags, factor=kind.factor)
+        last = made._values.get("last_epoch", -1)
+        Scheduler.__init__(self, optimizer, made.schedule, kind.key, made.param_group_tags, last, kind.factor)
 
     def state_dict(self: Any) -> dict[str, Any]:
         state = Scheduler.state_dict(self)
@@ -146,6 +158,16 @@ def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
     about = f"`{kind.__module__.partition('.curves')[0]}.{kind.__name__}` as a scheduler of `cerebras.pytorch`."
     body = {"__init__": __init__, "state_dict": state_dict, "__doc__": about, "__module__": __name__}
     return type(kind.__name__, (Scheduler,), body)
+
+
+def _own_optimizer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments with the optimizer by its name. Their chained schedulers take none: it is that of the parts."""
+    if "optimizer" in kwargs:
+        return args, kwargs
+    members = kwargs.get("schedulers", args[0] if args else None)
+    if isinstance(members, (list, tuple)) and members and isinstance(members[0], Scheduler):
+        return args, {"optimizer": members[0].optimizer, **kwargs}
+    return args[1:], {"optimizer": args[0] if args else None, **kwargs}
 
 
 def _unbound(value: Any) -> Any:
@@ -160,7 +182,7 @@ def _unbound(value: Any) -> Any:
 
 def _named(module: Any) -> SimpleNamespace:
     kinds = {name: one for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, CerebrasScheduler)}
-    return SimpleNamespace(**{name: _drop_in(kind) for name, kind in kinds.items() if not name.startswith("_")})
+    return SimpleNamespace(**{name: _drop_in(kind) for name, kind in kinds.items() if hasattr(kind, "_curve")})
 
 
 lr_scheduler = _named(learning_rates)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.cerebras_formulas import AT_2000, Call, called
 
 from tracelr import Constant, Cosine, Exponential, Linear, PiecewiseConstant, Polynomial, Schedule
 from tracelr.errors import OptimizerError, ScheduleTypeError, TracelrWarning
@@ -152,6 +153,33 @@ def test_a_sequence_of_drop_ins(backend: Any) -> None:
     assert rates(scheduler) == pytest.approx(rates(beside), abs=1e-7)
 
 
+@pytest.mark.parametrize("call", AT_2000, ids=lambda call: call.text[:50])
+def test_every_call_of_theirs_is_one_of_ours(call: Call, backend: Any) -> None:
+    (_, driven), (_, other) = optimizer(adjust_learning_rate=0.3), optimizer(adjust_learning_rate=0.3)
+    text, exact = call.ours or (call.text, call.exact)  # ours of functions takes them, here a power in float32
+    ours = called(text, vars(cerebras.lr_scheduler), driven)
+    theirs = called(call.text, vars(cstorch.optim.lr_scheduler), other)
+    assert list(driven._schedulers_registry) == [ours]
+    used = rates(ours, 120)
+    assert used == pytest.approx([float(exact(step)) for step in range(120)], rel=1e-6 if call.ours is None else 1e-5)
+    if call.ours is None:
+        assert used == pytest.approx(rates(theirs, 120), rel=1e-5, abs=1e-7)  # theirs is computed in float32
+
+
+def test_functions_of_a_subclass(backend: Any) -> None:
+    class Halves(cerebras.lr_scheduler.LambdaLR):  # type: ignore[name-defined,misc]  # made on import
+        def set_value_lambda(self) -> list[Any]:
+            return [lambda step: 0.5 ** step.double(), lambda step: step + 1.0]
+
+    assert rates(Halves(optimizer()[1], 8.0), 4) == [8.0, 8.0, 6.0, 4.0]
+
+
+def test_a_sequence_starts_where_it_is_told(backend: Any) -> None:
+    names, (_, driven) = cerebras.lr_scheduler, optimizer()
+    parts = [names.LinearLR(driven, 0.0, 1.0, 8), names.ConstantLR(driven, 1.0)]
+    assert rates(names.SequentialLR(driven, parts, [8], last_epoch=3), 5) == [0.5, 0.625, 0.75, 0.875, 1.0]
+
+
 def test_a_checkpoint_resumes(backend: Any, tmp_path: Path) -> None:
     schedule = Linear(0.0, 0.3, 5).then(Cosine(0.3, 0.0, 15))
     scheduler = cerebras.Scheduler(optimizer()[1], schedule)
@@ -192,6 +220,10 @@ def test_mistakes_are_named(backend: Any) -> None:
         cerebras.Scheduler(torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1), Constant(0.1))
     with pytest.raises(ScheduleTypeError, match="a schedule of tracelr"):
         cerebras.Scheduler(driven, 0.1)  # type: ignore[arg-type]
+    with pytest.raises(
+        OptimizerError, match=r"lr_scheduler\.LinearLR: given 0\.1; allowed: an optimizer of cerebras\.pytorch"
+    ):
+        cerebras.lr_scheduler.LinearLR(0.1, 0.0, 10)
     with pytest.raises(OptimizerError, match=r"group 0: given 'rate'"):
         cerebras.Scheduler(driven, Constant(0.1), "rate")
     with pytest.raises(OptimizerError, match="param_group_tags"):

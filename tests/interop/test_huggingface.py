@@ -103,7 +103,7 @@ NUMBER = "allowed: a finite number within the float32 range; to fix it: write a 
         ({"min_lr": 3}, "given the key 'min_lr'; allowed: those of linear: none; to fix it: remove it."),
         ({"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"powr": 3}}, "lr_scheduler_kwargs: given the key 'powr'; allowed: those of polynomial: lr_end, power; to fix it: rename it to 'power'."),
         ({"lr_scheduler_type": "polynomial", "power": 2, "lr_scheduler_kwargs": {"power": 3}}, "given the key 'power' twice; allowed: each key once; to fix it: keep the one under lr_scheduler_kwargs."),
-        ({"lr_scheduler_type": "polynomial", "power": 0}, "Polynomial.power: given 0.0; allowed: a finite number above 0; to fix it: pass a number in this range."),
+        ({"lr_scheduler_type": "polynomial", "power": 0}, "Polynomial.power: given 0.0; allowed: a number from 0.001 to 1e12; to fix it: pass a number in this range."),
         ({"lr_scheduler_type": "cosine_with_min_lr"}, "min_lr: given neither of them; allowed: one of min_lr and min_lr_rate; to fix it: give the lowest rate, or its ratio to the peak."),
         ({"lr_scheduler_type": "cosine_with_min_lr", "min_lr": 0, "min_lr_rate": 0}, "min_lr: given both of them; allowed: one of min_lr and min_lr_rate; to fix it: give the lowest rate, or its ratio to the peak."),
         ({"lr_scheduler_type": "cosine_with_min_lr", "min_lr": -1}, "min_lr: given -1; allowed: a number of 0 or more; to fix it: write one."),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from transformers import Trainer, TrainingArguments
 
 import tracelr
-from tracelr import Units
+from tracelr import Units, _torch
 from tracelr.errors import ConfigError, ScheduleError, ScheduleTypeError
 from tracelr.interop.load import from_dict, load
 
@@ -157,6 +157,7 @@ class Numbers(torch.utils.data.Dataset[torch.Tensor]):
         return torch.tensor([float(k)])
 
 
+@pytest.mark.skipif(_torch.RELEASE < (2, 6), reason="transformers needs torch 2.6")
 def test_the_units_of_a_trainer_of_transformers_are_those_that_it_uses(tmp_path: Path) -> None:
     arguments = TrainingArguments(
         str(tmp_path), per_device_train_batch_size=8, gradient_accumulation_steps=4, num_train_epochs=2.5, use_cpu=True

@@ -96,7 +96,7 @@ ABOVE = "to fix it: pass a number in this range."
         (
             lambda: lr_scheduler.Polynomial(0.1, 0, 10, 0),
             ScheduleError,
-            f"Polynomial.power: given 0; allowed: a finite number above 0; {ABOVE}",
+            f"Polynomial.power: given 0; allowed: a number from 0.001 to 1e12; {ABOVE}",
         ),
         (
             lambda: lr_scheduler.PiecewiseConstant([0.1, 0.2, 0.3], [1, 2, 3]),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tracelr import fuse
+from tracelr import _torch, fuse
 from tracelr.lr_scheduler import ChainedLR, ConstantLR, LinearLR, ScalePerParamLR, SequentialLR
 from tracelr.weight_decay_scheduler import ConstantWD, LinearWD, ScalePerParamWD, SequentialWD
 
@@ -115,6 +115,7 @@ def test_a_checkpoint_keeps_tags_and_factors():
     assert held(second) == [0.125, 1.0]
 
 
+@pytest.mark.skipif(_torch.RELEASE < (2, 6), reason="fuse needs torch 2.6")
 def test_it_goes_into_the_compiled_update():
     optimizer = groups({"tags": "a"}, {})
     update = fuse(optimizer, ChainedLR(optimizer, [LinearLR(0.5, 0.0, 4), ConstantLR(3.0)], param_group_tags="a"))

@@ -12,7 +12,7 @@ from support.optimizers import RATE, float32, held, sgd, weights
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW
 
-from tracelr import Constant, Cosine, Linear, Plateau, Scheduler, fuse
+from tracelr import Constant, Cosine, Linear, Plateau, Scheduler, _torch, fuse
 from tracelr.errors import OptimizerError
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int8]
@@ -59,6 +59,7 @@ def test_a_tensor_is_float32_without_a_dimension(dtype: torch.dtype, shape: tupl
     assert (tensor.dtype, tensor.shape, tensor.item()) == (torch.float32, (), RATE(3).item())
 
 
+@pytest.mark.skipif(_torch.RELEASE < (2, 6), reason="fuse needs torch 2.6")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64], ids=str)
 def test_a_fused_update_uses_it(dtype: torch.dtype) -> None:
     weight = nn.Parameter(torch.zeros(1))

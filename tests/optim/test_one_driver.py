@@ -12,7 +12,7 @@ import torch
 from support.optimizers import held, sgd, train, weights
 from torch.optim import SGD
 
-from tracelr import Assignment, Constant, Linear, Plateau, Scheduler, fuse, lr_scheduler, weight_decay_scheduler
+from tracelr import Assignment, Constant, Linear, Plateau, Scheduler, _torch, fuse, lr_scheduler, weight_decay_scheduler
 from tracelr.errors import OptimizerError, TracelrWarning
 
 FALL = Linear(1.0, 0.0, 8)
@@ -147,6 +147,7 @@ def test_the_right_order_says_nothing_whatever_comes_before() -> None:
             scheduler.step()
 
 
+@pytest.mark.skipif(_torch.RELEASE < (2, 6), reason="fuse needs torch 2.6")
 def test_a_step_beside_a_fused_update_is_said_once() -> None:
     optimizer = sgd()
     scheduler = Scheduler(optimizer, lr=FALL)

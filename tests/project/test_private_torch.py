@@ -66,6 +66,25 @@ def test_no_other_file_touches_a_private_name_of_torch(path: Path) -> None:
     assert list(touched(path)) == []
 
 
+def unions_asked_for(tree: ast.Module) -> list[str]:
+    """Return the calls that ask for a class of a union, as `isinstance(x, int | float)` does."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 2)
+    asked = (node for node in calls if ast.unparse(node.func) in ("isinstance", "issubclass"))
+    return [ast.unparse(node) for node in asked if any(isinstance(one, ast.BinOp) for one in ast.walk(node.args[1]))]
+
+
+@pytest.mark.parametrize("path", [*FILES, HOME], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_asks_for_a_class_of_a_union(path: Path) -> None:
+    """Dynamo traces `isinstance(x, int | float)` from torch 2.10 on; a tuple of classes it always traces."""
+    assert unions_asked_for(ast.parse(path.read_text())) == []
+
+
+def test_the_search_finds_a_union() -> None:
+    assert (
+        len(unions_asked_for(ast.parse("isinstance(x, int | float), issubclass(A, (B, C | D)), isinstance(x, (A, B))"))) == 2
+    )
+
+
 def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
     lines = [
         "from torch._ops import OpOverload",
@@ -93,6 +112,8 @@ def test_optimizers_and_schedulers_have_them() -> None:
     assert all(
         callable(getattr(step, name)) for name in ("_initial_step", *(["_update_lr"] if torch.__version__ >= (2, 9) else []))
     )
+    assert _torch.STEPS_AT_MILESTONE == (_torch.RELEASE < (2, 9))
+    assert _torch.MULTIPLIES_AT_MILESTONE == (_torch.RELEASE > (2, 7)) or _torch.RELEASE == (2, 7)
     assert hasattr(torchs.StepLR, "_get_closed_form_lr")
     assert {_torch.STEP_COUNT, _torch.LAST_LR} <= step.state_dict().keys()
     both = torchs.SequentialLR(optimizer, [torchs.StepLR(optimizer, 2), torchs.StepLR(optimizer, 3)], [4])

@@ -97,9 +97,9 @@ def test_a_value_is_finite_and_growth_stops(schedule: Schedule, step: int, value
 def test_a_number_whose_difference_would_be_no_float32_is_refused() -> None:
     with pytest.raises(ScheduleError, match=r"allowed: a number of size up to 2\*\*126"):
         Constant(3e38)
-    with pytest.raises(ScheduleError, match=r"allowed: a number from 0\.001 on"):
+    with pytest.raises(ScheduleError, match=r"allowed: a number from 0\.001 to 1e12"):
         Polynomial(start=1.0, end=0.0, steps=10, power=1e-9)
-    with pytest.raises(ScheduleError, match=r"from 2\*\*-100 to 2\*\*100"):
+    with pytest.raises(ScheduleError, match=r"from 2\*\*-40 to 2\*\*40"):
         Sequential([Constant(1.0), Constant(1e-40)], [5], join="scale")
 
 

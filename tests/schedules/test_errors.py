@@ -53,7 +53,7 @@ CASES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Polynomial(0.1, 0.0, 10, power=0),
-        "Polynomial.power: given 0; allowed: a finite number above 0; to fix it: pass a number in this range.",
+        "Polynomial.power: given 0; allowed: a number from 0.001 to 1e12; to fix it: pass a number in this range.",
     ),
     (
         lambda: Polynomial(0.1, 0.0, 10, cycle=1),  # type: ignore[arg-type]

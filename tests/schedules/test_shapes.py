@@ -181,7 +181,7 @@ ERRORS: dict[str, tuple[Callable[[], Schedule], type[Exception], str]] = {
     "power": (
         lambda: KDecay(1.0, 0.0, 5, 2.0, power=0.0),
         ScheduleError,
-        "KDecay.power: given 0.0; allowed: a finite number above 0, or None for a cosine; to fix it: pass a number above 0.",
+        "KDecay.power: given 0.0; allowed: a number from 0.001 to 1e12, or None for a cosine; to fix it: pass a number in this range.",
     ),
     "cycles": (
         lambda: CosineWaves(1.0, 0.0, 5, 0),
@@ -209,7 +209,7 @@ ERRORS: dict[str, tuple[Callable[[], Schedule], type[Exception], str]] = {
     "exponent": (
         lambda: PowerLaw(1.0, -0.5, 5),
         ScheduleError,
-        "PowerLaw.exponent: given -0.5; allowed: a finite number above 0; to fix it: pass a number in this range.",
+        "PowerLaw.exponent: given -0.5; allowed: a number from 0.001 to 1e12; to fix it: pass a number in this range.",
     ),
     "seed": (
         lambda: Noise(-1, 0.1),

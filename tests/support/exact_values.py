@@ -1,7 +1,10 @@
 """The exact value of any tree of schedules at a step, from the docstrings of the classes, in fractions and 300-bit mpmath.
 
 It shares no code with `src`: it reads the fields of a schedule, and nothing else of it. With each value comes its size,
-the largest magnitude that is added up on the way. An arithmetic cannot be nearer to the value than its unit times the size.
+the largest magnitude that is added up on the way: an arithmetic cannot be nearer to the value than its unit times the size.
+And with it comes what pairs of float32 may lose on the way, because their digits end at 2**-126: an absolute error.
+
+Growth stops at 2**126. What is made from a part that has stopped is not known; then the value is NaN.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 from typing import Any, TypeAlias
 
 from mpmath import mp, mpf
@@ -23,39 +26,60 @@ from tracelr import Schedule
 Evaluate: TypeAlias = "Callable[[Any, int], Exact]"
 LAST = 2**53
 MOST = mpf(2) ** 126
-UNKNOWN = mpf(2) ** 100_000
+DIGITS_END = mpf(2) ** -124  # some units of the last digit of a pair
+ALL_DIGITS = mpf(2) ** -76  # a pair of this size or more has all of its digits
 
 
 @dataclass(frozen=True)
 class Exact:
     value: Any  # mpf
     size: Any
+    lost: Any = 0
+    stopped: bool = False
 
     @property
     def cancels(self) -> bool:
         return bool(self.size > 2 * abs(self.value))
 
 
+UNKNOWN = Exact(mp.nan, mp.nan)
+
+
+def end(x: Any) -> Any:
+    """Return what pairs lose of a number of this size."""
+    return DIGITS_END if 0 < abs(x) < ALL_DIGITS else mpf(0)
+
+
 def number(value: Any) -> Exact:
-    return Exact(mpf(value), abs(mpf(value)))
+    return Exact(mpf(value), abs(mpf(value)), end(value))
+
+
+def part(schedule: Any, t: int) -> Exact:
+    """Return the value of a part of a tree."""
+    found = exact(schedule, t)
+    return UNKNOWN if found.stopped else found
 
 
 def field(schedule: Any, name: str, t: int) -> Exact:
     """Return the value of a field at step t, which may be a number, a tensor or a schedule."""
     value = getattr(schedule, name)
-    return exact(value, t) if isinstance(value, Schedule) else number(float(value))
+    return part(value, t) if isinstance(value, Schedule) else number(float(value))
 
 
-def between(a: Exact, b: Exact, covered: Any, remaining: Any = None) -> Exact:
-    """Return the value that has covered this part of the way from a to b; `remaining`, if known, is 1 - covered."""
+def between(a: Exact, b: Exact, covered: Any, remaining: Any = None, magnified: float = 1.0) -> Exact:
+    """Return the value that has covered this part of the way from a to b; `remaining`, if known, is 1 - covered.
+
+    What pairs lose of either part is `magnified`, by a power.
+    """
     remaining = 1 - covered if remaining is None else remaining
     value = a.value * remaining + b.value * covered
     calm = not a.cancels and not b.cancels and a.value * b.value >= 0
-    return Exact(value, abs(value) if calm else a.size + b.size)
+    lost = a.lost + b.lost + (a.size + b.size) * max(1.0, magnified) * max(end(covered), end(remaining))
+    return Exact(value, abs(value) if calm else a.size + b.size, lost)
 
 
 def times(a: Exact, factor: Any) -> Exact:
-    return Exact(a.value * factor, a.size * abs(factor))
+    return Exact(a.value * factor, a.size * abs(factor), a.lost * abs(factor) + a.size * end(factor))
 
 
 def plain(formula: Callable[[Any, Any], Any]) -> Evaluate:
@@ -64,7 +88,7 @@ def plain(formula: Callable[[Any, Any], Any]) -> Evaluate:
     def evaluate(s: Any, t: int) -> Exact:
         ends = field(s, "start", t), field(s, "end", t)
         rest = formula(mpf(min(t, s.steps)) / s.steps, s)
-        return between(*ends, 1 - rest, rest)
+        return between(*ends, 1 - rest, rest, getattr(s, "power", 1.0))
 
     return evaluate
 
@@ -97,7 +121,7 @@ def annealing(s: Any, t: int) -> Exact:
 def polynomial(s: Any, t: int) -> Exact:
     m = s.steps * max(1, -(-t // s.steps)) if s.cycle else s.steps
     rest = to_the(mpf(m - min(t, m)) / m, s.power)
-    return between(field(s, "start", t), field(s, "end", t), 1 - rest, rest)
+    return between(field(s, "start", t), field(s, "end", t), 1 - rest, rest, s.power)
 
 
 def cyclic(s: Any, t: int) -> Exact:
@@ -108,8 +132,12 @@ def cyclic(s: Any, t: int) -> Exact:
     low, high = field(s, "low", t), field(s, "high", t)
     if s.mode == "triangular" or (s.mode == "triangular2" and cycle == 0):
         return between(low, high, height)
-    value = low.value + (high.value - low.value) * scale * height
-    return Exact(value, low.size + (high.size + low.size) * scale * height)
+    part = scale * height
+    lost = (high.lost + low.lost) * part + (high.size + low.size) * end(part)
+    rise, size = (high.value - low.value) * part, (high.size + low.size) * part
+    if abs(rise) > MOST:  # it stops before `low` is added
+        rise, size = MOST if rise > 0 else -MOST, MOST
+    return Exact(low.value + rise, low.size + size, low.lost + lost)
 
 
 def exponential(s: Any, t: int) -> Exact:
@@ -126,7 +154,7 @@ def tanh(s: Any, t: int) -> Exact:
 def k_decay(s: Any, t: int) -> Exact:
     x = to_the(mpf(min(t, s.steps)) / s.steps, s.k)
     rest = half_cosine(x) if s.power is None else to_the(1 - x, s.power)
-    return between(field(s, "start", t), field(s, "end", t), 1 - rest, rest)
+    return between(field(s, "start", t), field(s, "end", t), 1 - rest, rest, s.power or 1.0)
 
 
 @cache
@@ -150,7 +178,9 @@ def warm_restarts(s: Any, t: int) -> Exact:
     if s.limit is not None and cycle >= s.limit:
         return end
     rest = half_cosine(mpf(t - first) / width)
-    peak = times(field(s, "start", t), mpf(float(s.decay)) ** cycle)
+    peak = stop(times(field(s, "start", t), mpf(float(s.decay)) ** cycle))
+    if peak.stopped:
+        return UNKNOWN
     return between(peak, end, 1 - rest, rest)
 
 
@@ -163,7 +193,10 @@ def inverse_time(s: Any, t: int) -> Exact:
             root, q = math.isqrt(root), q // 2
         stairs = root**p // s.steps if q == 1 and p < 400 else int(mp.floor(time))
     time = time if stairs is None else mpf(stairs)
-    return times(field(s, "start", t), 1 / (1 + mpf(float(s.rate)) * time))
+    start = field(s, "start", t)
+    lost = abs(start.value) * mpf(2) ** -104 if 2 < s.exponent <= 4 else mpf(0)  # a power above 2**126 counts as that
+    found = times(start, 1 / (1 + mpf(float(s.rate)) * time))
+    return replace(found, lost=found.lost + lost)
 
 
 def range_test(s: Any, t: int) -> Exact:
@@ -239,21 +272,57 @@ def wsd(s: Any, t: int) -> Exact:
 
 
 def total(s: Any, t: int) -> Exact:
-    parts = [exact(child, t) for child in s.schedules]
-    return Exact(mp.fsum(part.value for part in parts), mp.fsum(part.size for part in parts))
+    parts = [part(child, t) for child in s.schedules]
+    value, size, lost = (mp.fsum(getattr(one, name) for one in parts) for name in ("value", "size", "lost"))
+    may_stop = len(parts) > 2 and size > MOST and size > abs(value)  # some of them, before the others are added
+    return UNKNOWN if may_stop else Exact(value, size, lost)
+
+
+def is_power(s: Any) -> bool:
+    """Return whether the exponent of s is added to those of others in a product."""
+    kind, children = type(s).__name__, getattr(s, "schedules", [])
+    if kind in ("Exponential", "Step"):
+        return not isinstance(s.start, Schedule)
+    if kind == "Scale":
+        return is_power(s.inner) and not isinstance(s.factor, Schedule)
+    return is_power(s.inner) if kind == "Shift" else kind == "Product" and all(map(is_power, children))
+
+
+def unbounded(s: Any, t: int) -> Exact:
+    """Return the value of a power, which may be of any size."""
+    kind = type(s).__name__
+    if kind == "Shift":
+        return unbounded(s.inner, min(max(t - s.by, 0), LAST))
+    if kind == "Scale":
+        return times(unbounded(s.inner, t), mpf(float(s.factor)))
+    if kind == "Product":
+        return Exact(*(mp.fprod(getattr(unbounded(one, t), name) for one in s.schedules) for name in ("value", "size")))
+    return EVALUATORS[kind](s, t)
 
 
 def product(s: Any, t: int) -> Exact:
-    parts = [exact(child, t) for child in s.schedules]
-    return Exact(mp.fprod(part.value for part in parts), mp.fprod(part.size for part in parts))
+    powers = [one for one in s.schedules if is_power(one)]
+    parts = [part(one, t) for one in s.schedules if len(powers) < 2 or not is_power(one)]
+    if len(powers) > 1:
+        value = mp.fprod(unbounded(one, t).value for one in powers)
+        together = stop(Exact(value, abs(value), end(value)))
+        if together.stopped and not parts:
+            return together
+        parts.append(UNKNOWN if together.stopped else together)
+    sizes = [max(1, one.size) for one in parts]
+    if len(parts) > 2 and mp.fprod(sizes) > MOST * min(sizes):  # some of them may stop, before they are multiplied by others
+        return UNKNOWN
+    return reduce(product_of, parts)
 
 
 def clamp(s: Any, t: int) -> Exact:
-    inner = exact(s.inner, t)
+    inner = part(s.inner, t)
     value = inner.value
+    if mp.isnan(value):
+        return UNKNOWN
     value = value if s.low is None else max(value, mpf(s.low))
     value = value if s.high is None else min(value, mpf(s.high))
-    return Exact(value, max(inner.size, abs(value)) if inner.cancels else abs(value))
+    return Exact(value, max(inner.size, abs(value)) if inner.cancels else abs(value), inner.lost)
 
 
 def child_of_sequence(s: Any, k: int, t: int) -> int:
@@ -270,16 +339,27 @@ def sequential(s: Any, t: int) -> Exact:
     k = sum(m <= t for m in s.milestones)
     if s.join == "jump":
         return exact(s.schedules[k], child_of_sequence(s, k, t))
-    value = exact(s.schedules[0], child_of_sequence(s, 0, min([t, *s.milestones[:1]])))
+    value = part(s.schedules[0], child_of_sequence(s, 0, min([t, *s.milestones[:1]])))
     for j in range(1, k + 1):
         until = min([t, *s.milestones[j : j + 1]])
-        piece = exact(s.schedules[j], child_of_sequence(s, j, until))
-        first = exact(s.schedules[j], child_of_sequence(s, j, s.milestones[j - 1]))
+        piece = part(s.schedules[j], child_of_sequence(s, j, until))
+        first = part(s.schedules[j], child_of_sequence(s, j, s.milestones[j - 1]))
         if s.join == "scale":
-            ratio = value.value / first.value
-            value = Exact(piece.value * ratio, max(piece.size * abs(ratio), value.size * abs(piece.value / first.value)))
+            if first.value == 0:
+                return UNKNOWN
+            ratio, other = abs(value.value / first.value), abs(piece.value / first.value)
+            lost = piece.lost * ratio + value.lost * other + piece.size * end(ratio)
+            size = max(piece.size * ratio, value.size * other)
+            if first.cancels:
+                size = size * first.size / abs(first.value)
+            value = Exact(piece.value * value.value / first.value, size, lost)
         else:
-            value = Exact(piece.value + value.value - first.value, piece.size + value.size + first.size)
+            sizes, lost = piece.size + value.size + first.size, piece.lost + value.lost + first.lost
+            value = Exact(piece.value + value.value - first.value, sizes, lost)
+            if sizes > MOST and sizes > abs(value.value):  # value - first may have stopped
+                return UNKNOWN
+        if j < k and stop(value).stopped:
+            return UNKNOWN
     return value
 
 
@@ -311,7 +391,7 @@ EVALUATORS: dict[str, Evaluate] = {
     "WSD": wsd,
     "Sum": total,
     "Product": product,
-    "Scale": lambda s, t: product_of(exact(s.inner, t), field(s, "factor", t)),
+    "Scale": lambda s, t: product_of(part(s.inner, t), field(s, "factor", t)),
     "Clamp": clamp,
     "Shift": lambda s, t: exact(s.inner, min(max(t - s.by, 0), LAST)),
     "Loop": lambda s, t: exact(s.inner, t % s.period),
@@ -323,13 +403,18 @@ EVALUATORS: dict[str, Evaluate] = {
 
 
 def product_of(a: Exact, b: Exact) -> Exact:
-    return Exact(a.value * b.value, a.size * b.size)
+    value = a.value * b.value
+    return Exact(value, a.size * b.size, a.lost * b.size + b.lost * a.size + end(value))
+
+
+def stop(found: Exact) -> Exact:
+    """Return the value, marked if it has stopped growing: it is above 2**126."""
+    return replace(found, stopped=True) if abs(found.value) > MOST else found
 
 
 def exact(schedule: tracelr.Schedule, t: int) -> Exact:
-    """Return the exact value of `schedule` at step t, from 0 to 2**53.
-
-    Growth stops at 2**126, also of a part of the tree; then nothing is known of what is made from it, and the size is huge.
-    """
+    """Return the exact value of `schedule` at step t, from 0 to 2**53; NaN if it is made from a part that stopped growing."""
     found = EVALUATORS[type(schedule).__name__](schedule, t)
-    return found if found.size < MOST else Exact(found.value, UNKNOWN)
+    near = MOST * mpf(2) ** -24 if abs(found.value) > MOST * (1 - mpf(2) ** -22) else 0  # it counts as stopped
+    found = stop(replace(found, lost=found.lost + end(found.value) + near))
+    return UNKNOWN if not found.stopped and found.size > 2 * MOST else found  # terms have stopped, but not their sum

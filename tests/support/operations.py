@@ -86,7 +86,7 @@ OPERATIONS = {
     "the limbs of an integer": lambda s: (s >> 7).double() * 3 + ((s & 1023) | 1).double(),
     "the smallest integer": lambda s: torch.maximum(s, torch.tensor(-(2**63))).double() + torch.where(s == -(2**63), 1, 0),
 }
-if torch.__version__ < (2, 9):  # seen in 2.6 and 2.8: the division ends the process
+if torch.__version__ < (2, 11):  # seen in 2.6, 2.8 and 2.9: the division ends the process
     del OPERATIONS["remainder by minus one"]
 
 

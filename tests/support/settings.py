@@ -1,10 +1,11 @@
-"""Schedules by name, for programs that another process starts: rows of the table, and entries of published settings."""
+"""Schedules by name, for programs that another process starts: rows of the table, entries of published settings, and any."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import tracelr
 from support.table import ROWS
 from tracelr import Schedule, from_dict
 
@@ -20,6 +21,10 @@ def published(file: str) -> list[Schedule]:
 
 
 def schedule_of(name: str) -> Schedule:
-    """Return the schedule of a row, or of an assignment as FILE:NUMBER."""
+    """Return the schedule of a row, of an assignment as FILE:NUMBER, or of an expression."""
+    if "(" in name:
+        found = eval(name, dict(vars(tracelr)))
+        assert isinstance(found, Schedule)
+        return found
     file, _, number = name.rpartition(":")
     return published(file)[int(number)] if file else ROWS[name].schedule

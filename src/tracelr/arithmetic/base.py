@@ -24,11 +24,10 @@ LAST_STEP = 2**53
 LARGEST = 2.0**126
 """A value stops growing here, so that no sum or product of values is infinite."""
 
-MOST_POWER = 2.0**112
-"""A larger exponent counts as this one: already here every base below 1 that a formula has gives 0."""
-
 LARGE_POWER = 256
 """From here on, the rounding of the base shows in its power, so the base is taken as 1 minus a small number."""
+LARGE_RATE = 2.0**67
+"""The product of a time with a larger rate may be above 2**120."""
 _FEW = 64  # milestones that are compared one by one
 
 WITHOUT_FLOAT64 = frozenset({"mps"})

@@ -21,7 +21,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic.base import LARGEST, MOST_POWER, WITHOUT_FLOAT64, Arithmetic, Number, Real, Split, Table
+from tracelr.arithmetic.base import LARGE_RATE, LARGEST, WITHOUT_FLOAT64, Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.two_float import TWO_FLOAT
 from tracelr.errors import ScheduleError
 
@@ -87,9 +87,8 @@ class Float(Arithmetic):
         return (x + self._cast(y)).clamp(-LARGEST, LARGEST)
 
     def mul_by_line(self, x: Real, time: Tensor, rate: Real) -> Real:
-        known = isinstance(x, float) and isinstance(rate, float) and 2.0**20 < rate < LARGEST / abs(x or 1.0)
-        if self.dtype == torch.float32 and known:
-            return self.total(self.scale(time, x * rate), x)
+        if self.dtype == torch.float32 and isinstance(rate, float) and rate > LARGE_RATE:
+            return self.total(self.scale(self.scale(time * LARGE_RATE, x), rate / LARGE_RATE), x)
         return self.scale(self.add(self.mul(time, rate), 1.0), x)
 
     def div_by_line(self, x: Real, time: Tensor, rate: Real) -> Real:
@@ -144,13 +143,13 @@ class Float(Arithmetic):
             return x
         if p == 2:
             return x * (2.0 - x)
-        return -self.expm1(min(p, MOST_POWER) * self.log1p(-x))
+        return -self.expm1(p * self.log1p(-x))
 
     def one_minus_to(self, x: Tensor, p: float) -> Tensor:
-        return torch.exp(self.log1p(-x.clamp(max=0.75)) * min(p, MOST_POWER))
+        return torch.exp(self.log1p(-x.clamp(max=0.75)) * p)
 
     def one_plus_to(self, x: Tensor, p: float) -> Tensor:
-        return torch.exp(self.log1p(x) * -min(p, MOST_POWER))
+        return torch.exp(self.log1p(x) * -p)
 
     def haversine(self, x: Tensor) -> Tensor:
         half = torch.sin(x * (math.pi / 2))
@@ -168,14 +167,15 @@ class Float(Arithmetic):
         # x * high is exact, because `high` is rounded to so few bits that no product up to `exact` needs rounding.
         x = x.clamp(max=min((self._reach if c.high > 0 else self._least) / c.high, torch.finfo(self.dtype).max))
         high, low = self._parts(c)
-        return torch.exp2(x * high) * torch.exp2(x * low)
+        power = torch.exp2(x * high) * torch.exp2(x * low)
+        return power.clamp(max=2.0**self._reach) if c.high > 0 and self.dtype == torch.float32 else power
 
     def _parts(self, c: Split) -> tuple[float, float]:
         high = round(c.high * self._grid) / self._grid
         return high, (c.high - high) + c.low
 
     def grown(self, factor: Real, powers: Sequence[tuple[Tensor, Split | Tensor]]) -> Real:
-        if isinstance(factor, float) and factor == 0:  # a power may be infinite in float32
+        if isinstance(factor, float) and factor == 0:
             return torch.zeros_like(powers[0][0])
         tiny = isinstance(factor, float) and 0 < abs(factor) < 2.0 ** (126 - self._reach) < 1
         if len(powers) == 1 and not tiny:

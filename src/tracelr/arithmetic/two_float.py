@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tracelr.arithmetic import bits, double_float, polynomials
-from tracelr.arithmetic.base import LARGEST, MOST_POWER, Arithmetic, Number, Real, Split, Table
+from tracelr.arithmetic.base import LARGE_RATE, LARGEST, Arithmetic, Number, Real, Split, Table
 from tracelr.arithmetic.double_float import Pair
 
 Known: TypeAlias = "Pair | Split"
@@ -104,9 +104,8 @@ class TwoFloat(Arithmetic):
         return self.where(fits, value, Pair(near.clamp(-LARGEST, LARGEST), torch.zeros_like(near)))
 
     def mul_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Real:
-        if isinstance(x, float) and isinstance(rate, float) and 2.0**20 < rate < LARGEST / abs(x or 1.0):
-            # their product may be a float32
-            return self.total(self.scale(time, double_float.product(Split(x, 0.0), Split(rate, 0.0))), x)
+        if isinstance(rate, float) and rate > LARGE_RATE:  # its product with the time may be infinite, and not that with x
+            return self.total(self.scale(self.scale(self.mul(time, LARGE_RATE), x), rate / LARGE_RATE), x)
         return self.scale(self.total(self.scale(time, rate), _ONE), x)
 
     def div_by_line(self, x: Real | Number, time: Real, rate: Real | Number) -> Pair:
@@ -163,7 +162,7 @@ class TwoFloat(Arithmetic):
                 x = self.clamp(x, None, 2.0 ** (126 / p))
             squared = x if p == 1 else double_float.square(x)
             return double_float.mul(squared, x) if p == 3 else double_float.square(squared) if p == 4 else squared
-        raised = polynomials.exp2(double_float.mul_constant(polynomials.log2(x), Split(min(p, 2.0**96), 0.0)))
+        raised = polynomials.exp2(double_float.mul_constant(polynomials.log2(x), Split(p, 0.0)))
         return self.where(x.high == 0, Split(0.0, 0.0), raised)
 
     def one_minus_pow(self, x: Real, p: float) -> Pair:
@@ -177,16 +176,16 @@ class TwoFloat(Arithmetic):
         if p == 3:
             return double_float.mul(x, self.sub(Split(3.0, 0.0), double_float.mul(x, self.sub(Split(3.0, 0.0), x))))
         minus = polynomials.log2p1(Pair(-x.high, -x.low))
-        drop = polynomials.exp2m1(double_float.mul_constant(minus, Split(min(p, MOST_POWER), 0.0)))
+        drop = polynomials.exp2m1(double_float.mul_constant(minus, Split(p, 0.0)))
         return Pair(-drop.high, -drop.low)
 
     def one_minus_to(self, x: Real, p: float) -> Pair:
         x = self.clamp(x, None, 0.75)
         minus = polynomials.log2p1(Pair(-x.high, -x.low))
-        return polynomials.exp2(double_float.mul_constant(minus, Split(min(p, MOST_POWER), 0.0)))
+        return polynomials.exp2(double_float.mul_constant(minus, Split(p, 0.0)))
 
     def one_plus_to(self, x: Real, p: float) -> Pair:
-        return polynomials.exp2(double_float.mul_constant(polynomials.log2p1(x), Split(-min(p, MOST_POWER), 0.0)))
+        return polynomials.exp2(double_float.mul_constant(polynomials.log2p1(x), Split(-p, 0.0)))
 
     def haversine(self, x: Real) -> Pair:
         return polynomials.haversine(x)
@@ -204,11 +203,17 @@ class TwoFloat(Arithmetic):
         exponent = exponents[0]
         for other in exponents[1:]:
             exponent = double_float.add(exponent, other)
+        grows = any(isinstance(c, Split) and c.high > 0 for _, c in powers)
         if not isinstance(factor, float):
-            return self.scale(polynomials.exp2(exponent), factor)
+            if not grows:
+                return self.scale(polynomials.exp2(exponent), factor)
+            root = polynomials.exp2(double_float.scaled(exponent, 0.5))  # a small factor may grow further than 2**126
+            return self.scale(self.scale(root, factor), root)
         mantissa, by = math.frexp(factor)
+        if not grows:
+            return self.mul(polynomials.exp2(exponent, by), mantissa)
         most = math.log2(LARGEST) - by - math.log2(abs(mantissa or 1.0))
-        return self.mul(polynomials.exp2(exponent, by, most), mantissa)
+        return self.scale(polynomials.exp2(exponent, by, most + 2.0**-9), mantissa)
 
     def log2(self, rate: Tensor, steps: int) -> Pair:
         known = _known(rate)
@@ -243,9 +248,11 @@ class TwoFloat(Arithmetic):
 
     def share(self, x: Real, span: Real | Number, width: Tensor | int | float) -> Real:
         factor = _known(span)
-        if not isinstance(width, (int, float)) or not isinstance(factor, Split) or abs(factor.high) > LARGEST * width:
+        if not isinstance(width, (int, float)) or not isinstance(factor, Split):
             return super().share(x, span, width)
-        return self.mul(x, self.div(factor, float(width)))
+        part = self.div(factor, float(width))
+        short = 0 < abs(part.high) < SMALLEST or abs(part.high) > LARGEST  # of digits, or not a float32
+        return super().share(x, span, width) if short else self.mul(x, part)
 
 
 TWO_FLOAT = TwoFloat()

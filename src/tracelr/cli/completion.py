@@ -18,7 +18,10 @@ _VALUES = {
 
 _BASH = """\
 # completion of tracelr, for bash and zsh
-[ -n "$ZSH_VERSION" ] && autoload -U +X bashcompinit && bashcompinit
+if [ -n "$ZSH_VERSION" ]; then
+    whence compdef >/dev/null || { autoload -U compinit && compinit; }
+    autoload -U +X bashcompinit && bashcompinit
+fi
 _tracelr() {
     local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" verb="${COMP_WORDS[1]}" words=""
     COMPREPLY=()

@@ -29,7 +29,7 @@ else:
 
 LARGEST = 2.0**126
 """The largest number in a field. The difference of two is a float32."""
-SMALLEST_EXPONENT = 0.001
+SMALLEST_EXPONENT, LARGEST_EXPONENT = 0.001, 1e12
 FINITE = "a finite number within the float32 range"
 NOT_TOO_LARGE = "a number of size up to 2**126, which is 8.5e37"
 LONGEST = 1_000_000  # the most entries of a list, because a huge `range` costs nothing until it is read
@@ -44,6 +44,8 @@ class Rule(ABC):
     """The dtype of the table that a list of numbers also becomes, for look-ups; None for no table."""
     drivable: bool = False
     """Whether the field may also be a schedule."""
+    grows: bool = False
+    """Whether a number above 1 makes the values of the schedule grow without end."""
     in_steps: bool = False
     """Whether the field is a number of steps from the first step of the schedule."""
 
@@ -142,13 +144,13 @@ class _Scalar(Rule):
         tensors: bool = True,
         low: float = -LARGEST,
         high: float = LARGEST,
-        least: float = 0.0,
     ) -> None:
-        self.positive, self.tensors, self.low, self.high, self.least = positive, tensors, low, high, least
+        self.positive, self.tensors, self.low, self.high = positive, tensors, low, high
         what = "a finite number above 0" if positive else FINITE if low < 0 else f"a finite number, {low:g} or more"
         what = what if high == LARGEST else f"a number from {shortest(low, 6)} to {shortest(high, 6)}"
         self.allowed = what + (", or a 0-d floating point tensor" if tensors else "")
         self.drivable = tensors and what == FINITE  # the bound of a schedule could not be checked
+        self.grows = tensors and not self.drivable
 
     def parse(self, where: str, given: Any) -> Any:
         if self.drivable and isinstance(given, Tables):
@@ -160,8 +162,6 @@ class _Scalar(Rule):
         value = number(where, given, self.allowed)
         if not self.low <= value <= self.high or (self.positive and value <= 0):
             raise ScheduleError(where, given, self.allowed, "pass a number in this range")
-        if self.positive and value < self.least:
-            raise ScheduleError(where, given, f"a number from {self.least:g} on", "pass a number in this range")
         return value
 
 
@@ -277,8 +277,8 @@ Positive: TypeAlias = Annotated[float | Tensor, _Scalar(positive=True)]
 NonNegative: TypeAlias = Annotated[float | Tensor, _Scalar(low=0.0)]
 """A `Scalar` of 0 or more."""
 
-Exponent: TypeAlias = Annotated[float, _Scalar(positive=True, tensors=False, least=SMALLEST_EXPONENT)]
-"""A number from 0.001 on. It decides which operations the formula has, so it cannot be a tensor."""
+Exponent: TypeAlias = Annotated[float, _Scalar(tensors=False, low=SMALLEST_EXPONENT, high=LARGEST_EXPONENT)]
+"""A number from 0.001 to 1e12. It decides which operations the formula has, so it cannot be a tensor."""
 
 Steps: TypeAlias = Annotated[int, _Steps()]
 """A length in steps, from 1 to 2**53."""

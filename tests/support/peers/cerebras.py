@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from support.cerebras_formulas import CASES, Formula, exponential, polynomial, wave
+from support.cerebras_formulas import CASES, polynomial, wave
 from support.peers.peer import Peer
+from support.row import Exact, exponential, sequence
 from tracelr import Schedule, lr_scheduler
 
 ROUNDED = "our rounding to float32; their formula in float64"
@@ -28,7 +30,7 @@ def convert(call: str) -> Callable[[], Schedule]:
 def row(
     call: str,
     ours: str,
-    formula: Formula,
+    exact: Exact,
     ends: tuple[int, ...],
     until: int | None = None,
     differs: str = "",
@@ -37,25 +39,21 @@ def row(
     """Return the row of a call; `same` says whether our class of that name gives exactly `ours`."""
 
     def values(steps: list[int]) -> list[float]:
-        return [formula(step) for step in steps]
+        return [float(exact(step)) for step in steps]
 
     return Peer("Cerebras", call, ours, values, ends, 1e-7, ROUNDED, convert(call) if same else None, until, differs)
 
 
-def sequence(t: int) -> float:
-    return polynomial(0.0, 0.1, 10)(t) if t < 10 else wave(0.1, 0.01, 90, last=90)(t - 10)
-
-
-def chain(t: int) -> float:
-    return wave(0.1, 0.01, 90, last=90)(t) * exponential(2.0, 30, 0.5, stairs=True)(t) / 2.0
+def chain(t: int) -> Any:
+    return wave(0.1, 0.01, 90, last=90)(t) * exponential(1.0, 0.5, 30, staircase=True)(t)
 
 
 PEERS = [
-    *(row(str(case), case.ours, case.formula, case.ends, case.until, case.differs) for case in CASES),
+    *(row(str(case), case.ours, case.exact, case.ends, case.until, case.differs) for case in CASES),
     row(
         "SequentialLR(optimizer, [LinearLR(optimizer, 0.0, 0.1, 10), CosineDecayLR(optimizer, 0.1, 0.01, 90)], [10])",
         "Sequential([Linear(0.0, 0.1, 10), Cosine(0.1, 0.01, 90)], [10])",
-        sequence,
+        sequence([polynomial(0.0, 0.1, 10), wave(0.1, 0.01, 90, last=90)], [10]),
         (10, 100),
     ),
     row(

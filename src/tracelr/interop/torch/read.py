@@ -23,7 +23,7 @@ from tracelr.errors import ScheduleError, ScheduleTypeError, TracelrError, Trace
 from tracelr.interop.torch.curves import CONTINUING, CONTINUING_PER_GROUP, MOMENTUM, OVERWRITING
 from tracelr.interop.torch.lambdas import constant_result
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose import Product, Sequential
+from tracelr.schedules.compose import Product, Sequential, Shift
 from tracelr.schedules.describe.sampling import value_at
 from tracelr.schedules.fields import named
 
@@ -123,9 +123,11 @@ def _sequence(scheduler: SequentialLR, group: int) -> Schedule:
             rate = initial if k == 0 else None
             if k > 0 and type(child) in CONTINUING_PER_GROUP:
                 rate = value_at(_join(schedules, milestones[: k - 1]), milestones[k - 1] - 1)
-                if isinstance(child, MultiplicativeLR):  # torch multiplies once more, at the milestone
+                if isinstance(child, MultiplicativeLR) and _torch.MULTIPLIES_AT_MILESTONE:  # once more than alone
                     rate *= constant_result(child.lr_lambdas[group]) or 0.0
-            schedules.append(_schedule(child, group, rate))
+            schedule = _schedule(child, group, rate)
+            ahead = k > 0 and type(child) is SWALR and child.anneal_epochs > 0 and _torch.STEPS_AT_MILESTONE
+            schedules.append(Shift(schedule, -1) if ahead else schedule)
     with _inside("SequentialLR"):
         return _join(schedules, milestones)
 

@@ -1,12 +1,13 @@
 """One schedule after another."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeAlias, final
 
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
+from tracelr.arithmetic import LARGEST, LAST_STEP, Arithmetic, Real
 from tracelr.errors import ScheduleError, ScheduleTypeError, Unquoted
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -17,8 +18,8 @@ from tracelr.schedules.describe.segments import Segments, cut, moved
 from tracelr.schedules.fitting import Fit
 
 _RESCALE = "rescale"
-_SMALLEST = 2.0**-100  # a first value by which another can be divided
-_USUAL = 2.0**96  # a schedule is divided by its first value without a check if the largest value would be above this
+_SMALLEST = 2.0**-40  # a first value by which another is divided. A smaller one may be the rounding error of a sum
+_MARGIN = 2.0**64
 
 
 @final
@@ -64,7 +65,7 @@ class Sequential(Schedule):
     `join` says what happens at a milestone. With "jump" nothing does: c = 1, d = 0. The others make a schedule begin at the
     value p that the schedule before it leads to there. If its first value is b, "scale" multiplies it by c = p / b, and
     "shift" adds d = p - b. If p and b are equal, neither changes anything. "scale" needs b of a size from
-    2**-100 to 2**100; this is checked when the sequence is built, unless b depends on a tensor field.
+    2**-40 to 2**40; this is checked when the sequence is built, unless b depends on a tensor field.
 
     >>> import torch
     >>> from tracelr import Constant, Linear
@@ -106,9 +107,12 @@ class Sequential(Schedule):
         if self.join == "scale" and any(outside):
             k = outside.index(True)
             given = Unquoted(f"schedules[{k}], which is {self._firsts[k]:g} at its step {self._begins[k]}")
-            start = "start at a size from 2**-100 to 2**100" if self._firsts[k] else "do not start at 0"
+            start = "start at a size from 2**-40 to 2**40" if self._firsts[k] else "do not start at 0"
             allowed = f"schedules that {start} after the first one, under join='scale'"
             raise ScheduleError("Sequential.schedules", given, allowed, "use join='shift'")
+        # Where no value can be so large that its quotient by the first value is infinite, a division needs no check.
+        reach = _MARGIN * math.prod(map(_reach, self.schedules)) if self.join == "scale" else 0.0
+        self._checked = [reach * abs(1.0 / first) > LARGEST if first and abs(first) < 1 else False for first in self._firsts]
 
     def _pace(self, k: int) -> tuple[int, int]:
         """Return the ratio of the window of schedule k to its length, in lowest terms."""
@@ -148,10 +152,10 @@ class Sequential(Schedule):
             piece = self._child(k, step.clamp(start, ends[k]) - (start - begin), ops)
             base = child.wide(step.new_full((), begin), ops) if first is None else ops.full(step, first)
             if self.join == "scale":
-                most = 2.0**126 * abs(first or 1.0)
-                if most >= _USUAL:
+                if not self._checked[k]:
                     joined = ops.scale(piece, ops.div(value, base))
                 else:  # the factor may be infinite where its product with a small piece is not
+                    most = LARGEST * abs(first or 1.0)
                     factor = ops.div(ops.clamp(value, -most, most), base)
                     part = ops.div(ops.clamp(piece, -most, most), base)
                     joined = ops.where(ops.within(value, most), ops.scale(piece, factor), ops.scale(part, value))
@@ -192,6 +196,18 @@ class Sequential(Schedule):
             pieces = cut(moved(inner, later, curve, first), until)
             found += [piece._replace(period=None, bounds=None) for piece in pieces] if joined else pieces
         return found
+
+
+def _reach(schedule: Schedule) -> float:
+    """Return the product of the numbers above 1 in a tree, which no value is far above unless something grows."""
+    found = 1.0
+    for one in schedule.modules():
+        for name, rule in getattr(one, "_rules", {}).items():
+            value = getattr(one, name)
+            numbers = [x for x in (value if isinstance(value, tuple) else (value,)) if isinstance(x, float)]
+            largest = max([1.0, *map(abs, numbers)])
+            found *= math.inf if largest > 1 and rule.grows else largest
+    return found
 
 
 def known_value(schedule: Schedule, step: int) -> float | None:

@@ -14,7 +14,7 @@ class CosinePower(Schedule):
 
     .. math:: f(t) = e + (s - e) \cos^{2p}(\tfrac{\pi}{2} \tfrac{t}{n}), \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`, p = `power`, from 0.001 on; p = 1 is `Cosine`. Source: optax
+    with s = `start`, e = `end`, n = `steps`, p = `power`, from 0.001 to 1e12; p = 1 is `Cosine`. Source: optax
     `cosine_decay_schedule`, whose `exponent` is p.
 
     >>> import torch

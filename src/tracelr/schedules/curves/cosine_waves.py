@@ -4,7 +4,7 @@ from typing import Annotated, Any, final
 import torch
 from torch import Tensor
 
-from tracelr.arithmetic import LAST_STEP, Arithmetic, Real
+from tracelr.arithmetic import Arithmetic, Real
 from tracelr.errors import ScheduleError
 from tracelr.schedules import fields
 from tracelr.schedules.base import Schedule
@@ -32,7 +32,7 @@ class _Cycles(fields.Rule):
 
     def check_against(self, where: str, value: float, fields: dict[str, Any]) -> None:
         up, width = _wave(value, fields["steps"])
-        if up * min(width, LAST_STEP) >= 2**63 or width >= 2**62:
+        if up * width >= 2**62:
             allowed = "cycles a / b and steps n with a * b * n below 2**62"
             raise ScheduleError(where, value, allowed, "pass a fraction of smaller terms, or fewer steps")
 

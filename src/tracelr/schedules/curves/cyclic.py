@@ -55,10 +55,14 @@ class Cyclic(Schedule):
             return line
         if self.mode == "triangular2":
             scale = ops.exp2(ops.floordiv_real(step, period), _HALF)
+        elif isinstance(self.gamma, float) and self.gamma > 1:
+            scale = None
         else:
             scale = ops.exp2(ops.integer(step), ops.log2_of(self.gamma, self._log2_gamma))
         rise = ops.share(ops.integer(risen), ops.sub(self.high, self.low), width)
-        faded = ops.total(ops.scale(rise, scale), self.low)
+        # A growing power may be too large where its product with a small rise is not.
+        scaled = ops.grown(rise, [(ops.integer(step), self._log2_gamma)]) if scale is None else ops.scale(rise, scale)
+        faded = ops.total(scaled, self.low)
         # Only the first cycle comes near `high`. It is measured from there, so that it is exact also if `high` is 0.
         return ops.where(step < period, line, faded) if self.mode == "triangular2" else faded
 

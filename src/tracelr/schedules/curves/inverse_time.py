@@ -38,12 +38,15 @@ class InverseTime(Schedule):
     staircase: Flag = False
 
     def prepare(self) -> None:
-        # t**k / n, with both t and n in units in which no power of t that counts is above 2**126. If the rate is small,
-        # larger ones count: the logarithm of r / n, which is then used, keeps them.
-        small = isinstance(self.rate, float) and 0 < self.rate < _SMALL and self.exponent > 2
-        self._log = math.log(self.rate) - math.log(self.steps) if small else None
+        # t**k / n, with both t and n in units in which no power of t that counts is above 2**126. If the exponent is large
+        # or the rate small, larger ones count: the logarithm of r / n, which is then used, keeps them.
         shift = int(math.log2(self.steps) / self.exponent) if self.exponent > 2 else 0
         self._unit, self._steps = 2.0**-shift, self.steps / 2.0 ** (shift * self.exponent)
+        self._log = None
+        if isinstance(self.rate, float) and self.rate > 0 and self.exponent > 2:
+            large = isinstance(self.start, Schedule) or (isinstance(self.start, float) and abs(self.start) > 1.0 / _SMALL)
+            if self.exponent > 4 or self.rate < self._steps * (1.0 if large else _SMALL):
+                self._log = math.log(self.rate) - math.log(self.steps)
 
     def forward(self, step: Tensor, ops: Arithmetic) -> Real:
         if self.exponent == 1:
@@ -61,7 +64,7 @@ class InverseTime(Schedule):
         return ops.div_by_line(self.start, time, self.rate)
 
     def _by_logarithm(self, step: Tensor, of_rate: float, ops: Arithmetic) -> Real:
-        log = ops.add(ops.mul(ops.log(ops.integer(step.clamp(min=1))), min(self.exponent, 2.0**96)), of_rate)
+        log = ops.add(ops.mul(ops.log(ops.integer(step.clamp(min=1))), self.exponent), of_rate)
         return ops.div_by_line(self.start, ops.where(step > 0, ops.exp(log), ops.full(step, 0.0)), 1.0)
 
     def _stair(self, step: Tensor, time: Real, ops: Arithmetic) -> Real:

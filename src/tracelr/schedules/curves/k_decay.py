@@ -13,14 +13,12 @@ from tracelr.schedules.fields import Exponent, NonNegativeSteps, Scalar
 
 @final
 class _Power(fields.Rule):
-    allowed = "a finite number above 0, or None for a cosine"
+    allowed = "a number from 0.001 to 1e12, or None for a cosine"
 
     def parse(self, where: str, given: Any) -> float | None:
         value = None if given is None else fields.number(where, given, self.allowed)
-        if value is not None and value <= 0:
-            raise ScheduleError(where, given, self.allowed, "pass a number above 0")
-        if value is not None and value < fields.SMALLEST_EXPONENT:
-            raise ScheduleError(where, given, "a number from 0.001 on, or None for a cosine", "pass a larger one")
+        if value is not None and not fields.SMALLEST_EXPONENT <= value <= fields.LARGEST_EXPONENT:
+            raise ScheduleError(where, given, self.allowed, "pass a number in this range")
         return value
 
 
@@ -30,8 +28,8 @@ class KDecay(Schedule):
     .. math:: f(t) = e + (s - e) \cos^2(\tfrac{\pi}{2} x^k) \quad\text{or}\quad f(t) = e + (s - e) (1 - x^k)^p,
         \quad x = \tfrac{t}{n}, \quad 0 \le t \le n
 
-    with s = `start`, e = `end`, n = `steps`, k = `k` and p = `power`, from 0.001 on (None, the default, is the cosine). With
-    k > 1 the curve stays near `start` for longer. Source: Zhang & Li 2020 (arXiv 2004.05909), timm's `k_decay`.
+    with s = `start`, e = `end`, n = `steps`, k = `k` and p = `power`, from 0.001 to 1e12 (None, the default, is the cosine).
+    With k > 1 the curve stays near `start` for longer. Source: Zhang & Li 2020 (arXiv 2004.05909), timm's `k_decay`.
 
     >>> import torch
     >>> KDecay(start=1.0, end=0.0, steps=4, k=2.0)(torch.arange(6))

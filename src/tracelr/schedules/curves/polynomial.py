@@ -13,7 +13,7 @@ class Polynomial(Schedule):
 
     .. math:: f(t) = e + (s - e) (1 - \tfrac{t}{m})^p, \quad m = n \text{, or with cycle } m = n \max(1, \lceil t/n \rceil)
 
-    with s = `start`, e = `end`, n = `steps`, p = `power` (from 0.001 on). Without `cycle` it holds e from t = n
+    with s = `start`, e = `end`, n = `steps`, p = `power` (from 0.001 to 1e12). Without `cycle` it holds e from t = n
     on; with it, it reaches e at every multiple of n and continues on a longer line, not back at s. Source: Keras
     `PolynomialDecay`.
 

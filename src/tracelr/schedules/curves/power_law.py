@@ -11,7 +11,7 @@ class PowerLaw(Schedule):
 
     .. math:: f(t) = s \left(\frac{\max(t + d, n)}{n}\right)^{-p}
 
-    with s = `start`, p = `exponent`, from 0.001 on, n = `steps`, d = `shift` (-2**53 to 2**53). p = 1/2 and d = 0 is
+    with s = `start`, p = `exponent`, from 0.001 to 1e12, n = `steps`, d = `shift` (-2**53 to 2**53). p = 1/2 and d = 0 is
     `InverseSqrt`. Source: big_vision `rsqrt` (n its timescale, d = n), HF `inverse_sqrt` after its warm-up, T5 (n its
     constant steps, s = n**-0.5), NeMo `NoamHoldAnnealing` (p its decay_rate), Levanter `power`, in tokens
     (`Clamp` is its ceiling).
