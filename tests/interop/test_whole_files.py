@@ -225,6 +225,20 @@ ROWS = {
         {0: 0.0, 5: 0.5, 10: 1.0, 55: 0.55, 100: 0.1},
         {"duration": 100},
     ),
+    "lerobot: no scheduler": Row(
+        {"a.json": '{"optimizer": {"lr": 0.5}, "scheduler": null, "steps": 9, "use_policy_training_preset": true}'},
+        "lerobot",
+        {0: 0.5, 9: 0.5},
+    ),
+    "lightning_cli: below the arguments of the model": Row(
+        {
+            "a.yaml": "model:\n  class_path: M\n  init_args:\n    optimizer: {class_path: SGD, init_args: {lr: 1.0}}\n"
+            "    lr_scheduler: {class_path: StepLR, init_args: {step_size: 1}}\ntrainer: {max_epochs: 3}\n"
+        },
+        "lightning_cli",
+        {9: 1.0, 10: 0.1},
+        {"steps_per_epoch": 10},
+    ),
     "torchtune: the discount of PPO": Row(
         {"a.yaml": "gamma: 1\noptimizer: {_component_: torch.optim.AdamW, lr: 0.5}\n"}, "torchtune", {0: 0.5}
     ),

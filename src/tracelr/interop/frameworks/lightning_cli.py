@@ -20,21 +20,30 @@ lr_scheduler: {class_path: torch.optim.lr_scheduler.CosineAnnealingLR, init_args
 """
 
 
-def _holder(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    model = mapping.get("model")
-    inner = model if isinstance(model, Mapping) and "lr_scheduler" in model else mapping
-    args = inner.get("init_args")
-    return args if isinstance(args, Mapping) and "lr_scheduler" in args and "lr_scheduler" not in inner else inner
+_PLACES = ((), ("model",), ("init_args",), ("model", "init_args"))
+
+
+def _inner(mapping: Mapping[Any, Any], path: tuple[str, ...]) -> Mapping[Any, Any]:
+    for key in path:
+        below = mapping.get(key)
+        mapping = below if isinstance(below, Mapping) else {}
+    return mapping
+
+
+def _holder(mapping: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return the keys under which the scheduler stands."""
+    return next((path for path in _PLACES if "lr_scheduler" in _inner(mapping, path)), ())
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    scheduler = _holder(mapping).get("lr_scheduler")
+    scheduler = _inner(mapping, _holder(mapping)).get("lr_scheduler")
     return isinstance(scheduler, Mapping) and "class_path" in scheduler
 
 
 def read(s: Section) -> Schedule:
-    holder = s if _holder(s.given) is s.given else Section(_holder(s.given), s.where / "model", s.root, s.by)
-    s.ignore("lr_scheduler")
+    holder = s
+    for key in _holder(s.given):
+        holder = holder.section(key)
     optimizer, scheduler = holder.section("optimizer"), holder.section("lr_scheduler")
     rate = torch_names.optimizer_rate(
         optimizer.section("init_args", optional=True), torch_names.class_name(optimizer.text("class_path"))
