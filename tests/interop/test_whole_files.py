@@ -163,6 +163,14 @@ ROWS = {
         {},
         {"LR": 0.5, "TOKENS": 100},
     ),
+    "megatron: a constant rate without a length, and alternatives": Row(
+        {
+            "a.sh": 'A=1\nARGS=(\n  --optimizer adam\n  --lr 0.5 ${B:+--x "$B"} ${A:+--y}\n  # --lr 2\n'
+            "  --lr-decay-style constant\n)\npython train.py ${ARGS[@]} ${C:+$C}\n"
+        },
+        "megatron",
+        {0: 0.5, 9: 0.5},
+    ),
     "shell: flags in a variable that is not used": Row(
         {
             "a.sh": "OTHER='--warmup_steps 5 --learning_rate 9'\nMINE='--learning_rate 1'\n"
@@ -365,6 +373,7 @@ def test_an_epoch_has_fewer_updates_where_batches_are_accumulated(text: str, upd
             },
             "--set optimizer.lr=VALUE",
         ),
+        ({"a.sh": "x --lr 1 --lr-decay-style cosine --lr-warmup-fraction 0.1\n"}, "no train_iters"),
         (
             {"a.yaml": "model: {lora_r: 8}\nsft: {_target_: trl.SFTConfig, learning_rate: 1, lr_scheduler_type: linear}\n"},
             "given settings of huggingface under 'sft'",

@@ -1,7 +1,8 @@
 """Reads the flags of a command line, or of the commands in a shell script. Nothing is run.
 
-`\\` at the end of a line, `NAME=value`, `ARRAY=( ... )`, `$NAME`, `${NAME:-value}`, `: ${NAME:=value}`, `${ARRAY[@]}` and
-`$((1 * 2))` are understood. A value that needs anything else is an `Unset`, which a reader refuses if it needs it.
+`\\` at the end of a line, `NAME=value`, `ARRAY=( ... )`, `$NAME`, `${NAME:-value}`, `: ${NAME:=value}`, `${NAME:+value}`,
+`${ARRAY[@]}` and `$((1 * 2))` are understood. A value that needs anything else is an `Unset`, which a reader refuses if it
+needs it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _SKIPPED = ("then", "else", "elif", "do", "export", "local", "declare", "readonl
 _DEFAULT = re.compile(r"\$\{(\w+):?=(.*)\}", re.DOTALL)
 _DEEPEST = 5
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
+_ALTERNATIVE = re.compile(r"\$\{(\w+):?\+((?:[^{}]|\$\{\w+\}){0,500})\}")
+"""`${NAME:+text}`, which is the text if the variable is set, as those that the script sets are."""
 _OUTPUT = re.compile(r"\$\{\?\}")
 _MARK = re.compile("\0(\\d+)\0")
 _VALUES = re.compile(r"(^|[_-])(kw)?args$")
@@ -153,6 +156,8 @@ def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
     """Yield the words of each statement, and how many blocks are around it. `( ... )` of an array stays in its words."""
     text = _COMMENT.sub(lambda match: match[1] or "", text.replace("\\\r\n", " "))
     text = re.sub(r"\\[ \t]*\n", " ", text)
+    assigned = set(re.findall(r"\b(\w+)=", text))
+    text = _ALTERNATIVE.sub(lambda match: match[2] if match[1] in assigned else "", text)
     text = _ARITHMETIC.sub(lambda match: "${=" + re.sub(r"[{}$\s]", "", match[1]) + "}", text)
     text = _SUBSTITUTED.sub("${?}", text)
     lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
