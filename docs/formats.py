@@ -17,7 +17,8 @@ error names them, and `--as FORMAT` (`load(..., format=...)`) picks one.
 Nothing in a file is run. YAML, JSON, TOML, INI, gin, jsonnet of literals, Python assignments of literals, and the flags
 in shell scripts are read; so are flags after `--`, as in `tracelr show -- --lr 6e-5 --lr-decay-style cosine
 --train-iters 1000`, and a pasted call of optax, Keras, torch or transformers. The files that a file names under
-`_base_` or `_BASE_` are read beside it.
+`_base_` or `_BASE_`, in a `defaults` list of Hydra or in `with read_base():` are read beside it. Of a script, the
+variables, arrays and arithmetic are followed; what a branch, a loop or another command sets is asked for by name.
 
 What a file does not say is asked for: `--steps N`, `--steps-per-epoch N`, `--samples N --devices D`, `--batch-size B`,
 `--accumulation N`, `--tokens-per-step N` (`Units` in Python); `--set KEY=VALUE` (`settings`) sets any key by its path,

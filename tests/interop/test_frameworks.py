@@ -267,7 +267,7 @@ def test_a_setting_replaces_that_of_the_file_and_a_variable_of_a_script(tmp_path
     (tmp_path / "run.sh").write_text(script)
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "run.sh")
-    assert "the variable $N, which the script does not set (pass --set N=VALUE)" in str(caught.value)
+    assert "$N, which the script does not set (pass --set N=VALUE)" in str(caught.value)
     assert float(one(load(tmp_path / "run.sh", settings={"N": 10, "lr": 2e-4}))(5)) == pytest.approx(1e-4)
 
 

@@ -75,8 +75,9 @@ MANY = f"given more values, the aliases written out; allowed: at most 100000 of 
         ("a: 2001-99-99", f"line 1, column 4: given broken YAML: cannot read '2001-99-99' as timestamp; {PLAIN}"),
         ("a: " + "9" * 5000, f"line 1, column 4: given broken YAML: cannot read '9999999999999999... as int; {PLAIN}"),
         (
-            "a: !!python/object/apply:os.system [ls]",
-            "line 1, column 4: given the tag python/object/apply:os.system; allowed: plain YAML; to fix it: remove the tag.",
+            "optimizer: {learning_rate: !!python/object/apply:os.system [ls]}",
+            "optimizer.learning_rate: given !!python/object/apply:os.system ['ls']; allowed: a finite number within the "
+            "float32 range; to fix it: write a number such as 0.001 or 1e-3.",
         ),
         (
             "!!python/name:os.x",

@@ -77,6 +77,8 @@ READERS: dict[str, Reader] = {
     },
 }
 """Every reader by the name of its format."""
+_ANYWHERE = ("cerebras", "cerebras_trainer", "keras", "native")
+"""The formats whose signature a section of another file may have by chance."""
 _LONG = ("cerebras", "cerebras_trainer", "huggingface", "keras", "native")
 
 
@@ -136,6 +138,11 @@ def pick(mapping: Mapping[Any, Any], where: Place, name: str | None = None) -> t
     if found:
         fix = "pass --as FORMAT, or format= in Python, with one of these"
         raise where.refuse(Unquoted(f"settings that may be {' or '.join(found)}"), "settings of one format", fix)
+    inner = _within(copy)
+    if inner is not None:
+        key, name = inner
+        fix = f"write what stands under {show(key)} into a file of its own"
+        raise where.refuse(Unquoted(f"settings of {name} under {show(key)}"), "settings at the top of the file", fix)
     near = _nearest(copy)
     if near is not None:
         name, lacks = near
@@ -147,6 +154,17 @@ def pick(mapping: Mapping[Any, Any], where: Place, name: str | None = None) -> t
     examples = "\n".join(READERS[each].EXAMPLE for each in _LONG)
     more = f"{examples}\n{len(READERS) - len(_LONG)} training frameworks too: tracelr list formats"
     raise ConfigError(str(where), given, "one of the formats below", "write one of them", more=more)
+
+
+def _within(mapping: Mapping[Any, Any]) -> tuple[str, str] | None:
+    """Return the first key of a mapping that has the signature of one format alone, and the format."""
+    for key, value in mapping.items():
+        if not isinstance(value, Mapping) or not isinstance(key, str):
+            continue
+        found = [name for name, reader in READERS.items() if name not in _ANYWHERE and reader.matches(value)]
+        if len(found) == 1:
+            return key, found[0]
+    return None
 
 
 def _nearest(mapping: Mapping[Any, Any]) -> tuple[str, list[str]] | None:

@@ -174,6 +174,10 @@ def mapping(
     if suffix == ".py":
         return _set(python.read(yaml.text(raw, place), place, known), given, place)
     found = _by_kind(raw, suffix, place, given)
+    text = yaml.text(raw, place)
+    if _is_script(text, suffix):
+        used = shell.variables(text)
+        given = {name: value for name, value in given.items() if name in found or name not in used}
     return _set(found, given, place)
 
 
@@ -186,8 +190,13 @@ def _by_kind(raw: bytes, suffix: str, place: Place, given: Mapping[str, Any]) ->
     listed = _listed(text) if suffix in (".txt", ".log") else {}
     if listed:
         return listed
-    script = suffix in _SHELL or text.startswith("#!") or (suffix in (".txt", ".log") and shell.looks_like(text))
-    return shell.read(text, place, given) if script else yaml.mapping(raw, place)
+    return shell.read(text, place, given) if _is_script(text, suffix) else yaml.mapping(raw, place)
+
+
+def _is_script(text: str, suffix: str) -> bool:
+    if suffix in _KINDS or suffix in (".yaml", ".yml", ".json"):
+        return False
+    return suffix in _SHELL or text.startswith("#!") or (suffix in (".txt", ".log") and shell.looks_like(text))
 
 
 def _set(found: dict[Any, Any], given: Mapping[str, Any], place: Place) -> dict[Any, Any]:

@@ -67,14 +67,16 @@ def total(s: Section, epochs: float | None, says: str, batch: int | None = None,
     return value
 
 
-def per_epoch(s: Section, epochs: float | None, says: str, batch: int | None = None, **more: bool) -> int:
+def per_epoch(
+    s: Section, epochs: float | None, says: str, batch: int | None = None, accumulation: int = 1, **more: bool
+) -> int:
     """Return the updates of one epoch, also from the length of the run if that is a multiple of the epochs."""
     units = units_of(s)
     if units.steps_per_epoch is None and units.duration is not None and epochs:
         if units.duration % epochs:
             raise ask(s, f"{says}, which do not divide {units.duration} steps", "--steps-per-epoch N")
         return int(units.duration // epochs)
-    return updates_per_epoch(s, says, batch, **more)
+    return updates_per_epoch(s, says, batch, accumulation, **more)
 
 
 def epochs_of(batch: object, accumulation: object, epochs: float) -> str:

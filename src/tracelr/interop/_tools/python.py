@@ -95,7 +95,9 @@ def read(text: str, where: Place, known: Mapping[str, Any] | None = None) -> dic
         value = evaluate(tree.body[0].value, {})
         if isinstance(value, Mapping):
             return dict(value)
-    names: dict[str, Any] = {name: Config(value) if isinstance(value, dict) else value for name, value in (known or {}).items()}
+    names: dict[str, Any] = {
+        name: Config(value) if isinstance(value, dict) else value for name, value in (known or {}).items()
+    }
     _statements(tree.body, names)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in ("get_config", "get_base_config"):
@@ -131,19 +133,23 @@ def _statements(body: list[ast.stmt], names: dict[str, Any], unsure: str = "") -
             _assignment(node, names, unsure)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
             _update(node.value, names, unsure)
-        elif isinstance(node, ast.ImportFrom) and not node.level and not unsure:
-            for each in node.names:
-                names[each.asname or each.name] = Imported(f"{node.module}.{each.name}")
+        elif isinstance(node, ast.ImportFrom):
+            _import(node, names, unsure)
         elif isinstance(node, ast.Return):
             return None if node.value is None or unsure else evaluate(node.value, names)
-        elif isinstance(node, ast.If):
-            found = _branches(node, names, unsure)
-            if found is not None:
-                return found
+        elif isinstance(node, ast.If) and (found := _branches(node, names, unsure)) is not None:
+            return found
         elif isinstance(node, (ast.For, ast.While, ast.With, ast.Try)):
             for block in ("body", "orelse", "finalbody"):
                 _statements(getattr(node, block, []), names, f"a block on line {node.lineno}")
     return None
+
+
+def _import(node: ast.ImportFrom, names: dict[str, Any], unsure: str) -> None:
+    if node.level or unsure:
+        return
+    for each in node.names:
+        names[each.asname or each.name] = Imported(f"{node.module}.{each.name}")
 
 
 def _assignment(node: ast.Assign | ast.AnnAssign | ast.AugAssign, names: dict[str, Any], unsure: str) -> None:

@@ -28,10 +28,12 @@ _SPEAKS = re.compile(
     re.IGNORECASE,
 )
 """The keys that may say something about a rate."""
+_NAMES = re.compile(r"sched|warm_?-?up|(^|[_.-])(learning_?rate|lr)[_.-](decay|step|gamma|end|min)", re.IGNORECASE)
+"""The keys that name a schedule of a rate."""
 _HARMLESS = re.compile(
     r"weight_?-?decay|(^|[_-])wd($|[_-])|ema|decay_mult|beta|no_decay|momentum|loss|noise_sched|sampl|dropout|temperature|kl|mask"
     r"|log|monitor|verbose|last_epoch|profil|scheduler_state|optim_sched|save|beta_schedule|noise|batch_?size|lr_mult|prune"
-    r"|task_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm|(^|_)xla_",
+    r"|task_sched|async_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm|(^|_)xla_",
     re.IGNORECASE,
 )
 """Words in a key that show that it is about something else."""
@@ -187,6 +189,22 @@ class Section:
                     "remove it if it has no effect, or pass --as FORMAT if the file is in another format",
                 )
 
+    def finish_below(self, depth: int = 4) -> None:
+        """Raise for a key of the mappings below that names a schedule, for a format that has none there."""
+        for key, value in self.given.items():
+            if not isinstance(value, Mapping) or not isinstance(key, str):
+                continue
+            for inner, given in value.items():
+                named = isinstance(inner, str) and _NAMES.search(inner) and not _HARMLESS.search(inner)
+                if named and checks.is_given(given) and not _HARMLESS.search(key):
+                    raise (self.where / key).refuse(
+                        Unquoted(f"the key {show(inner)}, which is not read, beside a rate that is a number"),
+                        "a rate with its schedule",
+                        "remove it if it has no effect, or pass --as FORMAT if the file is in another format",
+                    )
+            if depth:
+                Section(value, self.where / key).finish_below(depth - 1)
+
     # -- values ----------------------------------------------------------------------------------------------------------
 
     def _read(self, names: Collection[str], default: Any, read: Callable[[Place, Any], Any]) -> Any:
@@ -230,9 +248,19 @@ def resolve(value: Any, root: Mapping[Any, Any], where: Place, depth: int = 0) -
         found = _REFERENCE.search(value)
         if found is None or depth > 20:
             break
-        inner = _referred(found[1].strip(), root, where)
+        path = _absolute(found[1].strip(), where)
+        inner = _referred(path, root, where)
+        if found[0] == value and isinstance(inner, str):
+            where = where._replace(path=path)  # what a relative reference in it is relative to
         value = inner if found[0] == value else value[: found.start()] + str(inner)[:100] + value[found.end() :]
     return value
+
+
+def _absolute(text: str, where: Place) -> str:
+    """Return the path of a reference; `.key` stands beside the place, and each further dot one level higher."""
+    dots = len(text) - len(text.lstrip("."))
+    above = where.path.split(".")
+    return text if not dots or dots > len(above) else ".".join([*above[:-dots], text[dots:]])
 
 
 def _referred(text: str, root: Mapping[Any, Any], where: Place) -> Any:
@@ -242,11 +270,14 @@ def _referred(text: str, root: Mapping[Any, Any], where: Place) -> Any:
             return _FUNCTIONS[name](*(checks.number(where, part.strip()) for part in rest.split(",")))
         except (TypeError, ArithmeticError):
             raise where.refuse(text, "numbers that can be computed", "write the number") from None
+    path, comma, default = (rest if name == "oc.select" else text).partition(",")
     value: Any = root
-    for key in text.split("."):
+    for key in path.strip().split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
+    if value is None and name == "oc.select" and comma:
+        return default.strip()
     if value is None:
-        fix = f"write the value, or pass --set {text}=VALUE" if not colon else "write the value"
+        fix = f"write the value, or pass --set {where.path if colon else text}=VALUE"
         raise where.refuse(Unquoted(f"the reference ${{{text}}}, whose value the file does not say"), "a value", fix)
     return value
 

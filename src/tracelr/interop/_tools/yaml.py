@@ -20,6 +20,8 @@ LARGEST_FILE = 2**20
 LARGEST_DOCUMENT = 100_000
 """The most keys and values a file may hold; an alias counts as everything that it stands for."""
 
+_CORE = "tag:yaml.org,2002:"
+_PYTHON = f"{_CORE}python/"
 _TWICE = "!tracelr-twice"
 _LESS = "keep the training parameters only"
 _LONGEST_INT = 4300  # Python's limit of decimal digits; it does not hold for 1:59:59, whose cost is quadratic
@@ -131,7 +133,9 @@ def _parse(text: str, place: Place) -> Any:
             _unequal([(key, self.construct_object(key, deep=True)) for key in keys], place)
             return super().construct_mapping(node, deep)
 
-    Loader.add_multi_constructor("!", lambda loader, _, node: Tagged(node.tag, _plain(loader, node)))
+    Loader.add_multi_constructor("!", _tagged)
+    Loader.add_multi_constructor(_PYTHON, _tagged)
+    Loader.add_constructor(f"{_PYTHON}tuple", _plain)
     Loader.add_constructor(_TWICE, lambda _, node: Twice(*node.value.rsplit("|", 1)))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
     try:
@@ -140,11 +144,25 @@ def _parse(text: str, place: Place) -> Any:
         if node is None:
             return None
         _measure(node, place, {})
-        return loader.construct_document(node)
+        return _untagged(loader.construct_document(node), node, place)
     except yaml.YAMLError as error:
         raise _broken(error, text, place) from None
     except RecursionError:
         raise place.refuse(Unquoted("a document that is nested too deeply"), "a shallow one", "nest it less") from None
+
+
+def _tagged(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Tagged:
+    return Tagged(node.tag.replace(_CORE, "!!"), _plain(loader, node))
+
+
+def _untagged(found: Any, node: yaml.Node, place: Place) -> Any:
+    """Return a document without the tag of the whole, such as that of a Namespace, if it is a mapping."""
+    if not isinstance(found, Tagged):
+        return found
+    if isinstance(found.value, dict):
+        return found.value
+    here = place.line(node.start_mark.line + 1, node.start_mark.column + 1)
+    raise here.refuse(Unquoted(f"the tag {found.tag.lstrip('!')}"), "plain YAML", "remove the tag")
 
 
 def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:

@@ -84,6 +84,7 @@ def read(mapping: Mapping[Any, Any], where: Place) -> Loaded:
         for each, seen in ((Section(optimizer, where), ("learning_rate", SCALED)), (Section(mapping, top), ())):
             each.ignore(*seen)
             each.finish()
+        Section({key: value for key, value in mapping.items() if key != "optimizer"}, top).finish_below()
     return [Assignment("lr", None, schedule, SCALED)] if checks.is_given(optimizer.get(SCALED)) else schedule
 
 

@@ -55,9 +55,7 @@ def read(s: Section) -> Schedule:
         else s.has("jagged_restart_steps")
     ):
         raise s.refuse("jagged_restart_steps", allowed="a run without restarts", fix="pass --set jagged_restart_steps=null")
-    given = s.number("warmup_steps", default=None)
-    if given is None or given >= 1 or given <= 0:
-        given = s.count("warmup_steps", default=None)
+    given = _given(s)
     kinds = ("one_cycle", "rex")
     needs = name in kinds or ends(s, name) or ((given is None or 0 < given < 1) and name != "constant")
     if needs and steps is None:
@@ -82,6 +80,14 @@ def read(s: Section) -> Schedule:
             then(s.build(lambda: Product([Linear(0.0, peak, warm), Linear(0.0, 1.0, warm)])), warm, main) if warm else main
         )
     return warmed(main, peak, warm)
+
+
+def _given(s: Section) -> float | None:
+    """Return `warmup_steps`: a number of steps or, below 1 as in transformers, a part of the run."""
+    given: float | None = s.number("warmup_steps", default=None)
+    if given is None or not 0 < given < 1:
+        given = s.count("warmup_steps", default=None)
+    return given
 
 
 def _warmup(s: Section, given: float | None, steps: int, name: str) -> int:

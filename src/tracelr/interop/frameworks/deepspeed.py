@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracelr.errors import Unquoted
 from tracelr.interop._tools import torch_names
 from tracelr.interop._tools.pieces import drop_first, late, then
 from tracelr.interop._tools.section import Section
@@ -30,13 +31,27 @@ _OTHERS = ("OneCycle", "LRRangeTest")
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     scheduler = mapping.get("scheduler")
+    if scheduler is None:
+        return _bare(mapping)
     if not isinstance(scheduler, Mapping) or not isinstance(scheduler.get("params", {}), Mapping):
         return False
     engine = any(key in mapping for key in _ENGINE)
     return scheduler.get("type") in (*_OWN, *_OTHERS, *(torch_names.NAMES if engine else ()))
 
 
+def _bare(mapping: Mapping[Any, Any]) -> bool:
+    """Return whether a mapping is for the engine alone, without a scheduler."""
+    optimizer = mapping.get("optimizer")
+    own = isinstance(optimizer, Mapping) and isinstance(optimizer.get("params"), Mapping) and "train_batch_size" in mapping
+    own = own or any(key in mapping for key in ("zero_optimization", "train_micro_batch_size_per_gpu"))
+    return own and not any(key in mapping for key in ("train_iters", "train-iters", "learning_rate"))
+
+
 def read(s: Section) -> Schedule:
+    if s.given.get("scheduler") is None:
+        given, allowed = Unquoted("settings of DeepSpeed without a scheduler"), "scheduler: {type, params}"
+        fix = "read the settings of the program that is run, because it sets the rate; or write the key scheduler"
+        raise s.where.refuse(given, allowed, fix)
     scheduler = s.section("scheduler")
     name, params = scheduler.text("type"), scheduler.section("params", optional=True)
     s.ignore("optimizer")

@@ -11,11 +11,13 @@ from typing import Any
 from tracelr.errors import Unquoted
 from tracelr.interop._tools.section import Section
 from tracelr.schedules.base import Schedule
-from tracelr.schedules.compose import Sequential
+from tracelr.schedules.compose import Clamp, Product, Sequential
 from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
 from tracelr.schedules.curves.linear import Linear
 from tracelr.schedules.curves.multi_step import MultiStep
+from tracelr.schedules.curves.piecewise_constant import PiecewiseConstant
+from tracelr.schedules.curves.polynomial import Polynomial
 from tracelr.schedules.describe.sampling import value_at
 
 EXAMPLE = """\
@@ -52,8 +54,13 @@ def read(top: Section) -> Schedule:
     warm, factor = s.count("WARMUP_ITERS", default=1000), s.number("WARMUP_FACTOR", default=0.001)
     constant = s.choice({"linear": False, "constant": True}, "WARMUP_METHOD", default="linear")
     name = s.choice(
-        {each: each for each in ("WarmupMultiStepLR", "WarmupCosineLR")}, "LR_SCHEDULER_NAME", default="WarmupMultiStepLR"
+        {each: each for each in ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupPolyLR")},
+        "LR_SCHEDULER_NAME",
+        default="WarmupMultiStepLR",
     )
+    s.ignore("POLY_LR_POWER", "POLY_LR_CONSTANT_ENDING", "BACKBONE_MULTIPLIER", "WEIGHT_DECAY_EMBED")
+    if name == "WarmupPolyLR":
+        return _poly(s, peak, steps, warm, factor, constant)
     if name == "WarmupCosineLR":
         main = s.build(Cosine, peak, s.number("BASE_LR_END", default=0.0), steps)
     else:
@@ -66,6 +73,20 @@ def read(top: Section) -> Schedule:
     first = peak * factor  # the main curve begins at the peak
     rise = Constant(first) if constant else Linear(first, value_at(main, warm), warm)
     return s.build(Sequential, [rise, main], [warm], reset=False)
+
+
+def _poly(s: Section, peak: float, steps: int, warm: int, factor: float, constant: bool) -> Schedule:
+    """Return DeepLab's schedule: a polynomial over the whole run, times the factor of the warm-up, and a constant ending."""
+    power, ending = s.number("POLY_LR_POWER", default=0.9), s.number("POLY_LR_CONSTANT_ENDING", default=0.0)
+    main = s.build(Polynomial, peak, 0.0, steps, power)
+    if ending:
+        main = s.build(Clamp, main, peak * ending, None)
+    if not warm:
+        return main
+    if ending and not warm < steps * (1 - ending ** (1 / power)):
+        raise s.where.refuse(Unquoted(f"a warm-up of {warm} into the constant ending"), "a shorter one", "shorten it")
+    rise = PiecewiseConstant([factor, 1.0], [warm]) if constant else Linear(factor, 1.0, warm)
+    return s.build(lambda: Product([rise, main]))
 
 
 def _milestones(s: Section) -> list[int]:

@@ -38,13 +38,18 @@ _KOHYA = (
 )
 
 
+def dreams(mapping: Mapping[Any, Any]) -> bool:
+    """Return whether settings have a flag of diffusers' DreamBooth scripts, which may have `text_encoder_lr` too."""
+    return any(key in mapping for key in ("instance_prompt", "instance_data_dir", "train_text_encoder"))
+
+
 def matches(mapping: Mapping[Any, Any]) -> bool:
     named = isinstance(mapping.get("lr_scheduler"), str) and any(key in mapping for key in _OWN)
     own = named or ("max_train_steps" in mapping and "train_batch_size" in mapping)
     return (
         "learning_rate" in mapping
         and own
-        and not any(key in mapping for key in _KOHYA)
+        and not any(key in mapping for key in _KOHYA if key != "text_encoder_lr" or not dreams(mapping))
         and not isinstance(mapping.get("lr_scheduler"), Mapping)
     )
 

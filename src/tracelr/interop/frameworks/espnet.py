@@ -57,4 +57,7 @@ def read(s: Section) -> Schedule:
     epochs = s.count("max_epoch", default=None)
     curve = torch_names.build(conf, known[name.lower()], peak)
     says = lengths.epochs_of(None, 1, epochs) if epochs else "a scheduler that is stepped once per epoch"
-    return curve if isinstance(curve, Constant) else s.build(per_epoch, curve, lengths.per_epoch(s, epochs, says))
+    if isinstance(curve, Constant):
+        return curve
+    accumulation = s.count("accum_grad", default=1, low=1)
+    return s.build(per_epoch, curve, lengths.per_epoch(s, epochs, says, None, accumulation))

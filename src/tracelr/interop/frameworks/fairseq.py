@@ -44,7 +44,9 @@ def read(top: Section) -> Loaded:
     if "optimization" not in top.given:
         s = Section(keys(top.given), top.where, by=top.by)
         top.ignore(*(key for key in top.given if isinstance(key, str)))
-        s.ignore("lr_scheduler", "max_epoch", "curriculum")
+        s.ignore("lr_scheduler", "max_epoch", "curriculum", "stop_min_lr")
+        if s.given.get("lr_scheduler") != "cosine":
+            s.ignore("min_lr")  # the older name of stop_min_lr
         return _build(s, s.text("lr_scheduler"), _rate(s), s.count("max_update", default=None))
     run = top.section("optimization")
     most = run.count("max_update", default=None)

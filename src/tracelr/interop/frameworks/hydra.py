@@ -106,7 +106,8 @@ def _updates(s: Section) -> int:
     trainer = s.section("trainer", optional=True)
     epochs = trainer.number("max_epochs", default=None)
     says = lengths.epochs_of(None, 1, epochs) if epochs and epochs > 0 else "a scheduler that is stepped once per epoch"
-    return lengths.per_epoch(s, epochs, says)
+    accumulation = trainer.count("accumulate_grad_batches", default=1, low=1)
+    return lengths.per_epoch(s, epochs, says, None, accumulation, ceil=True)
 
 
 def _sam2(s: Section) -> Loaded:

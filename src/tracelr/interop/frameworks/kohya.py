@@ -5,12 +5,13 @@ Source: sd-scripts library/train_util.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from tracelr.interop._tools import lengths
 from tracelr.interop._tools.section import Section
-from tracelr.interop.frameworks.diffusers import _KOHYA
+from tracelr.interop.frameworks.diffusers import _KOHYA, dreams
 from tracelr.interop.huggingface.scheduler_types import Run, ends, schedule
 from tracelr.schedules.assignment import Assignment, Loaded
 from tracelr.schedules.base import Schedule
@@ -32,9 +33,9 @@ def _flat(mapping: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     given = _flat(mapping)
-    own = any(key in given for key in _KOHYA[:6])
+    own = any(key in given for key in _KOHYA[:6] if key != "text_encoder_lr" or not dreams(given))
     return (
-        isinstance(given.get("lr_scheduler"), str)
+        (isinstance(given.get("lr_scheduler"), str) or ("network_module" in given and "learning_rate" in given))
         and own
         and "micro_batch_size" not in given
         and "optim_wrapper" not in given
@@ -68,6 +69,7 @@ def read(top: Section) -> Loaded:
     ):
         if s.has(key):
             raise s.refuse(key, allowed="a schedule of transformers", fix=f"pass --set {key}=null to read the rest")
+    _adafactor(s)
     needs = ends(s, name)
     part = s.number("lr_warmup", default=0.0) / 100
     warm = s.number("lr_warmup_steps", default=0.0) or part
@@ -89,6 +91,15 @@ def read(top: Section) -> Loaded:
     if rates[0] == rates[1]:
         return curve(rates[0])
     return [Assignment("lr", (tag,), curve(rate)) for tag, rate in zip(("unet", "text_encoder"), rates, strict=True)]
+
+
+def _adafactor(s: Section) -> None:
+    """Raise for Adafactor with relative steps, which kohya turns on unless the arguments say otherwise."""
+    given = s.raw("optimizer_args", default=None)
+    words = re.findall(r"[\w.=]+", str(given))
+    if str(s.given.get("optimizer_type")).lower() == "adafactor" and "relative_step=False" not in words:
+        allowed = "Adafactor with relative_step=False in optimizer_args, because it makes its own rate without that"
+        raise s.refuse("optimizer_type", allowed=allowed, fix="pass --set optimizer_type=null to read the rest")
 
 
 def _steps(s: Section) -> int:

@@ -12,6 +12,7 @@ from tracelr.interop._tools.pieces import warmed
 from tracelr.interop._tools.section import Section
 from tracelr.interop.huggingface.scheduler_types import Run, schedule
 from tracelr.schedules.base import Schedule
+from tracelr.schedules.curves.constant import Constant
 from tracelr.schedules.curves.cosine import Cosine
 
 EXAMPLE = """\
@@ -23,12 +24,19 @@ _TYPES = ("cosine_decay_with_warmup", "diffuser", "vqbet")
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    scheduler = mapping.get("scheduler")
-    return isinstance(scheduler, Mapping) and scheduler.get("type") in _TYPES
+    scheduler, optimizer = mapping.get("scheduler"), mapping.get("optimizer")
+    if isinstance(scheduler, Mapping):
+        return scheduler.get("type") in _TYPES
+    own = "use_policy_training_preset" in mapping and isinstance(optimizer, Mapping) and "lr" in optimizer
+    return own and scheduler is None
 
 
 def read(s: Section) -> Schedule:
-    peak, lr, steps = s.section("optimizer").number("lr"), s.section("scheduler"), s.count("steps")
+    peak = s.section("optimizer").number("lr")
+    if s.given.get("scheduler") is None:
+        s.note("scheduler: null, so the rate is constant")
+        return Constant(peak)
+    lr, steps = s.section("scheduler"), s.count("steps")
     kind, warm = lr.text("type"), lr.count("num_warmup_steps", default=0)
     if kind == "diffuser":
         return schedule(lr, lr.text("name", default="cosine"), Run(peak, warm, steps))

@@ -25,11 +25,11 @@ devices: 1
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     train = mapping.get("train")
-    return (
-        isinstance(train, Mapping)
-        and "micro_batch_size" in train
-        and ("lr_warmup_steps" in train or "global_batch_size" in train)
-    )
+    if not isinstance(train, Mapping):
+        return False
+    warm = "lr_warmup_steps" in train or "lr_warmup_fraction" in train
+    own = "micro_batch_size" in train or "tokenizer_dir" in mapping or "checkpoint_dir" in mapping
+    return own and (warm or "global_batch_size" in train)
 
 
 def read(s: Section) -> Schedule:
@@ -54,6 +54,8 @@ def _rate(s: Section) -> float:
         )
     optimizer = s.section("optimizer")
     name = torch_names.class_name(optimizer.text("class_path", default="torch.optim.AdamW"))
+    if "lr" in optimizer.given:  # a flag
+        return float(optimizer.number("lr"))
     return torch_names.optimizer_rate(optimizer.section("init_args", optional=True), name)
 
 

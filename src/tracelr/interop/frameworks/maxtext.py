@@ -28,14 +28,21 @@ _OWN = (
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    return any(key in mapping for key in _OWN) and ("steps" in mapping or "learning_rate_schedule_steps" in mapping)
+    own = any(key in mapping for key in _OWN) and ("steps" in mapping or "learning_rate_schedule_steps" in mapping)
+    base = any(key in mapping for key in ("base_config", "base_output_directory")) and not isinstance(
+        mapping.get("base_config"), Mapping
+    )
+    return own or (base and "learning_rate" in mapping and ("per_device_batch_size" in mapping or "base_config" in mapping))
 
 
 def read(s: Section) -> Schedule:
     peak = s.number("learning_rate", default=3e-5)
     run, length = _steps(s, "steps"), _steps(s, "learning_rate_schedule_steps")
+    s.ignore("diloco_outer_lr", "use_splash_scheduler", "local_use_splash_scheduler", "distill_alpha_schedule")
     if run is None and length is None:
-        raise s.missing("steps", "the number of steps")
+        if "steps" in s.given:
+            raise s.missing("steps", "the number of steps")
+        run = s.count("steps", default=150_001)
     length = length or run
     run = run or length
     assert length is not None

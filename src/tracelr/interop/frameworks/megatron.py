@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelr.errors import Unquoted
+from tracelr.interop._tools import lengths
 from tracelr.interop._tools.pieces import fractional, in_units, then, warmed
 from tracelr.interop._tools.section import Section
 from tracelr.schedules.assignment import Assignment, Loaded
@@ -44,7 +45,7 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
         "lr_warmup_fraction",
         "min_lr",
     )
-    long = "train_iters" in given or "train_samples" in given
+    long = any(key in given for key in ("train_iters", "train_samples", "lr_decay_style"))
     return "lr" in given and long and any(key in given for key in own)
 
 
@@ -70,16 +71,18 @@ def read(top: Section) -> Loaded:
         raise s.refuse("rampup_batch_size", allowed="a batch size that does not grow, because the clock is samples", fix=fix)
     by_samples = s.has("train_samples")
     unit, batch = ("samples", _whole(s, "global_batch_size")) if by_samples else ("iters", 1)
-    train = _whole(s, f"train_{unit}")
+    style, fraction = s.text("lr_decay_style", default="linear"), s.number("lr_warmup_fraction", default=None)
+    train = _whole(s, f"train_{unit}", default=lengths.units_of(s).duration)
+    if train is None and (style != "constant" or fraction is not None):
+        raise lengths.ask(s, "no train_iters", "--steps N", "--set train-iters=N")
+    train = train or 1  # a constant rate does not depend on it
     length = _whole(s, f"lr_decay_{unit}", default=train)
     peak, low = s.number("lr"), s.number("min_lr", default=0.0)
     start = s.number("lr_warmup_init", default=0.0)
-    fraction = s.number("lr_warmup_fraction", default=None)
     warm = _whole(s, f"lr_warmup_{unit}", default=0) if fraction is None else fraction * length
     if fraction is not None:
         warm = round(warm) if by_samples else warm
         s.note(f"warm-up {fraction:g} x {length:,} = {warm:,g} {unit}")
-    style = s.text("lr_decay_style", default="linear")
     s.name("lr_wsd_decay_style")
     tail = _whole(s, f"lr_wsd_decay_{unit}") if style == "WSD" else 0
     if style != "constant" and not warm < length:

@@ -38,6 +38,10 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 def read(s: Section) -> Schedule:
     s.ignore(*s.given)  # names of a Python file, some of which only stand for a number
     lr, peak = s.section("lr_config"), s.section("optimizer").number("lr")
+    if s.section("optimizer_config", optional=True).count("cumulative_iters", default=1) > 1:
+        allowed = "1, because mmcv counts iterations and several of them make an update"
+        fix = "pass --set optimizer_config.cumulative_iters=1 for the rate of each iteration"
+        raise s.section("optimizer_config").refuse("cumulative_iters", allowed=allowed, fix=fix)
     policy = lr.text("policy")
     policy = {each.lower(): each for each in _POLICIES}.get(policy.lower(), policy)
     lr.ignore(

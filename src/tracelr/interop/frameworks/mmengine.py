@@ -57,6 +57,10 @@ def read(s: Section) -> Schedule:
     peak = s.section("optim_wrapper").section("optimizer").number("lr")
     if s.section("auto_scale_lr", optional=True).flag("enable"):
         raise s.refuse("auto_scale_lr", allowed="enable=False", fix="scale lr yourself")
+    if s.section("optim_wrapper").count("accumulative_counts", default=1) > 1:
+        allowed = "1, because MMEngine counts iterations and several of them make an update"
+        fix = "pass --set optim_wrapper.accumulative_counts=1 for the rate of each iteration"
+        raise s.section("optim_wrapper").refuse("accumulative_counts", allowed=allowed, fix=fix)
     paramwise = s.section("optim_wrapper").section("paramwise_cfg", optional=True)
     if paramwise.given:
         paramwise.ignore(*paramwise.given)

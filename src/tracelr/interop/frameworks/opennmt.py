@@ -26,7 +26,8 @@ learning_rate: 2.0
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
-    return "decay_method" in mapping or ("start_decay_steps" in mapping and "learning_rate" in mapping)
+    own = any(key in mapping for key in ("start_decay_steps", "save_checkpoint_steps", "valid_steps", "word_vec_size"))
+    return "decay_method" in mapping or (own and "learning_rate" in mapping and "train_steps" in mapping)
 
 
 def read(s: Section) -> Schedule:

@@ -40,7 +40,7 @@ def read(s: Section) -> Schedule:
         return Constant(lr.number("learning_rate"))
     epochs = run.number("epochs", default=None)
     says = lengths.epochs_of(None, 1, epochs) if epochs else "no Global.epochs"
-    updates = lengths.per_epoch(s, epochs, says)
+    updates = lengths.per_epoch(s, epochs, says, None, run.count("update_freq", default=1, low=1))
     warm = lr.part("warm-up", warm_epochs, updates, round) if warm_epochs else 0
     if name == "Piecewise":
         if lr.has("learning_rate"):

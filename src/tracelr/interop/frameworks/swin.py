@@ -46,7 +46,7 @@ def read(s: Section) -> Schedule:
         )
     scale = batch / 512
     s.note(f"each rate x {batch:,} / 512 = {scale:g}")
-    updates = lengths.per_epoch(s, epochs, says, one or 128)
+    updates = lengths.per_epoch(s, epochs, says, one or 128, max(accumulation, 1))
     peak, low = scale * train.number("BASE_LR", default=5e-4), scale * train.number("MIN_LR", default=5e-6)
     start = scale * train.number("WARMUP_LR", default=5e-7)
     prefix = scheduler.flag("WARMUP_PREFIX", default=True)

@@ -76,7 +76,7 @@ def read(top: Section) -> Loaded:
     s.count("cooldown_epochs", default=0)
     batch, accumulation = s.count("batch_size", default=None), s.count("grad_accum_steps", default=1)
     says = lengths.epochs_of(batch, accumulation, epochs)
-    updates = lengths.per_epoch(s, epochs, says, batch)
+    updates = lengths.per_epoch(s, epochs, says, batch, accumulation, ceil=True)
     by_update = s.flag("sched_on_updates")
     unit = updates if by_update else 1
     curve = s.build(lambda: _curve(s, name, peak, low, epochs, unit))

@@ -18,12 +18,15 @@ optimizer: {name: AdamW, lr: 3.0e-4}
 lr_scheduler: {warmup_steps: 200, decay_ratio: 0.8, decay_type: cosine, min_lr_factor: 0.1}
 training: {steps: 1000}
 """
+_SECTIONS = ("job", "metrics", "profiling", "activation_checkpoint", "parallelism", "float8", "comm", "checkpoint")
 
 
 def matches(mapping: Mapping[Any, Any]) -> bool:
     optimizer, training = mapping.get("optimizer"), mapping.get("training")
-    both = isinstance(optimizer, Mapping) and isinstance(training, Mapping)
-    return both and "lr" in optimizer and "steps" in training  # type: ignore[operator]  # `both` says that they are mappings
+    if not isinstance(optimizer, Mapping) or not isinstance(training, Mapping):
+        return False
+    own = "lr_scheduler" in mapping or "warmup_steps" in training or any(key in mapping for key in _SECTIONS)
+    return "lr" in optimizer and "steps" in training and own
 
 
 def read(s: Section) -> Schedule:

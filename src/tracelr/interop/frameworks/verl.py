@@ -23,6 +23,7 @@ EXAMPLE = """\
 optim: {lr: 1.0e-5, lr_warmup_steps_ratio: 0.1, lr_scheduler: cosine}
 trainer: {total_training_steps: 4000}
 """
+_ENGINES = ("FSDPOptimizerConfig", "McoreOptimizerConfig")
 _CHECKPOINT = ("use_checkpoint_opt_param_scheduler", "override_opt_param_scheduler")
 _OWN = ("lr_warmup_steps_ratio", "warmup_style", "lr_scheduler", "total_training_steps", "lr_scheduler_type")
 
@@ -50,7 +51,11 @@ def read(s: Section) -> Schedule:
     sft = len(_path(s.given)) == 1
     if not sft:
         s.note("the rate of the actor; a step is one of the trainer, which may make several updates")
-    if str(optim.given.get("_target_")).endswith("McoreOptimizerConfig") or "lr_decay_style" in optim.given:
+    engine = str(optim.given.get("_target_", "")).rpartition(".")[2]
+    if engine not in ("", *_ENGINES):
+        fix = "write the schedule of that engine with tracelr"
+        raise optim.refuse("_target_", allowed=f"the schedules of {' or '.join(_ENGINES)}", fix=fix)
+    if engine == _ENGINES[1] or "lr_decay_style" in optim.given:
         return _megatron(s, optim, peak)
     kinds = {each: each for each in ("constant", "cosine", "wsd")}
     kind = optim.choice(kinds, "lr_scheduler_type", "lr_scheduler", "warmup_style", default="cosine" if sft else "constant")

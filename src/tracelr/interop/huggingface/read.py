@@ -10,6 +10,7 @@ transformers. Other keys are ignored, but one that looks like a misspelt key is 
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -140,9 +141,20 @@ def _below_1(given: object) -> bool:
         return False
 
 
+def _arguments(mapping: Mapping[Any, Any], where: Place) -> Any:
+    """Return what stands under `lr_scheduler_kwargs`; a flag has it in JSON."""
+    inner = {} if mapping.get(_KWARGS) is None else mapping[_KWARGS]
+    if not isinstance(inner, str):
+        return inner
+    try:
+        return json.loads(inner)
+    except (ValueError, RecursionError):
+        raise (where / _KWARGS).refuse(inner, "a mapping", 'write {"name": value, ...}') from None
+
+
 def _parameters(where: Place, mapping: Mapping[Any, Any], name: str, kind: SchedulerType) -> dict[str, Any]:
     """Return the parameters of the type, which stand under `lr_scheduler_kwargs` or beside it."""
-    inner = {} if mapping.get(_KWARGS) is None else mapping[_KWARGS]
+    inner = _arguments(mapping, where)
     if not isinstance(inner, Mapping):
         raise (where / _KWARGS).refuse(inner, "a mapping", "write {name: value, ...}")
     beside = {key: mapping[key] for key in _PARAMETERS if key in mapping}
