@@ -241,6 +241,17 @@ ROWS = {
         {0: 0.1, 299: 0.1, 300: 0.01, 600: 0.001, 900: 0.0001},
         {"steps_per_epoch": 10},
     ),
+    "timm: the short name of a flag": Row(
+        {"a.sh": "python train.py --sched cosine --lr-base 1.0 -b 64 --epochs 10 --warmup-epochs 0 --opt sgd\n"},
+        "timm",
+        {0: 0.5},
+        {"steps_per_epoch": 100, "devices": 2},
+    ),
+    "kohya: the schedule of a loss": Row(
+        {"a.toml": 'lr_scheduler = "constant"\nhuber_schedule = "snr"\nunet_lr = 0.5\ntext_encoder_lr = 0.5\n'},
+        "kohya",
+        {0: 0.5},
+    ),
     "openrlhf: PPO": Row(
         {
             "a.sh": "python -m x --micro_train_batch_size 8 --train_batch_size 128 --actor_learning_rate 1.0 "
