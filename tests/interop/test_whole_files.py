@@ -224,6 +224,34 @@ ROWS = {
         {0: 0.0, 5: 0.5, 10: 1.0, 55: 0.5},
         {"steps_per_epoch": 100},
     ),
+    "litgpt: the length of a sequence is that of the model": Row(
+        {
+            "a.yaml": "model: {block_size: 4}\ndevices: 1\ntrain: {micro_batch_size: 1, global_batch_size: 1, min_lr: 0.0, "
+            "lr_warmup_steps: 10, max_tokens: 400, max_seq_length: null, learning_rate: 1.0}\n"
+        },
+        "litgpt",
+        {0: 0.0, 5: 0.5, 10: 1.0, 55: 0.5},
+    ),
+    "paddleclas: both ways to write a tenth every 30 epochs": Row(
+        {
+            "a.yaml": "Global: {epochs: 120}\nOptimizer: {lr: {name: Piecewise, learning_rate: 0.1, decay_epochs: [30, 60, 90], "
+            "values: [0.1, 0.01, 0.001, 0.0001]}}\n"
+        },
+        "paddleclas",
+        {0: 0.1, 299: 0.1, 300: 0.01, 600: 0.001, 900: 0.0001},
+        {"steps_per_epoch": 10},
+    ),
+    "timm: the short name of a flag": Row(
+        {"a.sh": "python train.py --sched cosine --lr-base 1.0 -b 64 --epochs 10 --warmup-epochs 0 --opt sgd\n"},
+        "timm",
+        {0: 0.5},
+        {"steps_per_epoch": 100, "devices": 2},
+    ),
+    "kohya: the schedule of a loss": Row(
+        {"a.toml": 'lr_scheduler = "constant"\nhuber_schedule = "snr"\nunet_lr = 0.5\ntext_encoder_lr = 0.5\n'},
+        "kohya",
+        {0: 0.5},
+    ),
     "openrlhf: PPO": Row(
         {
             "a.sh": "python -m x --micro_train_batch_size 8 --train_batch_size 128 --actor_learning_rate 1.0 "

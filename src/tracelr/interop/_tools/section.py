@@ -33,7 +33,7 @@ _NAMES = re.compile(r"sched|warm_?-?up|(^|[_.-])(learning_?rate|lr)[_.-](decay|s
 _HARMLESS = re.compile(
     r"weight_?-?decay|(^|[_-])wd($|[_-])|ema|decay_mult|beta|no_decay|momentum|loss|noise_sched|sampl|dropout|temperature|kl|mask"
     r"|log|monitor|verbose|last_epoch|profil|scheduler_state|optim_sched|save|beta_schedule|noise|batch_?size|lr_mult|prune"
-    r"|task_sched|async_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm|(^|_)xla_",
+    r"|task_sched|huber|async_sched|embedding|snr|norm|job|request|quant|teacher|flop|gpu|slurm|(^|_)xla_",
     re.IGNORECASE,
 )
 """Words in a key that show that it is about something else."""

@@ -83,7 +83,11 @@ def _pretraining(s: Section, train: Section, peak: float, tokens: int) -> Schedu
     devices = units.devices if not isinstance(given, int) or isinstance(given, bool) else given
     if devices is None:
         raise lengths.ask(s, f"devices: {given}", "--devices D")
-    length = train.count("max_seq_length", default=None)
+    length, model = train.count("max_seq_length", default=None), s.given.get("model")
+    if length is None and isinstance(model, Mapping):
+        inner = s.section("model")
+        inner.ignore(*inner.given)
+        length = inner.count("block_size", default=None)
     if length is None:
         raise train.missing("max_seq_length", "the length of a sequence, which is the block size of the model by default")
     micro = train.count("micro_batch_size", default=4)

@@ -5,6 +5,7 @@ Source: ppcls/optimizer/learning_rate.py and paddle.optimizer.lr.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,10 @@ def read(s: Section) -> Schedule:
     updates = lengths.per_epoch(s, epochs, says, None, run.count("update_freq", default=1, low=1))
     warm = lr.part("warm-up", warm_epochs, updates, round) if warm_epochs else 0
     if name == "Piecewise":
-        if lr.has("learning_rate"):
+        tenths = [lr.number("learning_rate", default=0.0) * 0.1**k for k in range(len(lr.numbers("values")))]
+        every = list(range(30, int(epochs or 0), 30))  # what PaddleClas puts in their place
+        same = lr.counts("decay_epochs") == every and all(map(math.isclose, lr.numbers("values"), tenths))
+        if lr.has("learning_rate") and not same:
             raise lr.refuse(
                 "learning_rate", allowed="values alone, because PaddleClas replaces them beside it", fix="remove one"
             )

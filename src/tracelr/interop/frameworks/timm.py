@@ -74,7 +74,7 @@ def read(top: Section) -> Loaded:
     warm, start = s.count("warmup_epochs", default=5), s.number("warmup_lr", default=1e-5)
     prefix, low = s.flag("warmup_prefix"), s.number("min_lr", default=0.0)
     s.count("cooldown_epochs", default=0)
-    batch, accumulation = s.count("batch_size", default=None), s.count("grad_accum_steps", default=1)
+    batch, accumulation = s.count("batch_size", "b", default=None), s.count("grad_accum_steps", default=1)
     says = lengths.epochs_of(batch, accumulation, epochs)
     updates = lengths.per_epoch(s, epochs, says, batch, accumulation, ceil=True)
     by_update = s.flag("sched_on_updates")
@@ -113,7 +113,7 @@ def _peak(s: Section) -> float:
     given = s.number("lr", default=None)
     if given is not None:
         return float(given)
-    batch = s.count("batch_size", default=128) * s.count("grad_accum_steps", default=1)
+    batch = s.count("batch_size", "b", default=128) * s.count("grad_accum_steps", default=1)
     devices = lengths.units_of(s).devices
     if devices is None:
         raise lengths.ask(

@@ -40,7 +40,7 @@ def read(top: Section) -> Schedule:
     top.ignore(*(key for key in top.given if isinstance(key, str)))
     peak, epochs, warm = s.number("lr", default=0.1), s.count("epochs", default=90), s.count("lr_warmup_epochs", default=0)
     s.ignore("lr_step_size", "lr_gamma", "lr_min", "lr_warmup_method", "lr_warmup_decay")
-    batch = s.count("batch_size", default=None)
+    batch = s.count("batch_size", "b", default=None)
     updates = lengths.per_epoch(s, epochs, lengths.epochs_of(batch, 1, epochs), batch)
     name = s.choice({each: each for each in _NAMES}, "lr_scheduler", default="steplr", fold=str.lower)
     if name == "steplr":
