@@ -86,7 +86,7 @@ def environment(folder: Path, version: str) -> Path:
     """Make an environment of this torch in front of the packages of the present one; return its Python."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", f"torch=={version}", "numpy"]
+    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--no-cache-dir", f"torch=={version}", "numpy"]
     subprocess.run(install, check=True)
     packages = Path(
         subprocess.check_output([python, "-c", "import torch; print(torch.__path__[0])"], text=True).strip()
