@@ -157,7 +157,7 @@ def test_what_was_found_stays_mended(schedule: Schedule) -> None:
 @pytest.mark.parametrize("kind", ["curves", "compositions"])
 @pytest.mark.parametrize("seed", range(4))
 def test_random_trees_are_within_the_stated_bounds(kind: str, seed: int) -> None:
-    check(kind, seed, 2_000)
+    check(kind, seed, 5_000)
 
 
 @pytest.mark.slow
