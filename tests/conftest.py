@@ -54,6 +54,8 @@ def _strict() -> Iterator[None]:
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|sympy")
         # of torch 2.4 and 2.5, about how torch and a test read files that they wrote themselves
         warnings.filterwarnings("ignore", category=FutureWarning, message="You are using `torch.load`")
+        # of torch, on Python 3.13.0 alone
+        warnings.filterwarnings("ignore", category=RuntimeWarning, message="Guards may run slower on Python 3.13.0")
         # jax's, of a child process with limits, which runs another program
         warnings.filterwarnings("ignore", category=RuntimeWarning, message=r"os\.fork\(\) was called")
         yield
