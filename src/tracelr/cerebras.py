@@ -138,7 +138,7 @@ def _check(optimizer: Any, where: str) -> None:
 
 def _drop_in(kind: type[CerebrasScheduler]) -> type[Scheduler]:
     """Return a scheduler of their framework with the name and the parameters of one of `tracelr.lr_scheduler`."""
-    functions = next((word for word, parameter in kind._parameters.items() if parameter.own == "val_lambda"), None)
+    functions = next((word for word, parameter in kind._words.items() if parameter.own == "val_lambda"), None)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         args, kwargs = _own_optimizer(args, kwargs)

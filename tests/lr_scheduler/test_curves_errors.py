@@ -176,7 +176,7 @@ ABOVE = "allowed: a finite number above 0, or a 0-d floating point tensor; to fi
         (
             lambda: InverseExponentialTimeDecayLR(0.1, 0, 10, 0.5),
             ScheduleError,
-            "InverseExponentialTimeDecayLR.step_exponent: given 0; allowed: a finite number above 0; to fix it: pass a number in this range.",
+            "InverseExponentialTimeDecayLR.step_exponent: given 0; allowed: a number from 0.001 to 1e12; to fix it: pass a number in this range.",
         ),
     ],
 )

@@ -43,7 +43,6 @@ MODULES = (
     "",
     "errors",
     "arithmetic",
-    "cerebras",
     "lowering",
     "lr_scheduler",
     "schedules",

@@ -52,13 +52,13 @@ class CerebrasScheduler(Scheduler):
     runs: int | None
     _curve: ClassVar[Callable[..., Schedule | Timed]]
     _signature: ClassVar[inspect.Signature]
-    _parameters: ClassVar[dict[str, cerebras.Parameter]]
+    _words: ClassVar[dict[str, cerebras.Parameter]]
 
     def __init_subclass__(cls, curve: Callable[..., Schedule | Timed] | None = None) -> None:
         if curve is None:  # an abstract base, or a user's subclass of LambdaLR
             return
         taken = cerebras.parameters(curve, cls.words)
-        cls._parameters = taken | {extra.name: _EXTRAS[extra.name] for extra in cls.extras}
+        cls._words = taken | {extra.name: _EXTRAS[extra.name] for extra in cls.extras}
         own = [inspect.Parameter(word, _KIND, default=parameter.default) for word, parameter in taken.items()]
         cls._curve = staticmethod(curve)
         cls._signature = inspect.Signature([*own, *cls.extras])
@@ -73,7 +73,7 @@ class CerebrasScheduler(Scheduler):
             elif not isinstance(args[0], (Real, Tensor, Sequence, Schedule, CerebrasScheduler)) or isinstance(
                 args[0], (bool, str, bytes)
             ):
-                first, parameter = next(iter(self._parameters.items()))
+                first, parameter = next(iter(self._words.items()))
                 fix = f"pass the optimizer first, or leave it out and pass {first}"
                 allowed = f"{_OPTIMIZER}, or {first}: {parameter.rule.allowed}"
                 raise OptimizerError(name, args[0], allowed, fix)
@@ -83,7 +83,7 @@ class CerebrasScheduler(Scheduler):
         self._arguments = self._checked(args, kwargs)
         for extra in self.extras:
             setattr(self, extra.name, self._arguments[extra.name])
-        values = {self._parameters[word].own: value for word, value in self._arguments.items()}
+        values = {self._words[word].own: value for word, value in self._arguments.items()}
         self._values = {own: value for own, value in values.items() if own}
         self.schedule, self.runs = self._make(self._values)
         owner = self._owner(optimizer if isinstance(optimizer, Optimizer) else None)
@@ -124,10 +124,10 @@ class CerebrasScheduler(Scheduler):
             raise ScheduleTypeError(name, given, allowed, "pass these") from None
         call.apply_defaults()
         kept = call.arguments
-        for word, parameter in self._parameters.items():
+        for word, parameter in self._words.items():
             if kept[word] is not parameter.default:
                 kept[word] = parameter.rule.parse(f"{name}.{word}", kept[word])
-        for word, parameter in self._parameters.items():
+        for word, parameter in self._words.items():
             if kept[word] is not None:
                 parameter.rule.check_against(f"{name}.{word}", kept[word], kept)
         return kept

@@ -122,7 +122,7 @@ class LambdaScheduler(CerebrasScheduler):
     def _make(self, values: dict[str, Any]) -> Timed:
         own = type(self).set_value_lambda is not LambdaScheduler.set_value_lambda
         if own == (values["val_lambda"] is not None):
-            word = next(word for word, parameter in self._parameters.items() if parameter.own == "val_lambda")
+            word = next(word for word, parameter in self._words.items() if parameter.own == "val_lambda")
             given = Unquoted(f"{word} and set_value_lambda" if own else f"neither {word} nor set_value_lambda")
             fix = f"pass {word}, or derive a class that overrides set_value_lambda"
             raise ScheduleTypeError(type(self).__name__, given, "one of them", fix)
