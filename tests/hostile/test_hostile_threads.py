@@ -25,7 +25,7 @@ from tracelr import Cosine, Linear, Schedule, Scheduler, lowering, precision
 from tracelr.arithmetic import forced
 from tracelr.optim.groups import rate_of
 
-SECONDS = 60.0 if os.environ.get("HOSTILE_EXAMPLES") else 2.0
+SECONDS = 60.0 if os.environ.get("HOSTILE_EXAMPLES") else 1.0
 RATE = Cosine(start=3e-4, end=1e-5, steps=99_991)
 STEPS = torch.arange(0, 99_991, 7)
 NAMES = ("float64", "two_float", "float32")
