@@ -112,6 +112,7 @@ for name in ("sequential_nested", "piecewise_constant"):
 ELSEWHERE = f"import sys; sys.path[:0] = sys.argv[1:]\n{SCRIPT}\nimport tracelr; print(tracelr.__file__, *found, sep='\\n')"
 
 
+@pytest.mark.slow
 def test_two_processes_two_hash_seeds_two_folders_the_same_bytes(tmp_path: Path) -> None:
     tests = Path(__file__).parents[1]
     copy = tmp_path / "an other place"

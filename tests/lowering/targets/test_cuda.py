@@ -89,6 +89,7 @@ def call(library: ctypes.CDLL, name: str):
     return run
 
 
+@pytest.mark.slow
 @NEEDS_NVCC
 def test_nvcc_compiles_every_row_and_its_host_code_has_the_bits_of_eager(library: ctypes.CDLL) -> None:
     assert differing({name: call(library, f"host_lr{k}") for k, name in enumerate(artifacts("cuda"))}) == {}

@@ -128,6 +128,7 @@ def test_a_parameter_is_an_initializer_with_its_present_value() -> None:
     assert artifact.run(3) == 0.25
 
 
+@pytest.mark.slow
 @NEEDS_ONNX
 def test_the_bytes_depend_on_the_schedule_alone(tmp_path: Path) -> None:
     code = (

@@ -41,9 +41,10 @@ _A_SCHEDULE = "a schedule, such as cosine(3e-4, 0, 1000)"
 _OPERAND = "a schedule or a number"
 _AFTER = "'|', '+', '-', '*', '/', '.' or the end"
 _TOKEN = (  # compiled when it is first used
-    # Each part takes all that it can and gives nothing back (`*+`), because the time would be quadratic otherwise.
-    r"(?P<space>\s++)|(?P<number>(?:[0-9][0-9_]*+\.?+[0-9_]*+|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9]++)?+(?:[kM]|"
-    rf"{UNITS})?+(?![\w.]))"
+    # Each part takes all that it can and gives nothing back (`*+`), because the time would be quadratic otherwise. A group
+    # may be given back as a whole (`?`, not `?+`, which fails in Python 3.11.2).
+    r"(?P<space>\s++)|(?P<number>(?:[0-9][0-9_]*+\.?+[0-9_]*+|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9]++)?(?:[kM]|"
+    rf"{UNITS})?(?![\w.]))"
     r"|(?P<name>[A-Za-z_]\w*)|(?P<string>'[^'\n]*'|\"[^\"\n]*\")|(?P<mark>[|+\-*/()\[\],=.])"
 )
 
