@@ -39,7 +39,8 @@ PART := the_other_way or compile_alone or on_every_target or one_graph_no_breaks
         no_pass_changes or headers_are_clean or on_four or cpp_program or published_setting or \
         code_for_torch or any_number_of_schedules or resume_at_any_step or nothing[3- or a_long_sum_are_shown or \
         never_end_or_never_begin or pickles_that_build or killed_half_way or bytes_depend_on or kill_at_a_random or \
-        schedule_gives_the_same_bytes or nvcc_compiles or two_hash_seeds or test_export or test_compile or (compiled_package and sequential_nested)
+        schedule_gives_the_same_bytes or nvcc_compiles or two_hash_seeds or test_export or test_compile or \
+        (compiled_package and sequential_nested)
 
 prove-part: $(VENV)/ready
 	$(BIN)/python -m pytest -q -m slow -k "($(PART)) and not random_tree" -n auto --dist worksteal

@@ -7,14 +7,13 @@ are added up (where they cancel, nothing is nearer), values that pairs of float3
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 import torch
 from mpmath import mp, mpf
 from support.exact_values import Exact, exact
-from support.trees import COMPOSITIONS, CURVES, Trees, steps_of
+from support.trees import trees
 
 from tracelr import (
     WSD,
@@ -36,7 +35,6 @@ from tracelr import (
     precision,
 )
 from tracelr.arithmetic import LARGEST
-from tracelr.errors import TracelrError
 
 
 @dataclass(frozen=True)
@@ -63,21 +61,6 @@ def is_off(got: float, want: Exact, bound: Bound) -> bool:
         return bool(got != (LARGEST if value > 0 else -LARGEST) and abs(value) - allowed > LARGEST)
     unit = mp.ldexp(1, max(mp.frexp(value)[1] - 24, -149)) if value else mpf(0)
     return bool(abs(mpf(got) - value) > bound.units * unit + allowed)
-
-
-def trees(kind: str, seed: int, count: int) -> Iterator[tuple[Schedule, list[int]]]:
-    """Yield trees with `count` steps in all: single curves, or compositions up to three levels deep."""
-    made = CURVES if kind == "curves" else COMPOSITIONS
-    draw, done = Trees(f"{kind} {seed}", wild=seed % 2 == 0), 0
-    while done < count:
-        for build in made.values():
-            try:
-                schedule = build(draw, 0 if kind == "curves" else 3)
-            except TracelrError:
-                continue
-            steps = steps_of(schedule, draw.random, 12)
-            done += len(steps)
-            yield schedule, steps
 
 
 def check(kind: str, seed: int, count: int) -> None:

@@ -548,11 +548,29 @@ class Catching(Lion):
                 p.sub_(part * p.grad)
 
 
+class Derived(Catching):
+    def step(self, closure: Any = None) -> None:
+        super().step(closure)
+
+
+class WithHelper(Lion):
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            self.part(group)
+
+    def part(self, group: dict[str, Any]) -> float:
+        try:
+            return float(group["lr"] / 0.0)
+        except ZeroDivisionError:
+            return 0.0
+
+
+@pytest.mark.parametrize("kind", [Catching, Derived, WithHelper])
 @pytest.mark.parametrize("make", [fuse, lambda o, s: TrainStep(nn.Linear(2, 1), nn.functional.mse_loss, o, s)])
-def test_an_update_that_expects_a_division_by_0_of_python_is_refused(make: Any) -> None:
-    optimizer = Catching([nn.Parameter(torch.zeros(2))])
+def test_an_update_that_expects_a_division_by_0_of_python_is_refused(make: Any, kind: type[Lion]) -> None:
+    optimizer = kind([nn.Parameter(torch.zeros(2))])
     scheduler = Scheduler(optimizer, lr=RATE)
-    with pytest.raises(OptimizerError, match="given Catching, which catches a ZeroDivisionError"):
+    with pytest.raises(OptimizerError, match=f"given {kind.__name__}, which catches a ZeroDivisionError"):
         make(optimizer, scheduler)
     assert isinstance(optimizer.param_groups[0]["lr"], float)
 

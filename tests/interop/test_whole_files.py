@@ -171,6 +171,12 @@ ROWS = {
         "megatron",
         {0: 0.5, 9: 0.5},
     ),
+    "shell: an alternative for a variable that is passed": Row(
+        {"a.sh": "x --learning_rate 1 --max_steps 10 --lr_scheduler_type linear ${W:+--warmup_steps $W}\n"},
+        "huggingface",
+        {0: 0.0, 5: 1.0, 10: 0.0},
+        settings={"W": "5"},
+    ),
     "shell: flags in a variable that is not used": Row(
         {
             "a.sh": "OTHER='--warmup_steps 5 --learning_rate 9'\nMINE='--learning_rate 1'\n"
@@ -276,7 +282,7 @@ ROWS = {
         {"steps_per_epoch": 10},
     ),
     "torchtune: the discount of PPO": Row(
-        {"a.yaml": "gamma: 1\noptimizer: {_component_: torch.optim.AdamW, lr: 0.5}\n"}, "torchtune", {0: 0.5}
+        {"a.yaml": "gamma: 1\nlmbda: 0.9\noptimizer: {_component_: torch.optim.AdamW, lr: 0.5}\n"}, "torchtune", {0: 0.5}
     ),
 }
 
@@ -402,6 +408,16 @@ def test_an_epoch_has_fewer_updates_where_batches_are_accumulated(text: str, upd
             "--set optimizer.lr=VALUE",
         ),
         ({"a.sh": "x --lr 1 --lr-decay-style cosine --lr-warmup-fraction 0.1\n"}, "no train_iters"),
+        (
+            {
+                "a.sh": "x --lr 1 --optimizer adam --lr-decay-style constant --weight-decay-incr-style linear "
+                "--start-weight-decay 0.1 --end-weight-decay 0.2\n"
+            },
+            "no train_iters",
+        ),
+        ({"a.yaml": "optimizer: {_component_: torch.optim.AdamW, lr: 1}\ngamma: 0.7\nstep_size: 3\n"}, "the key 'gamma'"),
+        ({"a.yaml": "optimizer: {learning_rate: 0.1, optimizer_type: sgd}\ngamma: 0.7\n"}, "the key 'gamma'"),
+        ({"a.toml": "gamma = 0.7\n[optimizer]\nlr = 1\n[training]\nsteps = 9\n[job]\n"}, "the key 'gamma'"),
         (
             {"a.yaml": "model: {lora_r: 8}\nsft: {_target_: trl.SFTConfig, learning_rate: 1, lr_scheduler_type: linear}\n"},
             "given settings of huggingface under 'sft'",

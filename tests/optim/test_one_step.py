@@ -12,12 +12,11 @@ import pytest
 import torch
 from support.optimizers import held, sgd
 from support.table import ROWS
-from support.trees import COMPOSITIONS, CURVES, Trees, steps_of
+from support.trees import steps_of, trees
 from torch import Tensor
 
 from tracelr import Constant, Cosine, Interpolate, Lambda, Linear, PiecewiseConstant, Schedule, Scheduler, precision
 from tracelr.arithmetic import F64
-from tracelr.errors import TracelrError
 from tracelr.optim.evaluator import is_immutable
 from tracelr.optim.one_step import OneStep
 
@@ -56,16 +55,10 @@ def test_every_row_has_the_bits_of_the_tensor_expression(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["curves", "compositions"])
 def test_random_trees_have_the_bits_of_the_tensor_expression(kind: str) -> None:
-    draw, steps, evaluated = Trees(f"one step {kind}"), 0, 0
-    for _ in range(6):
-        for build in (CURVES if kind == "curves" else COMPOSITIONS).values():
-            try:
-                schedule = build(draw, 0 if kind == "curves" else 3)
-            except TracelrError:
-                continue
-            tried = steps_of(schedule, draw.random, 8)
-            steps += len(tried)
-            evaluated += compare(schedule, tried, never_refuses=False)
+    steps, evaluated = 0, 0
+    for schedule, tried in trees(kind, "one step", 1500):
+        steps += len(tried)
+        evaluated += compare(schedule, tried, never_refuses=False)
     assert evaluated > 0.95 * steps
 
 

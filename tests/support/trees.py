@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tracelr
@@ -254,3 +254,18 @@ def steps_of(schedule: Schedule, draw: random.Random, count: int) -> list[int]:
         if len(found) >= count:
             break
     return sorted(found | {0, LAST})
+
+
+def trees(kind: str, seed: int | str, count: int) -> Iterator[tuple[Schedule, list[int]]]:
+    """Yield trees with `count` steps in all: single curves, or compositions up to three levels deep."""
+    made = CURVES if kind == "curves" else COMPOSITIONS
+    draw, done = Trees(f"{kind} {seed}", wild=not isinstance(seed, int) or seed % 2 == 0), 0
+    while done < count:
+        for build in made.values():
+            try:
+                schedule = build(draw, 0 if kind == "curves" else 3)
+            except TracelrError:
+                continue
+            steps = steps_of(schedule, draw.random, 12)
+            done += len(steps)
+            yield schedule, steps

@@ -483,7 +483,7 @@ def _check(optimizer: Optimizer, scheduler: Scheduler, name: str) -> None:
     for kind, why in _REFUSED.items():
         if kind is not None and isinstance(optimizer, kind):
             raise _refusal(optimizer, name, why)
-    if "ZeroDivisionError" in _names_in(unwrap(type(optimizer).step)):
+    if _expects_zero_division(type(optimizer)):
         raise _refusal(optimizer, name, "which catches a ZeroDivisionError: with a rate in a tensor the quotient is NaN")
     driven = scheduler.optimizer if isinstance(scheduler, Scheduler) else None
     if driven is None or not _same_groups(driven, optimizer):
@@ -567,10 +567,12 @@ def _plain(step: Any) -> Any:
     return step
 
 
-def _names_in(function: Any) -> tuple[str, ...]:
-    """Return the global names and attributes that a function reads."""
-    names: tuple[str, ...] = getattr(getattr(function, "__code__", None), "co_names", ())
-    return names
+def _expects_zero_division(kind: type) -> bool:
+    """Say whether a method of an optimizer, torch's own apart, names the error that a quotient of tensors does not raise."""
+    own = (one for one in kind.__mro__ if one is not object and not one.__module__.startswith("torch."))
+    methods = (unwrap(one) for each in own for one in vars(each).values() if callable(one))
+    codes = (getattr(one, "__code__", None) for one in methods)
+    return any("ZeroDivisionError" in code.co_names for code in codes if code is not None)
 
 
 def _traceable(optimizer: Optimizer) -> tuple[Callable[..., Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class Evaluator:
         self._device = device
         self.present = _Block(0, 0, 1, [], None)
         self._last = self._jump = 0
-        self._one_step: Any = None  # None until a step jumps irregularly
+        self._one_step: OneStep | None = None  # None until a step jumps irregularly
         self._plain_in: object = None  # the blocks of `precision` in which its values hold
         distinct = {id(one.schedule): one.schedule.to(device) for one in hyperparameters}
         self._plan: list[tuple[Schedule, dict[float, list[Tensor]]]] = []
@@ -99,9 +99,9 @@ class Evaluator:
                 return columns, row
         by, self._last = count - self._last, count
         regular, self._jump = by == self._jump, by
-        if not regular and self._size <= by * _RARE < LAST_STEP and count < LAST_STEP and self._is_plain():
+        if not regular and self._size <= by * _RARE < LAST_STEP and count < LAST_STEP and (alone := self._alone()):
             try:
-                return self._one_step.values(count), 0
+                return alone.values(count), 0
             except (ArithmeticError, ValueError):  # such as a quotient by 0 in a branch that is not used
                 pass
         count = min(max(count, 0), LAST_STEP)
@@ -121,20 +121,20 @@ class Evaluator:
             self.present = _Block(first, first + rows * stride, stride, columns, entered())
         return columns, (count - first) // stride
 
-    def _is_plain(self) -> bool:
-        """Say whether `_one_step` has the values here; it is made when they are asked for first."""
+    def _alone(self) -> OneStep | None:
+        """Return what evaluates single steps here, made when it is asked for first; None where tensors have to."""
         blocks = entered()
         if self._plain_in is blocks:
-            return True
+            return self._one_step
         if not self._may_be_plain or arithmetic_for(self._device) is not F64:
-            return False
+            return None
         try:
             self._one_step = self._one_step or OneStep(self._plan, self._column)
         except NotImplementedError:
             self._may_be_plain = False
-            return False
+            return None
         self._plain_in = blocks
-        return True
+        return self._one_step
 
     def write(self, step: Tensor) -> None:
         """Write the values at `step` into the scheduled tensors by tensor operations alone."""

@@ -38,7 +38,7 @@ class OneStep:
         step = fx.Proxy(tracer.graph.placeholder("step"), tracer)
         made: list[fx.Node] = []
         for schedule, factors in self._given[0]:
-            value: Any = schedule.wide(step, F64)  # type: ignore[arg-type]  # a proxy of a tensor
+            value: Any = schedule.wide(step, F64)  # type: ignore[arg-type]  # a proxy, which records what is done to a tensor
             made += [(value if factor == 1.0 else F64.mul(value, factor)).node for factor in factors]
         tracer.graph.output([[made[k]] for k in order])
         tracer.graph.eliminate_dead_code()
@@ -68,7 +68,7 @@ class _Tracer(fx.proxy.GraphAppendingTracer):
         if not isinstance(a, Tensor):
             return super().create_arg(a)
         if a.dim() != 1:
-            raise NotImplementedError
+            raise NotImplementedError(f"a table of {a.dim()} dimensions")
         node = self.graph.create_node("get_attr", f"table_{len(self.tables)}")
         self.tables[str(node.target)] = a.tolist()
         return node
@@ -79,10 +79,10 @@ def _of_numbers(node: fx.Node) -> None:
     target, args, dtype = node.target, node.args, node.kwargs.get("dtype")
     tables = [isinstance(one, fx.Node) and one.op == "get_attr" for one in args]
     if target in _SHAPES:
-        node.replace_all_uses_with(args[0])  # type: ignore[arg-type]  # it is a node
+        node.replace_all_uses_with(args[0])  # type: ignore[arg-type]  # these are methods of a node, which is the first argument
         node.graph.erase_node(node)
-    elif target == "to":
-        _become(node, {torch.float64: float, torch.int64: int}[args[1]], args[0])  # type: ignore[index]  # a dtype
+    elif target == "to" and args[1] in (torch.float64, torch.int64):
+        _become(node, float if args[1] is torch.float64 else int, args[0])
     elif dtype is torch.float64 and target in (torch.full_like, torch.zeros_like):
         _become(node, float, *args[1:])
     elif target is operator.ge and tables[1] and all(user.target == "sum" for user in node.users):
@@ -108,7 +108,8 @@ def _become(node: fx.Node, function: Callable[..., Any], *args: Any, **kwargs: A
 def _on_one_number(function: Any, *more: Any) -> Callable[[float], float]:
     """Return a function of torch as one of a Python float."""
     one = torch.zeros(1, dtype=torch.float64)
-    memory: Any = memoryview(one.numpy())  # type: ignore[arg-type]  # quicker to read and to write than the tensor
+    array: Any = one.numpy()
+    memory: Any = memoryview(array)  # quicker to read and to write than the tensor
 
     def value(x: float) -> float:
         memory[0] = x

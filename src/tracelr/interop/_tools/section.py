@@ -180,8 +180,6 @@ class Section:
         for key, value in self.given.items():
             if key in self.seen or not isinstance(key, str) or not checks.is_given(value):
                 continue
-            if key == "gamma" and not self.where.path:
-                continue  # a discount of reinforcement learning
             if _SPEAKS.search(key) and not _HARMLESS.search(key):
                 raise self.where.refuse(
                     Unquoted(f"the key {show(key)}, which {self.by or 'the reader'} does not read, beside the rate"),

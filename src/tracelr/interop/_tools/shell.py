@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, final
 
 from tracelr.errors import Unquoted
@@ -100,7 +100,7 @@ def read(text: str, where: Place, given: Mapping[str, Any] | None = None) -> dic
     """
     names = _Names({key: str(value) for key, value in (given or {}).items()})
     words: list[Any] = []
-    for statement, depth in _statements(text, where):
+    for statement, depth in _statements(text, where, names.given):
         words.extend([*_command(statement, depth, names), _End()])
         if len(words) > LARGEST:
             raise where.refuse(Unquoted("more words"), f"at most {LARGEST} of them", "keep the command only")
@@ -152,11 +152,11 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
-def _statements(text: str, where: Place) -> Iterator[tuple[list[str], int]]:
+def _statements(text: str, where: Place, given: Collection[str]) -> Iterator[tuple[list[str], int]]:
     """Yield the words of each statement, and how many blocks are around it. `( ... )` of an array stays in its words."""
     text = _COMMENT.sub(lambda match: match[1] or "", text.replace("\\\r\n", " "))
     text = re.sub(r"\\[ \t]*\n", " ", text)
-    assigned = set(re.findall(r"\b(\w+)=", text))
+    assigned = {*re.findall(r"\b(\w+)=", text), *given}
     text = _ALTERNATIVE.sub(lambda match: match[2] if match[1] in assigned else "", text)
     text = _ARITHMETIC.sub(lambda match: "${=" + re.sub(r"[{}$\s]", "", match[1]) + "}", text)
     text = _SUBSTITUTED.sub("${?}", text)

@@ -73,9 +73,10 @@ def read(top: Section) -> Loaded:
     unit, batch = ("samples", _whole(s, "global_batch_size")) if by_samples else ("iters", 1)
     style, fraction = s.text("lr_decay_style", default="linear"), s.number("lr_warmup_fraction", default=None)
     train = _whole(s, f"train_{unit}", default=lengths.units_of(s).duration)
-    if train is None and (style != "constant" or fraction is not None):
+    grows = s.text("weight_decay_incr_style", default="constant") != "constant"
+    if train is None and (style != "constant" or fraction is not None or grows):
         raise lengths.ask(s, "no train_iters", "--steps N", "--set train-iters=N")
-    train = train or 1  # a constant rate does not depend on it
+    train = train or 1  # a constant rate and a constant weight decay do not depend on it
     length = _whole(s, f"lr_decay_{unit}", default=train)
     peak, low = s.number("lr"), s.number("min_lr", default=0.0)
     start = s.number("lr_warmup_init", default=0.0)

@@ -29,6 +29,8 @@ def matches(mapping: Mapping[Any, Any]) -> bool:
 
 
 def read(s: Section) -> Schedule:
+    if "lmbda" in s.given:  # PPO, whose gamma discounts rewards
+        s.ignore("gamma")
     optimizer = s.section("optimizer")
     peak = torch_names.optimizer_rate(optimizer, torch_names.class_name(optimizer.text("_component_")))
     if not s.has("lr_scheduler"):

@@ -105,7 +105,8 @@ def _megatron(s: Section, optim: Section, peak: float) -> Schedule:
 
 def _total(s: Section, optim: Section) -> int:
     trainer = s.section("trainer", optional=True)
-    trainer.ignore("critic_warmup")
+    if trainer.count("critic_warmup", default=0):
+        s.note("critic_warmup: the schedule of the actor begins when the trainer's warm-up of the critic is over")
     for each in (optim, trainer):
         if each.given.get("total_training_steps") not in (None, -1):
             return int(each.count("total_training_steps"))
